@@ -1,0 +1,58 @@
+"""The few differences between MicroPython and CPython, in one place.
+
+Everything in firmware/ runs on boards, on MicroPython's unix port and, for tests, on CPython. What has
+another name or meaning there is taken from here: `const`, `ticks_ms`, `ticks_diff`, `ticks_add`, `sleep_ms`,
+`wait_for_ms`. Nothing else in firmware/ asks which Python it runs on (firmware/boards/ aside).
+"""
+
+import asyncio
+import sys
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+if MICROPYTHON:
+    from micropython import const
+    from time import ticks_add, ticks_diff, ticks_ms
+
+    sleep_ms = asyncio.sleep_ms
+    wait_for_ms = asyncio.wait_for_ms
+else:
+    import time as _time
+
+    def const(value):
+        """MicroPython's compiler folds `X = const(1)`; CPython just gets the value."""
+        return value
+
+    def ticks_ms():
+        """Milliseconds of a monotonic clock; the running loop's own, so that tests may run in virtual time."""
+        try:
+            return int(asyncio.get_running_loop().time() * 1000)
+        except RuntimeError:
+            return int(_time.monotonic() * 1000)
+
+    def ticks_diff(later, earlier):
+        return later - earlier
+
+    def ticks_add(ticks, delta):
+        return ticks + delta
+
+    def sleep_ms(ms):
+        return asyncio.sleep(ms / 1000)
+
+    def wait_for_ms(awaitable, ms):
+        return asyncio.wait_for(awaitable, ms / 1000)
+
+
+def monotonic_s(_last=[0, 0, 0]):
+    """Seconds since start as an int that does not wrap (ticks_ms wraps after 6 to 12 days on boards).
+
+    Call it at least once a day; the app's main loop does.
+    """
+    now = ticks_ms()
+    if not _last[2]:
+        _last[0], _last[2] = now, 1
+    passed = ticks_diff(now, _last[0])
+    if passed >= 1000:
+        _last[1] += passed // 1000
+        _last[0] = ticks_add(_last[0], passed // 1000 * 1000)
+    return _last[1]

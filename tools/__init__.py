@@ -1,0 +1,1 @@
+"""What runs on the installer's computer (CPython). Each tool: `python -m tools.NAME --help`."""
