@@ -1,0 +1,77 @@
+# lector102: the commands a person types. `make help` lists them.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMP  := $(VENV)/.installed
+
+# What `make run` understands; see README.md.
+INTERVAL ?= 15
+SPEED    ?= 1
+METERS   ?= 1
+BROKER   ?=
+export INTERVAL SPEED METERS BROKER
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lib build run test lint format bench docs clean
+
+help:
+	@echo "make run            read a simulated meter, see its JSON arrive at a broker (Ctrl-C ends it)"
+	@echo "make run -- --once  the same, ends after the first record"
+	@echo "make test           lint, host tests and MicroPython tests"
+	@echo "make bench          the figures the project promises, as a table and JSON in bench/results/"
+	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
+	@echo "make build          compile the firmware for a board into build/device/"
+	@echo "make docs           write docs/settings.md and docs/commands.md anew from the tables in the code"
+	@echo "make clean          remove everything that can be made again"
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "setting up $(VENV) (once, about a minute) ..."
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@mkdir -p build
+	@$(PY) -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml','rb'))['project']['optional-dependencies']['dev']))" > build/requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r build/requirements.txt -c constraints.txt
+	@touch $@
+
+setup: $(STAMP)
+
+lib/.installed: $(STAMP) lib.lock tools/lib.py
+	@$(PY) -m tools.lib
+	@touch $@
+
+lib: lib/.installed
+
+build: lib/.installed
+	@$(PY) -m tools.build
+
+# Words after `run` are handed on: `make run -- --once --meters 3`.
+ifeq (run,$(firstword $(MAKECMDGOALS)))
+RUN_ARGS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+ifneq (,$(RUN_ARGS))
+.PHONY: $(RUN_ARGS)
+$(RUN_ARGS): ; @:
+endif
+endif
+
+run: build
+	@exec $(PY) -m tools.twin $(RUN_ARGS)
+
+test: lint build
+	@$(PY) -m pytest
+
+lint: $(STAMP)
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@$(PY) -m tools.build --check
+
+format: $(STAMP)
+	@$(VENV)/bin/ruff check --fix --quiet . ; $(VENV)/bin/ruff format --quiet .
+
+bench: build
+	@$(PY) -m bench
+
+docs: $(STAMP)
+	@$(PY) -m tools.docs
+
+clean:
+	rm -rf build $(VENV) lib/umqtt lib/.installed bench/results twin .pytest_cache .ruff_cache .hypothesis

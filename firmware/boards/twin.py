@@ -1,0 +1,177 @@
+"""The twin: the firmware on MicroPython's unix port, with ptys for UARTs and a file for the flash chip.
+
+`twin.json` in the working directory says which pty is what; tools/twin writes it. The flash is a real
+littlefs on a block device that is one file, mounted on /flash, so a killed twin loses exactly what a board
+would lose. The network is the host's. Exit code 3 asks whoever started the process to start it again.
+"""
+
+import json
+import os
+import select
+import socket
+import sys
+import termios
+import time
+
+import vfs
+
+from firmware import clock
+from firmware.port import const
+from firmware.serialport import SerialPort
+
+_BLOCK = const(4096)
+_RESTART = const(3)
+# Indices into the control characters of Linux termios.
+_VTIME = const(5)
+_VMIN = const(6)
+
+
+class FileFlash:
+    """A flash chip in a file: `blocks` blocks of 4 KiB behind MicroPython's block device interface."""
+
+    def __init__(self, path, blocks):
+        self.blocks = blocks
+        try:
+            self._file = open(path, "r+b")  # noqa: SIM115  open for as long as the device runs
+        except OSError:
+            with open(path, "wb") as new:
+                for _ in range(blocks):
+                    new.write(b"\xff" * _BLOCK)
+            self._file = open(path, "r+b")  # noqa: SIM115
+
+    def readblocks(self, block, buf, offset=0):
+        self._file.seek(block * _BLOCK + offset)
+        self._file.readinto(buf)
+
+    def writeblocks(self, block, buf, offset=0):
+        self._file.seek(block * _BLOCK + offset)
+        self._file.write(buf)
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self.blocks
+        if op == 5:
+            return _BLOCK
+        if op == 6:
+            self._file.seek(arg * _BLOCK)
+            self._file.write(b"\xff" * _BLOCK)
+            return 0
+        return 0 if op == 3 else None
+
+
+class PtyUart:
+    """A UART over a pty: reads and writes never wait, as with `timeout=0` on a board."""
+
+    def __init__(self, path):
+        self.file = open(path, "r+b")  # noqa: SIM115  open for as long as the device runs
+        self.poll = self.file
+        fd = self.file.fileno()
+        termios.setraw(fd)
+        attributes = termios.tcgetattr(fd)
+        attributes[6][_VTIME] = 0
+        attributes[6][_VMIN] = 0
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+        self._poller = select.poll()
+        self._poller.register(self.file, select.POLLIN)
+
+    def init(self, **_):
+        """A pty has no baud rate: the simulator at its other end paces the line."""
+
+    def any(self):
+        return 1 if self._poller.poll(0) else 0
+
+    def readinto(self, buf, n=None):
+        count = self.file.readinto(buf) if n is None else self.file.readinto(buf, n)
+        return count or None
+
+    def read(self, n=64):
+        return self.file.read(n) or None
+
+    def write(self, buf):
+        return self.file.write(buf)
+
+
+class HostRtc:
+    """The host's clock, `speed` times as fast from the moment `epoch` on (both from twin.json)."""
+
+    def __init__(self, epoch, speed):
+        self._epoch = epoch
+        self._start = time.time()
+        self._speed = speed
+        self._shift = 0
+
+    def get(self):
+        return int(self._epoch + (time.time() - self._start) * self._speed) + self._shift
+
+    def set(self, utc):
+        self._shift += utc - self.get()
+
+
+class HostLink:
+    """The host's own network; always there. A file `no-coverage` in the working directory takes it away."""
+
+    socket = socket
+
+    async def up(self, deadline_ms):
+        return self.is_up()
+
+    def is_up(self):
+        try:
+            os.stat("no-coverage")
+            return False
+        except OSError:
+            return True
+
+    def suspect(self):
+        """Nothing to restart: the host looks after its network."""
+
+    def status(self):
+        return {"uplink": "host", "up": self.is_up()}
+
+
+class Board:
+    name = "twin"
+    root = "/flash"
+    rtc_source = clock.HOST
+
+    def __init__(self):
+        with open("twin.json") as file:
+            self._setup = json.load(file)
+        self.ports = len(self._setup["ports"])
+        flash = FileFlash(self._setup.get("flash", "flash.img"), self._setup.get("blocks", 512))
+        try:
+            self._mount(flash)
+        except OSError:
+            vfs.VfsLfs2.mkfs(flash, progsize=256)
+            self._mount(flash)
+        speed = self._setup.get("speed", 1)
+        self.rtc = HostRtc(self._setup.get("epoch") or time.time(), speed)
+        self.speed = speed
+        self.fed = 0
+
+    def _mount(self, flash):
+        vfs.mount(vfs.VfsLfs2(flash, progsize=256), self.root)
+
+    def ident(self):
+        return self._setup["ident"]
+
+    def reset_cause(self):
+        return self._setup.get("cause", "power on")
+
+    def uart(self, index, baud=9600, bits=8, parity=None, stop=1):
+        uart = PtyUart(self._setup["ports"][index])
+        return SerialPort(uart, baud)
+
+    def console(self):
+        path = self._setup.get("console")
+        return SerialPort(PtyUart(path), 115200) if path else None
+
+    def link(self, config):
+        return HostLink()
+
+    def feed(self):
+        self.fed += 1
+
+    def reset(self, reason):
+        print("twin: restart: " + reason)
+        sys.exit(_RESTART)
