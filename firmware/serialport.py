@@ -1,0 +1,142 @@
+"""A serial line for asyncio: the Port contract (docs/architecture.md) over any UART-like object.
+
+The object has `readinto(buf)` -> count or None and `write(buf)` -> count or None, neither of which
+waits (machine.UART with `timeout=0`), and it can be polled; if only something inside it can, that
+is its attribute `poll`. Optional: `init(baudrate=, bits=, parity=, stop=)` and `txdone()`.
+
+`direction(sending)` switches an RS-485 driver: called with True before the first byte goes out and
+with False after the last one has left the wire.
+"""
+
+import asyncio
+from errno import ETIMEDOUT
+
+from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+# Poll says "readable" for a line that hung up, too; looking again at once would keep everybody
+# else waiting.
+_HUNG_UP_MS = const(20)
+# Room for the other tasks, on top of the time the bytes need, before a send is called stuck.
+_SEND_SLACK_MS = const(1000)
+# asyncio on CPython cannot poll an arbitrary object; there (tests only) the line is looked at
+# every ms.
+_CAN_POLL = hasattr(asyncio.StreamReader, "readinto")
+
+_NOTHING = bytearray(0)
+_JUNK = bytearray(64)
+
+
+class SerialPort:
+    """`uart` as a Port. `bits`, `parity` (None, 0 even, 1 odd), `stop` only serve to know how long
+    a byte takes.
+    """
+
+    def __init__(self, uart, baud=9600, bits=8, parity=None, stop=1, direction=None):
+        self.uart = uart
+        self._direction = direction
+        self._poll = asyncio.StreamReader(getattr(uart, "poll", uart)) if _CAN_POLL else None
+        self._shape(baud, bits, parity, stop)
+        self.read_errors = 0
+
+    def _shape(self, baud, bits, parity, stop):
+        self.baud = baud
+        self.char_bits = 1 + bits + (0 if parity is None else 1) + stop
+
+    def configure(self, baud, bits=8, parity=None, stop=1):
+        """Set speed and format of the line; what was received so far is not touched."""
+        init = getattr(self.uart, "init", None)
+        if init:
+            init(baudrate=baud, bits=bits, parity=parity, stop=stop)
+        self._shape(baud, bits, parity, stop)
+
+    def wire_ms(self, count):
+        """Milliseconds that `count` bytes need on the wire, rounded up."""
+        return (count * self.char_bits * 1000 + self.baud - 1) // self.baud
+
+    def _take(self, buf):
+        try:
+            return self.uart.readinto(buf) or 0
+        except OSError:
+            # The other end of a pty went away. It may come back; until then the line is silent.
+            self.read_errors += 1
+            return 0
+
+    async def readinto(self, buf, timeout_ms):
+        """Wait up to `timeout_ms` for the first byte, then return the count of what is there.
+
+        0 at the deadline.
+        """
+        n = self._take(buf)
+        if n or timeout_ms <= 0:
+            # Give way even when there is always something to read.
+            await sleep_ms(0)
+            return n
+        deadline = ticks_add(ticks_ms(), timeout_ms)
+        while True:
+            left = ticks_diff(deadline, ticks_ms())
+            if left <= 0:
+                return self._take(buf)
+            if self._poll is None:
+                await sleep_ms(1)
+            elif not await self._readable(left):
+                continue
+            n = self._take(buf)
+            if n:
+                return n
+            if self._poll is not None:
+                await sleep_ms(min(left, _HUNG_UP_MS))
+
+    async def _readable(self, timeout_ms):
+        try:
+            # Reading nothing: this only waits until there is something, so a deadline that passes
+            # at the very moment a byte arrives cannot swallow the byte.
+            await asyncio.wait_for_ms(self._poll.readinto(_NOTHING), timeout_ms)
+        except asyncio.TimeoutError:
+            return False
+        except OSError:
+            self.read_errors += 1
+        return True
+
+    async def send(self, buf):
+        """Hand all of `buf` to the line.
+
+        OSError(ETIMEDOUT) when it does not take it in twice its time + 1 s.
+        """
+        view = memoryview(buf)
+        total = len(view)
+        deadline = ticks_add(ticks_ms(), 2 * self.wire_ms(total) + _SEND_SLACK_MS)
+        if self._direction:
+            self._direction(True)
+        try:
+            sent = 0
+            while sent < total:
+                sent += self.uart.write(view[sent:] if sent else view) or 0
+                if sent < total:
+                    if ticks_diff(deadline, ticks_ms()) <= 0:
+                        raise OSError(ETIMEDOUT)
+                    await sleep_ms(max(1, self.wire_ms(min(total - sent, 16))))
+            if self._direction:
+                await self._drained(total, deadline)
+        finally:
+            if self._direction:
+                self._direction(False)
+
+    async def _drained(self, total, deadline):
+        """Wait until the last byte has left.
+
+        As the UART says or, where it cannot say, as long as it takes.
+        """
+        txdone = getattr(self.uart, "txdone", None)
+        if txdone is None:
+            await sleep_ms(self.wire_ms(total))
+            return
+        while not txdone():
+            if ticks_diff(deadline, ticks_ms()) <= 0:
+                raise OSError(ETIMEDOUT)
+            await sleep_ms(1)
+
+    def discard(self):
+        """Throw away what has been received; bounded, even on a line that babbles."""
+        for _ in range(128):
+            if not self._take(_JUNK):
+                return
