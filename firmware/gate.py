@@ -1,0 +1,61 @@
+"""Keeps flash writes away from the moments in which a meter's answer comes in.
+
+On RP2040 a flash write stops interrupts for tens of milliseconds, long enough to lose received bytes. A meter
+never speaks unasked, so between two exchanges of a session there is always a safe moment: the master closes the
+gate while it waits for an answer and opens it in between; whoever wants to write to flash waits for the gate.
+"""
+
+import asyncio
+
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, wait_for_ms
+
+# A waiter needs a few turns of the loop to notice that the gate is open.
+_TURNS = const(16)
+
+
+class Gate:
+    """Closed by any number of masters, open when none of them listens."""
+
+    def __init__(self):
+        self._closed = 0
+        self._waiting = 0
+        self._open = asyncio.Event()
+        self._open.set()
+        self.forced = 0  # waits that ended by their deadline
+
+    def close(self):
+        self._closed += 1
+        self._open.clear()
+
+    def open(self):
+        self._closed -= 1
+        if not self._closed:
+            self._open.set()
+
+    async def pause(self):
+        """For a master between two exchanges: let those who wait for a flash write go first."""
+        for _ in range(_TURNS):
+            if not self._waiting or self._closed:
+                return
+            await sleep_ms(0)
+
+    async def wait(self, limit_ms=2000):
+        """Return as soon as no answer is being received; after `limit_ms` in any case.
+
+        The limit keeps the log moving if some line never falls silent: a lost frame is asked for again, a
+        lost record is not.
+        """
+        start = ticks_ms()
+        self._waiting += 1
+        try:
+            while self._closed:
+                left = limit_ms - ticks_diff(ticks_ms(), start)
+                if left <= 0:
+                    self.forced += 1
+                    return
+                try:
+                    await wait_for_ms(self._open.wait(), left)
+                except asyncio.TimeoutError:
+                    continue
+        finally:
+            self._waiting -= 1

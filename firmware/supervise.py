@@ -1,0 +1,57 @@
+"""Keeps services running: each restarts alone, with a back-off, and its failure is counted and kept.
+
+A service is made anew for each life by its factory, so that nothing broken survives into the next one; a
+factory may hand out the same object if the service says so itself.
+"""
+
+import asyncio
+import sys
+
+from firmware import diag
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+
+_FIRST_MS = const(1000)
+_LAST_MS = const(60000)
+# A service that ran this long is well again: its next failure starts at the first back-off.
+_WELL_MS = const(60000)
+
+
+class Supervised:
+    """One service's record: `name`, `restarts`, `last_error`."""
+
+    def __init__(self, name, factory, jitter=0):
+        self.name = name
+        self.factory = factory
+        self.restarts = 0
+        self.last_error = ""
+        self._jitter = jitter
+
+    async def run(self):
+        """Run the service for ever; only cancellation ends this."""
+        wait = _FIRST_MS
+        while True:
+            start = ticks_ms()
+            try:
+                await self.factory().run()
+                self.last_error = "ended"
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # whatever it is must not reach the other services
+                self.last_error = "%s: %s" % (type(error).__name__, error)
+                _show(error)
+            self.restarts += 1
+            if ticks_diff(ticks_ms(), start) > _WELL_MS:
+                wait = _FIRST_MS
+            diag.error(self.name, "%s; starts again in %d ms", self.last_error, wait + self._jitter)
+            await sleep_ms(wait + self._jitter)
+            wait = min(wait * 2, _LAST_MS)
+
+
+def _show(error):
+    """Print the traceback where diagnostic lines go on MicroPython: the system console."""
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(error)
+    else:
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__)

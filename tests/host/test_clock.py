@@ -1,0 +1,79 @@
+"""The clock's sources and the aligned schedules, on both sides of a switch of summer time."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware import clock
+from firmware.zone import Zone
+
+MADRID = Zone("Europe/Madrid")
+NOW = 1795000000  # November 2026
+
+
+class Rtc:
+    def __init__(self, now):
+        self.now = now
+
+    def get(self):
+        return self.now
+
+    def set(self, utc):
+        self.now = utc
+
+
+def test_unknown_until_somebody_sets_it():
+    c = clock.Clock(Rtc(0), MADRID)
+    assert (c.known, c.utc()) == (False, 0)
+    assert c.set(NOW, clock.METER)
+    assert (c.known, c.utc(), c.source_name()) == (True, NOW, "meter")
+
+
+def test_a_worse_source_does_not_move_a_better_ones_time_until_it_is_stale():
+    rtc = Rtc(0)
+    c = clock.Clock(rtc, MADRID)
+    assert c.set(NOW, clock.NTP)
+    assert not c.set(NOW + 100, clock.METER)
+    assert rtc.now == NOW
+    rtc.now += 4 * 86400
+    assert c.set(rtc.now + 100, clock.METER)
+    assert c.step == 100
+
+
+@pytest.mark.parametrize("utc", [0, 946684800, 1700000000, 4102444800])
+def test_impossible_times_are_refused(utc):
+    c = clock.Clock(Rtc(0), MADRID)
+    assert not c.set(utc, clock.NTP)
+    assert not c.known
+
+
+@given(
+    st.integers(1735689600, 2000000000),
+    st.sampled_from([1, 5, 60, 300, 900, 1800, 3600, 7200, 21600, 86400]),
+)
+def test_due_times_are_aligned_in_local_time_and_in_the_future(now, interval):
+    due = clock.next_aligned(now, interval, MADRID)
+    assert now < due <= now + interval + 3600
+    local = dt.datetime.fromtimestamp(due, ZoneInfo("Europe/Madrid"))
+    seconds = local.hour * 3600 + local.minute * 60 + local.second
+    assert seconds % min(interval, 3600) == 0
+    if interval == 86400:
+        assert seconds == 0
+
+
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
+def test_quarter_hours_of_a_switch_day_are_all_there(day):
+    zone = ZoneInfo("Europe/Madrid")
+    start = dt.datetime.fromisoformat(day).replace(tzinfo=zone)
+    end = (start + dt.timedelta(days=1)).astimezone(dt.timezone.utc).timestamp()
+    end = dt.datetime.fromisoformat(day).replace(tzinfo=zone) + dt.timedelta(days=1)
+    now, count = int(start.timestamp()), 0
+    while True:
+        now = clock.next_aligned(now, 900, MADRID)
+        if now > end.timestamp():
+            break
+        count += 1
+    assert count == (92 if day.endswith("29") else 100)

@@ -1,0 +1,212 @@
+"""`python -m tools.twin`: the firmware reads simulated meters; each JSON record is shown as it arrives."""
+
+import argparse
+import json
+import os
+import queue
+import signal
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+
+from tools.twin.broker import EmbeddedBroker
+from tools.twin.device import ROOT, MeterProcess, Twin
+
+_FIRST_RECORD_S = 60
+
+
+class Stop(Exception):
+    """The run is over; the text says why (empty: as it should be)."""
+
+
+def arguments(argv):
+    env = os.environ.get
+    parser = argparse.ArgumentParser(
+        prog="tools.twin",
+        description="Run the firmware on MicroPython against simulated meters and a real MQTT broker.",
+        epilog="INTERVAL, SPEED, METERS and BROKER in the environment set the same options.",
+    )
+    add = parser.add_argument
+    add("--once", action="store_true", help="end after the first record (exit 0) or after 60 s without (exit 1)")
+    add("--interval", type=int, default=int(env("INTERVAL") or 15), help="seconds between two reads (15)")
+    add("--speed", type=float, default=float(env("SPEED") or 1), help="how many times as fast the clocks run (1)")
+    add("--meters", type=int, default=int(env("METERS") or 1), help="meters on the line, 1 to 8 (1)")
+    add("--broker", default=env("BROKER") or "", help="tcp://host:port of your own broker (default: embedded)")
+    add("--baud", type=int, default=9600, help="speed of the simulated line (9600)")
+    add("--folder", type=Path, default=ROOT / "twin", help="where the twin keeps its flash and its log (twin/)")
+    add("--fresh", action="store_true", help="start with an erased flash")
+    add("--verbose", "-v", action="store_true", help="show the firmware's own log lines too")
+    args = parser.parse_args(argv)
+    if not 1 <= args.meters <= 8:
+        parser.error("--meters: 1 to 8, not %d" % args.meters)
+    if args.interval < 1:
+        parser.error("--interval: at least 1 second, not %d" % args.interval)
+    if args.speed <= 0:
+        parser.error("--speed: more than 0, not %g" % args.speed)
+    if args.broker:
+        url = urlsplit(args.broker)
+        if url.scheme not in ("tcp", "mqtt") or not url.hostname:
+            parser.error("--broker: tcp://host:port, not %r" % args.broker)
+    return args
+
+
+def settings(args, url):
+    """The firmware's settings for this run: what an installer would type, in the twin's short times."""
+    host = urlsplit(url)
+    values = {
+        "mqtt.enabled": True,
+        "mqtt.broker": "tcp://%s:%d" % (host.hostname, host.port or 1883),
+        "mqtt.at_topic": "lector102/[IMEI]/AT",
+        "mqtt.atr_topic": "lector102/[IMEI]/ATR",
+        "logger.enabled": True,
+    }
+    for index in range(args.meters):
+        values["meter.%d" % index] = {
+            "enabled": True,
+            "id": "ID%05d" % index,
+            "port": 1,
+            "link": index + 1,
+            "point": 1,
+            "password": index + 1,
+            "interval": args.interval,
+        }
+    return values
+
+
+class Viewer:
+    """Prints each record with a header line whenever the source changes."""
+
+    def __init__(self):
+        self.source = None
+        self.records = 0
+
+    def show(self, topic, payload):
+        try:
+            record = json.loads(payload)
+            meter = record.get("ID", "-") if isinstance(record, dict) else "-"
+        except ValueError:
+            meter = "-"
+        if (topic, meter) != self.source:
+            self.source = (topic, meter)
+            print("\n--- %s from %s" % (topic, meter))
+        print(payload.decode("utf-8", "replace"), flush=True)
+        self.records += 1
+
+
+def subscribe(url, topic, inbox):
+    """Subscribe to `topic` at the broker; (topic, payload) pairs go into `inbox`."""
+    host = urlsplit(url)
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client.on_connect = lambda c, *_: c.subscribe(topic, 1)
+    client.on_subscribe = lambda *_: inbox.put(None)
+    client.on_message = lambda _c, _u, message: inbox.put((message.topic, message.payload))
+    try:
+        client.connect(host.hostname, host.port or 1883, keepalive=30)
+    except OSError as error:
+        raise Stop("no broker at %s: %s" % (url, error)) from None
+    client.loop_start()
+    try:
+        inbox.get(timeout=15)
+    except queue.Empty:
+        client.loop_stop()
+        raise Stop("the broker at %s does not let us subscribe to %s" % (url, topic)) from None
+    return client
+
+
+def introduce(args, url, meter, twin, topic):
+    host = urlsplit(url)
+    own = "embedded amqtt" if not args.broker else "yours"
+    lines = (
+        ("broker", "%s (%s); listen with: mosquitto_sub -h %s -p %d -t '%s' -v"
+         % (url, own, host.hostname, host.port or 1883, topic)),
+        ("console", "%s; attach with: %s -m serial.tools.miniterm %s 115200"
+         % (twin.console.person, os.path.relpath(sys.executable), twin.console.person)),
+        ("meter line", "%s, %d meter(s) at %d baud" % (meter.path, args.meters, args.baud)),
+        ("firmware log", os.path.relpath(twin.folder / "firmware.log")),
+        ("reading", "every %d s, aligned to the clock; Ctrl-C ends it" % args.interval),
+    )  # fmt: skip
+    for name, text in lines:
+        print("%-13s %s" % (name, text))
+    sys.stdout.flush()
+
+
+def watch(args, twin, inbox, viewer):
+    """Show records until the end; raises Stop with the reason."""
+    deadline = time.monotonic() + _FIRST_RECORD_S
+    while True:
+        try:
+            item = inbox.get(timeout=0.25)
+        except queue.Empty:
+            item = None
+        if item:
+            viewer.show(*item)
+            if args.once:
+                raise Stop("")
+        code = twin.process.poll()
+        if code is not None and code != 3 and not twin.restarting():
+            raise Stop("the firmware ended with code %d:\n%s" % (code, "\n".join(twin.lines[-15:])))
+        if args.once and time.monotonic() > deadline:
+            raise Stop(
+                "no record arrived within %d s; the firmware's last lines:\n%s"
+                % (_FIRST_RECORD_S, "\n".join(twin.lines[-15:]))
+            )
+
+
+def run(args, cleanup):
+    if args.fresh:
+        (args.folder / "flash.img").unlink(missing_ok=True)
+    url = args.broker
+    if not url:
+        broker = EmbeddedBroker().start()
+        cleanup.append(broker.stop)
+        url = broker.url
+    epoch = time.time()
+    options = ["--pty", "--baud", args.baud, "--clock-speed", args.speed]
+    options += ["--meters", args.meters, "--password", 1]
+    meter = MeterProcess(*options)
+    cleanup.append(meter.stop)
+    show = print if args.verbose else None
+    twin = Twin(
+        args.folder, [meter.path], settings(args, url), on_line=show, speed=args.speed, epoch=epoch
+    )
+    cleanup.append(twin.close)
+    topic = "lector102/%s/#" % twin.setup["ident"]
+    inbox = queue.Queue()
+    client = subscribe(url, topic, inbox)
+    cleanup.append(client.loop_stop)
+    introduce(args, url, meter, twin, topic)
+    twin.start()
+    watch(args, twin, inbox, Viewer())
+
+
+def main(argv=None):
+    args = arguments(argv)
+    cleanup = []
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, interrupted)
+    code = 0
+    try:
+        run(args, cleanup)
+    except Stop as stop:
+        if str(stop):
+            print("\ntwin: %s" % stop, file=sys.stderr)
+            code = 1
+    except KeyboardInterrupt:
+        print("\nending ...", flush=True)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        for step in reversed(cleanup):
+            step()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

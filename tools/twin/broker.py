@@ -1,0 +1,63 @@
+"""An MQTT broker inside this process: amqtt in a thread, on a free loopback port."""
+
+import asyncio
+import logging
+import threading
+
+_CONFIG = {
+    "listeners": {"default": {"type": "tcp", "max_connections": 50}},
+    "plugins": {
+        "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True},
+    },
+}
+
+
+class EmbeddedBroker:
+    """`start()` returns when the broker listens; `port` is then known. `stop()` ends it."""
+
+    def __init__(self, port=0):
+        self.port = port
+        self._ready = threading.Event()
+        self._error = None
+        self._loop = None
+        self._thread = threading.Thread(target=self._main, name="broker", daemon=True)
+
+    @property
+    def url(self):
+        return "tcp://127.0.0.1:%d" % self.port
+
+    def start(self):
+        self._thread.start()
+        if not self._ready.wait(15) or self._error:
+            raise RuntimeError("the embedded broker did not start: %s" % (self._error or "no answer"))
+        return self
+
+    def stop(self):
+        if self._loop and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join(10)
+
+    def _main(self):
+        for name in ("amqtt", "transitions"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:  # noqa: BLE001  whatever it is, the starter must hear of it
+            self._error = error
+        self._ready.set()
+
+    async def _serve(self):
+        from amqtt.broker import Broker
+
+        self._loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        config = dict(_CONFIG)
+        listener = dict(config["listeners"]["default"], bind="127.0.0.1:%d" % self.port)
+        config["listeners"] = {"default": listener}
+        broker = Broker(config)
+        await broker.start()
+        server = next(iter(broker._servers.values())).instance
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._end.wait()
+        await broker.shutdown()

@@ -1,0 +1,167 @@
+"""The twin as an object: start, restart, kill and inspect the firmware and the simulators around it."""
+
+import ctypes
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tools.twin.ptys import Bridge
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEVICE = ROOT / "build" / "device"
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+RESTART = 3  # firmware/boards/twin.py: exit code of a firmware that wants to start again
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent():
+    """In a child before exec: the kernel ends it when this process is gone, however that happened."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def spawn(command, **options):
+    """Start `command` in a session of its own, so that a Ctrl-C reaches only us and we end it in order."""
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent, **options)
+
+
+def finish(process, grace=3):
+    """End a child: politely, then for certain."""
+    if process and process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class MeterProcess:
+    """`python -m tools.meter` in a process of its own; `path` is its pty."""
+
+    def __init__(self, *arguments):
+        self.process = spawn(
+            [sys.executable, "-u", "-m", "tools.meter", *map(str, arguments)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        found = re.search(r"listening on (\S+)", line)
+        if not found:
+            raise RuntimeError("the meter simulator did not start: %r" % line)
+        self.path = found.group(1)
+        self.banner = line.strip()
+
+    def control(self, command):
+        """Send one line to the simulator's control input and return its answer."""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def stop(self):
+        finish(self.process)
+
+
+class Twin:
+    """The firmware on MicroPython in `folder` (its flash image, its log and twin.json live there).
+
+    `settings` is a dict of configuration values laid over the defaults at each start; `ports` the paths of the
+    ptys its meters hang on. `on_line` is called with each line the firmware prints.
+    """
+
+    def __init__(self, folder, ports, settings, *, ident="860000000000001", heap="192k", on_line=None, **extra):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.console = Bridge()
+        self.heap = heap
+        self.on_line = on_line
+        self.lines = []
+        self.process = None
+        self._reader = None
+        self._stopping = False
+        self.starts = 0
+        self.setup = dict(extra, ports=list(ports), console=self.console.device, ident=ident, settings=settings)
+
+    def write_setup(self):
+        (self.folder / "twin.json").write_text(json.dumps(self.setup))
+
+    def start(self):
+        self.write_setup()
+        self._stopping = False
+        self._spawn()
+        self._reader = threading.Thread(target=self._read, name="firmware", daemon=True)
+        self._reader.start()
+        return self
+
+    def _spawn(self):
+        path = ":".join((str(DEVICE), str(DEVICE / "lib"), ".frozen"))
+        self.process = spawn(
+            [str(MICROPYTHON), "-X", "heapsize=" + self.heap, str(DEVICE / "main.py")],
+            cwd=self.folder,
+            env=dict(os.environ, MICROPYPATH=path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+        )
+        self.starts += 1
+
+    def _read(self):
+        with open(self.folder / "firmware.log", "a") as log:
+            while True:
+                process = self.process
+                for line in process.stdout:
+                    log.write(line)
+                    log.flush()
+                    self.lines.append(line.rstrip("\n"))
+                    del self.lines[:-2000]
+                    if self.on_line:
+                        self.on_line(line.rstrip("\n"))
+                code = process.wait()
+                if self._stopping or code != RESTART:
+                    return
+                self.setup["cause"] = "restart"
+                self.write_setup()
+                self._spawn()
+
+    def restarting(self):
+        """Whether the firmware asked to be started again and is about to be."""
+        return self._reader is not None and self._reader.is_alive()
+
+    def wait_line(self, pattern, seconds=30):
+        """Return the first line (since the start) that matches the regular expression, or raise TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for line in list(self.lines):
+                if re.search(pattern, line):
+                    return line
+            if self.process.poll() is not None and self.process.poll() != RESTART:
+                break
+            time.sleep(0.05)
+        raise TimeoutError("no line like %r; last lines:\n%s" % (pattern, "\n".join(self.lines[-30:])))
+
+    def kill(self):
+        """Cut the power: SIGKILL, nothing is flushed."""
+        self._stopping = True
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+
+    def stop(self):
+        self._stopping = True
+        finish(self.process)
+        if self._reader:
+            self._reader.join(5)
+
+    def close(self):
+        self.stop()
+        self.console.close()
