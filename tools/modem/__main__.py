@@ -1,0 +1,90 @@
+"""`python -m tools.modem`: a modem on a pty or a TCP port."""
+
+import argparse
+import signal
+import sys
+import time
+
+from tools.modem.engine import Modem
+from tools.modem.faults import NAMES, Faults
+from tools.modem.host import Control, Host, Pty, Tcp
+from tools.modem.profiles import PROFILES
+
+
+def _arguments(argv):
+    faults = "\n".join("  %-10s %s" % item for item in NAMES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.modem",
+        description=__doc__,
+        epilog="faults:\n" + faults + "\n\ncontrol lines:\n" + Modem.control.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--pty", metavar="PATH", help="link this path to the modem's pty")
+    parser.add_argument(
+        "--tcp", type=int, metavar="PORT", help="listen on loopback; 0 = any free port"
+    )
+    parser.add_argument("--profile", default="generic", choices=sorted(PROFILES))
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME[=VALUE]")
+    parser.add_argument(
+        "--control", type=int, metavar="PORT", help="control port; 0 = any free port"
+    )
+    parser.add_argument("--pin", default="", help="the SIM's PIN")
+    parser.add_argument("--imei", default="860000000000001")
+    parser.add_argument("--auth", default="", metavar="pap|chap:USER:PASSWORD")
+    parser.add_argument("--baud", type=int, default=115200, help="speed it listens at")
+    parser.add_argument(
+        "--pace", type=int, default=0, metavar="BAUD", help="slow the line down to this"
+    )
+    parser.add_argument(
+        "--echo-period", type=float, default=0, help="LCP echo every so many seconds"
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="boot, key and registration times times this"
+    )
+    parser.add_argument(
+        "--off", action="store_true", help="start switched off, wait for the power key"
+    )
+    parser.add_argument(
+        "--running", action="store_true", help="has been up for long: no boot, no boot messages"
+    )
+    parser.add_argument(
+        "--map", action="append", default=[], metavar="FROM:TO", help="port on loopback"
+    )
+    parser.add_argument("--quiet", action="store_true")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = _arguments(argv)
+    started = time.monotonic()
+
+    def log(*words):
+        if not args.quiet:
+            print("%9.3f" % (time.monotonic() - started), *words, file=sys.stderr, flush=True)
+
+    modem = Modem(
+        args.profile,
+        Faults.parse(args.fault),
+        log=log,
+        pin=args.pin,
+        imei=args.imei,
+        auth=args.auth,
+        baud=args.baud,
+        scale=args.scale,
+        map=dict(tuple(map(int, pair.split(":"))) for pair in args.map),
+        ppp={"echo_s": args.echo_period},
+    )
+    line = Tcp(args.tcp) if args.tcp is not None else Pty(args.pty or "modem.pty")
+    control = Control(modem, args.control) if args.control is not None else None
+    if not args.off:
+        modem.start(running=args.running)
+    host = Host(modem, line, control, args.pace)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, host.stop)
+    # One line for whoever started us: where the modem is.
+    print("modem %s control %s" % (line.name, control.port if control else "-"), flush=True)
+    host.run()
+
+
+if __name__ == "__main__":
+    main()

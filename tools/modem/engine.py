@@ -1,0 +1,383 @@
+"""The simulated modem: power, SIM, registration, and the terminals its UART and its CMUX channels
+lead to.
+
+Nothing here touches a file, a socket or a clock: `receive()` takes what the host sent, `take()`
+gives what the modem has to say, `tick()` lets time pass as told by `now`. host.py connects it to a
+pty or a TCP port.
+"""
+
+import random
+import time
+
+from tools.modem.faults import Faults
+from tools.modem.mux import Mux
+from tools.modem.peer import Peer
+from tools.modem.profiles import PROFILES
+from tools.modem.terminal import Sim, Terminal
+
+
+class Modem:
+    """A modem of `profile` (a name of profiles.PROFILES).
+
+    Options: `pin` (the SIM's), `auth` ("pap:user:password", "chap:user:password" or ""), `baud` it
+    listens at, `imei`, `scale` (all its boot and registration times are multiplied by it), `seed`
+    for the line faults, `epoch` (UTC seconds the network says it is; default: the host's clock),
+    `map` (port -> port on loopback).
+    """
+
+    def __init__(self, profile="generic", faults=None, now=time.monotonic, log=None, **options):
+        self.profile = PROFILES[profile]
+        self.profile_name = profile
+        self.faults = Faults(faults or {})
+        self.now = now
+        self.log = log or (lambda *_: None)
+        self.options = options
+        self.scale = options.get("scale", 1.0)
+        self.imei = options.get("imei", "860000000000001")
+        self.sim = Sim(options.get("pin", ""), "puk" in self.faults)
+        self.host_baud = None  # unknown: always right
+        self.baud = self.default_baud = options.get("baud", 115200)
+        self._random = random.Random(options.get("seed", 1))
+        self.out = bytearray()
+        self.powered = False
+        self.ready_at = None
+        self.dials = 0
+        self.boots = 0
+        self._key_since = None
+        self._next_chatter = 0.0
+        self.connected_at = None
+        self.mux = None
+        self.mux_at = None
+        self._cold()
+        self._epoch = options.get("epoch")
+        self._started = now()
+
+    def utc(self):
+        """The time of day on the network, UTC seconds."""
+        if self._epoch is None:
+            return time.time()
+        return self._epoch + self.now() - self._started
+
+    def _cold(self):
+        """State after power-on or reset."""
+        if getattr(self, "uart", None):
+            self.uart.hang_up()
+        if self.mux:
+            self.mux.close()
+        self.mux = None
+        self.uart = Terminal(self, self.transmit, "uart")
+        self.settings = {}
+        self.radio = 1
+        self.radio_since = None
+        self.attached = True
+        self.urc_on = {}
+        self.regs_seen = {}
+        self.connected_at = None
+        self.cops = 0
+        self.dialling = None
+        self.sim.locked = bool(self.sim.pin)
+
+    # power ---------------------------------------------------------------------------------------
+
+    def start(self, running=False):
+        """Apply power. `running`: it is already up and registered, as after a reboot of the host
+        alone.
+        """
+        self._boot(instant=running)
+
+    def _boot(self, instant=False):
+        self._cold()
+        self.powered = True
+        self.boots += 1
+        boot = float(self.faults.get("slow-boot", self.profile["boot_s"] * self.scale))
+        self.ready_at = self.now() + (0 if instant else boot)
+        self.booted = False
+        self.log("boot", self.boots)
+
+    def _off(self):
+        self.log("off")
+        self._cold()
+        self.powered = False
+        self.ready_at = None
+
+    def power_key(self, pressed):
+        """The power key is pressed (True) or released."""
+        if pressed:
+            self._key_since = self.now()
+            return
+        if self._key_since is None:
+            return
+        held, self._key_since = self.now() - self._key_since, None
+        slack = 1e-3  # pulses are measured, not exact
+        if not self.powered:
+            if held + slack >= self.profile["on_s"] * self.scale:
+                self._boot()
+        elif held + slack >= self.profile["off_s"] * self.scale:
+            self.faults.set("freeze", "off")
+            self.faults.set("stuck", "off")
+            self._off()
+
+    def reset(self, pressed):
+        """The reset pin: restarts a powered modem when it is let go."""
+        if pressed or not self.powered or self.faults.get("freeze") == "power":
+            return
+        self.faults.set("freeze", "off")
+        self.faults.set("stuck", "off")
+        self._boot()
+
+    def dcd(self):
+        return any(t.data for t in self.terminals())
+
+    # the line ------------------------------------------------------------------------------------
+
+    def _garbled(self):
+        return self.host_baud is not None and self.host_baud != self.baud
+
+    def _alive(self):
+        return self.powered and self.booted and "freeze" not in self.faults
+
+    def receive(self, data):
+        """Bytes from the host."""
+        if not data or not self._alive():
+            return
+        if self._garbled():
+            data = bytes(self._random.randrange(128, 256) for _ in data)
+        if self.mux:
+            self.mux.receive(data)
+        else:
+            self.uart.receive(data)
+
+    def transmit(self, data):
+        """Bytes to the host, through the faults of the line."""
+        if not self.powered:
+            return
+        if self._garbled():
+            data = bytes(self._random.randrange(128, 256) for _ in data)
+        drop, insert = self.faults.get("drop", 0), self.faults.get("insert", 0)
+        if drop or insert:
+            for byte in data:
+                if self._random.random() >= drop:
+                    self.out.append(byte)
+                if self._random.random() < insert:
+                    self.out.append(self._random.randrange(256))
+        else:
+            self.out += data
+
+    def take(self, limit=None):
+        """What the modem has sent since the last call (at most `limit` bytes)."""
+        data = bytes(self.out[:limit])
+        del self.out[: len(data)]
+        return data
+
+    def terminals(self):
+        return self.mux.terminals() if self.mux else [self.uart]
+
+    def urc(self, text):
+        """An unsolicited message: to the first terminal that is not in data mode."""
+        for terminal in self.terminals():
+            if not terminal.data:
+                terminal.say(text)
+                return
+
+    def start_mux(self, n1):
+        self.mux = Mux(self, min(n1, self.profile["n1"]))
+        self.mux_at = self.now()
+
+    def forget_mux(self):
+        """Back to plain commands on the UART, echo on, as if AT+CMUX had never been sent."""
+        if self.mux:
+            self.mux.close()
+        self.mux = None
+        self.uart = Terminal(self, self.transmit, "uart")
+
+    # network -------------------------------------------------------------------------------------
+
+    def registration(self):
+        """The <stat> of +CREG and its sisters (3GPP TS 27.007, 7.2)."""
+        if not self.radio_on() or self.cops == 2:
+            return 0
+        if "no-signal" in self.faults:
+            return 2
+        if "denied" in self.faults:
+            return 3
+        if self.radio_since is None:
+            self.radio_since = self.now()
+        wait = float(self.faults.get("register", 1.0)) * self.scale
+        if self.now() - self.radio_since < wait:
+            return 2
+        return 5 if "roaming" in self.faults else 1
+
+    def radio_on(self):
+        return self.radio == 1 and "no-sim" not in self.faults and self.sim.state() == "READY"
+
+    def registered(self):
+        return self.registration() in (1, 5)
+
+    def rssi(self):
+        return 99 if "no-signal" in self.faults or not self.radio_on() else 19
+
+    def peer_options(self):
+        options = dict(self.options.get("ppp", {}))
+        options["auth"] = self.options.get("auth", "")
+        options["map"] = self.options.get("map", {})
+        options["no_ipcp"] = "no-ipcp" in self.faults
+        return options
+
+    def dial(self, terminal):
+        """ATD*99# or AT+CGDATA: CONNECT, or a word that says why not."""
+        self.dials += 1
+        if "no-answer" in self.faults:
+            return
+        self.dialling = (self.now() + 0.3 * self.scale, terminal)
+
+    def peers(self):
+        return [t.peer for t in self.terminals() if t.peer]
+
+    # time ----------------------------------------------------------------------------------------
+
+    def tick(self):
+        """Let time pass; to be called every few milliseconds."""
+        now = self.now()
+        if self.powered and not self.booted and now >= self.ready_at:
+            self._up()
+        if not self._alive():
+            return
+        self._accidents(now)
+        if not self._alive():
+            return
+        if self.dialling and now >= self.dialling[0]:
+            self._dialled(self.dialling[1])
+        for terminal in list(self.terminals()):
+            terminal.tick()
+        self._report(now)
+
+    def _up(self):
+        self.booted = True
+        for text in self.profile["boot"]:
+            if "CPIN" in text:
+                text = "+CPIN: " + self.sim.state()
+                if "no-sim" in self.faults:
+                    text = "+CPIN: NOT INSERTED"
+            self.uart.say(text)
+        if "stuck" in self.faults:
+            self.uart.data = True
+            self.uart.peer = Peer(
+                self.uart._downlink, self.peer_options(), self.now, self.log, silent=True
+            )
+
+    def _dialled(self, terminal):
+        self.dialling = None
+        if "no-pdp" in self.faults or not self.registered():
+            terminal.say("NO CARRIER")
+        else:
+            terminal.connect()
+
+    def _accidents(self, now):
+        """The faults that happen once, so and so long after something else."""
+        faults = self.faults
+        since = now - self.connected_at if self.connected_at is not None else -1
+        if "hang-up" in faults and since >= float(faults["hang-up"]):
+            faults.set("hang-up", "off")
+            self.carrier_lost()
+        if "mux-crash" in faults and self.mux and now - self.mux_at >= float(faults["mux-crash"]):
+            faults.set("mux-crash", "off")
+            self.log("forgets the mux")
+            self.forget_mux()
+        if "crash" in faults and now - self.ready_at >= float(faults["crash"]):
+            faults.set("crash", "off")
+            self.log("crash")
+            self.baud = self.default_baud
+            self._boot()
+
+    def carrier_lost(self):
+        """The network ends every call."""
+        self.connected_at = None
+        for terminal in self.terminals():
+            if terminal.data or terminal.peer:
+                terminal.hang_up("NO CARRIER")
+
+    def _report(self, now):
+        for name, mode in self.urc_on.items():
+            if not mode:
+                continue
+            stat = self.registration()
+            if self.regs_seen.get(name) not in (None, stat):
+                self.urc("%s: %d" % (name, stat))
+            self.regs_seen[name] = stat
+        if "chatter" in self.faults and now >= self._next_chatter:
+            self._next_chatter = now + float(self.faults["chatter"])
+            self.urc(
+                self._random.choice(
+                    (
+                        "+CTZV: +4",
+                        '+QIND: "csq",19,99',
+                        "RING",
+                        "+CGEV: ME PDN ACT 1",
+                        "+UUPSDD: 0",
+                    )
+                )
+            )
+
+    def sms(self, number, text):
+        """A message arrives."""
+        index = 1
+        while index in self.sim.inbox:
+            index += 1
+        stamp = time.strftime("%y/%m/%d,%H:%M:%S+00", time.gmtime(self.utc()))
+        self.sim.inbox[index] = ["REC UNREAD", number, stamp, text]
+        self.urc('+CMTI: "SM",%d' % index)
+
+    def state(self):
+        """What the outside may want to know, for the control line."""
+        return {
+            "profile": self.profile_name,
+            "powered": self.powered,
+            "ready": bool(self.powered and self.booted),
+            "boots": self.boots,
+            "dials": self.dials,
+            "mux": bool(self.mux),
+            "dcd": self.dcd(),
+            "registration": self.registration() if self.powered else 0,
+            "ppp": [p.state_name() for p in self.peers()],
+            "pin_attempts": self.sim.pin_attempts,
+            "sent": self.sim.sent,
+            "settings": self.settings,
+            "faults": dict(self.faults),
+        }
+
+    def control(self, line):
+        """One line of the control port; returns the answer's text.
+
+        `power 0|1`, `reset 0|1`, `baud N`, `fault NAME [VALUE]`, `drop-carrier`, `forget-mux`,
+        `restart`, `sms NUMBER TEXT`, `urc TEXT`, `dcd`, `state` (JSON).
+        """
+        import json
+
+        word, _, rest = line.strip().partition(" ")
+        if word == "power":
+            self.power_key(rest == "1")
+        elif word == "reset":
+            self.reset(rest == "1")
+        elif word == "baud":
+            self.host_baud = int(rest)
+        elif word == "fault":
+            name, _, value = rest.partition(" ")
+            self.faults.set(name, value or "1")
+        elif word == "drop-carrier":
+            self.carrier_lost()
+        elif word == "forget-mux":
+            self.forget_mux()
+        elif word == "restart":
+            self._boot()
+        elif word == "sms":
+            number, _, text = rest.partition(" ")
+            self.sms(number, text)
+        elif word == "urc":
+            self.urc(rest)
+        elif word == "dcd":
+            return "1" if self.dcd() else "0"
+        elif word == "state":
+            return json.dumps(self.state())
+        else:
+            return "unknown: " + word
+        return "ok"

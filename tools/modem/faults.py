@@ -1,0 +1,56 @@
+"""Everything that can be wrong with a modem, its SIM, its line or its network, by name.
+
+A fault has a value (a number or a word; 1 where none is given) and can be set on the command line
+(`--fault NAME[=VALUE]`) or while the simulator runs (control line `fault NAME VALUE`; the value
+`off` ends it).
+"""
+
+NAMES = {
+    "slow-boot": "seconds the boot takes (instead of the model's own)",
+    "chatter": "an unsolicited message every so many seconds",
+    "register": "seconds from radio-on to registered (default 1)",
+    "roaming": "registers as a guest",
+    "denied": "the network refuses the registration",
+    "no-signal": "no network in reach",
+    "no-sim": "there is no SIM",
+    "puk": "the SIM is blocked and wants its PUK",
+    "no-pdp": "the network refuses the data connection: NO CARRIER instead of CONNECT",
+    "no-answer": "dialling is never answered",
+    "no-ipcp": "the PPP peer negotiates LCP but never gives an address",
+    "echo": "ATE0 is acknowledged but has no effect",
+    "no-cmux": "AT+CMUX is not known",
+    "mux-crash": "forgets the multiplexer so many seconds after it was started (once)",
+    "crash": "restarts by itself after so many seconds (once)",
+    "hang-up": "NO CARRIER so many seconds after CONNECT (once)",
+    "swallow": "the carrier is dead: data bytes vanish both ways, nothing is reported",
+    "freeze": "answers nothing more until `reset` (pulse on the reset pin) or `power` (power key)",
+    "stuck": "is in data mode at start; `hard`: and does not listen to +++",
+    "drop": "probability that a byte towards the host is lost",
+    "insert": "probability that a byte towards the host is followed by a random one",
+    "noise": "a burst of so many random bytes before each answer",
+    "slow": "seconds every answer takes",
+}
+
+
+class Faults(dict):
+    """The faults in force: name -> value."""
+
+    def set(self, name, value="1"):
+        """Raises ValueError for a fault that does not exist."""
+        if name not in NAMES:
+            raise ValueError("no fault called %r; there are: %s" % (name, ", ".join(NAMES)))
+        if value in ("off", "0", 0, None, False):
+            self.pop(name, None)
+            return
+        try:
+            self[name] = float(value)
+        except ValueError:
+            self[name] = value
+
+    @classmethod
+    def parse(cls, words):
+        faults = cls()
+        for word in words:
+            name, _, value = word.partition("=")
+            faults.set(name, value or "1")
+        return faults
