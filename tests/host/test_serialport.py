@@ -1,0 +1,192 @@
+"""The Port contract over a UART with a board's manners (CPython, virtual time) and over a pty
+(MicroPython).
+"""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+import tty
+from pathlib import Path
+
+import pytest
+
+from firmware import port
+from firmware.serialport import SerialPort
+from tests.host import virtual
+from tests.host.fakes import FakeUart
+
+ROOT = Path(__file__).resolve().parents[2]
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+
+
+def test_read_returns_what_is_there_at_once():
+    async def main():
+        uart = FakeUart()
+        uart.received += b"12345"
+        line = SerialPort(uart)
+        buf = bytearray(3)
+        first = await line.readinto(buf, 1000), bytes(buf)
+        second = await line.readinto(buf, 1000), bytes(buf[:2])
+        return first, second, port.ticks_ms()
+
+    assert virtual.run(main()) == ((3, b"123"), (2, b"45"), 0)
+
+
+def test_read_waits_for_the_first_byte_and_not_longer_than_told():
+    async def main():
+        uart = FakeUart()
+        line = SerialPort(uart)
+        buf = bytearray(8)
+        nothing = await line.readinto(buf, 250), port.ticks_ms()
+        later = virtual.asyncio.get_running_loop().call_later
+        later(0.1, uart.received.extend, b"x")
+        n = await line.readinto(buf, 5000)
+        return nothing, n, port.ticks_ms()
+
+    nothing, n, at = virtual.run(main())
+    assert nothing == (0, 250)
+    assert n == 1
+    assert 350 <= at <= 352
+
+
+def test_short_writes_are_continued():
+    async def main():
+        uart = FakeUart(room=7)
+        await SerialPort(uart).send(bytes(range(100)))
+        return bytes(uart.written)
+
+    assert virtual.run(main()) == bytes(range(100))
+
+
+def test_a_line_that_takes_nothing_times_out():
+    async def main():
+        with pytest.raises(OSError) as caught:
+            await SerialPort(FakeUart(room=0)).send(bytes(20))
+        return caught.value.args[0], port.ticks_ms()
+
+    errno, at = virtual.run(main())
+    assert errno == 110
+    assert 1000 <= at < 1200
+
+
+def test_discard_empties_and_ends_on_a_babbling_line():
+    class Babbler(FakeUart):
+        def readinto(self, buf):
+            self.reads += 1
+            return len(buf)
+
+    async def main():
+        uart = FakeUart()
+        uart.received += bytes(1000)
+        SerialPort(uart).discard()
+        babbler = Babbler()
+        SerialPort(babbler).discard()
+        return len(uart.received), babbler.reads
+
+    left, reads = virtual.run(main())
+    assert left == 0
+    assert reads < 1000
+
+
+def test_direction_covers_the_whole_frame():
+    async def main(with_txdone):
+        uart = FakeUart(room=64)
+        seen = []
+        if with_txdone:
+            uart.txdone = lambda: port.ticks_ms() >= 30
+        line = SerialPort(
+            uart, direction=lambda on: seen.append((on, port.ticks_ms(), len(uart.written)))
+        )
+        await line.send(bytes(19))
+        return seen
+
+    # 19 bytes of 10 bits at 9600 baud last 19.8 ms.
+    assert virtual.run(main(False)) == [(True, 0, 0), (False, 20, 19)]
+    assert virtual.run(main(True)) == [(True, 0, 0), (False, 30, 19)]
+
+
+def test_direction_is_given_back_when_sending_fails():
+    async def main():
+        seen = []
+        with pytest.raises(OSError):
+            await SerialPort(FakeUart(room=0), direction=seen.append).send(b"x")
+        return seen
+
+    assert virtual.run(main()) == [True, False]
+
+
+def test_configure_reaches_the_uart():
+    async def main():
+        uart = FakeUart()
+        line = SerialPort(uart)
+        line.configure(1200, 7, 0, 1)
+        return uart.settings, line.baud, line.wire_ms(120)
+
+    settings, baud, ms = virtual.run(main())
+    assert settings == {"baudrate": 1200, "bits": 7, "parity": 0, "stop": 1}
+    assert (baud, ms) == (1200, 1000)
+
+
+def test_a_vanished_line_is_silent():
+    class Gone(FakeUart):
+        def readinto(self, buf):
+            raise OSError(5)
+
+    async def main():
+        line = SerialPort(Gone())
+        n = await line.readinto(bytearray(4), 100)
+        return n, port.ticks_ms(), line.read_errors > 0
+
+    assert virtual.run(main()) == (0, 100, True)
+
+
+def _read_some(fd, enough, seconds):
+    """Bytes from `fd` until `enough` of them are there or `seconds` have passed."""
+    got = b""
+    end = time.monotonic() + seconds
+    while len(got) < enough and time.monotonic() < end:
+        if select.select([fd], [], [], 0.2)[0]:
+            got += os.read(fd, 4096)
+    return got
+
+
+def test_on_micropython_through_a_pty():
+    """The device echoes what it gets, in order, counts its wake-ups, and stays quiet when it
+    should.
+    """
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    child = subprocess.Popen(
+        [
+            str(MICROPYTHON),
+            "-X",
+            "heapsize=192k",
+            "tests/host/mpy/port_echo.py",
+            os.ttyname(theirs),
+        ],
+        cwd=ROOT,
+        env=dict(os.environ, MICROPYPATH=".:.frozen"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout.readline() == "ready\n"
+        blob = bytes(range(256))
+        os.write(ours, blob)
+        assert _read_some(ours, 256, 20) == blob
+        time.sleep(0.5)
+        os.write(ours, b"stop")
+        assert _read_some(ours, 4, 20) == b"stop"
+        out, _ = child.communicate(timeout=30)
+    finally:
+        child.kill()
+        os.close(ours)
+        os.close(theirs)
+    assert child.returncode == 0
+    timeouts, wakes, other = (int(word) for word in out.split())
+    assert timeouts >= 1  # half a second of silence, waits of 100 ms
+    assert wakes <= 40  # not one per byte
+    assert other >= 3  # another task went on meanwhile
