@@ -9,5 +9,6 @@ _OBJECTS = (192, 193, 194)
 
 
 async def read(master, meter, job):
-    answer = await master.read(_READ, objects=_OBJECTS)
-    job.emit(telemetry.instant(job.out, job.envelope, job.utc(), meter.ident, answer.objects))
+    answer = await master.read(_READ, 0, _OBJECTS)
+    utc = job.utc()
+    await job.emit(telemetry.instant(job.out, job.envelope, utc, meter.ident, answer.objects))

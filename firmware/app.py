@@ -1,0 +1,61 @@
+"""The composition root: builds every service from the settings, starts and supervises them.
+
+Nothing else in firmware/ knows more than one service. `start()` is what main.py calls; it never returns on a
+board. Start-up is told line by line on the console, so that a look at it says what the device believes.
+"""
+
+import asyncio
+import gc
+import sys
+
+from firmware import boards, diag
+from firmware.build import App
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.supervise import Supervised
+
+_TURN_MS = const(100)
+_TIDY_MS = const(10000)
+
+
+def start():
+    """Build this board and run the app on it for ever."""
+    board = boards.this_board()
+    diag.info("start", "lector102 %s on %s, %s", App.version, board.name, sys.version)
+    diag.info("start", "reset cause: %s", board.reset_cause())
+    asyncio.run(run(board))
+
+
+async def run(board):
+    """Start every service and watch over them; feeds the watchdog as long as the loop turns in time."""
+    app = App(board)
+    app.build()
+    gc.collect()
+    diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
+    tasks = []
+    for name, factory in app.services():
+        watched = Supervised(name, factory, app.jitter(len(tasks)))
+        app.watched.append(watched)
+        tasks.append(asyncio.create_task(watched.run()))
+    await _watch(app)
+
+
+async def _watch(app):
+    """Feed the watchdog, measure the loop and keep the heap tidy."""
+    last = tidied = ticks_ms()
+    while True:
+        await sleep_ms(_TURN_MS)
+        now = ticks_ms()
+        late = ticks_diff(now, last) - _TURN_MS
+        if late > app.longest_turn_ms:
+            app.longest_turn_ms = late
+        last = now
+        app.board.feed()
+        if ticks_diff(now, tidied) > _TIDY_MS:
+            tidied = now
+            gc.collect()
+            used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+            if used > app.peak_heap:
+                app.peak_heap = used
+        if app.restart_reason:
+            await app.before_restart()
+            app.board.reset(app.restart_reason)

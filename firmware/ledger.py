@@ -1,0 +1,62 @@
+"""What has been got from a meter, so that an outage leaves no gap and nothing is fetched twice.
+
+One small JSON file per meter: watermarks (name -> UTC seconds up to which everything has been read) and the
+keys of the closings that were already delivered. It is written whole and renamed, so a power cut leaves the
+old or the new one; a damaged file means that things are read again, never that they are left out.
+"""
+
+import json
+import os
+
+from firmware.port import const
+
+_MOST_KEYS = const(120)
+
+
+class Ledger:
+    """`path` None keeps it in memory only (tests)."""
+
+    def __init__(self, path=None):
+        self._path = path
+        self._marks = {}
+        self._keys = []
+        self.damaged = False
+        self._load()
+
+    def _load(self):
+        if not self._path:
+            return
+        try:
+            with open(self._path) as file:
+                stored = json.load(file)
+            marks, keys = stored["marks"], stored["keys"]
+            self._marks = {str(name): int(value) for name, value in marks.items()}
+            self._keys = [int(key) for key in keys][-_MOST_KEYS:]
+        except OSError:
+            return
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.damaged = True
+
+    def mark(self, name):
+        """UTC up to which `name` is complete, 0 if never."""
+        return self._marks.get(name, 0)
+
+    def set_mark(self, name, utc):
+        """Move a watermark; `save()` makes it last."""
+        self._marks[name] = utc
+
+    def seen(self, key):
+        return key in self._keys
+
+    def add(self, key):
+        """Remember a 32-bit key; the oldest is forgotten when there are too many."""
+        if key not in self._keys:
+            self._keys.append(key)
+            del self._keys[:-_MOST_KEYS]
+
+    def save(self):
+        if not self._path:
+            return
+        with open(self._path + ".new", "w") as file:
+            json.dump({"marks": self._marks, "keys": self._keys}, file)
+        os.rename(self._path + ".new", self._path)

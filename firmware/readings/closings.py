@@ -1,0 +1,86 @@
+"""Daily closings ("fiscal close"): ASDU 134 for the last days, answered by one 136 per tariff object.
+
+TITAN reference 3.3: one `IEC102_CTAVM2` record with every tariff object of the reply. A closing that was already
+delivered is left out of a scheduled reading unless the meter's `resend` option is on. A reply of many closings is
+split between two of them so that a record stays below the log's limit.
+"""
+
+from binascii import crc32
+
+from firmware import telemetry
+from firmware.iec102 import timetag
+from firmware.port import const
+
+TYPE = "IEC102_CTAVM2"
+_STORED = const(134)
+_CONTRACT_I = const(134)  # record addresses 134, 135, 136: contracts I, II, III
+_SPLIT = const(8000)
+_DAY = const(86400)
+
+
+async def read(master, meter, job):
+    options = meter.options
+    record = _CONTRACT_I + options.get("contract", 1) - 1
+    if job.args:
+        start, end = job.args
+    else:
+        end = timetag.from_utc(job.utc() + _DAY, job.clock.zone)
+        start = timetag.from_utc(job.utc() - options.get("days", 31) * _DAY, job.clock.zone)
+        for tag in (start, end):
+            tag.hour = tag.minute = 0
+    collector = Closings(meter, job, record, options.get("resend") or job.result is not None)
+    await master.stream(_STORED, record, ({"start": start, "end": end},), collector.take)
+    await collector.finish()
+
+
+class Closings:
+    """Gathers the tariff objects of a reply into as few records as may be."""
+
+    def __init__(self, meter, job, record, everything):
+        self.meter = meter
+        self.job = job
+        self.record = record
+        self.everything = everything
+        self.keys = []
+        self.open = False
+        self.last = None
+
+    async def take(self, answer):
+        for item in answer.objects:
+            # One key per closing: contract and period. Its objects follow each other.
+            period = "%d %s %s" % (self.record, item["DINI"].text(), item["DEND"].text())
+            key = crc32(period.encode())
+            if not self.everything and self.meter.ledger.seen(key):
+                continue
+            if self.open and key != self.last and self.job.out.length > _SPLIT:
+                await self._close()
+            self.last = key
+            if key not in self.keys:
+                self.keys.append(key)
+            if not self.open:
+                self._begin()
+            self.job.out.item()
+            telemetry.tariff(self.job.out, item)
+
+    def _begin(self):
+        out = self.job.out
+        self.job.envelope.begin(out, TYPE, self.job.utc(), self.meter.ident)
+        out.key("CTAVM2")
+        out.raw("[")
+        self.open = True
+
+    async def _close(self):
+        self.job.out.raw("]")
+        self.open = False
+        await self.job.emit(self.job.out.end())
+
+    async def finish(self):
+        """Emit the last record; on demand also an empty one, so that the asker sees that nothing is there."""
+        if not self.open and self.job.result is not None and not self.keys:
+            self._begin()
+        if self.open:
+            await self._close()
+        if self.job.result is None and self.keys:
+            for key in self.keys:
+                self.meter.ledger.add(key)
+            await self.job.ledger_saved()

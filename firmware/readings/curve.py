@@ -1,0 +1,102 @@
+"""The load curve: increments per period (123, or blocks 190 where the meter has them), without gaps.
+
+The ledger keeps up to which period end everything has been got. Each reading goes on from there to now, in pieces
+of a day, so that a month without power is caught up session by session and no other meter waits long. One record
+per period, its time the label of the meter: the END of the period (protocol reference 6.3).
+"""
+
+from firmware import telemetry
+from firmware.iec102 import timetag
+from firmware.iec102.errors import AsduError, NotAvailableError
+from firmware.port import const
+
+TYPE = "IEC102_LC"
+_INCREMENTS = const(123)
+_BLOCKS = const(190)
+_BLOCK_OF_8 = const(9)
+_FIRST, _LAST = const(1), const(8)
+_DAY = const(86400)
+_PIECES = const(4)  # days fetched in one session at the most
+_HOURLY, _QUARTERLY = const(11), const(12)
+_NOT_THERE = (13, 18)  # causes: record or period not available
+_NO_SUCH_TYPE = const(14)
+
+
+async def read(master, meter, job):
+    record = meter.options.get("curve_record", _HOURLY)
+    if job.args:
+        await Piece(meter, job, record, *job.args).fetch(master)
+        return
+    period = meter.options.get("curve_minutes", 60 if record == _HOURLY else 15) * 60
+    now = job.utc() // period * period
+    name = "lc%d" % record
+    mark = meter.ledger.mark(name) or now - meter.options.get("curve_days", 1) * _DAY
+    for _ in range(_PIECES):
+        if mark >= now:
+            break
+        end = min(mark + _DAY, now)
+        piece = Piece(meter, job, record, mark, end)
+        try:
+            await piece.fetch(master)
+        except NotAvailableError as refusal:
+            if refusal.cause not in _NOT_THERE:
+                raise
+        # A period the meter does not have will not come by asking again; one it has not closed yet will.
+        mark = end if end < now else max(piece.newest, min(mark, now))
+        if piece.newest or end < now:
+            meter.ledger.set_mark(name, mark)
+            await job.ledger_saved()
+        if end == now:
+            break
+
+
+class Piece:
+    """The periods with an end in (start, end], UTC."""
+
+    def __init__(self, meter, job, record, start, end):
+        self.meter = meter
+        self.job = job
+        self.record = record
+        self.start = start
+        self.end = end
+        self.newest = 0
+
+    async def fetch(self, master):
+        zone = self.job.clock.zone
+        # A margin on both sides: meters disagree on whether the borders belong to the range.
+        span = {
+            "start": timetag.from_utc(self.start - 3600, zone),
+            "end": timetag.from_utc(self.end + 3600, zone),
+        }
+        if not self.meter.options.get("no_blocks"):
+            try:
+                span["address"] = _BLOCK_OF_8
+                await master.stream(_BLOCKS, self.record, (span,), self.blocks)
+                return
+            except NotAvailableError as refusal:
+                if refusal.cause != _NO_SUCH_TYPE:
+                    raise
+                self.meter.options["no_blocks"] = True
+        span = {"first": _FIRST, "last": _LAST, "start": span["start"], "end": span["end"]}
+        await master.stream(_INCREMENTS, self.record, (span,), self.totals)
+
+    async def blocks(self, answer):
+        for block in answer.objects:
+            pairs = [(i + 1, total) for i, total in enumerate(block["totals"])]
+            await self._period(block["time"], pairs)
+
+    async def totals(self, answer):
+        await self._period(answer.time, [(item["address"], item) for item in answer.objects])
+
+    async def _period(self, tag, pairs):
+        try:
+            utc = tag.to_utc(self.job.clock.zone)
+        except AsduError:
+            return  # a label that is no time belongs to no period
+        if not self.start < utc <= self.end:
+            return
+        self.newest = max(self.newest, utc)
+        out = self.job.out
+        self.job.envelope.begin(out, TYPE, self.job.utc(), self.meter.ident)
+        telemetry.period(out, self.record, tag, pairs)
+        await self.job.emit(out.end())

@@ -1,0 +1,25 @@
+"""Current tariff values: ASDU 133, answered by one 135 per tariff object (protocol reference 6.5)."""
+
+from firmware import telemetry
+from firmware.port import const
+
+TYPE = "IEC102_TAVC"
+_CURRENT = const(133)
+_CONTRACT_I = const(134)
+
+
+async def read(master, meter, job):
+    out = job.out
+    job.envelope.begin(out, TYPE, job.utc(), meter.ident)
+    out.key("TAVC")
+    out.raw("[")
+
+    def take(answer):
+        for item in answer.objects:
+            out.item()
+            telemetry.tariff(out, item)
+
+    record = _CONTRACT_I + meter.options.get("contract", 1) - 1
+    await master.stream(_CURRENT, record, (), take)
+    out.raw("]")
+    await job.emit(out.end())

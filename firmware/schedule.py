@@ -1,0 +1,58 @@
+"""When one kind of reading of one meter is due, tried again or given up."""
+
+from firmware.port import const
+
+# Seconds between the attempts at one due reading; the last one repeats.
+_RETRY_S = (2, 5, 10, 30)
+_ATTEMPTS = const(4)
+# A reading that must not be given up is tried again for ever, at most this far apart.
+_PATIENT_S = const(900)
+NEVER = const(1 << 60)
+
+
+class Schedule:
+    """`interval` in seconds, aligned to the local clock (xx:00, xx:15 … for 900).
+
+    `once`: the reading covers a whole slot (a day's closings, a curve) and is tried until it succeeds, also
+    after a restart: `done` is the UTC of the last slot that succeeded, kept in the meter's ledger. Without
+    `once` the reading is of the moment; it is tried a few times and then given up until the next slot.
+    """
+
+    def __init__(self, kind, interval, once=False):
+        self.kind = kind
+        self.interval = interval
+        self.once = once
+        self.done = 0
+        self.due = 0  # UTC of the aligned moment this reading belongs to
+        self.at = NEVER  # UTC of the next attempt
+        self.tries = 0
+
+    def plan(self, clock):
+        """Find the next due moment; a slot that was missed is due at once."""
+        after = clock.next_aligned(self.interval)
+        current = after - self.interval
+        self.tries = 0
+        self.due = after
+        if self.once and self.done < current:
+            self.due = current
+        self.at = self.due
+
+    def success(self, clock):
+        """The reading is complete; returns True when `done` has moved and wants keeping."""
+        moved = self.once and self.due > self.done
+        self.done = max(self.done, self.due) if self.once else 0
+        self.plan(clock)
+        return moved
+
+    def failure(self, clock):
+        """Plan another attempt; returns False when the reading is given up until its next slot."""
+        self.tries += 1
+        now = clock.utc()
+        if self.once:
+            self.at = now + min(30 << min(self.tries - 1, 5), _PATIENT_S)
+            return True
+        self.at = now + _RETRY_S[min(self.tries, len(_RETRY_S)) - 1]
+        if self.tries < _ATTEMPTS and self.at < self.due + self.interval:
+            return True
+        self.plan(clock)
+        return False
