@@ -189,3 +189,95 @@ class StationMeter:
 
 def _clean(data):
     return [(0, data)]
+
+
+def fixed(control, link=1):
+    """A fixed FT1.2 frame, built without the codec under test."""
+    body = bytes((control, link & 255, link >> 8))
+    return b"\x10" + body + bytes((sum(body) & 255, 0x16))
+
+
+def variable(control, asdu, link=1):
+    """A variable FT1.2 frame around `asdu`, built without the codec under test."""
+    body = bytes((control, link & 255, link >> 8)) + bytes(asdu)
+    n = len(body)
+    return bytes((0x68, n, n, 0x68)) + body + bytes((sum(body) & 255, 0x16))
+
+
+class TinyMeter:
+    """A slave station in few lines that does exactly what a test tells it: `receive(frame)` for
+    StationMeter.
+
+    `answers`: request type -> list of ASDUs (bytes) that polls will fetch one by one. `seen` holds
+    every frame that came in, `executed` the ASDUs that were new (not repetitions by FCB). Knobs:
+    `busy` polls answered with "not available" before each ASDU, `nack` (request types), `direct`
+    (no ACK: the first ASDU at once), `dfc` (how many answers ask for no more data), `single` (E5
+    for ACK), `mute_type` (no answer to that request).
+    """
+
+    def __init__(self, answers=None, link=1, password=1):
+        self.link = link
+        self.password = password
+        self.answers = answers or {}
+        self.seen = []
+        self.executed = []
+        self.busy = 0
+        self.dfc = 0
+        self.nack = ()
+        self.mute_type = None
+        self.direct = self.single = False
+        self._queue = []
+        self._wait = 0
+        self._fcb = None
+        self._last = b""
+
+    def _mark(self):
+        if self.dfc:
+            self.dfc -= 1
+            return 0x10
+        return 0
+
+    def receive(self, frame):
+        self.seen.append(frame)
+        control, link = (frame[1], frame[2:4]) if frame[0] == 0x10 else (frame[4], frame[5:7])
+        if int.from_bytes(link, "little") != self.link:
+            return b""
+        function = control & 15
+        if function == 9:
+            return fixed(0x0B | self._mark(), self.link)
+        if function == 0:
+            self._fcb = None
+            self._queue.clear()
+            return fixed(0, self.link)
+        if control & 0x20 == self._fcb:
+            return self._last
+        self._fcb = control & 0x20
+        self._last = self._poll() if function == 11 else self._take(frame[7:-2])
+        return self._last
+
+    def _poll(self):
+        if self._wait or not self._queue:
+            self._wait = max(0, self._wait - 1)
+            return fixed(0x09, self.link)
+        self._wait = self.busy
+        return variable(0x08 | self._mark(), self._queue.pop(0), self.link)
+
+    def _take(self, asdu):
+        self.executed.append(bytes(asdu))
+        kind = asdu[0]
+        if kind == self.mute_type:
+            return b""
+        if kind in self.nack:
+            return fixed(0x01, self.link)
+        if kind == 183 and kind not in self.answers:
+            good = int.from_bytes(asdu[6:10], "little") == self.password
+            answers = [asdu[:2] + bytes((7 if good else 0x47,)) + asdu[3:]]
+        elif kind == 187 and kind not in self.answers:
+            answers = [asdu[:2] + b"\x07" + asdu[3:]]
+        else:
+            answers = self.answers.get(kind, ())
+        self._queue = [bytes(a) for a in answers]
+        self._wait = self.busy
+        if self.direct:
+            return self._poll()
+        return b"\xe5" if self.single else fixed(self._mark(), self.link)

@@ -1,0 +1,255 @@
+"""The master: one session with a meter over any Port: open, ask, follow the answers, close.
+
+    master = Master(port)
+    await master.open(LinkAddress(link=1, point=1, password=1))
+    answer = await master.read(162, objects=(192, 193, 194))
+    await master.close()
+
+Everything raises subclasses of errors.Iec102Error only, and everything ends: each wait has a
+deadline and the session as a whole has one (`LinkAddress.session_ms`). Procedure: protocol
+reference 2.3 and 7; causes 3.1.
+"""
+
+from binascii import crc32
+
+from firmware.iec102 import asdu as codec
+from firmware.iec102 import ft12
+from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
+from firmware.iec102.errors import (
+    BusyError,
+    Iec102Error,
+    NoAnswerError,
+    NotAvailableError,
+    PasswordError,
+    SessionClosedError,
+    SessionDeadlineError,
+    UnexpectedAsduError,
+)
+from firmware.iec102.link import Link
+from firmware.port import const, ticks_add, ticks_diff, ticks_ms
+
+_REQUEST = const(5)
+_ACTIVATION = const(6)
+_CONFIRMATION = const(7)
+_TERMINATION = const(10)
+# Causes 13 to 18 say what is not available.
+_FIRST_REFUSAL = const(13)
+_LAST_REFUSAL = const(18)
+_CAUSE = const(0x3F)
+
+_START_SESSION = const(183)
+_END_SESSION = const(187)
+
+# Request -> type of the data that answers it.
+_SIMPLE = {100: 71, 103: 72, 141: 142, 144: 145, 147: 148, 150: 151, 156: 157, 162: 163, 182: 129}
+_STREAM = {102: 1, 122: 8, 123: 11, 133: 135, 134: 136, 189: 139, 190: 140}
+
+
+class Master:
+    """Sessions with the meters on one port, one at a time.
+
+    `trace(direction, bytes)` is called with ">" and each frame sent, "<" and each piece received.
+    `errors` counts failures by class name, `sessions` the sessions opened, `last_ms` is how long
+    the last one took; frame counters are in `link`.
+    """
+
+    def __init__(self, port, trace=None):
+        self.link = Link(port)
+        self.link.trace = trace
+        self.errors = {}
+        self.sessions = 0
+        self.busy_polls = 0
+        self.last_ms = 0
+        self._address = None  # of the open session
+        self._began = 0
+        self._broken = False  # the line failed in this session: no use in saying goodbye
+        self._type = 0
+        self._data_type = 0
+        self._record = 0
+        self._last_crc = None  # of the last answer, to know its second copy
+        self._early = False  # the first ASDU came in place of the ACK
+
+    async def open(self, address):
+        """Open a session; an open one is forgotten.
+
+        Raises PasswordError and the errors of a frame.
+        """
+        self._address = address
+        self._began = ticks_ms()
+        self._broken = False
+        self.sessions += 1
+        try:
+            link = self.link
+            await link.begin(address)
+            await link.status()
+            await link.reset()
+            if address.second_status:
+                await link.status()
+            try:
+                await self._command(_START_SESSION, 0, ({"password": address.password},))
+            except NotAvailableError as refusal:
+                raise PasswordError(refusal.cause) from refusal
+        except Iec102Error as error:
+            self._failed(error, True)
+            raise
+
+    async def read(self, type, record=0, objects=()):
+        """One request answered by one ASDU (100, 103, 141, 144, 147, 150, 156, 162, 182); returns
+        it.
+
+        `objects`: as in the table of ASDUs (docs/architecture.md); plain ints are object
+        addresses. Raises NotAvailableError, BusyError, UnexpectedAsduError and the errors of a
+        frame.
+        """
+        try:
+            return await self._read(type, record, objects)
+        except Iec102Error as error:
+            self._failed(error)
+            raise
+
+    async def stream(self, type, record, objects, on_asdu):
+        """One request answered by any number of ASDUs (102, 122, 123, 133, 134, 189, 190).
+
+        `on_asdu(asdu)` gets each data ASDU as it comes and must be done with it when it returns;
+        it may be a coroutine function. Returns how many there were. Errors as for `read`; a meter
+        that has nothing in a range says so with cause 13 or 18 or sends no ASDU.
+        """
+        try:
+            return await self._stream(type, record, objects, on_asdu)
+        except Iec102Error as error:
+            self._failed(error)
+            raise
+
+    async def command(self, type, record=0, objects=()):
+        """An order that the meter confirms (181); returns the confirmation."""
+        try:
+            return await self._command(type, record, objects)
+        except Iec102Error as error:
+            self._failed(error)
+            raise
+
+    async def close(self):
+        """Say goodbye and end the session. Never raises an Iec102Error: the data is in already."""
+        address = self._address
+        if address is None:
+            return
+        link = self.link
+        if not self._broken and not link.full:
+            link.retries = 0
+            try:
+                await self._command(_END_SESSION, 0, ())
+                link.clean = not link.late
+            except Iec102Error as error:
+                self._count(error)
+        self._address = None
+        self.last_ms = ticks_diff(ticks_ms(), self._began)
+
+    # --- the three kinds of exchange (protocol reference 7)
+
+    async def _read(self, type, record, objects):
+        self._data_type = _SIMPLE[type]
+        await self._ask(type, _REQUEST, record, objects)
+        while True:
+            answer = self._taken(await self._next())
+            if answer.type != type:
+                return answer
+            # A confirmation that nobody asked for; the data is still to come.
+            if answer.cause != _CONFIRMATION:
+                raise UnexpectedAsduError(answer.type, answer.cause)
+
+    async def _stream(self, type, record, objects, on_asdu):
+        self._data_type = _STREAM[type]
+        await self._ask(type, _ACTIVATION, record, objects)
+        count = 0
+        while True:
+            answer = self._taken(await self._next())
+            if answer.type != type:
+                count += 1
+                waiting = on_asdu(answer)
+                if hasattr(waiting, "send"):
+                    await waiting
+            elif answer.cause == _TERMINATION:
+                return count
+
+    async def _command(self, type, record, objects):
+        self._data_type = type
+        await self._ask(type, _ACTIVATION, record, objects)
+        answer = self._taken(await self._next())
+        if answer.cause != _CONFIRMATION:
+            raise UnexpectedAsduError(answer.type, answer.cause)
+        return answer
+
+    # --- one request, one ASDU of its answer
+
+    async def _ask(self, type, cause, record, objects):
+        """Send the request and see it acknowledged."""
+        address = self._address
+        if address is None:
+            raise SessionClosedError()
+        self._type = type
+        self._record = record
+        self._last_crc = None
+        request = codec.Asdu(type, cause, address.point, record)
+        request.objects = [{"address": o} if isinstance(o, int) else o for o in objects]
+        length = codec.encode(request, self.link.tx, ft12.ASDU_AT)
+        self._early = await self.link.send_data(length, self._is_direct)
+
+    async def _next(self):
+        """The next ASDU of the answer; polls on while the meter has none."""
+        link = self.link
+        if self._early:
+            self._early = False
+        else:
+            address = self._address
+            limit = ticks_add(ticks_ms(), address.busy_ms)
+            while not await link.poll(self._is_fresh):
+                self.busy_polls += 1
+                if ticks_diff(limit, ticks_ms()) <= 0:
+                    raise BusyError()
+                await link.pause(address.pause_ms)
+        return codec.decode(link.asdu)
+
+    def _is_direct(self, raw):
+        """Whether a meter that skips the ACK means the present request with ASDU `raw`."""
+        if len(raw) < codec.HEAD:
+            return False
+        cause = raw[2] & _CAUSE
+        if raw[0] == self._type:
+            return cause == _CONFIRMATION or _FIRST_REFUSAL <= cause <= _LAST_REFUSAL
+        return raw[0] == self._data_type and cause == _REQUEST
+
+    def _is_fresh(self, raw):
+        """False for the second copy of an answer; two come when the first was only late."""
+        crc = crc32(raw)
+        if self.link.late and crc == self._last_crc:
+            return False
+        self._last_crc = crc
+        return True
+
+    def _taken(self, answer):
+        """`answer` if it belongs to the request; NotAvailableError if it is a refusal."""
+        ours = answer.type == self._type or answer.type == self._data_type
+        cause = answer.cause
+        if ours and (answer.negative or _FIRST_REFUSAL <= cause <= _LAST_REFUSAL):
+            raise NotAvailableError(cause, self._type)
+        if answer.type == self._data_type != self._type:
+            ours = cause == _REQUEST
+        elif ours:
+            ours = cause in (_CONFIRMATION, _TERMINATION)
+        if not ours or answer.point != self._address.point:
+            raise UnexpectedAsduError(answer.type, cause)
+        if self._record and answer.record != self._record:
+            raise UnexpectedAsduError(answer.type, cause)
+        return answer
+
+    # --- errors
+
+    def _count(self, error):
+        name = type(error).__name__
+        self.errors[name] = self.errors.get(name, 0) + 1
+
+    def _failed(self, error, hopeless=False):
+        """Count `error` and note whether the line can still carry a goodbye."""
+        self._count(error)
+        if hopeless or isinstance(error, (NoAnswerError, SessionDeadlineError)):
+            self._broken = True
