@@ -1,0 +1,116 @@
+"""+CME ERROR and +CMS ERROR codes in words (TS 27.007 9.2, TS 27.005 3.2.5). Loaded on demand."""
+error comes.
+"""
+
+_CME = b"""
+0:phone failure
+1:no connection to phone
+3:operation not allowed
+4:operation not supported
+5:PH-SIM PIN required
+10:SIM not inserted
+11:SIM PIN required
+12:SIM PUK required
+13:SIM failure
+14:SIM busy
+15:SIM wrong
+16:incorrect password
+17:SIM PIN2 required
+18:SIM PUK2 required
+20:memory full
+21:invalid index
+22:not found
+23:memory failure
+24:text string too long
+25:invalid characters in text string
+26:dial string too long
+27:invalid characters in dial string
+30:no network service
+31:network timeout
+32:network not allowed, emergency calls only
+40:network personalisation PIN required
+47:service provider personalisation PUK required
+50:incorrect parameters
+100:unknown error
+103:illegal mobile station
+106:illegal mobile equipment
+107:GPRS services not allowed
+111:this network is not allowed
+112:this location area is not allowed
+113:roaming is not allowed here
+126:insufficient resources
+127:missing or unknown APN
+128:unknown PDP address or type
+129:user authentication failed
+130:activation rejected by gateway
+131:activation rejected
+132:service option not supported
+133:requested service option not subscribed
+134:service option temporarily out of order
+148:unspecified GPRS error
+149:PDP authentication failure
+150:invalid mobile class
+"""
+_CMS = b"""
+1:unassigned number
+8:operator determined barring
+10:call barred
+21:short message transfer rejected
+27:destination out of service
+28:unidentified subscriber
+29:facility rejected
+30:unknown subscriber
+38:network out of order
+41:temporary failure
+42:congestion
+47:resources unavailable
+50:requested facility not subscribed
+300:modem failure
+301:SMS service reserved
+302:operation not allowed
+303:operation not supported
+304:invalid PDU
+305:invalid text
+310:SIM not inserted
+311:SIM PIN required
+313:SIM failure
+314:SIM busy
+316:SIM PUK required
+320:memory failure
+321:invalid memory index
+322:memory full
+330:service centre address unknown
+331:no network service
+332:network timeout
+340:no acknowledgement expected
+500:unknown error
+"""
+# Why a network refuses a registration (TS 24.301 9.9.3.9, TS 24.008 10.5.5.14).
+_CAUSE = b"""
+2:SIM unknown to the network
+3:illegal subscriber
+6:illegal equipment
+7:packet services not allowed
+8:no services allowed
+11:this network is not allowed
+12:this area is not allowed
+13:roaming is not allowed in this area
+14:packet services are not allowed in this network
+15:no suitable cell in this area
+17:network failure
+19:access point refused
+22:congestion
+25:not authorised for this cell
+40:no bearer active
+"""
+
+
+def words(kind, code):
+    """Words for `code`; `kind` is `+CME ERROR`, `+CMS ERROR` or `cause`. An unknown one keeps its number."""
+    table = _CMS if "CMS" in kind else _CAUSE if kind == "cause" else _CME
+    mark = b"\n%d:" % code
+    at = table.find(mark)
+    if at < 0:
+        return "%s %d" % (kind, code)
+    at += len(mark)
+    return table[at : table.find(b"\n", at)].decode()

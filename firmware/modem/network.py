@@ -1,0 +1,244 @@
+"""What the network says: registration, signal, operator, time. Parsers of its lines, and the wait
+for it.
+
+3GPP TS 27.007: 7.2 +CREG, 10.1.20 +CGREG, 10.1.22 +CEREG, 8.5 +CSQ, 8.69 +CESQ, 7.3 +COPS, 8.15
++CCLK.
+"""
+
+from firmware.modem.at import ModemError, NoAnswer
+from firmware.modem.ladder import RADIO, REBOOT, REGISTER, Failure
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+
+_WORDS = (
+    "not registered, not searching",
+    "registered, home network",
+    "searching for a network",
+    "registration denied",
+    "out of coverage",
+    "registered, roaming",
+    "registered for SMS only",
+    "registered for SMS only, roaming",
+    "emergency calls only",
+)
+_ACCESS = ("2G", "2G", "3G", "2G", "3G", "3G", "3G", "4G", "Cat-M", "NB-IoT", "4G", "5G")
+_DENIED = const(3)
+
+
+def _fields(line):
+    """What follows the colon, split at commas outside quotes, quotes removed."""
+    rest = line.partition(":")[2]
+    fields, quoted, field = [], False, ""
+    for char in rest:
+        if char == '"':
+            quoted = not quoted
+        elif char == "," and not quoted:
+            fields.append(field.strip())
+            field = ""
+        else:
+            field += char
+    fields.append(field.strip())
+    return fields
+
+
+def _number(text):
+    return int(text) if text.isdigit() else None
+
+
+def parse_registration(line):
+    """(stat, access technology or None, reject cause or None) of a +CREG/+CGREG/+CEREG line.
+
+    Answers begin with the reporting mode, unsolicited ones do not; a line without a status gives
+    (None, None, None).
+    """
+    fields = _fields(line)
+    answer = (
+        len(fields) > 1 and fields[1].isdigit() and len(fields[1]) == 1 and '"' not in line[:10]
+    )
+    at = 1 if answer else 0
+    stat = _number(fields[at])
+    if stat is None or stat >= len(_WORDS):
+        return None, None, None
+    access = _number(fields[at + 3]) if len(fields) > at + 3 else None
+    cause = _number(fields[at + 5]) if len(fields) > at + 5 else None
+    return stat, access, cause
+
+
+def parse_csq(line):
+    """dBm of a +CSQ line, or None when unknown."""
+    value = _number(_fields(line)[0])
+    return None if value is None or value > 31 else 2 * value - 113
+
+
+def parse_cesq(line):
+    """(RSRP in dBm, RSRQ in dB) of a +CESQ line; None each when unknown."""
+    fields = _fields(line)
+    if len(fields) < 6:
+        return None, None
+    rsrq, rsrp = _number(fields[4]), _number(fields[5])
+    return (
+        None if rsrp is None or rsrp > 97 else rsrp - 141,
+        None if rsrq is None or rsrq > 34 else (rsrq - 40) // 2,
+    )
+
+
+def parse_clock(line):
+    """UTC seconds since 1970 of a +CCLK line (local time and zone in quarters), or None before
+    2025.
+    """
+    text = _fields(line)[0]
+    if len(text) < 17:
+        return None
+    try:
+        year, month, day, hour, minute, second = [int(text[at : at + 2]) for at in range(0, 18, 3)]
+        quarters = int(text[17:20]) if len(text) > 17 else 0
+    except ValueError:
+        return None
+    if not (25 <= year < 80 and 1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    # Days since 1970 with the year beginning in March, so that the leap day comes last.
+    year += 2000 - (month < 3)
+    days = 365 * year + year // 4 - year // 100 + year // 400
+    days += (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
+    return days * 86400 + hour * 3600 + minute * 60 + second - quarters * 900
+
+
+class Cell:
+    """The facts about the network, as last heard; `describe()` puts them into a status."""
+
+    def __init__(self):
+        self.stat = None
+        self.access = None
+        self.cause = None
+        self.operator = ""
+        self.signal = None  # dBm
+        self.rsrp = None
+        self.rsrq = None
+
+    def describe(self, status):
+        status["registration"] = self.words()
+        status["operator"] = self.operator
+        status["technology"] = self.technology()
+        status["signal"] = self.signal
+        status["rsrp"] = self.rsrp
+        status["rsrq"] = self.rsrq
+
+    def technology(self):
+        known = self.access is not None and self.access < len(_ACCESS)
+        return _ACCESS[self.access] if known else ""
+
+    def words(self):
+        if self.stat is None:
+            return ""
+        text = _WORDS[self.stat]
+        if self.cause and self.stat == _DENIED:
+            from firmware.modem import errors
+
+            text += ": " + errors.words("cause", self.cause)
+        return text
+
+    @property
+    def registered(self):
+        return self.stat in (1, 5)
+
+    def heard(self, line):
+        """A registration line, asked for or not."""
+        stat, access, cause = parse_registration(line)
+        if stat is None:
+            return
+        # Circuit switched (+CREG) may be in while packet is not: only its silence is believed when
+        # others speak.
+        if line.startswith("+CREG") and self.stat in (1, 5) and stat not in (1, 5):
+            return
+        self.stat, self.cause = stat, cause
+        if access is not None:
+            self.access = access
+
+    async def look(self, channel, commands):
+        """Ask for the registration; returns whether any question was answered."""
+        best, answered = None, False
+        for command in commands:
+            try:
+                lines = await channel.command("AT%s?" % command, tries=2)
+            except NoAnswer:
+                continue
+            except ModemError:
+                answered = True
+                continue
+            answered = True
+            for line in lines:
+                found = parse_registration(line) if line.startswith(command) else (None,)
+                if found[0] is not None and (best is None or _rank(found) > _rank(best)):
+                    best = found
+        if best:
+            self.stat, access, self.cause = best
+            self.access = access if access is not None else self.access
+        return answered
+
+    async def wait(self, channel, commands, timing):
+        """Return when registered. Raises Failure with the reason in words."""
+        start = ticks_ms()
+        denied_since = None
+        silent = 0
+        while True:
+            silent = 0 if await self.look(channel, commands) else silent + 1
+            if silent >= 3:
+                raise Failure("the modem stopped answering", RADIO)
+            now = ticks_ms()
+            if self.registered:
+                return
+            if self.stat != _DENIED:
+                denied_since = None
+            elif denied_since is None:
+                denied_since = now
+            elif ticks_diff(now, denied_since) >= timing["denied"]:
+                raise Failure(self.words(), REGISTER, RADIO)
+            if ticks_diff(now, start) >= timing["register"]:
+                raise Failure("no network: " + (self.words() or "no answer"), REGISTER, REBOOT)
+            await sleep_ms(timing["look"])
+
+    async def measure(self, channel, deadline_ms):
+        """Signal and operator. Raises NoAnswer when the modem is silent; a refusal only leaves a
+        gap.
+        """
+        for command, take in (("+CSQ", self._csq), ("+CESQ", self._cesq), ("+COPS?", self._cops)):
+            try:
+                lines = await channel.command("AT" + command, deadline_ms, tries=2)
+            except NoAnswer:
+                raise
+            except ModemError:
+                continue
+            for line in lines:
+                if line.startswith(command[:5]):
+                    take(line)
+
+    def _csq(self, line):
+        self.signal = parse_csq(line)
+
+    def _cesq(self, line):
+        self.rsrp, self.rsrq = parse_cesq(line)
+
+    def _cops(self, line):
+        fields = _fields(line)
+        self.operator = fields[2] if len(fields) > 2 else ""
+        if len(fields) > 3 and fields[3].isdigit():
+            self.access = int(fields[3])
+
+
+def _rank(found):
+    """Registered beats denied beats searching: several domains may say different things."""
+    stat = found[0]
+    return (4 if stat in (1, 5) else 3 if stat == _DENIED else 2 if stat == 2 else 1) * 2 + (
+        1 if found[1] is not None or found[2] is not None else 0
+    )
+
+
+async def network_time(channel):
+    """UTC seconds from AT+CCLK?, or None while the network has not told it."""
+    try:
+        lines = await channel.command("AT+CCLK?", tries=2)
+    except ModemError:
+        return None
+    for line in lines:
+        if line.startswith("+CCLK"):
+            return parse_clock(line)
+    return None
