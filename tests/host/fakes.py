@@ -171,20 +171,28 @@ class StationMeter:
         self.to_meter = to_meter or _clean
         self.to_master = to_master or _clean
         self.answer_ms = answer_ms
+        self._busy_until = [0.0, 0.0]
         self.port = MemoryPort(self._on_send, paced=paced)
 
     def _on_send(self, data):
         for delay, chunk in self.to_meter(data):
-            if delay:
-                asyncio.get_running_loop().call_later(delay / 1000, self._serve, chunk)
-            else:
-                self._serve(chunk)
+            self._later(0, delay, self._serve, chunk)
 
     def _serve(self, data):
         answers = self.receive(data) or ()
         for answer in (answers,) if isinstance(answers, (bytes, bytearray)) else answers:
             for delay, chunk in self.to_master(bytes(answer)):
-                self.port.deliver(chunk, self.answer_ms + delay)
+                self._later(1, self.answer_ms + delay, self.port.deliver, chunk)
+
+    def _later(self, way, delay_ms, function, chunk):
+        """What goes in first comes out first, however long single frames are held up."""
+        loop = asyncio.get_running_loop()
+        at = max(self._busy_until[way], loop.time() + delay_ms / 1000)
+        self._busy_until[way] = at
+        if at > loop.time():
+            loop.call_at(at, function, chunk)
+        else:
+            function(chunk)
 
 
 def _clean(data):

@@ -35,7 +35,8 @@ HOURS = [bytes.fromhex(text) for text in HOURS]
 
 
 def tag(text):
-    return timetag.TimeTag(bytes.fromhex(text))
+    raw = bytes.fromhex(text)
+    return timetag.decode_b(raw) if len(raw) == 7 else timetag.decode_a(raw)
 
 
 def address(**options):
@@ -330,7 +331,7 @@ def test_wrong_password(answer):
         (13, "record"),
         (14, "type"),
         (15, "record"),
-        (16, "address"),
+        (16, "point"),
         (17, "object"),
         (18, "period"),
     ],
