@@ -39,6 +39,7 @@ _CAUSE = const(0x3F)
 
 _START_SESSION = const(183)
 _END_SESSION = const(187)
+_HEAD_ONLY = (_START_SESSION, _END_SESSION)
 
 # Request -> type of the data that answers it.
 _SIMPLE = {100: 71, 103: 72, 141: 142, 144: 145, 147: 148, 150: 151, 156: 157, 162: 163, 182: 129}
@@ -207,7 +208,11 @@ class Master:
                 if ticks_diff(limit, ticks_ms()) <= 0:
                     raise BusyError()
                 await link.pause(address.pause_ms)
-        return codec.decode(link.asdu)
+        raw = link.asdu
+        if raw[0] != self._data_type or self._type in _HEAD_ONLY:
+            # Mirrored requests count by their heads: meters shorten and alter what follows.
+            return codec.head(raw)
+        return codec.decode(raw)
 
     def _is_direct(self, raw):
         """Whether a meter that skips the ACK means the present request with ASDU `raw`."""

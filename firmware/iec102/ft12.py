@@ -1,0 +1,192 @@
+"""FT1.2 frames (protocol reference 2.1): fixed `10 C A A CS 16`, variable `68 L L 68 C A A ASDU CS 16`."""
+
+from firmware.iec102.errors import FrameError
+from firmware.port import const
+
+_FIXED = const(0x10)
+_VARIABLE = const(0x68)
+_END = const(0x16)
+_FIXED_LENGTH = const(6)
+_OVERHEAD = const(6)  # bytes of a variable frame that L does not count
+_LEAST_L = const(9)  # control, link address and an ASDU head
+_PRM = const(0x40)
+
+ASDU_AT = 7  # where the ASDU stands in a variable frame
+LONGEST_ASDU = 252
+LONGEST = 261
+_SIZE = const(800)
+
+
+def encode_fixed(buf, control, link):
+    """Write a fixed frame to `buf`; returns its length, 6."""
+    if not 0 <= link <= 0xFFFF:
+        raise FrameError("link address %d is not 0 to 65535" % link)
+    buf[0] = _FIXED
+    buf[1] = control
+    buf[2] = link & 0xFF
+    buf[3] = link >> 8
+    buf[4] = (control + buf[2] + buf[3]) & 0xFF
+    buf[5] = _END
+    return _FIXED_LENGTH
+
+
+def encode_variable(buf, control, link, asdu_len):
+    """Frame the `asdu_len` bytes that stand at `buf[ASDU_AT:]`; returns the length of the frame."""
+    if not 0 <= link <= 0xFFFF:
+        raise FrameError("link address %d is not 0 to 65535" % link)
+    if not 6 <= asdu_len <= LONGEST_ASDU:
+        raise FrameError("an ASDU of %d bytes does not fit a frame (6 to 252)" % asdu_len)
+    length = asdu_len + 3
+    buf[0] = buf[3] = _VARIABLE
+    buf[1] = buf[2] = length
+    buf[4] = control
+    buf[5] = link & 0xFF
+    buf[6] = link >> 8
+    buf[length + 4] = sum(memoryview(buf)[4 : length + 4]) & 0xFF
+    buf[length + 5] = _END
+    return length + _OVERHEAD
+
+
+class Parser:
+    """Finds frames in a stream of arbitrary pieces.
+
+    `feed(data, n)`, then `next()` until it returns False. After True: `control`, `link`, `fixed` and `asdu` (a
+    memoryview valid until the next call, None for a fixed frame). A start byte that turns out not to begin a
+    frame costs that one byte only, so a frame behind a false start is found. A false start may claim bytes
+    that have not come yet: after a silence `flush()` gives those claims up.
+
+    `link_filter`: only frames of this link address; `prm`: only frames with this PRM bit. Counters: `frames`,
+    `dropped` (bytes that belonged to no frame), `bad_checksum`, `foreign` (other link address), `echoes`
+    (other PRM bit).
+    """
+
+    def __init__(self, link_filter=None, prm=None):
+        self._buf = bytearray(_SIZE)
+        self._view = memoryview(self._buf)
+        self._start = 0
+        self._end = 0
+        self._force = False
+        self._filter = link_filter
+        self._prm = prm
+        self.fixed = False
+        self.control = 0
+        self.link = 0
+        self.asdu = None
+        self.frames = self.dropped = self.bad_checksum = self.foreign = self.echoes = 0
+
+    @property
+    def pending(self):
+        """How many bytes wait for the rest of a frame."""
+        return self._end - self._start
+
+    def reset(self):
+        """Forget what waits."""
+        self._start = self._end = 0
+        self._force = False
+
+    def flush(self):
+        """Nothing more will come: what waits is not the beginning of a frame. Call `next()` afterwards."""
+        self._force = True
+
+    def feed(self, data, n=None):
+        """Take the first `n` bytes of `data` (all of them by default)."""
+        n = len(data) if n is None else n
+        if n > _SIZE:
+            self.dropped += n - _SIZE + self.pending
+            data = memoryview(data)[n - _SIZE : n]
+            n = _SIZE
+            self._start = self._end = 0
+        if self._end + n > _SIZE:
+            self._make_room(n)
+        if n == len(data):
+            self._buf[self._end : self._end + n] = data
+        else:
+            self._view[self._end : self._end + n] = memoryview(data)[:n]
+        self._end += n
+
+    def _make_room(self, n):
+        keep = self._end - self._start
+        if keep + n > _SIZE:
+            # Only a caller that does not call next() gets here.
+            self.dropped += keep + n - _SIZE
+            self._start += keep + n - _SIZE
+            keep = _SIZE - n
+        self._view[:keep] = bytes(self._view[self._start : self._end])
+        self._start = 0
+        self._end = keep
+
+    def next(self):
+        """Find the next frame; False when there is none (yet)."""
+        buf = self._buf
+        self.asdu = None
+        while self._start < self._end:
+            first = buf[self._start]
+            if first == _FIXED:
+                length = self._fixed_length()
+            elif first == _VARIABLE:
+                length = self._variable_length()
+            else:
+                length = -1
+            if length > 0:
+                if self._accept(length):
+                    return True
+                continue
+            if length == 0 and not self._force:
+                return False
+            self._start += 1
+            self.dropped += 1
+        self._start = self._end = 0
+        self._force = False
+        return False
+
+    def _fixed_length(self):
+        """6 for a good fixed frame at the start, 0 if it is not complete, -1 if it is none."""
+        buf, at = self._buf, self._start
+        if self._end - at < _FIXED_LENGTH:
+            return 0
+        if buf[at + 5] != _END:
+            return -1
+        if (buf[at + 1] + buf[at + 2] + buf[at + 3]) & 0xFF != buf[at + 4]:
+            self.bad_checksum += 1
+            return -1
+        return _FIXED_LENGTH
+
+    def _variable_length(self):
+        """The same for a variable frame; each byte that has come is checked at once."""
+        buf, at = self._buf, self._start
+        have = self._end - at
+        if have < 2:
+            return 0
+        length = buf[at + 1]
+        if length < _LEAST_L or (have > 2 and buf[at + 2] != length):
+            return -1
+        if have > 3 and buf[at + 3] != _VARIABLE:
+            return -1
+        total = length + _OVERHEAD
+        if have < total:
+            return 0
+        if buf[at + total - 1] != _END:
+            return -1
+        if sum(self._view[at + 4 : at + 4 + length]) & 0xFF != buf[at + total - 2]:
+            self.bad_checksum += 1
+            return -1
+        return total
+
+    def _accept(self, length):
+        """Take the good frame at the start; False if it is not for us."""
+        buf, at = self._buf, self._start
+        self.fixed = length == _FIXED_LENGTH
+        body = at + 1 if self.fixed else at + 4
+        self.control = buf[body]
+        self.link = buf[body + 1] | buf[body + 2] << 8
+        self._start += length
+        if self._prm is not None and (self.control & _PRM != 0) != bool(self._prm):
+            self.echoes += 1
+            return False
+        if self._filter is not None and self.link != self._filter:
+            self.foreign += 1
+            return False
+        if not self.fixed:
+            self.asdu = self._view[at + ASDU_AT : at + length - 2]
+        self.frames += 1
+        return True
