@@ -36,6 +36,7 @@ _TERMINATION = const(10)
 _FIRST_REFUSAL = const(13)
 _LAST_REFUSAL = const(18)
 _CAUSE = const(0x3F)
+_NEGATIVE = const(0x40)
 
 _START_SESSION = const(183)
 _END_SESSION = const(187)
@@ -151,7 +152,7 @@ class Master:
         self._data_type = _SIMPLE[type]
         await self._ask(type, _REQUEST, record, objects)
         while True:
-            answer = self._taken(await self._next())
+            answer = await self._next()
             if answer.type != type:
                 return answer
             # A confirmation that nobody asked for; the data is still to come.
@@ -163,7 +164,7 @@ class Master:
         await self._ask(type, _ACTIVATION, record, objects)
         count = 0
         while True:
-            answer = self._taken(await self._next())
+            answer = await self._next()
             if answer.type != type:
                 count += 1
                 waiting = on_asdu(answer)
@@ -175,7 +176,7 @@ class Master:
     async def _command(self, type, record, objects):
         self._data_type = type
         await self._ask(type, _ACTIVATION, record, objects)
-        answer = self._taken(await self._next())
+        answer = await self._next()
         if answer.cause != _CONFIRMATION:
             raise UnexpectedAsduError(answer.type, answer.cause)
         return answer
@@ -209,9 +210,11 @@ class Master:
                     raise BusyError()
                 await link.pause(address.pause_ms)
         raw = link.asdu
-        if raw[0] != self._data_type or self._type in _HEAD_ONLY:
+        head = codec.Asdu(raw[0], raw[2] & _CAUSE, raw[3] | raw[4] << 8, raw[5])
+        self._check(head, raw[2] & _NEGATIVE)
+        if head.type != self._data_type or head.type in _HEAD_ONLY:
             # Mirrored requests count by their heads: meters shorten and alter what follows.
-            return codec.head(raw)
+            return head
         return codec.decode(raw)
 
     def _is_direct(self, raw):
@@ -231,21 +234,19 @@ class Master:
         self._last_crc = crc
         return True
 
-    def _taken(self, answer):
-        """`answer` if it belongs to the request; NotAvailableError if it is a refusal."""
-        ours = answer.type == self._type or answer.type == self._data_type
-        cause = answer.cause
-        if ours and (answer.negative or _FIRST_REFUSAL <= cause <= _LAST_REFUSAL):
+    def _check(self, head, negative):
+        """NotAvailableError if this is a refusal, UnexpectedAsduError if it is no answer at all."""
+        type, cause = head.type, head.cause
+        ours = type in (self._type, self._data_type)
+        if ours and (negative or _FIRST_REFUSAL <= cause <= _LAST_REFUSAL):
             raise NotAvailableError(cause, self._type)
-        if answer.type == self._data_type != self._type:
+        if type == self._data_type != self._type:
             ours = cause == _REQUEST
         elif ours:
             ours = cause in (_CONFIRMATION, _TERMINATION)
-        if not ours or answer.point != self._address.point:
-            raise UnexpectedAsduError(answer.type, cause)
-        if self._record and answer.record != self._record:
-            raise UnexpectedAsduError(answer.type, cause)
-        return answer
+        ours = ours and head.point == self._address.point
+        if not ours or (self._record and head.record != self._record):
+            raise UnexpectedAsduError(type, cause)
 
     # --- errors
 

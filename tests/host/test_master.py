@@ -120,7 +120,6 @@ def test_load_curve_as_captured_with_the_meter_busy_in_the_middle():
 
 
 def test_opening_with_a_second_status_as_documented():
-    link = 7000
     script = (
         (bytes.fromhex("1049581bbc16"), bytes.fromhex("100b581b7e16")),
         (bytes.fromhex("1040581bb316"), bytes.fromhex("1000581b7316")),
@@ -232,7 +231,9 @@ def test_a_lost_frame_is_repeated_with_the_same_fcb(way, lost):
 
 
 def test_a_spoilt_answer_is_asked_for_again_after_silence():
-    def spoil(data, count=iter(range(100))):
+    count = iter(range(100))
+
+    def spoil(data):
         if next(count) == 5:
             return [(0, data[:9] + bytes((data[9] ^ 4,)) + data[10:])]
         return [(0, data)]
@@ -346,6 +347,14 @@ def test_what_is_not_available_is_said_in_words(cause, word):
     assert meter.executed[-1][0] == 187
 
 
+@pytest.mark.parametrize("body", ["", "c0c1", "00" * 40])
+def test_a_refusal_counts_whatever_follows_its_head(body):
+    meter = TinyMeter({162: [bytes.fromhex("a2000e010000" + body)]})
+    error, *_ = outcome(meter)
+    assert type(error) is errors.NotAvailableError
+    assert error.cause == 14
+
+
 def test_a_negative_flag_is_a_refusal():
     error, *_ = outcome(TinyMeter({162: [bytes((162, 1, 0x47, 1, 0, 0, 192))]}))
     assert type(error) is errors.NotAvailableError
@@ -405,8 +414,8 @@ def test_never_any_more_data():
     assert ms < 4000
 
 
-def endless(meter, frames):
-    """A meter that polls never get to the end of."""
+def endless(meter):
+    """The outcome of a stream that polls never get to the end of."""
 
     async def work(master):
         what = [{"first": 1, "last": 1, "start": tag("00001c0311"), "end": tag("00001d0311")}]
@@ -421,7 +430,7 @@ def test_the_session_ends_whatever_the_meter_does():
             HOURS[0][7:-7] + bytes((i & 31, i >> 5 & 15, 0x5C, 3, 0x11)) for i in range(n)
         ]
 
-    error, _, _, ms = endless(TinyMeter({123: hours(5000)}), None)
+    error, _, _, ms = endless(TinyMeter({123: hours(5000)}))
     assert type(error) is errors.SessionDeadlineError
     assert 30000 <= ms <= 30600
 
@@ -524,7 +533,7 @@ def test_the_answer_may_come_in_pieces():
 
 
 def test_the_next_session_starts_clean():
-    """The first session breaks off in the middle of a stream whose answers are still on their way."""
+    """The first session breaks off in mid-stream with answers still on their way."""
     hours = [h[7:-2] for h in HOURS]
     confirm = bytes.fromhex("7b010701000b010100001c031100001d0311")
     meter = TinyMeter({123: [confirm] + hours * 3, 162: [TOTALS]})

@@ -1,5 +1,5 @@
 # Read 163 through the pty: argv = pty, baud, link, point, password, how many sessions.
-# Prints one JSON object: sessions (ms, bytes sent, bytes received), raw answer, its objects, errors.
+# Prints one JSON object: sessions (ms, bytes sent and received), raw answer, its objects, errors.
 import asyncio
 import gc
 import json
