@@ -2,6 +2,9 @@
 time.
 """
 
+import json
+from pathlib import Path
+
 import pytest
 
 from firmware import port
@@ -32,6 +35,9 @@ HOURS = [
     "681414680801000b010501000b017a0000000000807d0311b216",
 ]
 HOURS = [bytes.fromhex(text) for text in HOURS]
+
+
+VECTORS = json.loads((Path(__file__).parent / "data" / "vectors.json").read_text())
 
 
 def tag(text):
@@ -76,16 +82,20 @@ def play(script, work, where=None, paced=False):
 # --- dialogues (protocol reference 7 and its vectors), byte for byte
 
 
-def test_instantaneous_read_as_captured():
-    script = OPENING + (
-        (bytes.fromhex("680a0a68730100a20105010000c0dd16"), ACK),
-        (POLL_0, variable(0x08, TOTALS)),
-    )
+def dialogue(name):
+    """(frame of the master, answer) pairs of a dialogue of the vectors."""
+    frames = {f["id"]: f for f in VECTORS["frames"]}
+    (found,) = [d["frames"] for d in VECTORS["dialogues"] if d["name"].startswith(name)]
+    raw = [bytes.fromhex(frames[i]["hex"]) for i in found]
+    return tuple(zip(raw[::2], raw[1::2]))
 
+
+def test_instantaneous_read_as_captured():
     async def work(master):
         return await master.read(162, objects=(192,))
 
-    answer = play(script + goodbye(1), work)
+    script = (STATUS, RESET) + dialogue("ICRA instantaneous") + goodbye(1)
+    answer = play(script, work)
     assert answer.type == 163
     assert [t["value"] for t in answer.objects[0]["totals"]] == [8920624, 0, 566836, 0, 0, 1537379]
 
@@ -119,39 +129,19 @@ def test_load_curve_as_captured_with_the_meter_busy_in_the_middle():
     assert got == [(108, 1), (112, 3), (121, 8), (147, 9), (122, 0)]
 
 
-def test_opening_with_a_second_status_as_documented():
-    script = (
-        (bytes.fromhex("1049581bbc16"), bytes.fromhex("100b581b7e16")),
-        (bytes.fromhex("1040581bb316"), bytes.fromhex("1000581b7316")),
-        (bytes.fromhex("1049581bbc16"), bytes.fromhex("100b581b7e16")),
-        (
-            bytes.fromhex("680d0d6873581bb7010601000007000000ac16"),
-            bytes.fromhex("1000581b7316"),
-        ),
-        (
-            bytes.fromhex("105b581bce16"),
-            bytes.fromhex("680d0d6808581bb70107010000070000004216"),
-        ),
-        (
-            bytes.fromhex("6815156873581b7a010601000b010801001209090000130909c616"),
-            bytes.fromhex("1000581b7316"),
-        ),
-        (
-            bytes.fromhex("105b581bce16"),
-            bytes.fromhex("6815156808581b7a010701000b0108010012090900001309095c16"),
-        ),
-        (
-            bytes.fromhex("107b581bee16"),
-            bytes.fromhex("6815156808581b7a010a01000b0108010012090900001309095f16"),
-        ),
-    )
+def test_absolute_totals_with_a_second_status_as_documented():
+    end = bytes.fromhex("6815156808581b7a010a01000b0108010012090900001309095f16")
+    script = dialogue("CIEMAT opening") + ((bytes.fromhex("105b581bce16"), end),)
 
     async def work(master):
+        got = []
         what = [{"first": 1, "last": 8, "start": tag("0100120909"), "end": tag("0000130909")}]
-        return await master.stream(122, 11, what, None)
+        assert await master.stream(122, 11, what, got.append) == 1
+        return got[0]
 
     where = LinkAddress(7000, 1, 7, second_status=True)
-    assert play(script + goodbye(0, 7000), work, where) == 0
+    answer = play(script + goodbye(1, 7000), work, where)
+    assert [o["value"] for o in answer.objects][:2] == [280, 204654]
 
 
 def test_a_refused_period_as_captured():
@@ -168,6 +158,34 @@ def test_a_refused_period_as_captured():
     refused = play(script + goodbye(1), work)
     assert refused.cause == 18
     assert "period" in str(refused)
+
+
+def test_months_of_captured_hours_in_one_stream():
+    """All hourly frames that were captured, FCB alternating to the last."""
+    hours = [bytes.fromhex(text) for text in VECTORS["bulk_hourly"]["hex"]]
+    body = bytes.fromhex("010100000105100000030910")
+    head = bytes.fromhex("7b010001000b")
+
+    def mirror(cause):
+        return head[:2] + bytes((cause,)) + head[3:] + body
+
+    script = [*OPENING, (variable(0x73, mirror(6)), ACK)]
+    script.append((POLL_0, variable(0x08, mirror(7))))
+    for i, frame in enumerate(hours):
+        script.append((POLL_0 if i & 1 else POLL_1, frame))
+    script.append((POLL_0 if len(hours) & 1 else POLL_1, variable(0x08, mirror(10))))
+    total = 0
+
+    def add(asdu):
+        nonlocal total
+        total += asdu.objects[0]["value"]
+
+    async def work(master):
+        what = {"first": 1, "last": 1, "start": tag(body[2:7].hex()), "end": tag(body[7:].hex())}
+        return await master.stream(123, 11, (what,), add)
+
+    assert play(script + list(goodbye(len(hours) & 1)), work) == len(hours)
+    assert total == sum(int.from_bytes(h[14:18], "little") for h in hours)
 
 
 # --- repetition and FCB
