@@ -8,8 +8,7 @@ from firmware.modem.ladder import RESET, Failure
 from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _BAUDS = (115200, 9600, 57600, 38400, 19200, 230400, 460800, 921600)
-# CMUX close-down with the initiator's address (27.010 5.4.6.3.3): ends a multiplexer left from
-# before a restart.
+# CMUX close-down with the initiator's address (27.010 5.4.6.3.3): ends a multiplexer left over.
 _CLOSE_MUX = b"\xf9\x03\xef\x05\xc3\x01\xf2\xf9"
 
 

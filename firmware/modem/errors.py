@@ -1,6 +1,4 @@
 """+CME ERROR and +CMS ERROR codes in words (TS 27.007 9.2, TS 27.005 3.2.5). Loaded on demand."""
-error comes.
-"""
 
 _CME = b"""
 0:phone failure
@@ -106,7 +104,7 @@ _CAUSE = b"""
 
 
 def words(kind, code):
-    """Words for `code`; `kind` is `+CME ERROR`, `+CMS ERROR` or `cause`. An unknown one keeps its number."""
+    """Words for `code`; `kind` is `+CME ERROR`, `+CMS ERROR` or `cause`."""
     table = _CMS if "CMS" in kind else _CAUSE if kind == "cause" else _CME
     mark = b"\n%d:" % code
     at = table.find(mark)

@@ -172,6 +172,13 @@ def _cpin(terminal, name, how, rest):
         raise CommandError(_WRONG if modem.sim.tries else _PUK)
 
 
+@command("+CPINR")
+def _cpinr(terminal, name, how, rest):
+    if "no-pinr" in terminal.modem.faults:
+        raise CommandError(_UNKNOWN)
+    terminal.answer("+CPINR: SIM PIN,%d,3" % terminal.modem.sim.tries)
+
+
 @command("+CLCK")
 def _clck(terminal, name, how, rest):
     terminal.answer("+CLCK: %d" % bool(terminal.modem.sim.pin))

@@ -18,6 +18,7 @@ NAMES = {
     "no-answer": "dialling is never answered",
     "no-ipcp": "the PPP peer negotiates LCP but never gives an address",
     "echo": "ATE0 is acknowledged but has no effect",
+    "no-pinr": "AT+CPINR is not known",
     "no-cmux": "AT+CMUX is not known",
     "mux-crash": "forgets the multiplexer so many seconds after it was started (once)",
     "crash": "restarts by itself after so many seconds (once)",

@@ -1,0 +1,93 @@
+"""The keep-online probe: does anybody out there answer? Never waits: `turn()` does one small step.
+
+`8.8.8.8` is asked a DNS question over UDP (any answer counts); `host:port` is connected to over
+TCP (a refusal counts too: somebody sent it). Addresses are better than names: a name is looked up,
+which can block for seconds on lwIP.
+"""
+
+from firmware.port import const, ticks_diff, ticks_ms
+
+_DNS = const(53)
+_REFUSED = (111, 104, -14)  # ECONNREFUSED, ECONNRESET, lwIP's ERR_RST
+# A question for the root name servers, RFC 1035 4.1.
+_QUESTION = b"\x10\x02\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
+_TRIES = const(3)
+
+
+class Probe:
+    """`failed` after three unanswered tries in a row; `passed` for the turn in which an answer
+    came.
+    """
+
+    def __init__(self, sockets, host, period_ms, wait_ms):
+        host, _, port = host.partition(":")
+        self._sockets = sockets
+        self._host = host
+        self._port = int(port) if port else 0
+        self._period = period_ms
+        self._wait = wait_ms
+        self._socket = None
+        self._address = None
+        self._since = ticks_ms()
+        self._misses = 0
+        self.failed = False
+        self.passed = False
+
+    def turn(self, hurry):
+        """One step; `hurry`: somebody suspects the link, do not wait for the next period."""
+        self.passed = False
+        elapsed = ticks_diff(ticks_ms(), self._since)
+        if self._socket is None:
+            if hurry or elapsed >= self._period or self._misses:
+                self._start()
+            return
+        if self._answered():
+            self._end()
+            self._misses = 0
+            self.passed = True
+        elif elapsed >= self._wait:
+            self._end()
+            self._misses += 1
+            self.failed = self._misses >= _TRIES
+
+    def _start(self):
+        self._since = ticks_ms()
+        sockets = self._sockets
+        try:
+            if self._address is None:
+                self._address = sockets.getaddrinfo(self._host, self._port or _DNS)[0][-1]
+            kind = sockets.SOCK_STREAM if self._port else sockets.SOCK_DGRAM
+            self._socket = sock = sockets.socket(sockets.AF_INET, kind)
+            sock.setblocking(False)
+            if self._port:
+                self._connect(sock)
+            else:
+                sock.sendto(_QUESTION, self._address)
+        except OSError:
+            # No route, no memory: what it is worth is decided by the deadline.
+            self._address = None
+
+    def _connect(self, sock):
+        try:
+            sock.connect(self._address)
+        except OSError:
+            pass  # EINPROGRESS: the usual answer of a socket that does not wait
+
+    def _answered(self):
+        try:
+            if not self._port:
+                return bool(self._socket.recv(64))
+            # Not connected yet: an error; connected: nothing to read (None, or EAGAIN) or a
+            # greeting.
+            self._socket.send(b"")
+            return True
+        except OSError as error:
+            return error.args[0] in _REFUSED
+
+    def _end(self):
+        sock, self._socket = self._socket, None
+        self._since = ticks_ms()
+        try:
+            sock.close()
+        except OSError:
+            pass  # it is gone either way

@@ -1,0 +1,163 @@
+"""Short messages: commands from allowed numbers, aliases, replies, a status on demand (TS 27.005,
+text mode).
+
+A message `mtx at...` runs that AT line; an alias is a word that stands for a whole line; `mtx
+status` asks for a short status. Who may: the numbers of the list, or everybody with `all_phones`.
+Off unless `enabled`.
+"""
+
+import asyncio
+
+from firmware import diag
+from firmware.modem.at import CommandError, ModemError
+from firmware.port import const, wait_for_ms
+
+_PART = const(150)  # characters of a message's part; 160 fit, some models count worse
+_PARTS = const(4)
+_SEND_MS = const(60000)
+_RUN_MS = const(30000)
+_PREFIX = "mtx "
+
+
+def normal(number):
+    """A phone number without blanks and punctuation, `00` as `+`."""
+    kept = "".join(c for c in number if c.isdigit() or c == "+")
+    return "+" + kept[2:] if kept.startswith("00") else kept
+
+
+def same(one, other):
+    """Whether two numbers are the same phone; the country code may be missing in one of them."""
+    one, other = normal(one), normal(other)
+    if one == other:
+        return bool(one)
+    short, long = sorted((one.lstrip("+"), other.lstrip("+")), key=len)
+    return len(short) >= 9 and long.endswith(short) and not (one[:1] == "+" and other[:1] == "+")
+
+
+class Sms:
+    """`setting`: enabled, numbers (list), all_phones, reply, alias (word -> AT line). `link` is
+    the ModemLink.
+    """
+
+    def __init__(self, link, setting):
+        self._link = link
+        self._setting = setting
+        self.arrived = False
+        self.received = 0
+        self.refused = 0
+        self.sent = 0
+
+    async def prepare(self):
+        """Text mode, plain characters, a word when a message comes."""
+        for command in ("AT+CMGF=1", 'AT+CSCS="GSM"', "AT+CNMI=2,1,0,0,0"):
+            await self._link.device.quietly(command)
+
+    async def collect(self):
+        """Read, run and delete every message on the SIM."""
+        self.arrived = False
+        channel = self._link.channel
+        try:
+            lines = await channel.command('AT+CMGL="ALL"', 10000)
+        except ModemError as error:
+            diag.info("sms", "%s", error)
+            return
+        for index, number, text in parse_list(lines):
+            # Deleted first: a message that breaks the device must not do so again after the
+            # restart.
+            try:
+                await channel.command("AT+CMGD=%d" % index)
+            except ModemError as error:
+                diag.warn("sms", "%s", error)
+                return
+            await self._one(number, text)
+
+    async def _one(self, number, text):
+        self.received += 1
+        link = self._link
+        if link.on_sms:
+            link.on_sms(number, text)
+        if not self._setting.get("enabled"):
+            return
+        line = self.meaning(text)
+        if line is None:
+            return
+        if not self.allowed(number):
+            self.refused += 1
+            diag.warn("sms", "refused: %s is not on the list", number)
+            return
+        diag.info("sms", "%s: %s", number, line.split("=")[0])
+        if line.lower() == "status":
+            answer = self.status_text()
+        elif link.execute:
+            answer = await self._run(line)
+        else:
+            answer = "ERROR"
+        if self._setting.get("reply") or line.lower() == "status":
+            await self.send(number, answer)
+
+    async def _run(self, line):
+        try:
+            return await wait_for_ms(self._link.execute(line, "sms"), _RUN_MS)
+        except asyncio.TimeoutError:
+            return "ERROR"
+
+    def allowed(self, number):
+        if self._setting.get("all_phones"):
+            return True
+        return any(same(number, known) for known in self._setting.get("numbers") or ())
+
+    def meaning(self, text):
+        """The AT line a message stands for, `status`, or None when it is not for us."""
+        text = text.strip()
+        for word, line in (self._setting.get("alias") or {}).items():
+            if text.lower() == word.strip().lower():
+                return line
+        if text[: len(_PREFIX)].lower() != _PREFIX:
+            return None
+        line = text[len(_PREFIX) :].strip()
+        if line[:2].lower() == "at" or line.lower() == "status":
+            return line
+        return None
+
+    def status_text(self):
+        status = self._link.status()
+        words = [status["imei"], status["operator"], status["technology"]]
+        if status["signal"] is not None:
+            words.append("%d dBm" % status["signal"])
+        words.append(status["ip"] or "no IP")
+        words.append("up %d s" % status["uptime"])
+        if status["last_reason"]:
+            words.append("last: " + status["last_reason"])
+        return ", ".join(word for word in words if word)
+
+    async def send(self, number, text):
+        """Send `text`, in up to four parts; whether all went out."""
+        text = "".join(c if " " <= c <= "~" else " " for c in text).strip()
+        for at in range(0, min(len(text), _PART * _PARTS), _PART):
+            part = text[at : at + _PART]
+            try:
+                await self._link.channel.command(
+                    'AT+CMGS="%s"' % normal(number), _SEND_MS, text=part
+                )
+            except CommandError as error:
+                diag.warn("sms", "not sent: %s", error)
+                return False
+            self.sent += 1
+        return True
+
+
+def parse_list(lines):
+    """(index, number, text) of each message in the answer to AT+CMGL; a text may have several
+    lines.
+    """
+    found = []
+    for line in lines:
+        if line.startswith("+CMGL:"):
+            parts = line[6:].split('"')
+            index = parts[0].strip(" ,")
+            if index.isdigit() and len(parts) > 3:
+                found.append([int(index), parts[3], ""])
+            continue
+        if found:
+            found[-1][2] = (found[-1][2] + "\n" + line).lstrip("\n")
+    return found

@@ -1,0 +1,112 @@
+"""Watches a link that is up: PPP's state, NO CARRIER, DCD, the multiplexer, the keep-online probe,
+others' suspicions.
+"""
+
+from firmware.modem import network
+from firmware.modem.at import ModemError, NoAnswer
+from firmware.modem.ladder import Failure
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
+
+_SUSPICIONS = 3  # so many in a row without a probe to ask end the call
+
+
+class Watch:
+    def __init__(self, link):
+        self._link = link
+        self.suspicions = 0
+        self._dcd_off = None
+
+    async def online(self):
+        """Serve the link until it is lost; always ends with a Failure that says why."""
+        link, timing = self._link, self._link.timing
+        self.suspicions = 0
+        self._dcd_off = None
+        start = last_watch = last_time = ticks_ms()
+        probe = self._probe()
+        calm = False
+        while True:
+            now = ticks_ms()
+            self._check()
+            if not calm and ticks_diff(now, start) >= timing["stable"]:
+                calm = True
+                link.ladder.calm()
+            if link.mux and ticks_diff(now, last_watch) >= timing["watch"]:
+                await self._measure()
+                last_watch = ticks_ms()
+                if link.on_time and ticks_diff(now, last_time) >= timing["time"]:
+                    last_time = now
+                    await self._time()
+            if probe:
+                probe.turn(self.suspicions > 0)
+                if probe.failed:
+                    raise Failure("the keep-online host does not answer")
+                if probe.passed:
+                    self.suspicions = 0
+            elif self.suspicions:
+                await self._suspected()
+            if link.sms and link.sms.arrived and link.mux:
+                await link.sms.collect()
+            await sleep_ms(timing["turn"])
+
+    def _check(self):
+        """See whether the link still stands. Raises Failure."""
+        link = self._link
+        if link.mux and link.mux.dead:
+            raise Failure("the modem closed the multiplexer")
+        if link.aside:
+            return  # somebody talks to the modem in place of the network
+        reason = link.session.lost(link.timing["no_carrier"])
+        if reason:
+            raise Failure(reason)
+        if link.dcd:
+            self._carrier(link.dcd())
+
+    def _carrier(self, present):
+        """The DCD wire, off for a while (some modems blink it)."""
+        now = ticks_ms()
+        if present or present is None:
+            self._dcd_off = None
+        elif self._dcd_off is None:
+            self._dcd_off = now
+        elif ticks_diff(now, self._dcd_off) >= self._link.timing["dcd"]:
+            raise Failure("carrier detect went off")
+
+    async def _measure(self):
+        """Signal and operator over the second channel; no answer means the modem forgot the
+        multiplexer.
+        """
+        link = self._link
+        try:
+            await link.cell.measure(link.channel, link.timing["watch_answer"])
+        except NoAnswer:
+            raise Failure("the modem does not answer on the multiplexer") from None
+
+    async def _time(self):
+        utc = await network.network_time(self._link.channel)
+        if utc:
+            self._link.on_time(utc)
+
+    async def _suspected(self):
+        """No host to ask: a silent line or several complaints in a row settle it."""
+        link = self._link
+        if self.suspicions >= _SUSPICIONS or link.session.tap.silent_ms() >= link.timing["quiet"]:
+            raise Failure("no traffic gets through")
+        if link.mux:
+            before = self.suspicions
+            try:
+                await link.channel.command("AT", link.timing["watch_answer"])
+            except NoAnswer:
+                raise Failure("the modem does not answer on the multiplexer") from None
+            except ModemError:
+                pass  # a refusal is an answer
+            if self.suspicions == before:
+                await sleep_ms(link.timing["turn"])
+
+    def _probe(self):
+        host = self._link.settings.get("keep_online_host")
+        period = self._link.settings.get("keep_online_period") or 0
+        if not host or not period:
+            return None
+        from firmware.modem.probe import Probe
+
+        return Probe(self._link.socket, host, period * 1000, self._link.timing["probe"])
