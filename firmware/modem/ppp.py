@@ -14,6 +14,7 @@ from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _CONNECTED = const(4)
 _TURN_MS = const(10)
+_REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
 _NO_CARRIER = b"\r\nNO CARRIER\r\n"
 _TAIL = const(14)
 _POLL = const(3)  # the ioctl request of MicroPython's streams
@@ -131,7 +132,7 @@ class Session:
                 break
             if status < 0:
                 raise Failure("PPP: " + words(status), REDIAL)
-            if self.tap.no_carrier(100):
+            if self.tap.no_carrier(_REASON_MS):
                 raise Failure("no carrier while PPP negotiated")
             if ticks_diff(end, ticks_ms()) <= 0:
                 raise Failure("PPP got no address in time")

@@ -98,6 +98,7 @@ class World:
         self.epoch = options.pop("epoch", 1795000000)
         running = options.pop("running", False)
         store = options.pop("store", None)
+        dcd = options.pop("dcd", False)
         self.modem = Modem(profile, faults or {}, now=clock, epoch=self.epoch, **options)
         self.log = []
         self.reboots = []
@@ -107,9 +108,9 @@ class World:
         diag.sink = self.log.append
         wires = {"on_time": self.times.append, "execute": self._execute}
         if pins:
-            wires.update(
-                power_key=self.modem.power_key, reset=self.modem.reset, dcd=self.modem.dcd
-            )
+            wires.update(power_key=self.modem.power_key, reset=self.modem.reset)
+        if dcd:
+            wires["dcd"] = self.modem.dcd
         every = {
             "apn": "internet",
             "model": profile,

@@ -1,0 +1,152 @@
+"""A board with a modem, on MicroPython's unix port: argv[1] is a JSON file, answers go to stdout
+as JSON lines.
+
+Keys: pty, control, settings, wires (which pins), actions: a list of [what, ...]: ["online", s],
+["down", s], ["control", line], ["sleep", s], ["command", line], ["status"], ["tcp", port],
+["heap"].
+"""
+
+import asyncio
+import gc
+import json
+import sys
+
+sys.path.insert(0, "")
+from firmware import diag
+from firmware.boards.modem_twin import Sockets, Wires
+from firmware.boards.twin import PtyUart
+from firmware.port import ticks_diff, ticks_ms
+
+diag.sink = lambda line: print("#", line)
+
+
+def tell(**what):
+    print(json.dumps(what))
+
+
+class Uart(PtyUart):
+    IRQ_RXIDLE = 4
+
+    def irq(self, handler=None, trigger=0):
+        return None
+
+
+class Meter:
+    """Stands in for the meter's reading: a turn every 10 ms; the longest gap is what the modem
+    cost it.
+    """
+
+    def __init__(self):
+        self.longest = 0
+        self.turns = 0
+
+    async def run(self):
+        last = ticks_ms()
+        while True:
+            await asyncio.sleep_ms(10)
+            now = ticks_ms()
+            self.longest = max(self.longest, ticks_diff(now, last) - 10)
+            last = now
+            self.turns += 1
+
+
+async def wait(condition, seconds):
+    start = ticks_ms()
+    while not condition():
+        if ticks_diff(ticks_ms(), start) > seconds * 1000:
+            return -1
+        await asyncio.sleep_ms(20)
+    return ticks_diff(ticks_ms(), start)
+
+
+async def exchange(link, port):
+    """Send a line over the link's sockets and read it back; what came, or the error."""
+    sockets = link.socket
+    sock = sockets.socket()
+    try:
+        sock.settimeout(3)
+        sock.connect(sockets.getaddrinfo("127.0.0.1", port)[0][-1])
+        sock.send(b"hello over the link\n")
+        return sock.recv(64).decode()
+    except OSError as error:
+        return "error %s" % error
+    finally:
+        sock.close()
+
+
+async def act(link, wires, what, rest, meter):
+    if what == "online":
+        tell(online=await wait(link.is_up, rest[0]))
+    elif what == "down":
+        tell(
+            down=await wait(lambda: not link.is_up(), rest[0]), reason=link.status()["last_reason"]
+        )
+    elif what == "state":
+        tell(state=await wait(lambda: link.state == rest[0], rest[1]))
+    elif what == "failures":
+        tell(failures=await wait(lambda: link.ladder.failures >= rest[0], rest[1]))
+    elif what == "control":
+        tell(control=wires.ask(rest[0]))
+    elif what == "sleep":
+        await asyncio.sleep_ms(int(rest[0] * 1000))
+    elif what == "command":
+        tell(command=await link.command(rest[0]))
+    elif what == "suspect":
+        link.suspect()
+    elif what == "status":
+        tell(status=link.status())
+    elif what == "tcp":
+        tell(tcp=await exchange(link, rest[0]))
+    elif what == "reset-gap":
+        meter.longest = 0
+
+
+async def main(setup):
+    gc.collect()
+    before = gc.mem_alloc()
+    from firmware.modem.link import ModemLink
+
+    gc.collect()
+    loaded = gc.mem_alloc() - before
+    wires = Wires(setup["control"])
+    sockets = Sockets()
+    chosen = {name: getattr(wires, name) for name in setup["wires"]}
+    uart = Uart(setup["pty"])
+    ran = []
+
+    async def execute(line, channel):
+        ran.append((line, channel))
+        return line + "\nOK"
+
+    times = []
+    link = ModemLink(
+        uart,
+        sockets.PPP,
+        setup["settings"],
+        sockets,
+        execute=execute,
+        on_time=times.append,
+        **chosen,
+    )
+    meter = Meter()
+    tasks = [asyncio.create_task(link.run()), asyncio.create_task(meter.run())]
+    await asyncio.sleep_ms(0)
+    for action in setup["actions"]:
+        await act(link, wires, action[0], action[1:], meter)
+    gc.collect()
+    tell(
+        longest=meter.longest,
+        turns=meter.turns,
+        loaded=loaded,
+        heap=gc.mem_alloc() - before,
+        ran=ran,
+        times=times,
+        done=True,
+    )
+    for task in tasks:
+        task.cancel()
+
+
+with open(sys.argv[1]) as file:
+    setup = json.load(file)
+asyncio.run(main(setup))

@@ -1,0 +1,321 @@
+"""Every model comes up, and every fault is got over within the time that docs/modems.md promises
+(virtual time).
+"""
+
+import pytest
+
+from firmware.modem import ladder, timing
+from firmware.modem.profiles import NAMES, get
+from tests.host.modem_world import World, run_virtual
+
+# Fault -> (what is done to a modem that is online, seconds until it is online again, words in the
+# reason,
+# model's boot times to add). docs/modems.md has the same table; test_modem_docs compares.
+ONLINE_FAULTS = {
+    "hang-up": (lambda m: m.faults.set("hang-up", 1), 10, "no carrier", 0),
+    "carrier": (lambda m: m.carrier_lost(), 10, "no carrier", 0),
+    "swallow": (lambda m: m.faults.set("swallow"), 150, "keep-online", 0),
+    "crash": (lambda m: m.faults.set("crash", 1), 100, "multiplexer", 1),
+    "mux-crash": (lambda m: m.faults.set("mux-crash", 1), 100, "multiplexer", 0),
+    "freeze": (lambda m: m.faults.set("freeze", "reset"), 150, "multiplexer", 2),
+    "freeze=power": (lambda m: m.faults.set("freeze", "power"), 600, "multiplexer", 6),
+    "off": (lambda m: m._off(), 120, "multiplexer", 1),
+}
+
+
+def online_budget(profile):
+    """Seconds from start to online with a modem that was off: looking for it, boot, registration,
+    call.
+    """
+    return 30 + get(profile)["boot_ms"] // 1000
+
+
+@pytest.mark.parametrize("profile", NAMES)
+@pytest.mark.parametrize("cmux", [True, False])
+def test_every_model_comes_up_and_tells_who_it_is(profile, cmux):
+    async def main():
+        world = World(profile, settings={"cmux": cmux, "model": "auto"})
+        await world.online(online_budget(profile))
+        status = world.link.status()
+        assert status["ip"] == "10.0.2.15"
+        assert status["profile"] == profile
+        assert status["imei"] == "860000000000001"
+        assert status["iccid"] == "8934071100000000001"
+        assert status["imsi"] == "214070000000001"
+        assert status["operator"] == "LOOPBACK TELECOM"
+        assert status["technology"] == "4G"
+        assert status["signal"] == -75
+        assert status["cmux"] is cmux
+        assert world.modem.boots == 1
+        utc = world.modem.utc()
+        assert [abs(t - utc) < 60 for t in world.times] == [True]
+        assert world.modem.settings["+CGDCONT"] == '1,"IP","internet"'
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("fault", ONLINE_FAULTS)
+@pytest.mark.parametrize("profile", NAMES)
+def test_a_link_that_breaks_comes_back_in_time(profile, fault):
+    harm, seconds, reason, boots = ONLINE_FAULTS[fault]
+    model = get(profile)
+    boot_s = (model["boot_ms"] + model["down_ms"] + model["off_ms"] + model["reset_ms"]) // 1000
+
+    async def main():
+        settings = {"keep_online_host": "127.0.0.1:9", "keep_online_period": 60}
+        if fault == "swallow":
+            settings["keep_online_host"] = "127.0.0.1:1"
+        world = World(profile, settings=settings)
+        if fault == "swallow":
+            # The host's sockets do not run over the carrier: an unanswered probe is played.
+            world.link.socket = DeafSockets(world)
+        await world.online(online_budget(profile))
+        harm(world.modem)
+        await world.until(lambda: not world.link.is_up(), seconds)
+        assert reason in world.link.status()["last_reason"]
+        if fault == "swallow":
+            await world.until(lambda: world.link.state == "dialling", 30)
+            world.modem.faults.set("swallow", "off")
+        await world.online(seconds + boots * boot_s)
+        assert sum(world.link.ladder.counts) >= 1
+        assert not world.reboots
+
+    run_virtual(main)
+
+
+class DeafSockets:
+    """Sockets that answer only while the modem's carrier lives."""
+
+    AF_INET, SOCK_DGRAM, SOCK_STREAM = 2, 2, 1
+
+    def __init__(self, world):
+        self._world = world
+
+    def getaddrinfo(self, host, port):
+        return [(2, 1, 0, "", (host, port))]
+
+    def socket(self, family, kind):
+        return self
+
+    def setblocking(self, flag):
+        assert flag is False
+
+    def connect(self, address):
+        raise OSError(115)
+
+    def sendto(self, data, address):
+        return len(data)
+
+    def send(self, data):
+        if "swallow" in self._world.modem.faults:
+            raise OSError(11)
+        return 0
+
+    def recv(self, count):
+        raise OSError(11)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("faults", "options", "seconds"),
+    [
+        ({"slow-boot": 20}, {}, 60),
+        ({"chatter": 0.5}, {}, 60),
+        ({"register": 100}, {}, 170),
+        ({"roaming": 1}, {}, 60),
+        ({"echo": 1}, {}, 60),
+        ({"no-cmux": 1}, {}, 60),
+        ({"noise": 20}, {}, 60),
+        ({"slow": 0.4}, {}, 90),
+        ({"drop": 0.001, "insert": 0.001}, {}, 300),
+        ({"stuck": 1}, {"running": True}, 60),
+        ({"stuck": "hard"}, {"running": True}, 200),
+        ({"freeze": "reset"}, {}, 300),
+        ({"freeze": "power"}, {}, 500),
+        ({}, {"baud": 9600}, 60),
+        ({}, {"baud": 9600, "running": True}, 60),
+        ({}, {"auth": "pap:user:secret"}, 60),
+        ({}, {"auth": "chap:user:secret"}, 60),
+        ({}, {"pin": "1234"}, 60),
+    ],
+)
+def test_it_comes_up_in_spite_of(faults, options, seconds):
+    async def main():
+        settings = {"pin": options.get("pin", "")}
+        if "auth" in options:
+            settings.update(user="user", password="secret", auth=options["auth"][:4].strip(":"))
+        world = World("sim7600", faults, settings, **options)
+        await world.online(seconds)
+        if "no-cmux" in faults:
+            assert world.link.status()["cmux"] is False
+        assert await world.link.command("AT+CSQ") == ["+CSQ: 19,99", "OK"] or "noise" in faults
+        if options.get("running"):
+            assert world.modem.boots == (2 if faults.get("stuck") == "hard" else 1)
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("state", ["mux", "data"])
+def test_a_modem_left_in_the_middle_of_something_is_fetched_back(state):
+    """The board restarted, the modem did not: it still speaks CMUX, or PPP."""
+
+    async def main():
+        world = World("ec25", settings={"cmux": state == "mux"})
+        await world.online(60)
+        world.task.cancel()
+        again = World("ec25", settings={"cmux": True})
+        again.task.cancel()
+        again.link.uart.modem = again.modem = world.modem
+        import asyncio
+
+        again.task = asyncio.ensure_future(again.link.run())
+        await again.online(30)
+        assert world.modem.boots == 1
+        assert again.link.ladder.failures == 0
+
+    run_virtual(main)
+
+
+def test_no_network_climbs_the_whole_ladder_and_says_why():
+    async def main():
+        world = World(
+            "bg95",
+            {"no-signal": 1},
+            {"timing": {"register": 5000, "backoff_max": 5000, "turn": 200}},
+        )
+        await world.until(lambda: world.reboots, 1200)
+        status = world.link.status()
+        assert "no network: searching" in status["last_reason"]
+        assert "no network" in world.reboots[0]
+        measures = [status["measures"][name] for name in ladder.MEASURES[1:]]
+        assert measures == [2, 2, 2, 3, 1]
+        assert status["signal"] is None
+        # Each step is in the log with its reason.
+        text = "\n".join(world.log)
+        for name in ladder.MEASURES[1:]:
+            assert "no network: searching for a network; " + name in text
+        # And it goes on, should nobody restart the board.
+        world.modem.faults.set("no-signal", "off")
+        await world.online(120)
+
+    run_virtual(main)
+
+
+def test_a_refused_registration_is_put_into_words_and_does_not_restart_anything():
+    async def main():
+        world = World("ec25", {"denied": 1}, {"timing": {"backoff_max": 5000, "turn": 200}})
+        await world.until(lambda: world.link.ladder.failures >= 6, 1200)
+        status = world.link.status()
+        assert status["last_reason"] == "registration denied: this network is not allowed"
+        assert world.modem.boots == 1
+        assert not world.reboots
+        world.modem.faults.set("denied", "off")
+        await world.online(60)
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("fault", ["no-pdp", "no-answer", "no-ipcp"])
+def test_a_call_that_does_not_come_about_is_tried_again(fault):
+    async def main():
+        world = World("a7670", {fault: 1})
+        await world.until(lambda: world.link.ladder.failures >= 2, 400)
+        world.modem.faults.set(fault, "off")
+        await world.online(120)
+        assert world.link.status()["problem"] == ""
+
+    run_virtual(main)
+
+
+def test_a_wrong_password_is_reported():
+    async def main():
+        settings = {"user": "user", "password": "wrong", "auth": "chap"}
+        world = World("generic", settings=settings, auth="chap:user:right")
+        await world.until(lambda: world.link.ladder.failures, 100)
+        assert world.link.status()["last_reason"] == "PPP: user or password refused"
+
+    run_virtual(main)
+
+
+def test_after_a_time_of_good_service_the_ladder_starts_at_its_foot():
+    async def main():
+        world = World("generic", {"no-pdp": 1})
+        await world.until(lambda: world.link.ladder.failures >= 3, 400)
+        world.modem.faults.set("no-pdp", "off")
+        await world.online(200)
+        assert world.link.ladder.failures
+        await world.until(
+            lambda: not world.link.ladder.failures, timing.TABLE["stable"] // 1000 + 10
+        )
+
+    run_virtual(main)
+
+
+def test_back_off_grows_and_has_a_limit():
+    steps = ladder.Ladder(2000, 900000)
+    waits = []
+    for _ in range(30):
+        steps.failed(ladder.Failure("x"))
+        waits.append(steps.backoff_ms())
+    assert 1500 <= waits[0] <= 2500
+    assert all(w <= 900000 * 5 // 4 for w in waits)
+    assert waits[-1] >= 900000 * 3 // 4
+    assert len(set(waits[-10:])) > 1  # jitter
+
+
+def test_the_carrier_detect_wire_is_quicker_than_anything_else():
+    async def main():
+        world = World("ec25", dcd=True)
+        await world.online(60)
+        world.modem.faults.set("crash", 1)
+        assert await world.until(lambda: not world.link.is_up(), 10) < 3
+        assert world.link.status()["last_reason"] == "carrier detect went off"
+        await world.online(60)
+
+    run_virtual(main)
+
+
+def test_suspect_without_a_probe_ends_a_silent_call():
+    async def main():
+        world = World("generic")
+        await world.online(60)
+        world.modem.faults.set("swallow")
+        await world.until(lambda: world.link.session.tap.silent_ms() > 31000, 60)
+        assert world.link.is_up()  # nothing shows that the carrier is dead
+        world.link.suspect()
+        await world.until(lambda: not world.link.is_up(), 5)
+        assert world.link.status()["last_reason"] == "no traffic gets through"
+
+    run_virtual(main)
+
+
+def test_suspect_alone_does_not_end_a_call_that_works():
+    async def main():
+        world = World("generic")
+        await world.online(60)
+        world.link.suspect()
+        import asyncio
+
+        await asyncio.sleep(5)
+        assert world.link.is_up()
+
+    run_virtual(main)
+
+
+def test_restarting_the_run_task_goes_on():
+    """A supervisor may cancel and restart run() at any moment."""
+
+    async def main():
+        import asyncio
+
+        world = World("generic")
+        for wait in (0.5, 3, 7, 9, 11, 13):
+            await asyncio.sleep(wait)
+            world.task.cancel()
+            await asyncio.sleep(0.1)
+            world.task = asyncio.ensure_future(world.link.run())
+        await world.online(60)
+
+    run_virtual(main)
