@@ -1,15 +1,25 @@
 """One module per board: pins, UARTs, flash, clock, network, watchdog.
 
-The only place in firmware/ that may import `machine`, `esp32`, `rp2`, `network` or `termios`. A board module has a
-class `Board` with:
+The only place in firmware/ that may import `machine`, `esp32`, `rp2`, `network` or `termios`. A
+board module has a class `Board` with:
 
 - `name`, `root` (folder of the flash file system, `""` on boards), `reset_cause()` (text),
-- `ident()`: a text of up to 15 characters that is the same for ever (used as IMEI until a modem tells its own),
-- `uart(index, baud, bits, parity, stop)` -> a firmware.serialport.SerialPort, `ports` (how many there are),
+- `ident()`: a text of up to 15 characters that is the same for ever (used as IMEI until a modem
+  tells its own),
+- `uart(index, baud, bits, parity, stop)` -> a firmware.serialport.SerialPort, `ports` (how many
+  there are),
 - `console()` -> a SerialPort, or None where there is none,
-- `rtc` (`get()`, `set(utc)`), `rtc_source` (a source of firmware.clock: HOST where it is right from the start),
+- `rtc` (`get()`, `set(utc)`), `rtc_source` (a source of firmware.clock: HOST where it is right
+  from the start),
 - `link(config)` -> the way out (docs/architecture.md, Link),
-- `feed()`: keeps the watchdog quiet, `reset(reason)`: restarts the device.
+- `feed()`: keeps the watchdog quiet (the first call starts it), `reset(reason)`: restarts the
+  device,
+- `hold()`: keeps the watchdog quiet without the app, while somebody works at the REPL; returns
+  what has to be kept alive,
+- `led(code)`: shows one of the codes of firmware.boards.common on the board's LED, if it has one.
+
+`common.py` holds what all boards share, `esp32.py` and `rp2.py` what one family shares; a board's
+own module is a table of pins (docs/boards.md tells how to write one).
 """
 
 import sys
@@ -17,11 +27,12 @@ import sys
 
 def this_board():
     """Import and make the Board of the machine this runs on. `board.txt` on the flash names it."""
-    if sys.platform == "linux":
-        from firmware.boards.twin import Board
-
-        return Board()
-    with open("board.txt") as file:
-        name = file.read().strip()
+    try:
+        with open("board.txt") as file:
+            name = file.read().strip()
+    except OSError:
+        if sys.platform != "linux":
+            raise RuntimeError("board.txt is missing: make deploy BOARD=NAME writes it") from None
+        name = "twin"
     module = __import__("firmware.boards." + name, None, None, ("Board",))
     return module.Board()

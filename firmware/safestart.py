@@ -1,0 +1,236 @@
+"""Safe start: keeps a crash for later, tells a good start from a bad one, and ends an update's
+trial.
+
+boot.py has chosen the version and counted the start before anything of firmware/ was imported;
+this is the other half. The app calls `begin(board)` first of all, `tick(online)` every few
+seconds, `crashed(exception)` for what nobody else caught. Files on the flash: see boot.py; and
+`crash.txt`, the last traceback, bounded.
+"""
+
+import asyncio
+import gc
+import io
+import sys
+import time
+
+from firmware import slots
+from firmware.port import const, monotonic_s
+
+NORMAL = "normal"  # the current version
+PREVIOUS = "previous"  # the version before, because the newer one crashed
+SAFE = "safe"  # console and link only
+
+# A start counts as good after this long without a crash.
+_WELL_S = const(600)
+# An update that is not online by then is taken back.
+_TRIAL_S = const(1800)
+# Safe mode gives the full firmware another try: what was wrong outside may have passed.
+_RETRY_S = const(6 * 3600)
+_TEXT = const(1500)
+# Time to press Ctrl-C before the watchdog runs.
+_WINDOW_MS = const(2000)
+
+
+class Guard:
+    """What is known about this start. `root` is the folder of the flash file system."""
+
+    def __init__(self, root="", board=None):
+        self.root = root
+        self.board = board
+        self.folder, self.state = slots.current(root)
+        self.starts = _starts(root)
+        self.mode = PREVIOUS if self.state == "fallback" else NORMAL
+        if self.starts > 3:
+            self.mode = SAFE
+        self.began = monotonic_s()
+        self.is_well = False
+
+    def _write(self, name, text):
+        try:
+            slots.write_text(self.root + "/" + name, text)
+            return True
+        except OSError as error:
+            # Telling about a crash must not cause the next one; a full flash shows up in the log's
+            # status.
+            print("safestart: cannot write %s: %s" % (name, error))
+            return False
+
+    def crashed(self, error, where="main"):
+        text = "%s: %s" % (where, traceback_text(error))
+        self._write("crash.txt", text[:_TEXT])
+
+    def well(self):
+        """The start was good: the counter begins anew. Costs a flash write once per start."""
+        if not self.is_well:
+            self.is_well = True
+            if self.mode != SAFE:
+                self._write("starts", "0")
+                _forget()
+
+    def restarting(self):
+        """A restart in good order is coming: this start does not count as a failed one."""
+        if self.mode != SAFE and not self.is_well and self.state != "trial":
+            self._write("starts", str(max(self.starts - 1, 0)))
+
+    def confirm_online(self):
+        """An update has reached the broker: it stays. Returns whether it was on trial."""
+        if self.state != "trial":
+            return False
+        slots.switch(self.root, self.folder, "ok", "update %s confirmed" % self.version())
+        self.state = "ok"
+        self.well()
+        return True
+
+    def roll_back(self, why):
+        """Make the previous version the one of the next start; False when there is none."""
+        other = slots.other(self.folder) if self.folder else None
+        if not slots.complete(self.root, other):
+            return False
+        slots.switch(self.root, other, "fallback", why)
+        return True
+
+    def version(self):
+        return slots.manifest(self.root, self.folder).get("version", "") if self.folder else ""
+
+    def tick(self, online):
+        """Call every few seconds. Returns None, or why the device has to restart now (text)."""
+        up = monotonic_s() - self.began
+        if self.state == "trial":
+            if online:
+                self.confirm_online()
+            elif up >= _TRIAL_S:
+                why = "update %s was not online within %d min" % (self.version(), _TRIAL_S // 60)
+                if self.roll_back(why):
+                    return why
+                self.state = "ok"
+        elif up >= _WELL_S:
+            self.well()
+        if self.mode == SAFE and up >= _RETRY_S:
+            self._write("starts", "0")
+            _forget()
+            return "leaving safe mode for another try"
+        return None
+
+    def report(self):
+        """{"mode", "version", "trial", "starts", "why", "crash"}:
+        for the online topic and GETSTATUS.
+        """
+        crash = slots.read_text(self.root + "/crash.txt", _TEXT).strip()
+        return {
+            "mode": self.mode,
+            "version": self.version(),
+            "trial": self.state == "trial",
+            "starts": self.starts,
+            "why": slots.read_text(self.root + "/why", 200).strip(),
+            "crash": crash.split("\n")[-1][:120],
+        }
+
+
+def _starts(root):
+    """Which start in a row this is: boot.py's own count, which is right even with a full flash."""
+    count = getattr(__import__("__main__"), "_starts", 0)
+    try:
+        return count or int(slots.read_text(root + "/starts") or "1")
+    except ValueError:
+        return 1
+
+
+def _forget():
+    """boot.py's copy of the counter in memory that survives a reset."""
+    try:
+        import boot
+    except ImportError:
+        return  # the twin has no boot.py in its path where it was started by hand
+    memory = boot._memory()
+    if memory:
+        memory[len(memory) - 2] = 0
+
+
+def traceback_text(error):
+    """The traceback as text, its end kept when it is long."""
+    out = io.StringIO()
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(error, out)
+    else:
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__, file=out)
+    text = out.getvalue()
+    return text if len(text) <= _TEXT - 100 else "...\n" + text[100 - _TEXT :]
+
+
+guard = None
+
+
+def _guard():
+    global guard
+    if guard is None:
+        guard = Guard()
+    return guard
+
+
+def begin(board, window_ms=_WINDOW_MS):
+    """Call once, first of all. Waits for a Ctrl-C, starts the watchdog and returns the mode of
+    this start."""
+    global guard
+    guard = Guard(board.root, board)
+    # In steps: a Ctrl-C that arrives during one long sleep is noticed only at its end on some
+    # ports.
+    for _ in range(window_ms // 100):
+        time.sleep(0.1)
+    board.feed()
+    return guard.mode
+
+
+def crashed(error, where="main"):
+    """Keep the traceback of `error` on the flash; never raises."""
+    _guard().crashed(error, where)
+
+
+def well():
+    _guard().well()
+
+
+def restarting():
+    """Call before an orderly restart."""
+    _guard().restarting()
+
+
+def confirm_online():
+    return _guard().confirm_online()
+
+
+def tick(online):
+    return _guard().tick(online)
+
+
+def report():
+    return _guard().report()
+
+
+def last_crash():
+    """The last crash's traceback, "" when there was none."""
+    return slots.read_text(_guard().root + "/crash.txt", _TEXT)
+
+
+def forget_crash():
+    return slots.remove(_guard().root + "/crash.txt")
+
+
+def interrupted():
+    """Somebody pressed Ctrl-C: keep the watchdog quiet and give back the memory of the whole app.
+
+    The REPL is theirs now, and a deployment needs room. Returns what has to be kept alive (the
+    board's timer), or None.
+    """
+    global guard
+    hold = getattr(guard.board, "hold", None) if guard else None
+    held = hold() if hold else None
+    guard = None
+    if hasattr(asyncio, "new_event_loop"):
+        asyncio.new_event_loop()  # the old one still holds every task
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("firmware", "umqtt"):
+            del sys.modules[name]
+    gc.collect()
+    return held

@@ -1,0 +1,133 @@
+"""Two versions on the flash, in the folders app.a and app.b; a small file names the one that runs.
+
+Shared by safestart, update and (sent over the cable, hence without imports of ours) tools/board.
+boot.py reads the same files with code of its own. Every change is one rename, so that a power cut
+leaves the old or the new state. `root` is the folder of the flash file system, "" on boards.
+"""
+
+import json
+import os
+
+FOLDERS = ("app.a", "app.b")
+
+
+def read_text(path, most=256):
+    """The file's text, at most `most` characters; "" when there is none."""
+    try:
+        with open(path) as file:
+            return file.read(most)
+    except OSError:
+        return ""
+
+
+def write_text(path, text):
+    """Write the whole file or nothing of it. OSError when the flash is full."""
+    with open(path + ".tmp", "w") as file:
+        file.write(text)
+    os.rename(path + ".tmp", path)
+
+
+def exists(path):
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
+
+
+def remove(path):
+    """Remove a file; returns whether there was one."""
+    try:
+        os.remove(path)
+        return True
+    except OSError:
+        return False
+
+
+def current(root=""):
+    """(folder, state) of the version that runs; (None, "ok") where none was deployed."""
+    words = read_text(root + "/current").split()
+    if len(words) == 2 and words[0] in FOLDERS:
+        return words[0], words[1]
+    for folder in FOLDERS:
+        if complete(root, folder):
+            return folder, "ok"
+    return None, "ok"
+
+
+def other(folder):
+    return FOLDERS[1] if folder == FOLDERS[0] else FOLDERS[0]
+
+
+def complete(root, folder):
+    """Whether all files of a version are there: its manifest is written last."""
+    return bool(folder) and exists("%s/%s/manifest.json" % (root, folder))
+
+
+def manifest(root, folder):
+    """{"version", "serial", "files": {path:
+    sha256 in hex}} of a version; {} when there is none.
+    """
+    try:
+        with open("%s/%s/manifest.json" % (root, folder)) as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
+
+
+def seal(root, folder, table):
+    """Declare a version complete. `table` is its manifest, a dict or the JSON text of one."""
+    text = table if isinstance(table, str) else json.dumps(table)
+    write_text("%s/%s/manifest.json" % (root, folder), text)
+
+
+def switch(root, folder, state, why=""):
+    """Make `folder` the version of the next start; the counter of starts begins anew."""
+    if why:
+        write_text(root + "/why", why)
+    write_text(root + "/starts", "0")
+    write_text(root + "/current", folder + " " + state)
+
+
+def walk(top):
+    """Yield (path below `top`, is folder) of everything in it, each folder after its content."""
+    todo = [("", False)]
+    while todo:
+        path, listed = todo.pop()
+        if listed:
+            if path:
+                yield path, True
+            continue
+        todo.append((path, True))
+        try:
+            names = os.listdir(top + "/" + path if path else top)
+        except OSError:
+            continue
+        for name in names:
+            below = path + "/" + name if path else name
+            if os.stat(top + "/" + below)[0] & 0x4000:
+                todo.append((below, False))
+            else:
+                yield below, False
+
+
+def make_folders(top, path):
+    """Make the folders that lead to the file `path` below `top`."""
+    at = top
+    for name in [""] + path.split("/")[:-1]:
+        at = at + "/" + name if name else at
+        if not exists(at):
+            os.mkdir(at)
+
+
+def clear(root, folder, keep=()):
+    """Empty a folder but for the files in `keep`; no manifest first, so that nobody starts the
+    rest."""
+    top = root + "/" + folder
+    remove(top + "/manifest.json")
+    for path, is_folder in list(walk(top)):
+        if is_folder:
+            if not os.listdir(top + "/" + path):
+                os.rmdir(top + "/" + path)
+        elif path not in keep:
+            os.remove(top + "/" + path)

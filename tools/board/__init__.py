@@ -1,0 +1,1 @@
+"""Flash, deploy to, configure and speak with a board: `python -m tools.board --help`."""

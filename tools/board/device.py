@@ -1,0 +1,196 @@
+"""A board on a serial port, spoken to through mpremote's raw REPL."""
+
+import ast
+import json
+import sys
+import time
+from pathlib import Path
+
+import serial
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Native code of these architectures is what mpy-cross can make (py/persistentcode.h); index from
+# sys.implementation._mpy >> 10.
+ARCHITECTURES = (
+    None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp",
+    "xtensa", "xtensawin", "rv32imc", "rv64imc",
+)  # fmt: skip
+_CHUNK = 1024
+
+
+class BoardError(Exception):
+    """Something is wrong with the board or the way to it; the text says what to do."""
+
+
+class Device:
+    """`with Device(port) as device:` interrupts what runs and holds the raw REPL."""
+
+    def __init__(self, port, wait=0):
+        self.port = port
+        try:
+            # Without a timeout a read from a pty that stays silent never ends.
+            self.link = SerialTransport(port, wait=wait, timeout=0.5)
+        except (TransportError, OSError, serial.SerialException) as error:
+            raise BoardError(
+                "no board at %s: %s. Plugged in? Is another program (a terminal) using the port? "
+                "`python -m serial.tools.list_ports -v` lists the ports." % (port, error)
+            ) from None
+
+    def __enter__(self):
+        try:
+            # No soft reset: it would take the timer away that keeps the watchdog quiet meanwhile.
+            for attempt in range(3):
+                try:
+                    self.link.enter_raw_repl(soft_reset=False, timeout_overall=5)
+                    break
+                except TransportError:
+                    if attempt == 2:
+                        raise
+                    time.sleep(1)
+            self._quiet_watchdog()
+        except (TransportError, OSError) as error:
+            self.link.close()
+            raise BoardError(
+                "the board at %s does not answer at its REPL (%s). Is MicroPython on it (make flash)? "
+                "Press its reset button and try again within two seconds." % (self.port, error)
+            ) from None
+        return self
+
+    def _quiet_watchdog(self):
+        """main.py has done this already on our Ctrl-C; not so when something else was running."""
+        self.exec(
+            "import sys, gc\n"
+            "if 'firmware.safestart' in sys.modules:\n"
+            " app = None\n"
+            " _held = sys.modules['firmware.safestart'].interrupted()\n"
+            "gc.collect()\n"
+        )
+
+    def __exit__(self, *_):
+        try:
+            if self.link.in_raw_repl:
+                self.link.exit_raw_repl()
+        except (OSError, serial.SerialException):
+            pass  # the board was reset and its USB port is gone: nothing left to tidy
+        try:
+            self.link.close()
+        except (OSError, serial.SerialException):
+            pass  # the same
+
+    def exec(self, source):
+        """Run `source` on the board and return what it printed."""
+        try:
+            return self.link.exec(source).decode("utf-8", "replace")
+        except TransportExecError as error:
+            lines = error.error_output.strip().split("\n")
+            raise BoardError("on the board: %s" % lines[-1].strip()) from None
+        except (TransportError, OSError, serial.SerialException) as error:
+            raise BoardError("lost the board at %s: %s" % (self.port, error)) from None
+
+    def eval(self, expression):
+        return ast.literal_eval(self.exec("print(repr(%s))" % expression).strip())
+
+    def load(self, path, name="_m"):
+        """Make our own file `path` available on the board as an object `name`, without storing
+        it."""
+        source = Path(path).read_text()
+        self.exec(
+            "class %s: pass\n_g = {'__name__': %r}\nexec(%r, _g)\n"
+            "for _k in _g: setattr(%s, _k, staticmethod(_g[_k]) if callable(_g[_k]) else _g[_k])"
+            % (name, name, strip(source), name)
+        )
+
+    def facts(self):
+        """{"machine", "version", "mpy", "arch", "platform"} of the MicroPython on the board."""
+        found = self.eval(
+            "(lambda s: (s.platform, s.implementation._machine, s.implementation.version[:3], "
+            "getattr(s.implementation, '_mpy', 0)))(__import__('sys'))"
+        )
+        platform, machine, version, mpy = found
+        index = mpy >> 10 & 15
+        return {
+            "platform": platform,
+            "machine": machine,
+            "version": tuple(version),
+            "mpy": mpy & 0xFF,
+            "arch": ARCHITECTURES[index] if index < len(ARCHITECTURES) else None,
+        }
+
+    def read(self, path):
+        """The content of a file on the board, or None when there is none."""
+        if not self.exists(path):
+            return None
+        return bytes(self.link.fs_readfile(path, chunk_size=_CHUNK))
+
+    def exists(self, path):
+        return (
+            self.exec(
+                "import os\ntry:\n os.stat(%r)\n print(1)\nexcept OSError:\n print(0)" % path
+            ).strip()
+            == "1"
+        )
+
+    def write(self, path, data, progress=None):
+        """Write a file so that it is there completely or not at all."""
+        try:
+            self.link.fs_writefile(
+                path + ".tmp", data, chunk_size=_CHUNK, progress_callback=progress
+            )
+        except (TransportError, OSError, serial.SerialException) as error:
+            if "ENOSPC" in str(error):
+                raise BoardError("the flash is full; nothing was changed that runs") from None
+            raise BoardError("writing %s failed: %s" % (path, error)) from None
+        self.exec("import os\nos.rename(%r, %r)" % (path + ".tmp", path))
+
+    def reset(self):
+        """Restart the board; its answer is the start itself, so none is awaited."""
+        try:
+            self.link.exec_raw_no_follow("import machine, time\ntime.sleep(0.1)\nmachine.reset()")
+            time.sleep(0.3)
+        except (TransportError, OSError, serial.SerialException) as error:
+            raise BoardError("the board did not take the reset: %s" % error) from None
+        self.link.in_raw_repl = False
+
+
+def strip(source):
+    """Source without its docstrings and comments' lines: less to send over 115200 baud."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list) and body and ast.get_docstring(node, False) is not None
+            if (isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)))
+            else False
+        ):
+            node.body = body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+class Progress:
+    """A line that grows; on a terminal it is rewritten in place, elsewhere each step is a line."""
+
+    def __init__(self, total, out=sys.stdout):
+        self.total = total
+        self.done = 0
+        self.out = out
+        self.live = out.isatty()
+
+    def step(self, text, size=0):
+        self.done += size
+        percent = 100 * self.done // self.total if self.total else 100
+        line = "%3d %%  %s" % (percent, text)
+        if self.live:
+            self.out.write("\r\x1b[K" + line)
+        else:
+            self.out.write(line + "\n")
+        self.out.flush()
+
+    def end(self):
+        if self.live:
+            self.out.write("\n")
+
+
+def dumps(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

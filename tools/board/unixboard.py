@@ -1,0 +1,228 @@
+"""A board without a board: MicroPython's unix port behind a pty, with a real littlefs as its
+flash.
+
+`python -m tools.board.unixboard FOLDER` prints the pty's path and runs until Ctrl-C; every tool
+that speaks to a board (mpremote, tools.board, a terminal) can open it. What a board does and a
+plain process does not:
+
+- Ctrl-C interrupts a running program: the terminal is the process's controlling terminal.
+- Ctrl-D in the REPL is a soft reset: the process ends, and starts again.
+- `machine.reset()` and a power cut end the process at once; after a reset it starts again by
+  itself.
+"""
+
+import argparse
+import errno
+import fcntl
+import os
+import pty
+import select
+import signal
+import sys
+import termios
+import threading
+import time
+import tty
+from pathlib import Path
+
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+PRELUDE = Path(__file__).resolve().parent / "prelude.py"
+_POWER_ON = 1
+_SOFTWARE = 3  # rp2 reports a machine.reset() as the watchdog's, too
+
+
+class UnixBoard:
+    """`path` is the pty to open; `output` collects everything the board says (bytes)."""
+
+    def __init__(self, folder, *, blocks=512, heap="192k", cut=0):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.blocks = blocks
+        self.heap = heap
+        self.cut = cut  # flash operations until the power fails, once
+        self.output = bytearray()
+        self.starts = 0
+        self.dead = threading.Event()  # set while the power is off
+        self._pid = None
+        self._raw = False
+        self._stop = False
+        self._host, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        self.path = os.ttyname(self._slave)
+        self._wake_r, self._wake_w = os.pipe()
+        self._thread = threading.Thread(target=self._pump, name="unix board", daemon=True)
+
+    def start(self):
+        self._spawn(_POWER_ON, "all")
+        self._thread.start()
+        return self
+
+    def _spawn(self, cause, mode):
+        master, slave = pty.openpty()
+        attributes = termios.tcgetattr(slave)
+        # No translation of line ends either way, no echo: mpremote compares byte for byte.
+        attributes[0] = attributes[1] = 0
+        attributes[3] = termios.ISIG
+        characters = attributes[6]
+        characters[termios.VINTR] = b"\x03"
+        characters[termios.VQUIT] = characters[termios.VSUSP] = b"\0"
+        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+        termios.tcsetattr(slave, termios.TCSANOW, attributes)
+        environment = {
+            "PATH": os.environ.get("PATH", "/bin:/usr/bin"),
+            "TERM": "dumb",
+            "UNIXBOARD_FLASH": str((self.folder / "flash.img").resolve()),
+            "UNIXBOARD_BLOCKS": str(self.blocks),
+            "UNIXBOARD_RUN": mode,
+            "UNIXBOARD_CAUSE": str(cause),
+            "UNIXBOARD_CUT": str(self.cut),
+        }
+        command = [str(MICROPYTHON), "-X", "heapsize=" + self.heap, "-i", str(PRELUDE)]
+        pid = os.fork()
+        if not pid:
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            for number in (0, 1, 2):
+                os.dup2(slave, number)
+            os.closerange(3, 256)
+            os.execve(command[0], command, environment)
+        os.close(slave)
+        self._pid, self._child = pid, master
+        self.starts += 1
+        # A Ctrl-C would hit MicroPython before it can take one: a board's USB is not up yet
+        # either.
+        self._swallow(b"[unixboard]\n")
+
+    def _pump(self):
+        while not self._stop:
+            watched = [self._host, self._wake_r]
+            if self._pid:
+                watched.append(self._child)
+            ready = select.select(watched, [], [])[0]
+            if self._wake_r in ready:
+                os.read(self._wake_r, 64)
+            if self._pid and self._child in ready:
+                self._from_board()
+            if self._host in ready:
+                self._to_board()
+
+    def _from_board(self):
+        try:
+            data = os.read(self._child, 4096)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        if data:
+            self._say(data)
+        else:
+            self._ended()
+
+    def _say(self, data):
+        self.output += data
+        os.write(self._host, data)
+
+    def _to_board(self):
+        data = os.read(self._host, 4096)
+        if b"\x01" in data or b"\x02" in data:
+            self._raw = data.rfind(b"\x01") > data.rfind(b"\x02")
+        if self._pid:
+            os.write(self._child, data)
+
+    def _ended(self):
+        """The process is gone: a soft reset, a reset or a power cut."""
+        status = os.waitpid(self._pid, 0)[1]
+        os.close(self._child)
+        self._pid = None
+        if self._stop:
+            return
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            self.dead.set()
+            return
+        if os.WIFSIGNALED(status):
+            self._raw = False
+            self._spawn(_SOFTWARE, "all")
+            return
+        self._soft_reset()
+
+    def _soft_reset(self):
+        raw = self._raw
+        self._say(b"MPY: soft reboot\r\n")
+        self._spawn(_SOFTWARE, "boot" if raw else "all")
+        if raw:
+            # The raw REPL survives a soft reset on a board.
+            self._swallow(b">>> ")
+            os.write(self._child, b"\x01")
+            self._say(self._swallow(b"raw REPL; CTRL-B to exit\r\n>")[-27:])
+
+    def _swallow(self, end, seconds=10):
+        data = b""
+        limit = time.monotonic() + seconds
+        while end not in data and time.monotonic() < limit:
+            if select.select([self._child], [], [], 0.5)[0]:
+                data += os.read(self._child, 4096)
+        return data
+
+    def cut_power(self):
+        """Kill the process; the flash keeps what was written."""
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            self.dead.wait(10)
+
+    def power_on(self, cut=0):
+        self.cut = cut
+        self.dead.clear()
+        self._raw = False
+        self._spawn(_POWER_ON, "all")
+        os.write(self._wake_w, b"x")
+
+    def wait_output(self, text, seconds=30, start=0):
+        """Wait until the board has said `text` (bytes) after position `start`; returns its end."""
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit:
+            at = self.output.find(text, start)
+            if at >= 0:
+                return at + len(text)
+            time.sleep(0.02)
+        tail = bytes(self.output[start:][-2000:]).decode("utf-8", "replace")
+        raise TimeoutError("the board did not say %r; it said:\n%s" % (text, tail))
+
+    def close(self):
+        self._stop = True
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+        os.write(self._wake_w, b"x")
+        self._thread.join(5)
+        if self._pid:
+            os.waitpid(self._pid, 0)
+            os.close(self._child)
+        for number in (self._host, self._slave, self._wake_r, self._wake_w):
+            os.close(number)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="tools.board.unixboard", description=__doc__.split("\n\n")[0]
+    )
+    parser.add_argument("folder", help="where the flash image lives")
+    parser.add_argument("--blocks", type=int, default=512, help="flash size in blocks of 4 KiB")
+    args = parser.parse_args(argv)
+    with UnixBoard(args.folder, blocks=args.blocks) as board:
+        print(board.path, flush=True)
+        try:
+            while True:
+                time.sleep(1)
+                if board.dead.is_set():
+                    board.power_on()
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    main()
