@@ -9,8 +9,8 @@ import gc
 import sys
 
 from firmware import boards, diag
-from firmware.build import App
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.services import VERSION, App
 from firmware.supervise import Supervised
 
 _TURN_MS = const(100)
@@ -20,7 +20,7 @@ _TIDY_MS = const(10000)
 def start():
     """Build this board and run the app on it for ever."""
     board = boards.this_board()
-    diag.info("start", "lector102 %s on %s, %s", App.version, board.name, sys.version)
+    diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     diag.info("start", "reset cause: %s", board.reset_cause())
     asyncio.run(run(board))
 

@@ -28,20 +28,17 @@ def _split(name):
 def _row(name):
     """(row, index) of a full name, by our name or by TITAN's (which means the first of several)."""
     base, index = _split(name)
-    for row in settings.TABLE:
-        if row[0] == base.lower():
-            break
-        if row[1] and row[1].lower() == name.lower():
-            first = settings.GROUPS.get(row[0].split(".")[0])
-            return row, first[0] if first else None
-    else:
+    row = settings.row(base)
+    if not row:
         raise ConfigError("there is no setting %s" % name)
     group = settings.GROUPS.get(row[0].split(".")[0])
     if group:
         first, count = group
         index = first if index is None else index
         if not first <= index < first + count:
-            raise ConfigError("%s: number %d is not %d to %d" % (name, index, first, first + count - 1))
+            raise ConfigError(
+                "%s: number %d is not %d to %d" % (name, index, first, first + count - 1)
+            )
     elif index is not None:
         raise ConfigError("there is no setting %s" % name)
     return row, index
@@ -62,29 +59,35 @@ def _refuse(row, value, allowed):
 def check(row, value):
     """`value` (text, or what JSON has) as the row's type; ConfigError with the allowed range otherwise."""
     kind, limits = row[2], row[3]
+    text = str(value)
     if kind == "bool":
-        text = str(value).lower()
-        if text in _TRUE:
+        if text.lower() in _TRUE:
             return True
-        if text in _FALSE:
+        if text.lower() in _FALSE:
             return False
         _refuse(row, value, "on, off")
     if kind == "int":
+        least, most = limits.split(",")
         try:
-            number = int(str(value).strip())
+            number = int(text.strip())
         except ValueError:
             number = None
-        if number is None or isinstance(value, bool) or not limits[0] <= number <= limits[1]:
-            _refuse(row, value, "%d to %d" % limits)
+        if number is None or not int(least) <= number <= int(most):
+            _refuse(row, value, "%s to %s" % (least, most))
         return number
-    text = str(value)
     if kind == "choice":
-        if text.lower() not in limits:
-            _refuse(row, value, ", ".join(limits))
+        if text.lower() not in limits.split(","):
+            _refuse(row, value, limits)
         return text.lower()
-    if len(text) > limits or any(ord(c) < 32 for c in text):
-        _refuse(row, value, "up to %d printable characters" % limits)
+    if len(text) > int(limits) or any(ord(c) < 32 for c in text):
+        _refuse(row, value, "up to %s printable characters" % limits)
     return text
+
+
+def _default(row):
+    if row[2] == "bool":
+        return row[4] == "on"
+    return int(row[4]) if row[2] == "int" else row[4]
 
 
 class Config:
@@ -125,12 +128,12 @@ class Config:
         """The value of `name` ("mqtt.qos", or "meter.id" with its index)."""
         row, found = _row(name)
         key = _key(row, found if index is None else index)
-        return self._values.get(key, row[4])
+        return self._values[key] if key in self._values else _default(row)
 
     def text(self, name, masked=True):
         """The value as GETPARAM shows it; secrets as ***."""
         row, index = _row(name)
-        value = self._values.get(_key(row, index), row[4])
+        value = self.get(name)
         if row[2] == "secret" and masked:
             return "***" if value else ""
         if row[2] == "bool":
@@ -142,7 +145,7 @@ class Config:
         row, index = _row(name)
         value = check(row, value)
         key = _key(row, index)
-        if value == row[4]:
+        if value == _default(row):
             self._values.pop(key, None)
         else:
             self._values[key] = value

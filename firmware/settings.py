@@ -1,101 +1,122 @@
-"""The table of every setting: one row each, and nothing else knows their names, ranges or defaults.
+"""The table of every setting: one line each, and nothing else knows their names, ranges or defaults.
 
-A row: (name, TITAN name or "", type, limits, default, what a change needs, help). Types: `int` (limits: least, most),
-`bool`, `str` and `secret` (limits: most characters), `choice` (limits: the choices). A change needs nothing (""),
-a `restart`, or it is a `link` change that could cut the device off. Names that begin with `port.` exist twice and
-those that begin with `meter.` eight times: `port.1.baud`, `meter.0.id`.
+A line: `name|TITAN's name|type|limits|default|what a change needs`. Types: `int` (limits: least, most), `bool`,
+`str` and `secret` (limits: most characters), `choice` (limits: the choices). A change needs nothing, a `restart`, or
+it is a `link` change that could cut the device off. Names that begin with `port.` exist twice and those that begin
+with `meter.` eight times: `port.1.baud`, `meter.0.id`.
+
+One text, not tuples: it costs a board 6 KB of RAM instead of 30. What each setting is for stands in
+settings_help.py, which is only loaded when somebody asks.
 """
 
 MAX_METERS = 8
 MAX_PORTS = 2
+# Group -> (number of the first, how many).
 GROUPS = {"meter": (0, MAX_METERS), "port": (1, MAX_PORTS)}
 
-_BAUDS = ("300", "600", "1200", "2400", "4800", "9600", "19200", "38400", "57600", "115200")
+TABLE = """
+device.imei||str|15||restart
+device.zone||str|32|Europe/Madrid|restart
+device.password||secret|32||
+device.mtxerr||bool||off|
+console.enabled||bool||on|restart
+console.echo||bool||on|
+console.commands||str|200|*|
+port.enabled||bool||on|restart
+port.baud|COMM_baudrate|choice|300,600,1200,2400,4800,9600,19200,38400,57600,115200|9600|restart
+port.bits|COMM_bitsperchar|choice|7,8|8|restart
+port.parity|COMM_parity|choice|none,even,odd|none|restart
+port.stop|COMM_stopbits|choice|1,2|1|restart
+port.flow|COMM_flowcontrol|choice|none,hardware|none|restart
+port.at|MTX_ATEmbedded|bool||off|restart
+uplink.type||choice|auto,modem,wifi,ethernet,host|auto|link
+uplink.apn|GPRS_apn|str|64||link
+uplink.user|GPRS_login|str|64||link
+uplink.password|GPRS_password|secret|64||link
+uplink.auth||choice|none,pap,chap|none|link
+uplink.pin|GPRS_pin|secret|8||link
+uplink.network|MTX_model|choice|auto,4g,3g,2g,nbiot,catm|auto|link
+uplink.ssid|WIFI_ssid|str|32||link
+uplink.key|WIFI_key|secret|63||link
+uplink.ping_host|MTX_pingIP|str|64||link
+uplink.ping_minutes|MTX_ping|int|1,1440|30|link
+uplink.cmux||bool||on|link
+mqtt.enabled|MQTT_enabled|bool||off|link
+mqtt.broker|MQTT_server|str|120||link
+mqtt.id|MQTT_id|str|64|[IMEI]|link
+mqtt.user|MQTT_login|str|64||link
+mqtt.password|MQTT_password|secret|128||link
+mqtt.keepalive|MQTT_keepalive|int|10,3600|60|link
+mqtt.qos|MQTT_qos|int|0,1|1|link
+mqtt.window||int|1,16|8|
+mqtt.puback_timeout||int|1,120|20|
+mqtt.at_topic|MQTT_attopic1|str|120||link
+mqtt.at_topic2|MQTT_attopic2|str|120||link
+mqtt.atr_topic|MQTT_atrtopic|str|120|lector102/[IMEI]/ATR|
+mqtt.commands||str|200|*,-CLEARLOG|
+mqtt.online_topic||str|120|lector102/[IMEI]/ONLINE|link
+mqtt.status_topic||str|120|lector102/[IMEI]/STATUS|
+logger.enabled|LOGGER_enabled|bool||on|
+logger.id|LOGGER_password|str|64|ID-[IMEI]|
+logger.topic|MQTT_loggerTopic|str|120|lector102/[IMEI]/LOGGER|
+logger.order|LOGGER_order|choice|fifo,lifo|fifo|
+logger.time|MTX_TPFormat|choice|unix,seconds,milliseconds,classic|unix|
+logger.profile||choice|titan,extended,both|titan|
+logger.extended_topic||str|120|lector102/[IMEI]/READINGS|
+logger.size|LOGGER_registerSize|int|0,16384|0|
+logger.registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart
+iec102.answer_timeout||int|50,60000|2000|
+iec102.gap_timeout||int|5,10000|200|
+iec102.retries||int|0,10|3|
+iec102.busy_limit||int|1,600|20|
+iec102.session_deadline||int|1,3600|60|
+iec102.turnaround||int|0,1000|0|
+meter.enabled|IEC102_enabled|bool||off|restart
+meter.id|IEC102_ID|str|32||restart
+meter.port|IEC102_port|int|1,2|1|restart
+meter.link|IEC102_linkAddress|int|0,65535|1|restart
+meter.point|IEC102_pointAddress|int|0,65535|1|restart
+meter.password|IEC102_password|secret|10|1|restart
+meter.interval|IEC102_period|int|0,10080|15|restart
+meter.closing|IEC102_fiscalClose|bool||off|restart
+meter.closing_days|IEC102_fiscalDays|int|1,400|31|restart
+meter.contract||int|1,3|1|restart
+meter.resend||bool||off|
+meter.logger|IEC102_logger|bool||on|restart
+meter.curve||int|0,10080|0|restart
+meter.curve_record||choice|11,12|11|restart
+meter.curve_days||int|1,400|1|restart
+meter.tariff||int|0,10080|0|restart
+meter.events||int|0,10080|0|restart
+meter.clock||int|0,10080|0|restart
+meter.identity||int|0,10080|0|restart
+meter.power||int|0,10080|0|restart
+meter.setup||int|0,10080|0|restart
+meter.set_clock||bool||off|restart
+meter.max_step||int|2,3600|60|restart
+ntp.server|NTP_server1|str|64|pool.ntp.org|
+ntp.server2|NTP_server2|str|64||
+ntp.hours|NTP_period|int|1,168|12|
+"""
 
-TABLE = (
-    ("device.imei", "", "str", 15, "", "restart", "identity in records and topics; empty: the modem's or the board's"),
-    ("device.zone", "", "str", 32, "Europe/Madrid", "restart", "zone of the meters' clocks"),
-    ("device.password", "", "secret", 32, "", "", "password of the local console; empty: none"),
-    ("device.mtxerr", "", "bool", None, False, "", "tell the reason of an ERROR in a line +MTXERR"),
-    ("console.enabled", "", "bool", None, True, "restart", "AT commands on the console"),
-    ("console.echo", "", "bool", None, True, "", "the console repeats what is typed"),
-    ("console.commands", "", "str", 200, "*", "", "commands the console may give; * = all"),
-    ("port.enabled", "", "bool", None, True, "restart", "the port is used"),
-    ("port.baud", "COMM_baudrate", "choice", _BAUDS, "9600", "restart", "speed of the line"),
-    ("port.bits", "COMM_bitsperchar", "choice", ("7", "8"), "8", "restart", "data bits"),
-    ("port.parity", "COMM_parity", "choice", ("none", "even", "odd"), "none", "restart", "parity"),
-    ("port.stop", "COMM_stopbits", "choice", ("1", "2"), "1", "restart", "stop bits"),
-    ("port.flow", "COMM_flowcontrol", "choice", ("none", "hardware"), "none", "restart", "flow control"),
-    ("port.at", "MTX_ATEmbedded", "bool", None, False, "restart", "<mtxtunnel>AT</mtxtunnel> works on this port"),
-    ("uplink.type", "", "choice", ("auto", "modem", "wifi", "ethernet", "host"), "auto", "link", "way to the network"),
-    ("uplink.apn", "GPRS_apn", "str", 64, "", "link", "APN of the SIM"),
-    ("uplink.user", "GPRS_login", "str", 64, "", "link", "user of the APN"),
-    ("uplink.password", "GPRS_password", "secret", 64, "", "link", "password of the APN"),
-    ("uplink.auth", "", "choice", ("none", "pap", "chap"), "none", "link", "how the APN checks user and password"),
-    ("uplink.pin", "GPRS_pin", "secret", 8, "", "link", "PIN of the SIM"),
-    ("uplink.network", "MTX_model", "choice", ("auto", "4g", "3g", "2g", "nbiot", "catm"), "auto", "link",
-     "network to use"),
-    ("uplink.ssid", "WIFI_ssid", "str", 32, "", "link", "name of the WiFi"),
-    ("uplink.key", "WIFI_key", "secret", 63, "", "link", "key of the WiFi"),
-    ("uplink.ping_host", "MTX_pingIP", "str", 64, "", "link", "host asked whether the link lives; empty: none"),
-    ("uplink.ping_minutes", "MTX_ping", "int", (1, 1440), 30, "link", "minutes between two such questions"),
-    ("uplink.cmux", "", "bool", None, True, "link", "modem commands while online (CMUX)"),
-    ("mqtt.enabled", "MQTT_enabled", "bool", None, False, "link", "deliver to an MQTT broker"),
-    ("mqtt.broker", "MQTT_server", "str", 120, "", "link", "tcp://host:port of the broker"),
-    ("mqtt.id", "MQTT_id", "str", 64, "[IMEI]", "link", "client id"),
-    ("mqtt.user", "MQTT_login", "str", 64, "", "link", "user at the broker"),
-    ("mqtt.password", "MQTT_password", "secret", 128, "", "link", "password at the broker"),
-    ("mqtt.keepalive", "MQTT_keepalive", "int", (10, 3600), 60, "link", "seconds until silence means loss"),
-    ("mqtt.qos", "MQTT_qos", "int", (0, 1), 1, "link", "quality of service of records and answers"),
-    ("mqtt.window", "", "int", (1, 16), 8, "", "records that may be on the way at a time"),
-    ("mqtt.puback_timeout", "", "int", (1, 120), 20, "", "seconds the broker may take to confirm a record"),
-    ("mqtt.at_topic", "MQTT_attopic1", "str", 120, "", "link", "topic of AT commands; empty: none are taken"),
-    ("mqtt.at_topic2", "MQTT_attopic2", "str", 120, "", "link", "a second one"),
-    ("mqtt.atr_topic", "MQTT_atrtopic", "str", 120, "lector102/[IMEI]/ATR", "", "topic of the answers"),
-    ("mqtt.commands", "", "str", 200, "*,-CLEARLOG", "", "commands the broker may give"),
-    ("mqtt.online_topic", "", "str", 120, "lector102/[IMEI]/ONLINE", "link", "retained topic: online, offline"),
-    ("mqtt.status_topic", "", "str", 120, "lector102/[IMEI]/STATUS", "", "topic of readings that failed; empty: none"),
-    ("logger.enabled", "LOGGER_enabled", "bool", None, True, "", "deliver what is logged"),
-    ("logger.id", "LOGGER_password", "str", 64, "ID-[IMEI]", "", "P in every record"),
-    ("logger.topic", "MQTT_loggerTopic", "str", 120, "lector102/[IMEI]/LOGGER", "", "topic of the records"),
-    ("logger.order", "LOGGER_order", "choice", ("fifo", "lifo"), "fifo", "", "oldest or newest first"),
-    ("logger.time", "MTX_TPFormat", "choice", ("unix", "seconds", "milliseconds", "classic"), "unix", "",
-     "form of TS; unix is 2022-07-13T09:42:06Z"),
-    ("logger.profile", "", "choice", ("titan", "extended", "both"), "titan", "", "form of the records"),
-    ("logger.extended_topic", "", "str", 120, "lector102/[IMEI]/READINGS", "", "topic of the extended form"),
-    ("logger.size", "LOGGER_registerSize", "int", (0, 16384), 0, "", "most bytes of a record; 0: no limit"),
-    ("logger.registers", "LOGGER_numRegistersFlash", "int", (0, 1000000), 0, "restart",
-     "most records kept; 0: what the flash takes"),
-    ("iec102.answer_timeout", "", "int", (50, 60000), 2000, "", "ms until the first byte of an answer"),
-    ("iec102.gap_timeout", "", "int", (5, 10000), 200, "", "ms between two bytes of an answer"),
-    ("iec102.retries", "", "int", (0, 10), 3, "", "repetitions of a frame"),
-    ("iec102.busy_limit", "", "int", (1, 600), 20, "", "seconds a meter may say that it is busy"),
-    ("iec102.session_deadline", "", "int", (1, 3600), 60, "", "seconds a session may take"),
-    ("iec102.turnaround", "", "int", (0, 1000), 0, "", "ms of silence before each frame"),
-    ("meter.enabled", "IEC102_enabled", "bool", None, False, "restart", "the meter is read"),
-    ("meter.id", "IEC102_ID", "str", 32, "", "restart", "ID in its records and in commands"),
-    ("meter.port", "IEC102_port", "int", (1, MAX_PORTS), 1, "restart", "serial port it hangs on"),
-    ("meter.link", "IEC102_linkAddress", "int", (0, 65535), 1, "restart", "link address"),
-    ("meter.point", "IEC102_pointAddress", "int", (0, 65535), 1, "restart", "measuring point"),
-    ("meter.password", "IEC102_password", "secret", 10, "1", "restart", "password, a number up to 4294967295"),
-    ("meter.interval", "IEC102_period", "int", (0, 10080), 15, "restart", "minutes between two reads; 0: none"),
-    ("meter.closing", "IEC102_fiscalClose", "bool", None, False, "restart", "read the daily closings"),
-    ("meter.closing_days", "IEC102_fiscalDays", "int", (1, 400), 31, "restart", "days the closings go back"),
-    ("meter.contract", "", "int", (1, 3), 1, "restart", "contract whose tariff is read"),
-    ("meter.resend", "", "bool", None, False, "", "deliver closings again every day"),
-    ("meter.logger", "IEC102_logger", "bool", None, True, "restart", "keep its readings for delivery"),
-    ("meter.curve", "", "int", (0, 10080), 0, "restart", "minutes between two reads of the load curve; 0: none"),
-    ("meter.curve_record", "", "choice", ("11", "12"), "11", "restart", "record of the curve: hourly, quarter-hourly"),
-    ("meter.curve_days", "", "int", (1, 400), 1, "restart", "days the first reading of the curve goes back"),
-    ("meter.tariff", "", "int", (0, 10080), 0, "restart", "minutes between two reads of the current tariff values"),
-    ("meter.events", "", "int", (0, 10080), 0, "restart", "minutes between two reads of the events"),
-    ("meter.clock", "", "int", (0, 10080), 0, "restart", "minutes between two looks at the meter's clock"),
-    ("meter.identity", "", "int", (0, 10080), 0, "restart", "minutes between two reads of the identity"),
-    ("meter.power", "", "int", (0, 10080), 0, "restart", "minutes between two reads of the contracted powers"),
-    ("meter.setup", "", "int", (0, 10080), 0, "restart", "minutes between two reads of the configuration"),
-    ("meter.set_clock", "", "bool", None, False, "restart", "set the meter's clock when it is off"),
-    ("meter.max_step", "", "int", (2, 3600), 60, "restart", "seconds its clock may be set by at the most"),
-    ("ntp.server", "NTP_server1", "str", 64, "pool.ntp.org", "", "NTP server; empty: none"),
-    ("ntp.server2", "NTP_server2", "str", 64, "", "", "a second one"),
-    ("ntp.hours", "NTP_period", "int", (1, 168), 12, "", "hours between two questions for the time"),
-)  # fmt: skip
+
+def row(name):
+    """(name, TITAN's name, type, limits, default, needs) of a setting by either name, any case; None if unknown."""
+    wanted = name.lower()
+    at = TABLE.find("\n" + wanted + "|")
+    if at < 0:
+        # TITAN's names keep their capitals in the table.
+        at = TABLE.lower().find("|" + wanted + "|") if wanted else -1
+        at = TABLE.rfind("\n", 0, at) if at >= 0 else -1
+        if at < 0:
+            return None
+    found = TABLE[at + 1 : TABLE.find("\n", at + 1)].split("|")
+    return found if wanted in (found[0], found[1].lower()) else None
+
+
+def names():
+    """Every name in the order of the table."""
+    at = 1
+    while at < len(TABLE):
+        yield TABLE[at : TABLE.find("|", at)]
+        at = TABLE.find("\n", at) + 1

@@ -42,7 +42,9 @@ class Supervised:
             self.restarts += 1
             if ticks_diff(ticks_ms(), start) > _WELL_MS:
                 wait = _FIRST_MS
-            diag.error(self.name, "%s; starts again in %d ms", self.last_error, wait + self._jitter)
+            diag.error(
+                self.name, "%s; starts again in %d ms", self.last_error, wait + self._jitter
+            )
             await sleep_ms(wait + self._jitter)
             wait = min(wait * 2, _LAST_MS)
 

@@ -31,7 +31,9 @@ def compile_one(path, relative, out):
     command = [str(MPY_CROSS), "-s", relative.as_posix(), "-o", str(out), str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit("%s does not compile for the device:\n%s" % (relative, done.stderr.strip()))
+        raise SystemExit(
+            "%s does not compile for the device:\n%s" % (relative, done.stderr.strip())
+        )
 
 
 def build(device=DEVICE):
@@ -86,7 +88,9 @@ def main(argv=None):
         return
     compiled, removed = build()
     if compiled or removed:
-        print("build: %d compiled, %d removed -> %s" % (compiled, removed, DEVICE.relative_to(ROOT)))
+        print(
+            "build: %d compiled, %d removed -> %s" % (compiled, removed, DEVICE.relative_to(ROOT))
+        )
     if args.sizes:
         table = sizes()
         for name, size in table.items():

@@ -36,7 +36,9 @@ def fetch(pin, folder):
     except NoSuchProjectError:
         raise LibError("the registry does not know %s" % pin["package"]) from None
     except requests.RequestException as error:
-        raise LibError("no connection to the package registry: %s" % type(error).__name__) from None
+        raise LibError(
+            "no connection to the package registry: %s" % type(error).__name__
+        ) from None
     return path
 
 
@@ -73,7 +75,9 @@ def install(root=ROOT, lock=LOCK):
 
 
 def main(argv=None):
-    argparse.ArgumentParser(prog="tools.lib", description=__doc__.split("\n\n")[0]).parse_args(argv)
+    argparse.ArgumentParser(prog="tools.lib", description=__doc__.split("\n\n")[0]).parse_args(
+        argv
+    )
     try:
         for text in install():
             print("lib: " + text)

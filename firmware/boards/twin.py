@@ -31,12 +31,14 @@ class FileFlash:
 
     def __init__(self, path, blocks):
         self.blocks = blocks
+        self._blank = b"\xff" * 256
         try:
             self._file = open(path, "r+b")  # noqa: SIM115  open for as long as the device runs
         except OSError:
             with open(path, "wb") as new:
-                for _ in range(blocks):
-                    new.write(b"\xff" * _BLOCK)
+                blank = b"\xff" * 256
+                for _ in range(blocks * (_BLOCK // 256)):
+                    new.write(blank)
             self._file = open(path, "r+b")  # noqa: SIM115
 
     def readblocks(self, block, buf, offset=0):
@@ -54,7 +56,8 @@ class FileFlash:
             return _BLOCK
         if op == 6:
             self._file.seek(arg * _BLOCK)
-            self._file.write(b"\xff" * _BLOCK)
+            for _ in range(_BLOCK // 256):
+                self._file.write(self._blank)
             return 0
         return 0 if op == 3 else None
 
@@ -133,6 +136,8 @@ class Board:
     name = "twin"
     root = "/flash"
     rtc_source = clock.HOST
+    # One "minute" of meter.interval, in seconds: the twin is watched by people who wait.
+    interval_unit = 1
 
     def __init__(self):
         with open("twin.json") as file:
@@ -154,6 +159,10 @@ class Board:
 
     def ident(self):
         return self._setup["ident"]
+
+    def preset(self):
+        """Settings laid over the stored ones at each start."""
+        return self._setup.get("settings", {})
 
     def reset_cause(self):
         return self._setup.get("cause", "power on")

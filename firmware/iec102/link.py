@@ -61,6 +61,7 @@ class Link:
         self._rx = bytearray(512)
         self._rx_view = memoryview(self._rx)
         self.trace = None
+        self.gate = None  # firmware.gate.Gate: closed while an answer is waited for
         self.address = None
         self.asdu = None  # user data of the last answer, valid until the next call
         self.late = False  # a frame was repeated after a time-out: two answers may come
@@ -167,12 +168,19 @@ class Link:
                 self.port.discard()
                 if address.turnaround_ms:
                     await self.pause(address.turnaround_ms)
-            if await self._send(frame):
-                dropped = self.parser.dropped
-                if await self._answer(len(frame), accept):
-                    return
-                heard = heard or self.parser.dropped != dropped
-                self.late = True
+            if self.gate:
+                await self.gate.pause()
+                self.gate.close()
+            try:
+                if await self._send(frame):
+                    dropped = self.parser.dropped
+                    if await self._answer(len(frame), accept):
+                        return
+                    heard = heard or self.parser.dropped != dropped
+                    self.late = True
+            finally:
+                if self.gate:
+                    self.gate.open()
         if self._foreign:
             raise WrongLinkError()
         raise GarbledError() if heard else NoAnswerError()

@@ -51,13 +51,15 @@ class Master:
     """Sessions with the meters on one port, one at a time.
 
     `trace(direction, bytes)` is called with ">" and each frame sent, "<" and each piece received.
+    `gate` (firmware.gate.Gate) is closed while an answer may come in, so that nobody writes to flash then.
     `errors` counts failures by class name, `sessions` the sessions opened, `last_ms` is how long
     the last one took; frame counters are in `link`.
     """
 
-    def __init__(self, port, trace=None):
+    def __init__(self, port, trace=None, gate=None):
         self.link = Link(port)
         self.link.trace = trace
+        self.link.gate = gate
         self.errors = {}
         self.sessions = 0
         self.busy_polls = 0

@@ -18,7 +18,14 @@ _PINGRESP = const(0xD0)
 _LAST_PID = const(65000)
 # umqtt.simple 1.3.4 writes the length of a SUBSCRIBE into a single byte.
 _LONGEST_FILTER = const(122)
-_REASONS = ("", "protocol version", "client id", "server unavailable", "user or password", "not authorised")
+_REASONS = (
+    "",
+    "protocol version",
+    "client id",
+    "server unavailable",
+    "user or password",
+    "not authorised",
+)
 # What umqtt.simple may raise when a packet is not what it should be; its asserts count as errors.
 MQTT_ERRORS = (OSError, ValueError, IndexError, TypeError, AssertionError, AttributeError)
 
@@ -67,7 +74,9 @@ class Session:
         packet = await self._wait_for(_CONNACK)
         if packet[3]:
             code = packet[3]
-            raise Refused("login: %s" % (_REASONS[code] if code < len(_REASONS) else "code %d" % code))
+            raise Refused(
+                "login: %s" % (_REASONS[code] if code < len(_REASONS) else "code %d" % code)
+            )
         for topic in s.get("subscribe", ()):
             await self._subscribe(topic.encode())
         if s.get("online_topic"):

@@ -22,7 +22,9 @@ def objects(totals=(0,) * 6, power=(0, 0, 1000), phases=((0, 1115), (0, 1127), (
         {"address": 192, "totals": [{"value": v, "invalid": False} for v in totals], "time": None},
         {
             "address": 193,
-            "powers": [{"active": active, "reactive": reactive, "cos_phi": cos_phi} for _ in range(4)],
+            "powers": [
+                {"active": active, "reactive": reactive, "cos_phi": cos_phi} for _ in range(4)
+            ],
         },
         {"address": 194, "phases": [{"current": i, "voltage": v} for i, v in phases]},
     ]
@@ -46,7 +48,16 @@ def test_absolute_energies_are_import_q1_and_q4():
 def test_an_object_the_meter_lacks_leaves_its_keys_out():
     out = telemetry.Writer()
     view = telemetry.instant(out, telemetry.Envelope("1", "P"), 0, "M", objects()[:1])
-    assert list(json.loads(bytes(view))) == ["IMEI", "TYPE", "TS", "P", "ID", "VABA", "VABRI", "VABRC"]
+    assert list(json.loads(bytes(view))) == [
+        "IMEI",
+        "TYPE",
+        "TS",
+        "P",
+        "ID",
+        "VABA",
+        "VABRI",
+        "VABRC",
+    ]
 
 
 def test_time_forms():

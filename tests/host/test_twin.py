@@ -14,10 +14,7 @@ from tests.host import brokers
 from tests.host.twinlab import LOGGER, Lab
 from tools.twin.device import ROOT
 
-KEYS = (
-    "IMEI TYPE TS P ID VABA VABRI VABRC PAT PRT FPT PAF1 PRF1 FPF1 PAF2 PRF2 FPF2 PAF3 PRF3 FPF3 IF1 TF1 IF2 TF2 "
-    "IF3 TF3"
-).split()
+KEYS = ["IMEI", "TYPE", "TS", "P", "ID", "VABA", "VABRI", "VABRC", "PAT", "PRT", "FPT", "PAF1", "PRF1", "FPF1", "PAF2", "PRF2", "FPF2", "PAF3", "PRF3", "FPF3", "IF1", "TF1", "IF2", "TF2", "IF3", "TF3"]
 
 
 def seconds_of(record):
@@ -47,7 +44,9 @@ def test_once_says_why_when_there_is_no_broker(tmp_path):
     assert "no broker at tcp://127.0.0.1:%d" % port in done.stderr
 
 
-@pytest.mark.parametrize("option", [("--meters", "9"), ("--interval", "0"), ("--broker", "nowhere")])
+@pytest.mark.parametrize(
+    "option", [("--meters", "9"), ("--interval", "0"), ("--broker", "nowhere")]
+)
 def test_bad_options_are_refused_by_name(tmp_path, option):
     done = run_twin(tmp_path, *option)
     assert done.returncode == 2 and option[0] in done.stderr
@@ -55,8 +54,18 @@ def test_bad_options_are_refused_by_name(tmp_path, option):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_running(tmp_path, how):
-    command = [sys.executable, "-m", "tools.twin", "--folder", str(tmp_path / "t"), "--interval", "2"]
-    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    command = [
+        sys.executable,
+        "-m",
+        "tools.twin",
+        "--folder",
+        str(tmp_path / "t"),
+        "--interval",
+        "2",
+    ]
+    run = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         for line in run.stdout:
             if line.startswith("{"):
@@ -111,7 +120,9 @@ def test_a_killed_firmware_loses_nothing_it_has_read(tmp_path):
     with Lab(tmp_path, broker=False) as lab:
         lab.twin.start()
         deadline = time.monotonic() + 30
-        while sum("read in" in line for line in lab.twin.lines) < 3 and time.monotonic() < deadline:
+        while (
+            sum("read in" in line for line in lab.twin.lines) < 3 and time.monotonic() < deadline
+        ):
             time.sleep(0.02)
         lab.twin.kill()
         read = sum("read in" in line for line in lab.twin.lines)

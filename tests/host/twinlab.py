@@ -21,20 +21,20 @@ def meter_settings(index=0, **values):
     row = {
         "enabled": True,
         "id": "ID%05d" % index,
-        "port": 1,
         "link": index + 1,
-        "point": 1,
         "password": index + 1,
         "interval": 2,
     }
     row.update(values)
-    return row
+    return {"meter.%d.%s" % (index, name): value for name, value in row.items()}
 
 
 class Lab:
     """Meter, broker, firmware; all parts end with `close()`."""
 
-    def __init__(self, folder, *, meter=(), settings=None, meters=1, interval=2, broker=True, **twin):
+    def __init__(
+        self, folder, *, meter=(), settings=None, meters=1, interval=2, broker=True, **twin
+    ):
         self.folder = folder
         self.broker = brokers.start_broker() if broker else None
         self.port = self.broker.port if broker else brokers.free_port()
@@ -47,12 +47,8 @@ class Lab:
             "logger.enabled": True,
         }
         for index in range(meters):
-            values["meter.%d" % index] = meter_settings(index, interval=interval)
-        for name, value in (settings or {}).items():
-            if isinstance(value, dict):
-                values[name] = dict(values.get(name, {}), **value)
-            else:
-                values[name] = value
+            values.update(meter_settings(index, interval=interval))
+        values.update(settings or {})
         self.twin = Twin(folder, [self.meter.path], values, ident=IDENT, **twin)
         self.inbox = queue.Queue()
         self.records = []
@@ -90,7 +86,9 @@ class Lab:
                 found = self.inbox.get(timeout=max(left, 0.01))
             except queue.Empty:
                 tail = "\n".join(self.twin.lines[-25:])
-                raise AssertionError("nothing from the broker in %d s:\n%s" % (seconds, tail)) from None
+                raise AssertionError(
+                    "nothing from the broker in %d s:\n%s" % (seconds, tail)
+                ) from None
             if topic is None or found[0] == topic:
                 return found
 
@@ -130,5 +128,3 @@ class Lab:
 
     def __exit__(self, *_):
         self.close()
-
-

@@ -30,13 +30,41 @@ def arguments(argv):
         epilog="INTERVAL, SPEED, METERS and BROKER in the environment set the same options.",
     )
     add = parser.add_argument
-    add("--once", action="store_true", help="end after the first record (exit 0) or after 60 s without (exit 1)")
-    add("--interval", type=int, default=int(env("INTERVAL") or 15), help="seconds between two reads (15)")
-    add("--speed", type=float, default=float(env("SPEED") or 1), help="how many times as fast the clocks run (1)")
-    add("--meters", type=int, default=int(env("METERS") or 1), help="meters on the line, 1 to 8 (1)")
-    add("--broker", default=env("BROKER") or "", help="tcp://host:port of your own broker (default: embedded)")
+    add(
+        "--once",
+        action="store_true",
+        help="end after the first record (exit 0) or after 60 s without (exit 1)",
+    )
+    add(
+        "--interval",
+        type=int,
+        default=int(env("INTERVAL") or 15),
+        help="seconds between two reads (15)",
+    )
+    add(
+        "--speed",
+        type=float,
+        default=float(env("SPEED") or 1),
+        help="how many times as fast the clocks run (1)",
+    )
+    add(
+        "--meters",
+        type=int,
+        default=int(env("METERS") or 1),
+        help="meters on the line, 1 to 8 (1)",
+    )
+    add(
+        "--broker",
+        default=env("BROKER") or "",
+        help="tcp://host:port of your own broker (default: embedded)",
+    )
     add("--baud", type=int, default=9600, help="speed of the simulated line (9600)")
-    add("--folder", type=Path, default=ROOT / "twin", help="where the twin keeps its flash and its log (twin/)")
+    add(
+        "--folder",
+        type=Path,
+        default=ROOT / "twin",
+        help="where the twin keeps its flash and its log (twin/)",
+    )
     add("--fresh", action="store_true", help="start with an erased flash")
     add("--verbose", "-v", action="store_true", help="show the firmware's own log lines too")
     args = parser.parse_args(argv)
@@ -64,15 +92,9 @@ def settings(args, url):
         "logger.enabled": True,
     }
     for index in range(args.meters):
-        values["meter.%d" % index] = {
-            "enabled": True,
-            "id": "ID%05d" % index,
-            "port": 1,
-            "link": index + 1,
-            "point": 1,
-            "password": index + 1,
-            "interval": args.interval,
-        }
+        meter = {"enabled": True, "id": "ID%05d" % index, "link": index + 1, "password": index + 1}
+        meter["interval"] = args.interval
+        values.update({"meter.%d.%s" % (index, name): value for name, value in meter.items()})
     return values
 
 
@@ -81,19 +103,20 @@ class Viewer:
 
     def __init__(self):
         self.source = None
-        self.records = 0
 
     def show(self, topic, payload):
+        """Print one message; returns whether it is a meter's record (and not a sign of life)."""
+        meter = "-"
         try:
             record = json.loads(payload)
             meter = record.get("ID", "-") if isinstance(record, dict) else "-"
         except ValueError:
-            meter = "-"
+            pass  # an answer to an AT command is no JSON
         if (topic, meter) != self.source:
             self.source = (topic, meter)
             print("\n--- %s from %s" % (topic, meter))
         print(payload.decode("utf-8", "replace"), flush=True)
-        self.records += 1
+        return meter != "-"
 
 
 def subscribe(url, topic, inbox):
@@ -141,13 +164,13 @@ def watch(args, twin, inbox, viewer):
             item = inbox.get(timeout=0.25)
         except queue.Empty:
             item = None
-        if item:
-            viewer.show(*item)
-            if args.once:
-                raise Stop("")
+        if item and viewer.show(*item) and args.once:
+            raise Stop("")
         code = twin.process.poll()
         if code is not None and code != 3 and not twin.restarting():
-            raise Stop("the firmware ended with code %d:\n%s" % (code, "\n".join(twin.lines[-15:])))
+            raise Stop(
+                "the firmware ended with code %d:\n%s" % (code, "\n".join(twin.lines[-15:]))
+            )
         if args.once and time.monotonic() > deadline:
             raise Stop(
                 "no record arrived within %d s; the firmware's last lines:\n%s"

@@ -28,7 +28,9 @@ def _die_with_parent():
 
 def spawn(command, **options):
     """Start `command` in a session of its own, so that a Ctrl-C reaches only us and we end it in order."""
-    return subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent, **options)
+    return subprocess.Popen(
+        command, start_new_session=True, preexec_fn=_die_with_parent, **options
+    )
 
 
 def finish(process, grace=3):
@@ -77,7 +79,17 @@ class Twin:
     ptys its meters hang on. `on_line` is called with each line the firmware prints.
     """
 
-    def __init__(self, folder, ports, settings, *, ident="860000000000001", heap="192k", on_line=None, **extra):
+    def __init__(
+        self,
+        folder,
+        ports,
+        settings,
+        *,
+        ident="860000000000001",
+        heap="192k",
+        on_line=None,
+        **extra,
+    ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.console = Bridge()
@@ -88,7 +100,9 @@ class Twin:
         self._reader = None
         self._stopping = False
         self.starts = 0
-        self.setup = dict(extra, ports=list(ports), console=self.console.device, ident=ident, settings=settings)
+        self.setup = dict(
+            extra, ports=list(ports), console=self.console.device, ident=ident, settings=settings
+        )
 
     def write_setup(self):
         (self.folder / "twin.json").write_text(json.dumps(self.setup))
@@ -147,7 +161,9 @@ class Twin:
             if self.process.poll() is not None and self.process.poll() != RESTART:
                 break
             time.sleep(0.05)
-        raise TimeoutError("no line like %r; last lines:\n%s" % (pattern, "\n".join(self.lines[-30:])))
+        raise TimeoutError(
+            "no line like %r; last lines:\n%s" % (pattern, "\n".join(self.lines[-30:]))
+        )
 
     def kill(self):
         """Cut the power: SIGKILL, nothing is flushed."""

@@ -1,0 +1,246 @@
+"""Fetches a file over HTTP/1.1 onto the flash; goes on where it stopped after a drop (RFC 9110,
+14).
+
+`https` is refused: a release carries its own signature, so a stranger on the way can only delay
+it, and a TLS handshake would stop every reading for seconds on a small board.
+"""
+
+import os
+import random
+
+from firmware import diag, slots
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+
+_SILENCE_MS = const(30000)
+_CONNECT_MS = const(20000)
+_TURN_MS = const(20)
+_LINE = const(256)
+_BUFFER = const(1024)
+# Bytes between two commits to flash: what a reset during the download costs at most.
+_COMMIT = const(16384)
+_TRIES = const(8)  # in a row without a byte gained
+_BACKOFF_S = const(2)
+_BACKOFF_MOST_S = const(120)
+_AGAIN = (11, 35, 36, 114, 115, 118, 119)
+_CONNECTED = (106, 127)
+
+
+class DownloadError(Exception):
+    """Given up; the text says why. What was fetched stays for the next call."""
+
+
+def split(url):
+    """(host, port, path) of an http URL; DownloadError for anything else."""
+    if not url.startswith("http://"):
+        raise DownloadError("only http:// is understood, not %s" % url[:40])
+    host, _, path = url[7:].partition("/")
+    host, _, port = host.partition(":")
+    try:
+        return host, int(port or 80), "/" + path
+    except ValueError:
+        raise DownloadError("the port of %s is no number" % url[:60]) from None
+
+
+class _Drop(Exception):
+    """The connection failed in a way that another try may mend."""
+
+
+class Download:
+    """One file. `path` is where it grows; beside it `path`.tag names URL and version of the
+    content.
+
+    `sockets` is the link's socket module; `feed` is called before a look-up that may block.
+    """
+
+    def __init__(self, url, path, sockets, feed=None, backoff_s=_BACKOFF_S):
+        self.url = url
+        self.path = path
+        self.host, self.port, self.resource = split(url)
+        self._sockets = sockets
+        self._feed = feed or (lambda: None)
+        self._backoff = backoff_s
+        self._socket = None
+        self._rx = bytearray(_BUFFER)
+        self._view = memoryview(self._rx)
+        self._from = self._to = 0
+        self.total = 0  # size of the whole file, 0 while unknown
+        self.got = self._size()
+        known, _, self._tag = slots.read_text(path + ".tag").partition("\n")
+        if self.got and known != url:
+            self.discard()
+
+    def _size(self):
+        try:
+            return os.stat(self.path)[6]
+        except OSError:
+            return 0
+
+    def discard(self):
+        """Throw away what was fetched."""
+        slots.remove(self.path)
+        slots.remove(self.path + ".tag")
+        self.got = 0
+        self._tag = ""
+
+    async def fetch(self, upto=None):
+        """Fetch until `upto` bytes (None: all) are on the flash; tries again after each drop."""
+        tries = 0
+        while not self._done(upto):
+            before = self.got
+            try:
+                await self._once(upto)
+            except (_Drop, OSError) as error:
+                tries = 0 if self.got > before else tries + 1
+                diag.warn("update", "at %d bytes: %s", self.got, error)
+                if tries >= _TRIES:
+                    raise DownloadError("gave up at %d bytes: %s" % (self.got, error)) from None
+                pause = min(self._backoff << tries, _BACKOFF_MOST_S) * 1000
+                await sleep_ms(pause + random.getrandbits(10))
+            finally:
+                self._close()
+
+    def _done(self, upto):
+        if self.total and self.got >= self.total:
+            return True
+        return upto is not None and self.got >= upto
+
+    def _close(self):
+        sock, self._socket = self._socket, None
+        if sock:
+            try:
+                sock.close()
+            except OSError:
+                pass  # it is gone already
+
+    async def _once(self, upto):
+        await self._connect()
+        lines = ["GET %s HTTP/1.1" % self.resource, "Host: %s:%d" % (self.host, self.port)]
+        lines += ["User-Agent: lector102", "Accept-Encoding: identity", "Connection: close"]
+        if self.got or upto is not None:
+            lines.append("Range: bytes=%d-%s" % (self.got, "" if upto is None else upto - 1))
+        if self.got and self._tag:
+            lines.append("If-Range: " + self._tag)
+        await self._send(("\r\n".join(lines) + "\r\n\r\n").encode())
+        await self._answer()
+
+    async def _connect(self):
+        self._feed()
+        kind = self._sockets.SOCK_STREAM
+        address = self._sockets.getaddrinfo(self.host, self.port, 0, kind)[0][-1]
+        self._feed()
+        sock = self._socket = self._sockets.socket()
+        sock.setblocking(False)
+        self._from = self._to = 0
+        start = ticks_ms()
+        while True:
+            try:
+                sock.connect(address)
+                return
+            except OSError as error:
+                if error.args[0] in _CONNECTED:
+                    return
+                if error.args[0] not in _AGAIN:
+                    raise
+            await self._pause(start, _CONNECT_MS, "no connection to %s" % self.host)
+
+    async def _pause(self, start, limit, what):
+        if ticks_diff(ticks_ms(), start) > limit:
+            raise _Drop(what)
+        await sleep_ms(_TURN_MS)
+
+    async def _send(self, data):
+        start = ticks_ms()
+        while data:
+            try:
+                data = data[self._socket.send(data) or 0 :]
+            except OSError as error:
+                if error.args[0] not in _AGAIN:
+                    raise
+            if data:
+                await self._pause(start, _SILENCE_MS, "the server takes no request")
+
+    async def _receive(self):
+        """Fill the buffer anew; False at the end of the connection."""
+        start = ticks_ms()
+        read = getattr(self._socket, "recv_into", None) or self._socket.readinto
+        while True:
+            try:
+                count = read(self._rx)
+                if count is not None:
+                    self._from, self._to = 0, count
+                    await sleep_ms(0)
+                    return count > 0
+            except OSError as error:
+                if error.args[0] not in _AGAIN:
+                    raise
+            await self._pause(start, _SILENCE_MS, "silence from the server")
+
+    async def _line(self):
+        line = b""
+        while True:
+            if self._from >= self._to and not await self._receive():
+                raise _Drop("the server ended the connection in its head")
+            end = self._rx.find(b"\n", self._from, self._to)
+            stop = self._to if end < 0 else end + 1
+            line += bytes(self._view[self._from : stop])
+            self._from = stop
+            if end >= 0:
+                return line.strip().decode()
+            if len(line) > _LINE * 8:
+                raise DownloadError("%s does not speak HTTP" % self.host)
+
+    async def _answer(self):
+        status = (await self._line()).split(" ", 2)
+        if len(status) < 2 or not status[0].startswith("HTTP/"):
+            raise DownloadError("%s does not speak HTTP" % self.host)
+        heads = {}
+        while True:
+            line = await self._line()
+            if not line:
+                break
+            name, _, value = line.partition(":")
+            heads[name.lower()] = value.strip()
+        await self._take(status[1], heads)
+
+    async def _take(self, code, heads):
+        if code == "206":
+            where, _, whole = heads.get("content-range", "").partition("/")
+            if not where.startswith("bytes %d-" % self.got):
+                self.discard()
+                raise _Drop("the server sent another part than asked for")
+            self.total = int(whole) if whole.isdigit() else 0
+        elif code == "200":
+            # No ranges there, or the file is another one now: from the start.
+            self.discard()
+            self.total = int(heads.get("content-length", "0"))
+        elif code == "416":
+            self.discard()
+            raise _Drop("what was fetched does not fit the file any more")
+        elif code[0] == "5":
+            raise _Drop("the server answers %s" % code)
+        else:
+            raise DownloadError("the server answers %s for %s" % (code, self.url))
+        if "chunked" in heads.get("transfer-encoding", ""):
+            raise DownloadError("the server does not tell the length of the file")
+        if not self.got:
+            tag = heads.get("etag") or heads.get("last-modified", "")
+            self._tag = "" if tag.startswith("W/") else tag
+            slots.write_text(self.path + ".tag", self.url + "\n" + self._tag)
+        await self._body(int(heads.get("content-length", "0")))
+
+    async def _body(self, length):
+        left = length
+        held = 0
+        with open(self.path, "ab") as file:
+            while left:
+                if self._from >= self._to and not await self._receive():
+                    raise _Drop("the connection broke")
+                count = min(self._to - self._from, left)
+                file.write(self._view[self._from : self._from + count])
+                self._from += count
+                self.got += count
+                left -= count
+                held += count
+                if held >= _COMMIT:
+                    file.flush()
+                    held = 0

@@ -1,0 +1,1 @@
+"""The record log: see ring.py. Imported by app; imports port only."""

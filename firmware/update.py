@@ -1,0 +1,150 @@
+"""Remote update: fetch a release, check it, put it beside the running version, start it on trial.
+
+Nothing that runs is touched before the very end: one small file is renamed (firmware/slots.py),
+and the next start is the new version's trial. It ends with `safestart.confirm_online()`, or the
+device goes back by itself: after three starts that fail (boot.py) or half an hour without the
+broker.
+"""
+
+import sys
+
+from firmware import diag, slots
+from firmware.download import Download, DownloadError
+from firmware.release import HEAD_MOST, ReleaseError, check_body, free, read_head, read_key, unpack
+
+# Room littlefs needs to go on working, and half a block wasted per file.
+_RESERVE = 65536
+_PER_FILE = 2048
+_FILES = 100
+
+_ARCHES = (None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
+_ARCHES += ("xtensa", "xtensawin", "rv32imc", "rv64imc")
+
+
+class UpdateError(Exception):
+    """The update did not happen; the device runs on as before. The text says why."""
+
+
+def _own():
+    """(.mpy version, architecture) this MicroPython reads; (None, None) on CPython."""
+    mpy = getattr(sys.implementation, "_mpy", None)
+    return (None, None) if mpy is None else (mpy & 0xFF, _ARCHES[mpy >> 10 & 15])
+
+
+class Updater:
+    """`root`: folder of the flash; `sockets`: the link's; `feed`: the watchdog's."""
+
+    def __init__(self, root, sockets, feed=None, backoff_s=2):
+        self.root = root
+        self.path = root + "/update.bin"
+        self._sockets = sockets
+        self._feed = feed
+        self._backoff = backoff_s
+        self.state = "idle"
+        self.problem = ""
+        self._download = None
+        self._size = 0
+
+    def status(self):
+        """{"state", "got", "size", "problem"}; state is idle, fetching, checking, unpacking or
+        ready.
+        """
+        got = self._download.got if self._download else 0
+        return {"state": self.state, "got": got, "size": self._size, "problem": self.problem}
+
+    async def run(self, url, force=False):
+        """Fetch and prepare the release at `url`; returns its version, which the next start tries.
+
+        UpdateError when it is refused or cannot be fetched. `force` takes an older release, too.
+        """
+        if self.state not in ("idle", "ready"):
+            raise UpdateError("an update is under way already")
+        self.problem = ""
+        try:
+            return await self._run(url, force)
+        except (ReleaseError, DownloadError, UpdateError) as error:
+            self.problem = str(error)
+        except OSError as error:
+            full = error.args and error.args[0] == 28
+            self.problem = "the flash is full" if full else "flash: %s" % error
+            self._tidy()
+        finally:
+            if self.state != "ready":
+                self.state = "idle"
+        diag.error("update", "%s", self.problem)
+        raise UpdateError(self.problem)
+
+    async def _run(self, url, force):
+        key = read_key(self.root)
+        folder, _ = slots.current(self.root)
+        if folder is None:
+            raise UpdateError("the firmware was not put here by make deploy: nothing to go back
+            to")
+        self.state = "fetching"
+        load = self._download = Download(
+            url, self.path, self._sockets, self._feed, self._backoff
+        )
+        await load.fetch(HEAD_MOST)
+        head = await self._head(key)
+        self._fits(head, folder, force)
+        diag.info("update", "%s: %d bytes, %d there", head.version, head.total, load.got)
+        self._size = load.total = head.total
+        await load.fetch()
+        self.state = "checking"
+        try:
+            await check_body(self.path, head)
+        except ReleaseError:
+            self._tidy()
+            raise
+        self.state = "unpacking"
+        target = slots.other(folder)
+        count = await unpack(self.path, head, self.root, target)
+        self._tidy()
+        slots.switch(self.root, target, "trial", "update to %s" % head.version)
+        diag.info("update", "%s is ready in %s (%d files)", head.version, target, count)
+        self.state = "ready"
+        return head.version
+
+    async def _head(self, key):
+        try:
+            return await read_head(self.path, key)
+        except ReleaseError:
+            # What was fetched is worth nothing; a second try fetches anew.
+            self._tidy()
+            raise
+
+    def _tidy(self):
+        slots.remove(self.path)
+        slots.remove(self.path + ".tag")
+
+    def _fits(self, head, folder, force):
+        """Refuse what this device cannot run, what is older, and what there is no room for."""
+        mpy, arch = _own()
+        if mpy is not None and head.mpy != mpy:
+            raise UpdateError(
+                "the release is for .mpy version %s, this MicroPython reads %s" % (head.mpy, mpy)
+            )
+        if head.arch and mpy is not None and head.arch != arch:
+            raise UpdateError("the release is for %s, this is %s" % (head.arch, arch))
+        have = slots.manifest(self.root, folder).get("serial", 0)
+        if head.serial < have and not force:
+            raise UpdateError("the release is older than what runs; FORCE takes it nevertheless")
+        got = self._download.got
+        needed = head.total - got + head.size + _FILES * _PER_FILE + _RESERVE
+        # The folder it goes into is emptied first.
+        top = "%s/%s" % (self.root, slots.other(folder))
+        room = free(self.root) + _used(top)
+        if room < needed:
+            raise UpdateError(
+                "not enough room: %d KiB free, %d KiB needed; nothing was changed"
+                % (room // 1024, needed // 1024)
+            )
+
+
+def _used(top):
+    """Bytes of the files below `top`, half a block each for what they waste."""
+    import os
+
+    return sum(
+        os.stat(top + "/" + path)[6] + _PER_FILE for path, folder in slots.walk(top) if not folder
+    )
