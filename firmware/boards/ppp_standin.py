@@ -94,6 +94,8 @@ class PPP:
             self._finish(_IDLE)
 
     def _finish(self, after):
+        if self._ends_at is not None:
+            return  # the first reason counts
         self._after = after
         self._ends_at = ticks_add(ticks_ms(), _CLOSE_MS)
 

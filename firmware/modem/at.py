@@ -7,6 +7,7 @@ lines is thrown away (3GPP TS 27.007, ITU-T V.250).
 
 import asyncio
 
+from firmware.modem import lazy
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _LINE = const(400)  # longer lines lose their end
@@ -35,10 +36,8 @@ class CommandError(ModemError):
         name = command.split("=")[0]
         kind, colon, number = final.partition(": ")
         if colon and number.isdigit():
-            from firmware.modem import errors
-
             self.code = int(number)
-            final = errors.words(kind, self.code)
+            final = lazy.use("errors").words(kind, self.code)
         elif colon:
             final = number
         super().__init__(name + ": " + final)

@@ -3,10 +3,10 @@ registration.
 """
 
 from firmware import diag
-from firmware.modem import network, sim
-from firmware.modem.at import CommandError, ModemError, NoAnswer
+from firmware.modem import lazy
+from firmware.modem.at import CommandError, NoAnswer
 from firmware.modem.ladder import RADIO, Failure
-from firmware.port import const, sleep_ms
+from firmware.port import const
 
 _RADIO_MS = const(15000)
 _KINDS = {"none": 0, "pap": 1, "chap": 2}
@@ -28,7 +28,7 @@ async def setup(device, settings, facts, store, timing):
         await channel.command("AT+CMEE=1", tries=2)
         await _identify(device, settings, facts)
         await device.quietly("AT+CFUN=1", _RADIO_MS)
-        await sim.unlock(channel, settings.get("pin", ""), store, timing["sim"])
+        await lazy.use("sim").unlock(channel, settings.get("pin", ""), store, timing["sim"])
         facts["iccid"] = _digits(await device.quietly(device.profile["iccid"]), 18)
         facts["imsi"] = _digits(await device.quietly("AT+CIMI"), 14)
         await _configure(device, settings, facts)
@@ -66,8 +66,7 @@ def _text(lines):
 
 
 async def _identify(device, settings, facts):
-    from firmware.modem import profiles
-
+    profiles = lazy.use("profiles")
     facts["model"] = _text(await device.channel.command("AT+CGMM", tries=3))
     facts["imei"] = _digits(await device.channel.command("AT+CGSN", tries=3), 15)
     name = settings.get("model") or "auto"
@@ -76,7 +75,6 @@ async def _identify(device, settings, facts):
     if device.profile["name"] != name:
         device.profile = profiles.get(name)
         diag.info("modem", "%s: profile %s", facts["model"], name)
-    profiles.forget()
 
 
 async def _configure(device, settings, facts):
@@ -125,35 +123,4 @@ async def _access_point(device, settings):
         await device.quietly(command.replace("{password}", password))
     if changed:
         # On LTE the access point is used at attach: register anew with the right one.
-        await radio_cycle(device)
-
-
-async def radio_cycle(device):
-    """Flight mode and back."""
-    await device.quietly("AT+CFUN=4", _RADIO_MS)
-    await sleep_ms(500)
-    await device.quietly("AT+CFUN=1", _RADIO_MS)
-
-
-async def register_again(device):
-    """Leave the network and come back."""
-    await device.quietly("AT+COPS=2", _RADIO_MS)
-    await sleep_ms(500)
-    await device.quietly("AT+COPS=0", _RADIO_MS)
-
-
-async def register(device, cell, timing, on_time):
-    """Wait for the network, then see how good it is and what time it has."""
-    channel = device.channel
-    await cell.wait(channel, device.profile["reg"], timing)
-    try:
-        await cell.measure(channel, 5000)
-    except ModemError as error:
-        raise Failure(str(error), RADIO) from None
-    diag.info(
-        "modem", "%s, %s %s, %s dBm", cell.words(), cell.operator, cell.technology(), cell.signal
-    )
-    if on_time:
-        utc = await network.network_time(channel)
-        if utc:
-            on_time(utc)
+        await lazy.use("register").radio_cycle(device)

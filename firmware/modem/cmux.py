@@ -7,6 +7,7 @@ no more than copying.
 """
 
 from firmware import diag
+from firmware.modem import lazy
 from firmware.modem.at import ModemError
 from firmware.modem.channel import Channel
 from firmware.modem.ladder import RADIO, Failure
@@ -317,7 +318,7 @@ async def start(device, uart, timing):
         return mux
     await mux.close(timing["mux"])
     device.channel.attach(uart)
-    if await device.find(False):
+    if await lazy.use("wake").find(device, False):
         diag.warn("modem", "the multiplexer does not open")
         return None
     raise Failure("the multiplexer does not open", RADIO)

@@ -1,9 +1,16 @@
 """Dial and negotiate: from a registered modem to a PPP link with an address."""
 
+import gc
+
 from firmware import diag
+from firmware.modem import lazy
 from firmware.modem.at import AtChannel, ModemError
-from firmware.modem.ladder import REGISTER, Failure
-from firmware.modem.ppp import Session
+from firmware.modem.ladder import REDIAL, REGISTER, Failure
+from firmware.modem.ppp import CONNECTED, Session
+from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+_TURN_MS = const(10)
+_REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
 
 # ATD*99***1#: packet call with the first context (27.007 10.2.1.1); AT+CGDATA says the same.
 _DIALS = ("ATD*99***1#", 'AT+CGDATA="PPP",1')
@@ -16,7 +23,7 @@ async def call(link, line):
     channel.attach(None)  # from here on the bytes are PPP's
     diag.info("modem", "connected, PPP starts")
     link.session = Session(link.ppp_factory, line, head)
-    await link.session.open(link.settings, link.timing["ppp"])
+    await negotiate(link.session, link.settings, link.timing["ppp"])
     diag.info("modem", "address %s", link.session.ip)
 
 
@@ -34,3 +41,42 @@ async def _connect(link, channel):
         if answer != "ERROR" and not answer.startswith("+CME"):
             break
     raise Failure("dialling: " + answer.lower(), REGISTER if answer.startswith("+CME") else 0)
+
+
+async def negotiate(session, settings, deadline_ms):
+    """Negotiate; returns with an address. Raises Failure."""
+    gc.collect()
+    session.ppp = ppp = session.factory(session.tap)
+    security, user, key = _security(ppp, settings)
+    end = ticks_add(ticks_ms(), deadline_ms)
+    try:
+        ppp.connect(security=security, user=user, key=key)
+    except (OSError, ValueError) as error:
+        raise Failure("PPP does not start: %s" % error) from None
+    while True:
+        ppp.poll()
+        status = ppp.status()
+        if status == CONNECTED:
+            break
+        if status < 0:
+            raise Failure("PPP: " + lazy.use("errors").ppp(status), REDIAL)
+        if session.tap.no_carrier(_REASON_MS):
+            raise Failure("no carrier while PPP negotiated")
+        if ticks_diff(end, ticks_ms()) <= 0:
+            raise Failure("PPP got no address in time")
+        await sleep_ms(_TURN_MS)
+    session.since = ticks_ms()
+    session.ip = _first(ppp.ipconfig("addr4"))
+
+
+def _first(config):
+    return config[0] if isinstance(config, (tuple, list)) else config
+
+
+def _security(ppp, settings):
+    kind = settings.get("auth") or "none"
+    user = settings.get("user") or None
+    if not user or kind == "none":
+        return getattr(ppp, "SEC_NONE", 0), None, None
+    level = getattr(ppp, "SEC_CHAP", 2) if kind == "chap" else getattr(ppp, "SEC_PAP", 1)
+    return level, user, settings.get("password") or ""

@@ -101,14 +101,38 @@ _CAUSE = b"""
 25:not authorised for this cell
 40:no bearer active
 """
+# Why lwIP's PPP ended: its PPPERR codes, which status() gives negative.
+_PPP = b"""
+1:wrong parameter
+2:cannot open
+3:invalid device
+4:out of memory
+5:ended by us
+6:connection lost
+7:user or password refused
+8:protocol failure
+9:the other end does not answer
+10:idle too long
+11:connected too long
+12:loop on the line
+"""
 
 
 def words(kind, code):
     """Words for `code`; `kind` is `+CME ERROR`, `+CMS ERROR` or `cause`."""
     table = _CMS if "CMS" in kind else _CAUSE if kind == "cause" else _CME
+    return _find(table, code) or "%s %d" % (kind, code)
+
+
+def ppp(status):
+    """Words for a negative status of network.PPP."""
+    return _find(_PPP, -status) or "error %d" % -status
+
+
+def _find(table, code):
     mark = b"\n%d:" % code
     at = table.find(mark)
     if at < 0:
-        return "%s %d" % (kind, code)
+        return ""
     at += len(mark)
     return table[at : table.find(b"\n", at)].decode()

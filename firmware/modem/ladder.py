@@ -2,7 +2,7 @@
 nothing itself.
 """
 
-import random
+import os
 
 from firmware.modem.at import ModemError
 from firmware.port import const
@@ -78,4 +78,4 @@ class Ladder:
         +-25 %.
         """
         wait = min(self._min << min(self.failures - 1, 12), self._max)
-        return wait * (75 + random.getrandbits(8) * 50 // 255) // 100
+        return wait * (75 + os.urandom(1)[0] * 50 // 255) // 100

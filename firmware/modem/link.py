@@ -6,10 +6,9 @@ the modem with `command()`.
 """
 
 import asyncio
-import gc
 
 from firmware import diag
-from firmware.modem import bringup, ladder, timing
+from firmware.modem import ladder, lazy
 from firmware.modem.at import AtChannel, CommandError, ModemError, NoAnswer
 from firmware.modem.device import Device
 from firmware.modem.ladder import Failure, Ladder
@@ -39,7 +38,7 @@ class ModemLink:
     """
 
     def __init__(self, uart, ppp_factory, settings, sockets, store=None, reboot=None, **wires):
-        self.timing = dict(timing.TABLE)
+        self.timing = dict(lazy.use("timing").TABLE)
         self.timing.update(settings.get("timing") or {})
         self.settings = settings
         self.socket = sockets
@@ -49,8 +48,8 @@ class ModemLink:
         self.on_time = wires.get("on_time")
         self.on_sms = wires.get("on_sms")
         self.execute = wires.get("execute")
-        self._reboot = reboot
-        self._store = store if store is not None else Store()
+        self.reboot = reboot
+        self.store = store if store is not None else Store()
         self.channel = AtChannel(uart)
         self.cell = Cell()
         self.device = Device(
@@ -73,9 +72,9 @@ class ModemLink:
         self.session = None
         self.mux = None
         self.sms = None
-        self._watch = Watch(self)
+        self.watch = Watch(self)
         self.aside = False  # data mode was left for a command
-        self._busy = False
+        self.busy = False
 
     # what others call ----------------------------------------------------------------------------
 
@@ -91,7 +90,7 @@ class ModemLink:
 
     def suspect(self):
         """A user of the link lost its peer: have a look whether the link is to blame."""
-        self._watch.suspicions += 1
+        self.watch.suspicions += 1
 
     def status(self):
         """What GETSTATUS and the online topic tell; uptime in s, signal in dBm."""
@@ -121,23 +120,26 @@ class ModemLink:
         seconds without data). Raises NoAnswer when the modem is busy with something else or
         silent.
         """
-        if self._busy:
+        if self.busy:
             raise NoAnswer("the modem is being set up")
-        self._busy = True
+        self.busy = True
         try:
             if self.is_up() and self.mux is None:
-                from firmware.modem import aside
-
                 self.aside = True
                 try:
-                    return await aside.command(self, line, deadline_ms)
+                    return await lazy.use("aside").command(self, line, deadline_ms)
                 finally:
                     self.aside = False
             return await plain(self.channel, line, deadline_ms)
         finally:
-            self._busy = False
+            self.busy = False
 
     # the watchman --------------------------------------------------------------------------------
+
+    def message_came(self, line):
+        """The modem says +CMTI."""
+        if self.sms:
+            self.sms.arrived = True
 
     async def run(self):
         """Keep the link up; never returns."""
@@ -164,120 +166,18 @@ class ModemLink:
     async def _keep_up(self):
         while True:
             try:
-                await self._bring_up()
-                await self._watch.online()
+                await lazy.use("steps").bring_up(self)
+                await self.watch.online()
                 failure = Failure("the link was closed")
             except Failure as error:
                 failure = error
             except ModemError as error:
                 failure = Failure(str(error))
-            await self._recover(failure)
+            await lazy.use("steps").recover(self, failure)
 
-    def _enter(self, state):
+    def enter(self, state):
         self.state = state
         diag.info("modem", "%s", state)
-
-    async def _bring_up(self):
-        self._enter("starting")
-        self._busy = True
-        device = self.device
-        await device.wake()
-        await bringup.setup(device, self.settings, self.facts, self._store, self.timing)
-        self._listen()
-        self._enter("registering")
-        await bringup.register(device, self.cell, self.timing, self.on_time)
-        await self._messages()
-        line = await self._multiplex()
-        self._enter("dialling")
-        from firmware.modem import dial
-
-        await dial.call(self, line)
-        self._busy = False
-        self.connects += 1
-        self.problem = ""
-        gc.collect()
-        self._enter("online")
-
-    def _listen(self):
-        """Handlers for what the modem says unasked; once for each channel."""
-        if not getattr(self.channel, "listening", False):
-            self.channel.listening = True
-            for command in ("+CREG", "+CGREG", "+CEREG"):
-                self.channel.on(command, self.cell.heard)
-            self.channel.on("+CMTI", self._message_came)
-
-    def _message_came(self, line):
-        if self.sms:
-            self.sms.arrived = True
-
-    async def _messages(self):
-        """Messages that came while we were away, if SMS is on at all."""
-        setting = self.settings.get("sms") or {}
-        if not (setting.get("enabled") or self.on_sms):
-            return
-        if self.sms is None:
-            from firmware.modem.sms import Sms
-
-            self.sms = Sms(self, setting)
-        await self.sms.prepare()
-        await self.sms.collect()
-
-    async def _multiplex(self):
-        """The stream to dial on: a CMUX channel where that works, else the UART."""
-        self.mux = None
-        if not self.settings.get("cmux"):
-            return self.uart
-        from firmware.modem import cmux
-
-        self.mux = await cmux.start(self.device, self.uart, self.timing)
-        if self.mux is None:
-            return self.uart
-        self.channel.attach(self.mux.channel(2))
-        return self.mux.channel(1)
-
-    async def _recover(self, failure):
-        """Say why, take the link down, wait, take the next measure."""
-        self._busy = True
-        self.problem = self.last_reason = str(failure)
-        rung = self.ladder.failed(failure) if not failure.blocked else None
-        wait = self.timing["blocked"] if rung is None else self.ladder.backoff_ms()
-        self.last_measure = "wait" if rung is None else ladder.MEASURES[rung]
-        diag.warn("modem", "%s; %s in %d ms", failure, self.last_measure, wait)
-        self._enter("blocked" if rung is None else "recovering")
-        try:
-            await self._take_down()
-        except ModemError as error:
-            diag.info("modem", "hanging up: %s", error)
-        self._busy = False
-        await sleep_ms(wait)  # the modem may be talked to meanwhile
-        self._busy = True
-        if rung is not None:
-            try:
-                await self._measure(rung)
-            except ModemError as error:
-                diag.info("modem", "%s: %s", self.last_measure, error)
-
-    async def _take_down(self):
-        session, self.session = self.session, None
-        if session:
-            await session.close(self.timing["close"])
-        mux, self.mux = self.mux, None
-        if mux:
-            await mux.close(self.timing["mux"])
-        self.channel.attach(self.uart)
-
-    async def _measure(self, rung):
-        if rung == ladder.REGISTER:
-            await bringup.register_again(self.device)
-        elif rung == ladder.RADIO:
-            self.device.configured = False
-            await bringup.radio_cycle(self.device)
-        elif rung == ladder.RESET:
-            await self.device.restart()
-        elif rung == ladder.POWER or (rung == ladder.REBOOT and not self._reboot):
-            await self.device.power_cycle()
-        elif rung == ladder.REBOOT:
-            self._reboot("modem: " + self.last_reason)
 
 
 async def plain(channel, line, deadline_ms):
@@ -290,11 +190,7 @@ async def plain(channel, line, deadline_ms):
 
 
 def _profile(settings):
-    from firmware.modem import profiles
-
-    profile = profiles.get(settings.get("model") or "generic")
-    profiles.forget()
-    return profile
+    return lazy.use("profiles").get(settings.get("model") or "generic")
 
 
 def _set_baud(uart):

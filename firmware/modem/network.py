@@ -5,9 +5,9 @@ for it.
 +CCLK.
 """
 
+from firmware.modem import lazy
 from firmware.modem.at import ModemError, NoAnswer
-from firmware.modem.ladder import RADIO, REBOOT, REGISTER, Failure
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import const
 
 _WORDS = (
     "not registered, not searching",
@@ -21,10 +21,10 @@ _WORDS = (
     "emergency calls only",
 )
 _ACCESS = ("2G", "2G", "3G", "2G", "3G", "3G", "3G", "4G", "Cat-M", "NB-IoT", "4G", "5G")
-_DENIED = const(3)
+DENIED = const(3)
 
 
-def _fields(line):
+def fields_of(line):
     """What follows the colon, split at commas outside quotes, quotes removed."""
     rest = line.partition(":")[2]
     fields, quoted, field = [], False, ""
@@ -50,7 +50,7 @@ def parse_registration(line):
     Answers begin with the reporting mode, unsolicited ones do not; a line without a status gives
     (None, None, None).
     """
-    fields = _fields(line)
+    fields = fields_of(line)
     answer = (
         len(fields) > 1 and fields[1].isdigit() and len(fields[1]) == 1 and '"' not in line[:10]
     )
@@ -65,13 +65,13 @@ def parse_registration(line):
 
 def parse_csq(line):
     """dBm of a +CSQ line, or None when unknown."""
-    value = _number(_fields(line)[0])
+    value = _number(fields_of(line)[0])
     return None if value is None or value > 31 else 2 * value - 113
 
 
 def parse_cesq(line):
     """(RSRP in dBm, RSRQ in dB) of a +CESQ line; None each when unknown."""
-    fields = _fields(line)
+    fields = fields_of(line)
     if len(fields) < 6:
         return None, None
     rsrq, rsrp = _number(fields[4]), _number(fields[5])
@@ -79,27 +79,6 @@ def parse_cesq(line):
         None if rsrp is None or rsrp > 97 else rsrp - 141,
         None if rsrq is None or rsrq > 34 else (rsrq - 40) // 2,
     )
-
-
-def parse_clock(line):
-    """UTC seconds since 1970 of a +CCLK line (local time and zone in quarters), or None before
-    2025.
-    """
-    text = _fields(line)[0]
-    if len(text) < 17:
-        return None
-    try:
-        year, month, day, hour, minute, second = [int(text[at : at + 2]) for at in range(0, 18, 3)]
-        quarters = int(text[17:20]) if len(text) > 17 else 0
-    except ValueError:
-        return None
-    if not (25 <= year < 80 and 1 <= month <= 12 and 1 <= day <= 31):
-        return None
-    # Days since 1970 with the year beginning in March, so that the leap day comes last.
-    year += 2000 - (month < 3)
-    days = 365 * year + year // 4 - year // 100 + year // 400
-    days += (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
-    return days * 86400 + hour * 3600 + minute * 60 + second - quarters * 900
 
 
 class Cell:
@@ -130,10 +109,8 @@ class Cell:
         if self.stat is None:
             return ""
         text = _WORDS[self.stat]
-        if self.cause and self.stat == _DENIED:
-            from firmware.modem import errors
-
-            text += ": " + errors.words("cause", self.cause)
+        if self.cause and self.stat == DENIED:
+            text += ": " + lazy.use("errors").words("cause", self.cause)
         return text
 
     @property
@@ -174,28 +151,6 @@ class Cell:
             self.access = access if access is not None else self.access
         return answered
 
-    async def wait(self, channel, commands, timing):
-        """Return when registered. Raises Failure with the reason in words."""
-        start = ticks_ms()
-        denied_since = None
-        silent = 0
-        while True:
-            silent = 0 if await self.look(channel, commands) else silent + 1
-            if silent >= 3:
-                raise Failure("the modem stopped answering", RADIO)
-            now = ticks_ms()
-            if self.registered:
-                return
-            if self.stat != _DENIED:
-                denied_since = None
-            elif denied_since is None:
-                denied_since = now
-            elif ticks_diff(now, denied_since) >= timing["denied"]:
-                raise Failure(self.words(), REGISTER, RADIO)
-            if ticks_diff(now, start) >= timing["register"]:
-                raise Failure("no network: " + (self.words() or "no answer"), REGISTER, REBOOT)
-            await sleep_ms(timing["look"])
-
     async def measure(self, channel, deadline_ms):
         """Signal and operator. Raises NoAnswer when the modem is silent; a refusal only leaves a
         gap.
@@ -218,7 +173,7 @@ class Cell:
         self.rsrp, self.rsrq = parse_cesq(line)
 
     def _cops(self, line):
-        fields = _fields(line)
+        fields = fields_of(line)
         self.operator = fields[2] if len(fields) > 2 else ""
         if len(fields) > 3 and fields[3].isdigit():
             self.access = int(fields[3])
@@ -227,18 +182,6 @@ class Cell:
 def _rank(found):
     """Registered beats denied beats searching: several domains may say different things."""
     stat = found[0]
-    return (4 if stat in (1, 5) else 3 if stat == _DENIED else 2 if stat == 2 else 1) * 2 + (
+    return (4 if stat in (1, 5) else 3 if stat == DENIED else 2 if stat == 2 else 1) * 2 + (
         1 if found[1] is not None or found[2] is not None else 0
     )
-
-
-async def network_time(channel):
-    """UTC seconds from AT+CCLK?, or None while the network has not told it."""
-    try:
-        lines = await channel.command("AT+CCLK?", tries=2)
-    except ModemError:
-        return None
-    for line in lines:
-        if line.startswith("+CCLK"):
-            return parse_clock(line)
-    return None

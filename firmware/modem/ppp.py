@@ -9,32 +9,15 @@ the line must not be touched before `status()` is 0.
 import gc
 import io
 
-from firmware.modem.ladder import REDIAL, Failure
+from firmware.modem import lazy
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
-_CONNECTED = const(4)
+CONNECTED = const(4)
 _TURN_MS = const(10)
-_REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
 _NO_CARRIER = b"\r\nNO CARRIER\r\n"
 _TAIL = const(14)
 _POLL = const(3)  # the ioctl request of MicroPython's streams
 _WRITABLE = const(4)
-
-# lwIP's PPPERR codes; status() gives them negative.
-_WORDS = {
-    1: "wrong parameter",
-    2: "cannot open",
-    3: "invalid device",
-    4: "out of memory",
-    5: "ended by us",
-    6: "connection lost",
-    7: "user or password refused",
-    8: "protocol failure",
-    9: "the other end does not answer",
-    10: "idle too long",
-    11: "connected too long",
-    12: "loop on the line",
-}
 
 
 class Tap(io.IOBase):
@@ -109,36 +92,11 @@ class Session:
     """A call from CONNECT to its end. `factory(stream)` makes a fresh network.PPP."""
 
     def __init__(self, factory, stream, head=b""):
-        self._factory = factory
+        self.factory = factory
         self.tap = Tap(stream, head)
         self.ppp = None
         self.since = ticks_ms()
         self.ip = ""
-
-    async def open(self, settings, deadline_ms):
-        """Negotiate; returns with an address. Raises Failure."""
-        gc.collect()
-        self.ppp = ppp = self._factory(self.tap)
-        security, user, key = _security(ppp, settings)
-        end = ticks_add(ticks_ms(), deadline_ms)
-        try:
-            ppp.connect(security=security, user=user, key=key)
-        except (OSError, ValueError) as error:
-            raise Failure("PPP does not start: %s" % error) from None
-        while True:
-            ppp.poll()
-            status = ppp.status()
-            if status == _CONNECTED:
-                break
-            if status < 0:
-                raise Failure("PPP: " + words(status), REDIAL)
-            if self.tap.no_carrier(_REASON_MS):
-                raise Failure("no carrier while PPP negotiated")
-            if ticks_diff(end, ticks_ms()) <= 0:
-                raise Failure("PPP got no address in time")
-            await sleep_ms(_TURN_MS)
-        self.since = ticks_ms()
-        self.ip = _first(ppp.ipconfig("addr4"))
 
     def poll(self):
         if self.ppp:
@@ -147,8 +105,8 @@ class Session:
     def lost(self, quiet_ms):
         """Why the link is gone as far as can be seen from here, or None."""
         status = self.ppp.status()
-        if status != _CONNECTED:
-            return "PPP: " + (words(status) if status < 0 else "closed")
+        if status != CONNECTED:
+            return "PPP: " + (lazy.use("errors").ppp(status) if status < 0 else "closed")
         if self.tap.no_carrier(quiet_ms):
             return "no carrier"
         return None
@@ -175,21 +133,3 @@ class Session:
         del ppp
         gc.collect()
         return ended
-
-
-def words(status):
-    """A negative status of PPP in words."""
-    return _WORDS.get(-status, "error %d" % -status)
-
-
-def _first(config):
-    return config[0] if isinstance(config, (tuple, list)) else config
-
-
-def _security(ppp, settings):
-    kind = settings.get("auth") or "none"
-    user = settings.get("user") or None
-    if not user or kind == "none":
-        return getattr(ppp, "SEC_NONE", 0), None, None
-    level = getattr(ppp, "SEC_CHAP", 2) if kind == "chap" else getattr(ppp, "SEC_PAP", 1)
-    return level, user, settings.get("password") or ""

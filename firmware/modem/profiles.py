@@ -20,8 +20,6 @@ the document; the others are the usual ones of the family and must be compared w
 of the module in hand.
 """
 
-import sys
-
 GENERIC = {
     "name": "generic",
     "match": (),
@@ -235,11 +233,3 @@ def detect(model):
         if model.startswith(make(name)["match"]):
             return name
     return "generic"
-
-
-def forget():
-    """Drop this module's code from memory; the next use loads it again."""
-    sys.modules.pop(__name__, None)
-    package = sys.modules.get("firmware.modem")
-    if package and hasattr(package, "profiles"):
-        delattr(package, "profiles")

@@ -2,7 +2,7 @@
 others' suspicions.
 """
 
-from firmware.modem import network
+from firmware.modem import lazy
 from firmware.modem.at import ModemError, NoAnswer
 from firmware.modem.ladder import Failure
 from firmware.port import sleep_ms, ticks_diff, ticks_ms
@@ -82,7 +82,7 @@ class Watch:
             raise Failure("the modem does not answer on the multiplexer") from None
 
     async def _time(self):
-        utc = await network.network_time(self._link.channel)
+        utc = await lazy.use("register").network_time(self._link.channel)
         if utc:
             self._link.on_time(utc)
 
@@ -107,6 +107,6 @@ class Watch:
         period = self._link.settings.get("keep_online_period") or 0
         if not host or not period:
             return None
-        from firmware.modem.probe import Probe
-
-        return Probe(self._link.socket, host, period * 1000, self._link.timing["probe"])
+        return lazy.use("probe").Probe(
+            self._link.socket, host, period * 1000, self._link.timing["probe"]
+        )

@@ -1,0 +1,110 @@
+"""ModemLink's two ways: up (wake, set up, register, dial) and out of trouble (hang up, wait, take
+a measure).
+"""
+
+import gc
+
+from firmware import diag
+from firmware.modem import ladder, lazy
+from firmware.modem.at import ModemError
+from firmware.port import sleep_ms
+
+
+async def bring_up(link):
+    link.enter("starting")
+    link.busy = True
+    device = link.device
+    await lazy.use("wake").wake(device)
+    await lazy.use("bringup").setup(device, link.settings, link.facts, link.store, link.timing)
+    _listen(link)
+    link.enter("registering")
+    await lazy.use("register").register(device, link.cell, link.timing, link.on_time)
+    await _messages(link)
+    line = await _multiplex(link)
+    link.enter("dialling")
+    await lazy.use("dial").call(link, line)
+    link.busy = False
+    link.connects += 1
+    link.problem = ""
+    lazy.drop()
+    gc.collect()
+    link.enter("online")
+
+
+def _listen(link):
+    """Handlers for what the modem says unasked; once for each channel."""
+    if not getattr(link.channel, "listening", False):
+        link.channel.listening = True
+        for command in ("+CREG", "+CGREG", "+CEREG"):
+            link.channel.on(command, link.cell.heard)
+        link.channel.on("+CMTI", link.message_came)
+
+
+async def _messages(link):
+    """Messages that came while we were away, if SMS is on at all."""
+    setting = link.settings.get("sms") or {}
+    if not (setting.get("enabled") or link.on_sms):
+        return
+    if link.sms is None:
+        link.sms = lazy.use("sms").Sms(link, setting)
+    await link.sms.prepare()
+    await link.sms.collect()
+
+
+async def _multiplex(link):
+    """The stream to dial on: a CMUX channel where that works, else the UART."""
+    link.mux = None
+    if not link.settings.get("cmux"):
+        return link.uart
+    link.mux = await lazy.use("cmux").start(link.device, link.uart, link.timing)
+    if link.mux is None:
+        return link.uart
+    link.channel.attach(link.mux.channel(2))
+    return link.mux.channel(1)
+
+
+async def recover(link, failure):
+    """Say why, take the link down, wait, take the next measure."""
+    link.busy = True
+    link.problem = link.last_reason = str(failure)
+    rung = link.ladder.failed(failure) if not failure.blocked else None
+    wait = link.timing["blocked"] if rung is None else link.ladder.backoff_ms()
+    link.last_measure = "wait" if rung is None else ladder.MEASURES[rung]
+    diag.warn("modem", "%s; %s in %d ms", failure, link.last_measure, wait)
+    link.enter("blocked" if rung is None else "recovering")
+    try:
+        await _take_down(link)
+    except ModemError as error:
+        diag.info("modem", "hanging up: %s", error)
+    link.busy = False
+    await sleep_ms(wait)  # the modem may be talked to meanwhile
+    link.busy = True
+    if rung is not None:
+        try:
+            await _measure(link, rung)
+        except ModemError as error:
+            diag.info("modem", "%s: %s", link.last_measure, error)
+
+
+async def _take_down(link):
+    session, link.session = link.session, None
+    if session:
+        await session.close(link.timing["close"])
+    mux, link.mux = link.mux, None
+    if mux:
+        await mux.close(link.timing["mux"])
+    link.channel.attach(link.uart)
+
+
+async def _measure(link, rung):
+    if rung == ladder.REGISTER:
+        await lazy.use("register").register_again(link.device)
+    elif rung == ladder.RADIO:
+        link.device.configured = False
+        await lazy.use("register").radio_cycle(link.device)
+    elif rung == ladder.RESET:
+        await lazy.use("wake").restart(link.device)
+    elif rung == ladder.POWER or (rung == ladder.REBOOT and not link.reboot):
+        await lazy.use("wake").power_cycle(link.device)
+    elif rung == ladder.REBOOT:
+        link.reboot("modem: " + link.last_reason)
