@@ -78,12 +78,9 @@ class Updater:
         key = read_key(self.root)
         folder, _ = slots.current(self.root)
         if folder is None:
-            raise UpdateError("the firmware was not put here by make deploy: nothing to go back
-            to")
+            raise UpdateError("the firmware was not put here by make deploy: no way back")
         self.state = "fetching"
-        load = self._download = Download(
-            url, self.path, self._sockets, self._feed, self._backoff
-        )
+        load = self._download = Download(url, self.path, self._sockets, self._feed, self._backoff)
         await load.fetch(HEAD_MOST)
         head = await self._head(key)
         self._fits(head, folder, force)

@@ -234,7 +234,7 @@ class Deployment:
                 "these files differ after the copy (bad cable?): %s; the old version goes on running"
                 % ", ".join(wrong[:5])
             )
-        table = {"version": version(self.root), "serial": int(time.time()), "files": self.wanted}
+        table = {"version": version(self.root), "serial": int(time.time())}
         self.device.write("/%s/manifest.json" % target, dumps(table).encode())
         self.device.exec("slots.switch('', %r, 'ok', 'deployed by cable')" % target)
 
