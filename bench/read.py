@@ -11,6 +11,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import types
 from pathlib import Path
@@ -26,13 +27,25 @@ TARGET = 1.15
 
 
 def run():
-    meter = ("--link", 1, "--point", 1, "--password", 1, "--baud", BAUD)
-    ours = firmware_sessions(meter)
-    peers = peer_sessions(meter)
+    meter = ["--link", 1, "--point", 1, "--password", 1, "--baud", BAUD, "--log"]
+    with tempfile.TemporaryDirectory() as folder:
+        ours = firmware_sessions([*meter, folder + "/ours"])
+        peers = peer_sessions([*meter, folder + "/peer"])
+        check(ours, folder + "/ours")
+        check(peers, folder + "/peer")
     row = summary("complete instantaneous read at 9600 baud", ours)
     row["target"] = "at most %.2f" % TARGET
     row["met"] = row["ratio"] <= TARGET
     return [row, summary("the same with iec870ree", peers)]
+
+
+def check(sessions, log):
+    """The simulator must have seen on its line exactly the bytes that were counted at the other end."""
+    with open(log) as file:
+        seen = sum(len(json.loads(line)["hex"]) // 2 for line in file)
+    counted = sum(sent + received for _, sent, received in sessions)
+    if seen != counted:
+        raise RuntimeError("%d bytes were on the line, %d were counted" % (seen, counted))
 
 
 def summary(name, sessions):
