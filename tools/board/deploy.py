@@ -177,11 +177,11 @@ class Deployment:
         target = device.eval("slots.other(%r)" % self.folder) if self.folder else "app.a"
         there = self.hashes(target)
         same = [path for path in self.wanted if there.get(path) == self.wanted[path]]
-        device.exec("slots.clear('', %r, %r)" % (target, same))
         missing = [path for path in sorted(self.wanted) if path not in same]
         local = [path for path in missing if here.get(path) == self.wanted[path]]
         send = [path for path in missing if path not in local]
-        self.check_room(sum(len(self.files[path]) for path in missing))
+        self.check_room(missing, len(there) - len(same))
+        device.exec("slots.clear('', %r, %r)" % (target, same))
         self.copy_on_board(target, local)
         progress = Progress(sum(len(self.files[path]) for path in send))
         for path in send:
@@ -197,15 +197,16 @@ class Deployment:
         )
         return len(send)
 
-    def check_room(self, needed):
+    def check_room(self, missing, stale):
+        """Refuse before anything is touched; `stale` files of the target will go first."""
         free = self.device.eval("(lambda v: v[0] * v[3])(__import__('os').statvfs('/'))")
         # Each file wastes half a block of 4 KiB on average, and littlefs wants some to breathe.
-        needed = needed + len(self.files) * 2048 + 32768
+        needed = sum(len(self.files[path]) + 2048 for path in missing) + 32768 - stale * 4096
         if free < needed:
             raise BoardError(
                 "not enough room: %d KiB free, %d KiB needed. The old version goes on running. "
                 "`make backup`, then reduce the log (its size is a setting) and try again."
-                % (free // 1024, needed // 1024)
+                % (free // 1024, max(needed, 0) // 1024)
             )
 
     def copy_on_board(self, target, paths):

@@ -27,6 +27,8 @@ class BoardError(Exception):
 class Device:
     """`with Device(port) as device:` interrupts what runs and holds the raw REPL."""
 
+    silence_s = 10  # a board that says nothing for so long while it works is lost
+
     def __init__(self, port, wait=0):
         self.port = port
         try:
@@ -82,9 +84,16 @@ class Device:
     def exec(self, source):
         """Run `source` on the board and return what it printed."""
         try:
-            return self.link.exec(source).decode("utf-8", "replace")
+            out, err = self.link.exec_raw(source, timeout=self.silence_s)
+            if err:
+                raise TransportExecError(1, err.decode("utf-8", "replace"))
+            return out.decode("utf-8", "replace")
         except TransportExecError as error:
             lines = error.error_output.strip().split("\n")
+            if "ENOSPC" in lines[-1] or lines[-1].strip().endswith("OSError: 28"):
+                raise BoardError(
+                    "the flash is full; what runs was not touched. `make backup`, then make room"
+                ) from None
             raise BoardError("on the board: %s" % lines[-1].strip()) from None
         except (TransportError, OSError, serial.SerialException) as error:
             raise BoardError("lost the board at %s: %s" % (self.port, error)) from None
@@ -134,14 +143,12 @@ class Device:
 
     def write(self, path, data, progress=None):
         """Write a file so that it is there completely or not at all."""
-        try:
-            self.link.fs_writefile(
-                path + ".tmp", data, chunk_size=_CHUNK, progress_callback=progress
-            )
-        except (TransportError, OSError, serial.SerialException) as error:
-            if "ENOSPC" in str(error):
-                raise BoardError("the flash is full; nothing was changed that runs") from None
-            raise BoardError("writing %s failed: %s" % (path, error)) from None
+        self.exec("f = open(%r, 'wb')\nw = f.write" % (path + ".tmp"))
+        for at in range(0, len(data), _CHUNK):
+            self.exec("w(%r)" % bytes(data[at : at + _CHUNK]))
+            if progress:
+                progress(at, len(data))
+        self.exec("f.close()")
         self.exec("import os\nos.rename(%r, %r)" % (path + ".tmp", path))
 
     def reset(self):

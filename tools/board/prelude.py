@@ -26,6 +26,9 @@ class _Flash:
     def __init__(self, path, blocks, cut):
         self.blocks = blocks
         self.left = cut
+        self.operations = 0
+        # No allocation while the file system works: the firmware may have little memory left.
+        self.erased = b"\xff" * _BLOCK
         try:
             self.file = open(path, "r+b")  # noqa: SIM115  open as long as the board runs
         except OSError:
@@ -35,6 +38,7 @@ class _Flash:
             self.file = open(path, "r+b")  # noqa: SIM115  open as long as the board runs
 
     def _spend(self):
+        self.operations += 1
         if self.left:
             self.left -= 1
             if not self.left:
@@ -57,7 +61,7 @@ class _Flash:
         if op == 6:
             self._spend()
             self.file.seek(arg * _BLOCK)
-            self.file.write(b"\xff" * _BLOCK)
+            self.file.write(self.erased)
         return 0
 
 
@@ -66,8 +70,9 @@ class _Machine:
     HARD_RESET = 2
     WDT_RESET = 3
 
-    def __init__(self, cause):
+    def __init__(self, cause, flash):
         self._cause = cause
+        self.flash = flash  # for tests: how many operations there were
 
     def reset_cause(self):
         return self._cause
@@ -95,6 +100,7 @@ def _mount():
     vfs.mount(vfs.VfsPosix("/dev/pts"), "/pts")
     vfs.mount(volume, "/")
     os.chdir("/")
+    return flash
 
 
 def _run(name, scope):
@@ -109,9 +115,9 @@ def _run(name, scope):
         sys.print_exception(error)
 
 
-_mount()
+_flash = _mount()
 sys.path[:] = ["", ".frozen", "/lib"]
-sys.modules["machine"] = _Machine(int(os.getenv("UNIXBOARD_CAUSE") or "1"))
+sys.modules["machine"] = _Machine(int(os.getenv("UNIXBOARD_CAUSE") or "1"), _flash)
 _mode = os.getenv("UNIXBOARD_RUN") or "all"
 # From here on the board listens; the launcher keeps this word to itself.
 print("[unixboard]")

@@ -53,7 +53,6 @@ class UnixBoard:
         self._thread = threading.Thread(target=self._pump, name="unix board", daemon=True)
 
     def start(self):
-        self._spawn(_POWER_ON, "all")
         self._thread.start()
         return self
 
@@ -94,6 +93,7 @@ class UnixBoard:
         self._swallow(b"[unixboard]\n")
 
     def _pump(self):
+        self._spawn(_POWER_ON, "all")
         while not self._stop:
             watched = [self._host, self._wake_r]
             if self._pid:
@@ -101,6 +101,9 @@ class UnixBoard:
             ready = select.select(watched, [], [])[0]
             if self._wake_r in ready:
                 os.read(self._wake_r, 64)
+                if not self._pid and not self._stop:
+                    self._raw = False
+                    self._spawn(_POWER_ON, "all")
             if self._pid and self._child in ready:
                 self._from_board()
             if self._host in ready:
@@ -172,8 +175,6 @@ class UnixBoard:
     def power_on(self, cut=0):
         self.cut = cut
         self.dead.clear()
-        self._raw = False
-        self._spawn(_POWER_ON, "all")
         os.write(self._wake_w, b"x")
 
     def wait_output(self, text, seconds=30, start=0):

@@ -1,0 +1,217 @@
+"""A board for tests: MicroPython on a real littlefs behind a pty, a small app, a web server."""
+
+import json
+import shutil
+import socket
+import threading
+from pathlib import Path
+
+from tools.board.deploy import Deployment
+from tools.board.device import Device
+from tools.board.unixboard import UnixBoard
+
+ROOT = Path(__file__).resolve().parents[2]
+# What the small app needs of the real firmware.
+PARTS = (
+    "__init__", "port", "diag", "clock", "serialport", "slots", "safestart", "signature",
+    "release", "download", "update", "boards/__init__", "boards/twin", "boards/unix",
+)  # fmt: skip
+
+APP = """
+import asyncio, json, os, socket
+from firmware import boards, safestart
+
+VERSION = %r
+
+def start():
+    board = boards.this_board()
+    mode = safestart.begin(board, 0)
+    print("APP", VERSION, mode, json.dumps(safestart.report()))
+    if mode != "safe":
+        early(board)
+    asyncio.run(run(board))
+
+def early(board):
+    %s
+
+async def run(board):
+    try:
+        with open("/job") as file:
+            url = file.read()
+        os.remove("/job")
+    except OSError:
+        url = ""
+    if url:
+        from firmware.update import Updater, UpdateError
+        try:
+            print("UPDATE ready", await Updater("", socket, backoff_s=0).run(url))
+            safestart.restarting()
+            board.reset("update")
+        except UpdateError as error:
+            print("UPDATE refused:", error)
+    while True:
+        reason = safestart.tick(%s)
+        if reason:
+            print("TICK", reason)
+            board.reset(reason)
+        print("IDLE", VERSION)
+        await asyncio.sleep(3600)
+"""
+
+
+def tree(folder, version, early="pass", online="True", extra=()):
+    """A source tree with the real safe start and update around a small app; returns its folder."""
+    folder = Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in PARTS:
+        target = folder / "firmware" / (part + ".py")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / "firmware" / (part + ".py"), target)
+    (folder / "firmware" / "app.py").write_text(APP % (version, early, online))
+    shutil.copyfile(ROOT / "boot.py", folder / "boot.py")
+    # The pause before a restart is for people.
+    text = (ROOT / "main.py").read_text()
+    assert "time.sleep(3)" in text
+    (folder / "main.py").write_text(text.replace("time.sleep(3)", "time.sleep(0.2)"))
+    (folder / "pyproject.toml").write_text('version = "%s"\n' % version)
+    for path, text in extra:
+        (folder / path).write_text(text)
+    return folder
+
+
+def deploy(board, folder, name="unix"):
+    """Deploy `folder` and start it; returns how many files went over the cable."""
+    with Device(board.path) as device:
+        said = []
+        sent = Deployment(device, folder, said.append).run(name)
+        device.reset()
+    return sent, said
+
+
+def put(board, files, reset=True):
+    with Device(board.path) as device:
+        for path, data in files.items():
+            device.write(path, data)
+        if reset:
+            device.reset()
+
+
+def listing(board):
+    """{path: size} of the board's flash."""
+    with Device(board.path) as device:
+        text = device.exec(
+            "import os\n"
+            "def w(p):\n"
+            " for e in os.ilistdir(p or '/'):\n"
+            "  n = p + '/' + e[0]\n"
+            "  if n == '/pts': continue\n"
+            "  if e[1] == 0x4000: w(n)\n"
+            "  else: print(n, e[3])\n"
+            "w('')"
+        )
+    pairs = (line.split() for line in text.splitlines() if line.strip())
+    return {path: int(size) for path, size in pairs}
+
+
+class WebServer:
+    """One file over HTTP with ranges. `drops`:
+    after how many body bytes each connection breaks.
+    """
+
+    def __init__(self, data, drops=(), ranges=True, tag='"one"'):
+        self.data = data
+        self.drops = list(drops)
+        self.ranges = ranges
+        self.tag = tag
+        self.requests = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d/firmware.rel" % self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                peer, _ = self._socket.accept()
+            except OSError:
+                return
+            with peer:
+                try:
+                    self._answer(peer)
+                except OSError:
+                    continue  # the client went away: its right
+
+    def _answer(self, peer):
+        peer.settimeout(10)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            piece = peer.recv(4096)
+            if not piece:
+                return
+            head += piece
+        lines = head.decode().split("\r\n")
+        fields = {k.lower(): v.strip() for k, _, v in (x.partition(":") for x in lines[1:])}
+        self.requests.append(fields)
+        body, reply = self._part(fields)
+        reply += ["Content-Length: %d" % len(body), "ETag: " + self.tag, "", ""]
+        peer.sendall("\r\n".join(reply).encode())
+        if self.drops:
+            # A reset, not an end: what a lost carrier looks like.
+            body = body[: self.drops.pop(0)]
+        peer.sendall(body)
+
+    def _part(self, fields):
+        wanted = fields.get("range")
+        fresh = fields.get("if-range", self.tag) == self.tag
+        if not (wanted and self.ranges and fresh):
+            return self.data, ["HTTP/1.1 200 OK"]
+        start, _, stop = wanted.partition("=")[2].partition("-")
+        start, stop = int(start), min(int(stop or len(self.data)) + 1, len(self.data))
+        if start >= len(self.data):
+            return b"", ["HTTP/1.1 416 Range Not Satisfiable"]
+        where = "Content-Range: bytes %d-%d/%d" % (start, stop - 1, len(self.data))
+        return self.data[start:stop], ["HTTP/1.1 206 Partial Content", where]
+
+    def close(self):
+        self._socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Lab:
+    """A board with version 1 running; closes everything at the end."""
+
+    def __init__(self, folder, **options):
+        self.folder = Path(folder)
+        self.board = UnixBoard(self.folder / "board", **options).start()
+
+    def tree(self, version, **options):
+        return tree(self.folder / version, version, **options)
+
+    def deploy(self, version, **options):
+        return deploy(self.board, self.tree(version, **options))
+
+    def said(self, pattern, start=0, seconds=30):
+        """Wait until the app says `pattern`; returns the whole line."""
+        self.board.wait_output(pattern.encode(), seconds, start)
+        end = self.board.wait_output(
+            b"\n", seconds, self.board.output.find(pattern.encode(), start)
+        )
+        at = self.board.output.find(pattern.encode(), start)
+        return bytes(self.board.output[at:end]).decode().strip()
+
+    def report(self, line):
+        return json.loads(line[line.index("{") :])
+
+    def mark(self):
+        return len(self.board.output)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.board.close()

@@ -1,0 +1,141 @@
+"""Deployment over mpremote's raw REPL onto a MicroPython board with a real littlefs."""
+
+import hashlib
+
+import pytest
+
+from tests.host import boardlab
+from tools.board.deploy import Deployment, board_names, compile_tree, rollback
+from tools.board.device import BoardError, Device
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with boardlab.Lab(tmp_path) as found:
+        yield found
+
+
+def on_board(lab, folder):
+    """{path: sha256} as the board itself reads its flash."""
+    with Device(lab.board.path) as device:
+        deployment = Deployment(device, lab.folder / "1.0", print)
+        deployment.prepare()
+        return deployment.hashes(folder)
+
+
+def test_fresh_board_gets_identical_files_and_starts_the_app(lab):
+    source = lab.tree("1.0")
+    sent, _ = boardlab.deploy(lab.board, source)
+    line = lab.said("APP ")
+    assert line.startswith("APP 1.0 normal")
+    files = compile_tree(source, "x64", unix=True)
+    assert sent == len(files) + 3  # boot.py, main.py, board.txt
+    assert on_board(lab, "app.a") == {
+        path: hashlib.sha256(data).hexdigest() for path, data in files.items()
+    }
+
+
+def test_second_deploy_copies_nothing(lab):
+    source = lab.tree("1.0")
+    boardlab.deploy(lab.board, source)
+    lab.said("IDLE 1.0")
+    sent, said = boardlab.deploy(lab.board, source, None)
+    assert sent == 0
+    assert any("up to date" in line for line in said)
+
+
+def test_only_what_changed_goes_over_the_cable_and_rollback_returns(lab):
+    lab.deploy("1.0")
+    lab.said("IDLE 1.0")
+    sent, said = lab.deploy("2.0")
+    assert sent == 1, said  # app.mpy; the rest is copied on the board
+    assert lab.said("APP 2.0").startswith("APP 2.0 normal")
+    lab.said("IDLE 2.0")
+    start = lab.mark()
+    with Device(lab.board.path) as device:
+        assert rollback(device, print) == "app.a"
+        device.reset()
+    line = lab.said("APP ", start)
+    assert line.startswith("APP 1.0 normal")
+    assert lab.report(line)["why"] == "rolled back by cable"
+
+
+def test_rollback_without_an_old_version_says_so(lab):
+    lab.deploy("1.0")
+    with Device(lab.board.path) as device, pytest.raises(BoardError, match="no complete version"):
+        rollback(device, print)
+
+
+BALLAST = [("firmware/ballast.py", "X = %r\n" % ("x" * 60000))]
+
+
+@pytest.fixture(scope="module")
+def operations(tmp_path_factory):
+    """How many flash operations a second deployment takes, counted by the flash itself."""
+    with boardlab.Lab(tmp_path_factory.mktemp("count")) as lab:
+        lab.deploy("1.0")
+        lab.said("IDLE 1.0")
+        source = lab.tree("2.0", extra=BALLAST)
+        with Device(lab.board.path) as device:
+            Deployment(device, source, print).run("unix")
+            return device.eval("__import__('machine').flash.operations")
+
+
+@pytest.mark.parametrize("share", [0.15, 0.6, 0.95])
+def test_power_cut_while_deploying_leaves_the_old_version(lab, share, operations, monkeypatch):
+    monkeypatch.setattr(Device, "silence_s", 1)
+    lab.deploy("1.0")
+    lab.said("IDLE 1.0")
+    source = lab.tree("2.0", extra=BALLAST)
+    lab.board.cut_power()
+    lab.board.power_on(cut=max(2, int(operations * share)))
+    with pytest.raises(BoardError):
+        boardlab.deploy(lab.board, source)
+    assert lab.board.dead.wait(10)
+    start = lab.mark()
+    lab.board.power_on()
+    assert lab.said("APP ", start).startswith("APP 1.0 normal")
+    boardlab.deploy(lab.board, source)
+    assert lab.said("APP 2.0", start).startswith("APP 2.0 normal")
+
+
+def test_full_flash_keeps_the_old_version_and_says_so(lab):
+    lab.deploy("1.0")
+    lab.said("IDLE 1.0")
+    with Device(lab.board.path) as device:
+        device.exec(
+            "b = bytes(4096)\n"
+            "try:\n"
+            " for i in range(1000):\n"
+            "  with open('/big%d' % i, 'wb') as f: f.write(b); f.write(b)\n"
+            "except OSError: pass"
+        )
+        device.reset()
+    start = lab.mark()
+    source = lab.tree("2.0")
+    with pytest.raises(BoardError, match="room|full"):
+        boardlab.deploy(lab.board, source)
+    lab.board.cut_power()
+    lab.board.power_on()
+    assert lab.said("APP ", start).startswith("APP 1.0 normal")
+
+
+def test_unknown_board_name_is_refused_with_the_list(lab):
+    with pytest.raises(BoardError, match="there are: .*unix"):
+        boardlab.deploy(lab.board, lab.tree("1.0"), "nonsense")
+
+
+def test_a_board_that_does_not_know_what_it_is_asks(lab):
+    with pytest.raises(BoardError, match="BOARD="):
+        boardlab.deploy(lab.board, lab.tree("1.0"), None)
+
+
+def test_no_board_at_the_port():
+    with pytest.raises(BoardError, match="no board at"):
+        Device("/dev/does-not-exist")
+
+
+def test_names_of_boards_are_found_by_their_class():
+    names = board_names()
+    assert "unix" in names
+    assert "netlink" not in names

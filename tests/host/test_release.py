@@ -1,0 +1,179 @@
+"""Signed releases: the tool, the device's check of them, and openssl's opinion."""
+
+import asyncio
+import hashlib
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware import release as device
+from firmware.signature import verify
+from tools import release
+
+ROOT = Path(__file__).resolve().parents[2]
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+FILES = {"firmware/app.mpy": b"app" * 500, "lib/umqtt/simple.mpy": b"", "firmware/a/b.mpy": b"b"}
+
+
+@pytest.fixture(scope="module")
+def key():
+    return release.generate(2048)
+
+
+def modulus(key):
+    return key[0].to_bytes(256, "big")
+
+
+def written(tmp_path, data):
+    path = tmp_path / "r.rel"
+    path.write_bytes(data)
+    return str(path)
+
+
+def check(tmp_path, data, key):
+    """What a device makes of a release file: the Head, or the ReleaseError."""
+
+    async def run():
+        path = written(tmp_path, data)
+        head = await device.read_head(path, modulus(key))
+        await device.check_body(path, head)
+        count = await device.unpack(path, head, str(tmp_path / "flash"), "app.b")
+        return head, count
+
+    (tmp_path / "flash").mkdir(exist_ok=True)
+    return asyncio.run(run())
+
+
+def test_a_release_unpacks_to_the_same_files(tmp_path, key):
+    data = release.assemble(FILES, key, "2.0", 77)
+    head, count = check(tmp_path, data, key)
+    assert (head.version, head.serial, count) == ("2.0", 77, 3)
+    folder = tmp_path / "flash" / "app.b"
+    assert {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != "manifest.json"
+    } == FILES
+    assert release.read(data, modulus(key))[1] == FILES
+
+
+def test_every_changed_byte_is_noticed(tmp_path, key):
+    data = release.assemble(FILES, key, "2.0", 77)
+    for at in [*range(0, 600, 7), len(data) // 2, len(data) - 1]:
+        damaged = bytearray(data)
+        damaged[at] ^= 0x10
+        with pytest.raises(device.ReleaseError):
+            check(tmp_path, bytes(damaged), key)
+        with pytest.raises((release.ReleaseToolError, ValueError, struct.error)):
+            release.read(bytes(damaged), modulus(key))
+    assert not (tmp_path / "flash" / "app.b" / "manifest.json").exists()
+
+
+def test_a_shorter_or_longer_file_is_refused(tmp_path, key):
+    data = release.assemble(FILES, key, "2.0", 77)
+    for wrong in (data[:-1], data + b"x", data[:200], b""):
+        with pytest.raises(device.ReleaseError):
+            check(tmp_path, wrong, key)
+
+
+def test_a_signed_release_cannot_write_outside_its_folder(tmp_path, key):
+    for path in ("../boot.py", "firmware/../../boot.py", "/boot.py", "boot.py", "firmware//x"):
+        with pytest.raises(device.ReleaseError, match="may not write"):
+            check(tmp_path, release.assemble({path: b"x"}, key, "2", 1), key)
+
+
+@pytest.mark.parametrize("forged", [b"\x00" * 256, b"\xff" * 256, b"\x00" * 255 + b"\x01", b""])
+def test_trivial_signatures_do_not_pass(key, forged):
+    digest = hashlib.sha256(b"x").digest()
+    assert not asyncio.run(verify(digest, forged, modulus(key)))
+
+
+def test_a_short_key_is_not_accepted():
+    key = release.generate(1024)
+    digest = hashlib.sha256(b"x").digest()
+    size = key[0].to_bytes(128, "big")
+    assert not asyncio.run(verify(digest, release.sign(key, digest), size))
+
+
+def test_openssl_agrees_with_our_signature_and_reads_our_key(tmp_path, key):
+    openssl = shutil.which("openssl")
+    assert openssl, "openssl belongs to every system this is developed on"
+    (tmp_path / "k.pem").write_text(release.to_pem(key))
+    (tmp_path / "data").write_bytes(b"some data")
+    done = subprocess.run(
+        [openssl, "dgst", "-sha256", "-sign", tmp_path / "k.pem", tmp_path / "data"],
+        capture_output=True,
+        check=True,
+    )
+    digest = hashlib.sha256(b"some data").digest()
+    assert done.stdout == release.sign(key, digest)
+    assert asyncio.run(verify(digest, done.stdout, modulus(key)))
+    assert release.load_key(tmp_path / "k.pem") == key
+
+
+def test_keygen_keeps_the_private_key_private_and_never_overwrites(tmp_path):
+    pem, pub = tmp_path / "keys" / "release.pem", tmp_path / "release.pub"
+    key = release.keygen(pem, pub, 2048)
+    assert pem.stat().st_mode & 0o077 == 0
+    assert release.load_public(pub) == modulus(key)
+    with pytest.raises(release.ReleaseToolError, match="exists"):
+        release.keygen(pem, pub, 2048)
+
+
+def test_git_ignores_private_keys():
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "check-ignore", "keys/release.pem", "other.pem"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["keys/release.pem", "other.pem"]
+
+
+def test_command_line_makes_and_verifies(tmp_path, capsys, key):
+    (tmp_path / "k.pem").write_text(release.to_pem(key))
+    (tmp_path / "k.pub").write_text(release.public_text(key[0]))
+    keys = ["--key", str(tmp_path / "k.pem"), "--public", str(tmp_path / "k.pub")]
+    source = tmp_path / "src"
+    (source / "firmware").mkdir(parents=True)
+    (source / "firmware" / "app.py").write_text("X = 1\n")
+    out = str(tmp_path / "x.rel")
+    make = [*keys, "make", "--out", out, "--source", str(source), "--version", "9"]
+    assert release.main(make) == 0
+    assert release.main([*keys, "verify", out]) == 0
+    assert "good, 9, 1 files" in capsys.readouterr().out
+    Path(out).write_bytes(Path(out).read_bytes()[:-1])
+    assert release.main([*keys, "verify", out]) == 1
+    assert release.main(["--key", str(tmp_path / "none"), "make"]) == 1
+
+
+def test_verify_on_micropython_within_the_heap_of_a_board(tmp_path):
+    """3072 bits on MicroPython, 64 KiB of heap: right, and no step longer than 200 ms."""
+    key = release.generate(3072)
+    digest = hashlib.sha256(b"x").digest()
+    script = (
+        "import asyncio, binascii, time\n"
+        "from firmware import signature\n"
+        "async def main():\n"
+        " worst = 0\n"
+        " task = asyncio.create_task(signature.verify(%r, %r, %r))\n"
+        " while not task.done():\n"
+        "  t = time.ticks_us(); await asyncio.sleep_ms(0)\n"
+        "  worst = max(worst, time.ticks_diff(time.ticks_us(), t))\n"
+        " print(await task, worst)\n"
+        "asyncio.run(main())\n" % (digest, release.sign(key, digest), key[0].to_bytes(384, "big"))
+    )
+    (tmp_path / "s.py").write_text(script)
+    done = subprocess.run(
+        [str(MICROPYTHON), "-X", "heapsize=64k", str(tmp_path / "s.py")],
+        env={"MICROPYPATH": str(ROOT) + ":.frozen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    good, worst = done.stdout.split() or [done.stderr, "0"]
+    assert good == "True", done.stderr
+    assert int(worst) < 200000
