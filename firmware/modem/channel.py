@@ -15,6 +15,10 @@ class Channel(io.IOBase):
         self.dlci = dlci
         self._ring = bytearray(size)
         self._view = memoryview(self._ring)
+        self.restart()
+
+    def restart(self):
+        """Closed and empty."""
         self._head = 0  # where the next byte is taken
         self._count = 0
         self._handler = None

@@ -31,9 +31,9 @@ _FCON, _FCOFF, _MSC, _NSC = const(0xA0), const(0x60), const(0xE0), const(0x10)
 _FC = const(2)  # MSC: "I cannot accept frames"
 _SIGNALS = const(0x0D)  # EA, RTC and RTR: DTR and RTS on (5.4.6.3.7)
 _TRIES = const(3)
-_DATA_RING = const(4096)
+_DATA_RING = const(2048)
 _AT_RING = const(1024)
-_OUT = const(4096)
+_OUT = const(3072)
 _IN = const(1024)
 _SPEEDS = {9600: 1, 19200: 2, 38400: 3, 57600: 4, 115200: 5, 230400: 6}
 
@@ -51,28 +51,36 @@ def _crc_table():
 class Mux:
     """The multiplexer over `uart`. `dead` is set when the modem ends it."""
 
-    def __init__(self, uart, n1):
+    def __init__(self, uart):
         self._uart = uart
-        self._n1 = n1
         self._table = _crc_table()
         self._in = bytearray(_IN)
         self._in_view = memoryview(self._in)
-        self._fill = 0
         self._out = bytearray(_OUT)
         self._out_view = memoryview(self._out)
-        self._out_from = 0
-        self._out_to = 0
-        self._stopped = False  # FCoff: the modem takes nothing on any channel
-        self._closed = False
         self._control = Channel(self, 0, 1)
         self._channels = (
             self._control,
             Channel(self, 1, _DATA_RING),
             Channel(self, 2, _AT_RING),
         )
-        self.dead = False
-        self.frames = 0
         self.bad = 0
+        self.frames = 0
+        self.restart(31)
+
+    def restart(self, n1):
+        """As new, with frames of up to `n1` bytes; the buffers are kept, they would not fit in
+        again.
+        """
+        self._n1 = n1
+        self._fill = 0
+        self._out_from = 0
+        self._out_to = 0
+        self._stopped = False  # FCoff: the modem takes nothing on any channel
+        self._closed = False
+        self.dead = False
+        for channel in self._channels:
+            channel.restart()
 
     def channel(self, dlci):
         return self._channels[dlci]
@@ -296,10 +304,8 @@ class Mux:
         self._message(kind, value, command=False)
 
 
-async def start(device, uart, timing):
-    """Switch the modem to CMUX and open channels 1 (data) and 2 (AT); the Mux, or None where it
-    has none.
-    """
+async def start(mux, device, uart, timing):
+    """Switch the modem to CMUX and open channels 1 (data) and 2 (AT); False where it has none."""
     n1 = device.profile["n1"]
     speed = _SPEEDS.get(device.baud)
     first = "AT+CMUX=0,0,%s,%d" % (speed or "", n1)
@@ -310,15 +316,15 @@ async def start(device, uart, timing):
             await device.channel.command("AT+CMUX=0")
         except ModemError as error:
             diag.warn("modem", "no multiplexer: %s", error)
-            return None
+            return False
         n1 = min(n1, 31)  # the standard's default for N1
     device.channel.attach(None)
-    mux = Mux(uart, n1)
+    mux.restart(n1)
     if await mux.open(timing["mux"]):
-        return mux
+        return True
     await mux.close(timing["mux"])
     device.channel.attach(uart)
     if await lazy.use("wake").find(device, False):
         diag.warn("modem", "the multiplexer does not open")
-        return None
+        return False
     raise Failure("the multiplexer does not open", RADIO)

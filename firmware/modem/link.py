@@ -70,7 +70,9 @@ class ModemLink:
         self.last_measure = ""
         self.connects = 0
         self.session = None
-        self.mux = None
+        # Its buffers are taken now, while the heap is in one piece, and kept.
+        self.multiplexer = lazy.use("cmux").Mux(uart) if settings.get("cmux") else None
+        self.mux = None  # the same while it is open
         self.sms = None
         self.watch = Watch(self)
         self.aside = False  # data mode was left for a command
@@ -145,6 +147,7 @@ class ModemLink:
         """Keep the link up; never returns."""
         pump = asyncio.create_task(self._pump())
         try:
+            await lazy.use("steps").take_down(self)  # what a run() that was cancelled has left
             await self._keep_up()
         finally:
             pump.cancel()

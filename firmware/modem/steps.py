@@ -12,6 +12,7 @@ from firmware.port import sleep_ms
 
 async def bring_up(link):
     link.enter("starting")
+    gc.collect()
     link.busy = True
     device = link.device
     await lazy.use("wake").wake(device)
@@ -54,11 +55,10 @@ async def _messages(link):
 async def _multiplex(link):
     """The stream to dial on: a CMUX channel where that works, else the UART."""
     link.mux = None
-    if not link.settings.get("cmux"):
+    mux = link.multiplexer
+    if not mux or not await lazy.use("cmux").start(mux, link.device, link.uart, link.timing):
         return link.uart
-    link.mux = await lazy.use("cmux").start(link.device, link.uart, link.timing)
-    if link.mux is None:
-        return link.uart
+    link.mux = mux
     link.channel.attach(link.mux.channel(2))
     return link.mux.channel(1)
 
@@ -73,7 +73,7 @@ async def recover(link, failure):
     diag.warn("modem", "%s; %s in %d ms", failure, link.last_measure, wait)
     link.enter("blocked" if rung is None else "recovering")
     try:
-        await _take_down(link)
+        await take_down(link)
     except ModemError as error:
         diag.info("modem", "hanging up: %s", error)
     link.busy = False
@@ -86,7 +86,8 @@ async def recover(link, failure):
             diag.info("modem", "%s: %s", link.last_measure, error)
 
 
-async def _take_down(link):
+async def take_down(link):
+    """Hang up and close the multiplexer; the UART takes commands again, or so one hopes."""
     session, link.session = link.session, None
     if session:
         await session.close(link.timing["close"])

@@ -129,7 +129,15 @@ async def main(setup):
         **chosen,
     )
     meter = Meter()
-    tasks = [asyncio.create_task(link.run()), asyncio.create_task(meter.run())]
+
+    async def service():
+        try:
+            await link.run()
+        except Exception as error:  # said aloud, then the supervisor of the app would restart it
+            sys.print_exception(error)
+            raise
+
+    tasks = [asyncio.create_task(service()), asyncio.create_task(meter.run())]
     await asyncio.sleep_ms(0)
     for action in setup["actions"]:
         await act(link, wires, action[0], action[1:], meter)

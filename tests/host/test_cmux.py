@@ -1,0 +1,350 @@
+"""CMUX: frames from public sources, arbitrary input, flow control, closing, and a day of traffic."""
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware.modem.at import AtChannel
+from firmware.modem.cmux import Mux
+from tests.host.modem_world import Uart, run_virtual
+from tools.modem import mux as theirs
+from tools.modem.engine import Modem
+
+# Frames as Zephyr's test suite has them (tests/subsys/modem/modem_cmux/src/main.c, Apache 2.0),
+# recorded
+# with real modems; the first six are also in Quectel's MUX application note.
+SABM = ("F9 03 3F 01 1C F9", "F9 07 3F 01 DE F9", "F9 0B 3F 01 59 F9")
+UA = ("F9 03 73 01 D7 F9", "F9 07 73 01 15 F9", "F9 0B 73 01 92 F9")
+DISC = ("F9 03 53 01 FD F9", "F9 07 53 01 3F F9", "F9 0B 53 01 B8 F9")
+CLD = "F9 03 EF 05 C3 01 F2 F9"
+CLD_ANSWER = "F9 03 EF 05 C1 01 F2 F9"
+MSC_FROM_MODEM = "F9 01 FF 0B E3 07 0B 09 01 6C F9"
+FCOFF = "F9 01 FF 05 63 01 86 F9"
+FCON = "F9 01 FF 05 A3 01 86 F9"
+AT_1 = ("F9 07 EF 05 41 54 30 F9", b"AT")
+NEWLINE_2 = ("F9 0B EF 05 0D 0A B7 F9", b"\r\n")
+CGDCONT_2 = (
+    "F9 0B EF 43 41 54 2B 43 47 44 43 4F 4E 54 3D 31 2C 22 49 50 22 2C 22 74 72 61 63 6B 75 6E 69 74 2E 6D"
+    " 32 6D 22 23 F9",
+    b'AT+CGDCONT=1,"IP","trackunit.m2m"',
+)
+PPP_2 = (
+    "F9 0B EF 25 7E FF 7D 23 C0 21 7D 22 7D 21 7D 20 7D 24 7D 3C 90 7E 8F F9",
+    bytes.fromhex("7EFF7D23C0217D227D217D207D247D3C907E"),
+)
+
+
+class Wire:
+    """A UART in memory: `rx` is what the modem has sent, `tx` what we have."""
+
+    def __init__(self, portion=0):
+        self.rx = bytearray()
+        self.tx = bytearray()
+        self.portion = portion
+
+    def readinto(self, buf):
+        count = min(len(buf), len(self.rx))
+        buf[:count] = self.rx[:count]
+        del self.rx[:count]
+        return count or None
+
+    def write(self, buf):
+        data = bytes(buf)[: self.portion or None]
+        self.tx += data
+        return len(data)
+
+
+def made(portion=0, n1=127):
+    wire = Wire(portion)
+    mux = Mux(wire)
+    mux.restart(n1)
+    for dlci in range(3):
+        mux.channel(dlci).open = True
+    return wire, mux
+
+
+def feed(wire, mux, text):
+    wire.rx += bytes.fromhex(text)
+    mux.poll()
+
+
+def test_opening_sends_the_frames_of_the_standard():
+    wire = Wire()
+    mux = Mux(wire)
+    mux.restart(127)
+
+    async def main():
+        task = asyncio.ensure_future(mux.open(1000))
+        for dlci in range(3):
+            await asyncio.sleep(0.05)
+            assert bytes.fromhex(SABM[dlci]) in wire.tx
+            wire.rx += bytes.fromhex(UA[dlci])
+        assert await task
+
+    run_virtual(main)
+    # MSC for both channels: DTR and RTS on, flow allowed.
+    assert bytes.fromhex("F9 03 EF 09 E3 05 07 0D FB F9") in wire.tx
+    assert bytes.fromhex("F9 03 EF 09 E3 05 0B 0D FB F9") in wire.tx
+
+
+@pytest.mark.parametrize(
+    ("dlci", "frame", "data"), [(1, *AT_1), (2, *NEWLINE_2), (2, *CGDCONT_2), (2, *PPP_2)]
+)
+def test_data_frames_in_and_out(dlci, frame, data):
+    wire, mux = made()
+    feed(wire, mux, frame)
+    assert mux.channel(dlci).read() == data
+    assert mux.channel(dlci).write(data) == len(data)
+    assert bytes(wire.tx) == bytes.fromhex(frame)
+
+
+def test_close_down_and_its_answer():
+    async def main():
+        wire, mux = made()
+        task = asyncio.ensure_future(mux.close(1000))
+        await asyncio.sleep(0.05)
+        assert bytes(wire.tx) == bytes.fromhex(CLD)
+        wire.rx += bytes.fromhex(CLD_ANSWER)
+        await task
+        assert mux.dead
+
+    run_virtual(main)
+
+
+def test_the_modem_ends_it():
+    wire, mux = made()
+    feed(wire, mux, DISC[1])
+    assert mux.dead
+    # A response of the initiator carries C/R 0 (5.2.1.2).
+    assert bytes(wire.tx) == theirs.frame(1, 0x73, command=True)
+
+
+def test_signals_and_flow_control_of_the_modem():
+    wire, mux = made()
+    feed(wire, mux, MSC_FROM_MODEM)
+    assert not mux.channel(1).halted
+    # Answered with the same content as a response.
+    assert wire.tx[4:9] == bytes.fromhex("E1 07 0B 09 01")
+    channel = mux.channel(1)
+    halt = theirs.frame(0, 0xEF, bytes((0xE3, 5, 1 << 2 | 3, 0x0F)), command=True)
+    feed(wire, mux, halt.hex())
+    assert channel.write(b"x") == 0 and mux.channel(2).write(b"x") == 1
+    feed(wire, mux, FCOFF)
+    assert mux.channel(2).write(b"x") == 0
+    feed(wire, mux, FCON)
+    go = theirs.frame(0, 0xEF, bytes((0xE3, 5, 1 << 2 | 3, 0x0D)), command=True)
+    feed(wire, mux, go.hex())
+    assert channel.write(b"x") == 1
+
+
+def test_our_flow_control_loses_nothing():
+    """A reader that sleeps: the modem is told to stop before the ring is full, and to go on."""
+    wire, mux = made()
+    channel = mux.channel(1)
+    sent = bytes(range(256)) * 40
+    at, halted, got = 0, False, b""
+    while len(got) < len(sent):
+        if b"\xe3\x05\x07\x0f" in wire.tx:
+            halted, wire.tx = True, bytearray()
+        if b"\xe3\x05\x07\x0d" in wire.tx:
+            halted, wire.tx = False, bytearray()
+        if not halted and at < len(sent):
+            wire.rx += theirs.frame(1, 0xEF, sent[at : at + 100], command=True)
+            at += 100
+        else:
+            got += channel.read(200) or b""
+        mux.poll()
+    assert got == sent
+    assert channel.lost == 0
+
+
+def test_parameter_negotiation_test_and_unknown_messages_are_answered():
+    for message, answer in (
+        (
+            "83 11 01 F0 07 0A 7F 00 03 02",
+            "81 11 01 F0 07 0A 7F 00 03 02",
+        ),  # PN: accepted as proposed
+        ("23 05 61 62", "21 05 61 62"),  # test
+        ("93 01", None),
+        ("53 01", "11 03 53"),  # remote line status: not supported
+    ):
+        wire, mux = made()
+        feed(wire, mux, theirs.frame(0, 0xEF, bytes.fromhex(message), command=True).hex())
+        if answer:
+            assert bytes.fromhex(answer) in wire.tx
+
+
+def test_data_for_a_channel_that_does_not_exist_is_refused():
+    wire, mux = made()
+    feed(wire, mux, theirs.frame(9, 0xEF, b"x", command=True).hex())
+    assert wire.tx[2] == 0x1F  # DM
+
+
+def test_ui_frames_have_their_data_checked():
+    wire, mux = made()
+    frame = theirs.frame(2, 0x03, b"hello", command=True)
+    feed(wire, mux, frame.hex())
+    assert mux.channel(2).read() == b"hello"
+    broken = bytearray(frame)
+    broken[6] ^= 1
+    feed(wire, mux, broken.hex())
+    assert mux.channel(2).read() is None
+    assert mux.bad
+
+
+def test_ppp_gets_what_it_wants_from_a_channel():
+    wire, mux = made()
+    channel = mux.channel(1)
+    calls = []
+    channel.irq(calls.append, channel.IRQ_RXIDLE)
+    feed(wire, mux, AT_1[0])
+    assert calls == [channel]
+    assert channel.any() == 2
+    assert channel.ioctl(3, 5) == 5
+    buf = bytearray(8)
+    assert channel.readinto(buf) == 2 and channel.readinto(buf) is None
+    assert channel.ioctl(3, 5) == 4
+    channel.irq(None, 0)
+    feed(wire, mux, AT_1[0])
+    assert len(calls) == 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(min_size=1, max_size=400)), max_size=12),
+    st.data(),
+)
+@settings(max_examples=120, deadline=None)
+def test_whatever_is_sent_arrives_in_any_portions(messages, data):
+    """Out through ours into theirs' parser, and back."""
+    wire, mux = made(
+        portion=data.draw(st.integers(0, 40)), n1=data.draw(st.sampled_from([31, 127]))
+    )
+    expected, got = {1: b"", 2: b""}, {1: b"", 2: b""}
+    stream = b""
+    for dlci, payload in messages:
+        stream += b"".join(
+            theirs.frame(dlci, 0xEF, payload[at : at + 200], command=True)
+            for at in range(0, len(payload), 200)
+        )
+        expected[dlci] += payload
+    while stream:
+        size = data.draw(st.integers(1, 300))
+        wire.rx += stream[:size]
+        stream = stream[size:]
+        mux.poll()
+        for dlci in (1, 2):
+            got[dlci] += mux.channel(dlci).read() or b""
+    assert got == expected
+    assert mux.bad == 0
+    # And what we send is understood there.
+    sent = {1: b"", 2: b""}
+    for dlci, payload in messages:
+        while payload:
+            count = mux.channel(dlci).write(payload)
+            sent[dlci] += payload[:count]
+            payload = payload[count:]
+            mux.poll()
+    for _ in range(3000):
+        mux.poll()
+    assert decoded(bytes(wire.tx)) == sent
+
+
+def decoded(stream):
+    """What the simulator's parser makes of a stream: data per channel."""
+    modem = Modem("generic", now=lambda: 0.0)
+    modem.powered = True
+    found = {1: b"", 2: b""}
+    other = theirs.Mux(modem, 127)
+    modem.mux = other
+    other._frame = lambda dlci, kind, info: found.__setitem__(dlci, found.get(dlci, b"") + info)
+    other.receive(stream)
+    assert other.bad == 0
+    found.pop(0, None)
+    return found
+
+
+@given(st.binary(max_size=600), st.integers(1, 200))
+@settings(max_examples=150, deadline=None)
+def test_noise_neither_breaks_it_nor_hides_what_follows(noise, size):
+    wire, mux = made()
+    wire.rx += noise
+    mux.poll()
+    for dlci in (1, 2):
+        mux.channel(dlci).read()
+    if mux.dead:
+        return  # the noise happened to be a good DISC
+    # A frame that the noise began may swallow some of what follows, but not for long.
+    frame = theirs.frame(2, 0xEF, b"A" * 20, command=True)
+    for _ in range(80):
+        wire.rx += frame
+        mux.poll()
+    assert (mux.channel(2).read() or b"").endswith(b"A" * 20)
+
+
+def test_a_day_of_ppp_traffic_with_commands_on_the_other_channel_loses_no_byte():
+    """24 simulated hours: packets both ways about every five seconds, AT+CSQ every half minute."""
+    generator = random.Random(1)
+    sums = {"up": 0, "down": 0, "polls": 0}
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        modem = Modem("generic", now=loop.time, epoch=1795000000)
+        modem.start(running=True)
+        modem.tick()
+        uart = Uart(modem)
+        uart.short = 64
+        raw = AtChannel(uart)
+        await raw.command("ATE0", tries=3)
+        await raw.command("AT+CMUX=0,0,5,127")
+        mux = Mux(uart)
+        mux.restart(127)
+        assert await mux.open(1000)
+        modem.mux.channels[1].echo = False
+        data, at = mux.channel(1), AtChannel(mux.channel(2))
+        pump = asyncio.ensure_future(pumping(mux))
+        # Channel 1 is in data mode with a peer that we play.
+        upstream, downstream = bytearray(), bytearray()
+        terminal = modem.mux.channels[1]
+        terminal.data = True
+        terminal._data = lambda piece, quiet: upstream.extend(piece)
+        sent_up, sent_down, got = bytearray(), bytearray(), bytearray()
+        end = loop.time() + 86400
+        next_poll = loop.time()
+        while loop.time() < end:
+            packet = generator.randbytes(generator.randint(40, 600))
+            sent_up += packet
+            while packet:
+                packet = packet[data.write(packet) :]
+                mux.poll()
+            packet = generator.randbytes(generator.randint(40, 600))
+            sent_down += packet
+            terminal.write(packet)
+            if loop.time() >= next_poll:
+                next_poll += 30
+                assert (await at.command("AT+CSQ", 2000))[0] == "+CSQ: 19,99"
+                sums["polls"] += 1
+            await asyncio.sleep(generator.uniform(1, 9))
+            got += data.read(8192) or b""
+            if len(sent_up) > 100000:
+                sums["up"] += len(sent_up)
+                sums["down"] += len(sent_down)
+                assert (upstream, got) == (sent_up, sent_down)
+                for buffer in (upstream, sent_up, got, sent_down):
+                    buffer.clear()
+        assert (upstream, got) == (sent_up, sent_down)
+        assert downstream == b""
+        assert mux.bad == modem.mux.bad == data.lost == 0
+        pump.cancel()
+
+    run_virtual(main)
+    assert sums["polls"] == 2880
+    assert sums["up"] > 4000000 and sums["down"] > 4000000
+
+
+async def pumping(mux):
+    while True:
+        mux.poll()
+        await asyncio.sleep(0.2)

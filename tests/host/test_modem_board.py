@@ -1,0 +1,228 @@
+"""The modem on real MicroPython in 192 KB, over a pty, against the simulator: every model, every
+fault.
+
+Timers are shortened by settings (modem_rig.QUICK), the model's own times to a tenth. The boards of
+one table run side by side: they mostly wait. In every run nothing may hold up the loop for more
+than 200 ms.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from firmware.modem.profiles import NAMES
+from tests.host.modem_rig import board, simulator
+
+_SIDE_BY_SIDE = 4
+_PROBE = {"keep_online_host": "127.0.0.1:%d", "keep_online_period": 1}
+
+# name -> (simulator's arguments, board's settings, actions, what must be among the reasons given)
+_RECOVER = [["down", 15], ["online", 20]]
+FAULTS = {
+    "carrier lost": (
+        ["--running"],
+        {},
+        [["online", 15], ["control", "drop-carrier"], *_RECOVER, ["control", "state"]],
+        "no carrier",
+    ),
+    "dead carrier, probe": (
+        ["--running"],
+        _PROBE,
+        [
+            ["online", 15], ["tcp", 0], ["control", "fault swallow"], ["down", 15],
+            ["control", "fault swallow off"], ["online", 20], ["tcp", 0],
+        ],
+        "keep-online",
+    ),
+    "dead carrier, suspect": (
+        ["--running"],
+        {},
+        [
+            ["online", 15], ["control", "fault swallow"], ["sleep", 3], ["tcp", 0], ["suspect"],
+            ["down", 5], ["control", "fault swallow off"], ["online", 20],
+        ],
+        "no traffic",
+    ),
+    "spontaneous restart": (
+        ["--running", "--profile", "ec25"],
+        {"model": "ec25"},
+        [["online", 15], ["control", "restart"], *_RECOVER],
+        "multiplexer",
+    ),
+    "multiplexer forgotten": (
+        ["--running"],
+        {},
+        [["online", 15], ["control", "forget-mux"], *_RECOVER],
+        "multiplexer",
+    ),
+    "frozen until reset": (
+        ["--running"],
+        {},
+        [["online", 15], ["control", "fault freeze reset"], ["down", 15], ["online", 40]],
+        "multiplexer",
+    ),
+    "stuck in data mode": (["--running", "--fault", "stuck"], {}, [["online", 15]], None),
+    "at another speed": (["--running", "--baud", "9600"], {"baud": 115200}, [["online", 15]], None),
+    "chatter, echo, noise": (
+        ["--running", "--fault", "chatter=0.2", "--fault", "echo", "--fault", "noise=30"],
+        {},
+        [["online", 20], ["sleep", 2]],
+        None,
+    ),
+    "dropped and inserted bytes": (
+        ["--running", "--fault", "drop=0.001", "--fault", "insert=0.001"],
+        {},
+        [["online", 40]],
+        None,
+    ),
+    "slow boot": (["--off", "--fault", "slow-boot=1.5"], {}, [["online", 20]], None),
+    "denied": (
+        ["--running", "--fault", "denied"],
+        {},
+        [["failures", 2, 20], ["control", "fault denied off"], ["online", 20]],
+        "registration denied: this network is not allowed",
+    ),
+    "no signal": (
+        ["--running", "--fault", "no-signal"],
+        {},
+        [["failures", 1, 20], ["control", "fault no-signal off"], ["online", 20]],
+        "no network",
+    ),
+    "wrong PIN": (
+        ["--running", "--pin", "1234"],
+        {"pin": "9999"},
+        [["state", "blocked", 15], ["sleep", 2.5], ["control", "state"]],
+        "the PIN",
+    ),
+    "PUK": (
+        ["--running", "--pin", "1234", "--fault", "puk"],
+        {"pin": "1234"},
+        [["state", "blocked", 15], ["control", "state"]],
+        "PUK",
+    ),
+    "PAP": (
+        ["--running", "--auth", "pap:me:secret"],
+        {"auth": "pap", "user": "me", "password": "secret"},
+        [["online", 15]],
+        None,
+    ),
+    "CHAP": (
+        ["--running", "--auth", "chap:me:secret"],
+        {"auth": "chap", "user": "me", "password": "secret"},
+        [["online", 15]],
+        None,
+    ),
+    "no CMUX, +++ aside": (
+        ["--running", "--fault", "no-cmux"],
+        {},
+        [["online", 15], ["command", "AT+CSQ"], ["tcp", 0], ["status"]],
+        None,
+    ),
+}  # fmt: skip
+
+
+def _one(folder, arguments, settings, actions, **options):
+    with simulator(folder, "--scale", "0.1", *arguments) as modem:
+        settings = dict(settings)
+        if "%d" in settings.get("keep_online_host", ""):
+            settings["keep_online_host"] = settings["keep_online_host"] % modem.control
+        actions = [
+            [modem.control if word == 0 and action[0] == "tcp" else word for word in action]
+            for action in actions
+        ]
+        wires = ["power_key", "reset", "set_baud"]
+        return board(modem, actions, settings, wires, timeout=110, **options)
+
+
+@pytest.fixture(scope="module")
+def faults(tmp_path_factory):
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        runs = {
+            name: pool.submit(_one, tmp_path_factory.mktemp("m"), *FAULTS[name][:3])
+            for name in FAULTS
+        }
+        yield runs
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        actions = [["online", 20], ["command", "AT+CGMM"], ["status"], ["control", "restart"]]
+        actions += [["down", 15], ["online", 20]]
+        yield {
+            name: pool.submit(
+                _one,
+                tmp_path_factory.mktemp("m"),
+                ["--running", "--profile", name],
+                {"model": "auto"},
+                actions,
+            )
+            for name in NAMES
+        }
+
+
+def _smooth(answers):
+    assert answers["longest"][0] <= 200, "the loop was held up for %s ms" % answers["longest"]
+    assert answers["turns"][0] > 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model(models, name):
+    answers = models[name].result()
+    log = "\n".join(answers["log"])
+    assert all(ms >= 0 for ms in answers["online"] + answers["down"]), log
+    assert len(answers["online"]) == 2
+    status = answers["status"][0]
+    assert status["profile"] == name
+    assert status["ip"] == "10.0.2.15"
+    assert status["cmux"] is True
+    assert answers["command"][0][-1] == "OK"
+    assert answers["times"], log
+    _smooth(answers)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault(faults, name):
+    answers = faults[name].result()
+    log = "\n".join(answers["log"])
+    for kind in ("online", "down", "state", "failures"):
+        assert all(ms >= 0 for ms in answers.get(kind, [])), log
+    reason = FAULTS[name][3]
+    if reason:
+        assert reason in log
+    _smooth(answers)
+
+
+def test_sockets_share_the_fate_of_ppp(faults):
+    """On a dead carrier a socket stalls until its timeout; it works before and after."""
+    before, after = faults["dead carrier, probe"].result()["tcp"]
+    assert before.startswith("unknown: hello") and after.startswith("unknown: hello")
+    (stalled,) = faults["dead carrier, suspect"].result()["tcp"]
+    assert "ETIMEDOUT" in stalled or "-202" in stalled
+
+
+def test_a_wrong_pin_is_tried_once(faults):
+    import json
+
+    state = json.loads(faults["wrong PIN"].result()["control"][-1])
+    assert state["pin_attempts"] == 1
+
+
+def test_a_blocked_sim_is_left_alone(faults):
+    import json
+
+    state = json.loads(faults["PUK"].result()["control"][-1])
+    assert state["pin_attempts"] == 0
+
+
+def test_a_command_without_cmux_leaves_data_mode_and_comes_back(faults):
+    answers = faults["no CMUX, +++ aside"].result()
+    assert answers["command"] == [["+CSQ: 19,99", "OK"]]
+    assert answers["tcp"][0].startswith("unknown: hello")
+    assert answers["status"][0]["connects"] == 1
+
+
+def test_the_modem_code_fits(models):
+    """Loaded for a link that stands; CMUX, SMS and error words come on top when they are used."""
+    answers = models["generic"].result()
+    assert answers["loaded"][0] < 42000
