@@ -43,6 +43,8 @@ _DRAIN_MS = const(2000)
 _FRAME_SLACK_MS = const(500)
 # Fewer bytes than this are noise before the answer, not a spoilt answer (a fixed frame has 6).
 _SHORTEST_SPOILT = const(5)
+# So much silence after a single character E5 makes it an answer.
+_SINGLE_MS = const(50)
 
 
 class Link:
@@ -64,7 +66,7 @@ class Link:
         self.gate = None  # firmware.gate.Gate: closed while an answer is waited for
         self.address = None
         self.asdu = None  # user data of the last answer, valid until the next call
-        self.late = False  # a frame was repeated after a time-out: two answers may come
+        self.unsure = False  # a frame was repeated: a second answer to it may still come
         self.retries = 0  # repetitions of a frame
         self.clean = False  # nothing of an earlier session can be on the line
         self.sent = self.received = self.repeats = self.ignored = 0
@@ -80,7 +82,7 @@ class Link:
         self._deadline = ticks_add(ticks_ms(), address.session_ms)
         self.retries = address.retries
         self._fcb = 0
-        self.full = self.late = False
+        self.full = self.unsure = False
         self.asdu = None
         self.parser.reset()
         if not self.clean:
@@ -94,12 +96,13 @@ class Link:
     # --- services (protocol reference 2.3)
 
     async def status(self):
-        """Request the status of the link."""
-        await self._fixed(_PRM | _STATUS, _LINK_STATUS, None)
+        """Request the status of the link; whatever answered earlier frames has come before it."""
+        await self._fixed(_PRM | _STATUS, _LINK_STATUS)
+        self.unsure = False
 
     async def reset(self):
         """Reset the remote link: the next frame that counts has FCB = 1."""
-        await self._fixed(_PRM | _RESET, _ACK, None)
+        await self._fixed(_PRM | _RESET, _ACK)
         self._fcb = 0
 
     async def send_data(self, length, direct):
@@ -108,6 +111,7 @@ class Link:
         True if the meter skipped the ACK and answered at once with user data for which
         `direct(asdu)` holds; it is then in `asdu`.
         """
+        await self._settle()
         if self.full:
             await self._wait_for_room()
         control = self._next_control(_USER_DATA)
@@ -115,21 +119,30 @@ class Link:
         await self._transact(self._tx[:total], _ACK, direct)
         return self.asdu is not None
 
-    async def poll(self, fresh):
-        """Request class 2 data. True: user data is in `asdu`; False: the meter has none yet.
-
-        User data for which `fresh(asdu)` is false is passed over: the second copy of an answer.
-        """
-        await self._fixed(self._next_control(_CLASS_2), _DATA, fresh)
+    async def poll(self):
+        """Request class 2 data. True: user data is in `asdu`; False: the meter has none yet."""
+        await self._settle()
+        await self._fixed(self._next_control(_CLASS_2), _DATA)
         return self.asdu is not None
+
+    async def _settle(self):
+        """Get back in step after a repetition, before anything new is sent.
+
+        Had the first answer only been late, a second one is still to come. Taken for the answer to
+        the next frame it would put every answer one frame off, and then one that is lost would never be
+        asked for again. The answer to a status request can be mistaken for no other, and it does
+        not touch the FCB: when it is here, all that was to come before it has come.
+        """
+        if self.unsure:
+            await self.status()
 
     def _next_control(self, function):
         self._fcb ^= _FCB
         return _PRM | self._fcb | _FCV | function
 
-    async def _fixed(self, control, want, accept):
+    async def _fixed(self, control, want):
         ft12.encode_fixed(self._short, control, self.address.link)
-        await self._transact(self._short, want, accept)
+        await self._transact(self._short, want)
 
     async def _wait_for_room(self):
         """The meter said DFC = 1: ask for its status until it takes data again."""
@@ -149,7 +162,7 @@ class Link:
 
     # --- one frame and its answer
 
-    async def _transact(self, frame, want, accept):
+    async def _transact(self, frame, want, direct=None):
         """Send `frame` and wait for its answer; repeat the very same bytes when none comes.
 
         Raises NackError; after the last repetition NoAnswerError or one of its kinds.
@@ -162,6 +175,7 @@ class Link:
         for attempt in range(self.retries + 1):
             if attempt:
                 self.repeats += 1
+                self.unsure = True
                 await self._silence()
             else:
                 self.parser.reset()
@@ -174,10 +188,9 @@ class Link:
             try:
                 if await self._send(frame):
                     dropped = self.parser.dropped
-                    if await self._answer(len(frame), accept):
+                    if await self._answer(len(frame), direct):
                         return
                     heard = heard or self.parser.dropped != dropped
-                    self.late = True
             finally:
                 if self.gate:
                     self.gate.open()
@@ -198,7 +211,7 @@ class Link:
         self.sent += 1
         return True
 
-    async def _answer(self, total, accept):
+    async def _answer(self, total, direct):
         """Wait for the answer to the frame of `total` bytes just sent; False: none, or spoilt.
 
         The first byte has `answer_ms` from the end of our frame on the wire. Once bytes come, a
@@ -209,30 +222,38 @@ class Link:
         first = ticks_add(echo_end, self.address.answer_ms)
         last = ticks_add(first, 2 * self._wire_ms(_LONGEST_FRAME) + _FRAME_SLACK_MS)
         garbage = 0
+        single = False
+        start = parser.dropped
         while True:
             begun = parser.pending or garbage >= _SHORTEST_SPOILT
             left = ticks_diff(last if begun else first, ticks_ms())
             if left <= 0:
                 return False
+            if single:
+                left = min(left, _SINGLE_MS)
+            elif begun:
+                left = min(left, self.address.gap_ms)
             dropped = parser.dropped
-            n = await self._read(min(left, self.address.gap_ms) if begun else left)
+            n = await self._read(left)
             if n:
                 parser.feed(self._rx_view, n)
+            elif single:
+                self.unsure = True  # it may have been noise
+                return True
             elif begun:
                 # Nothing will complete what is held, but a whole frame may hide behind it.
                 parser.flush()
             while parser.next():
-                if self._judge(accept):
+                if self._judge(direct):
                     return True
-            if n == 1 and not parser.pending and self._is_single_character():
-                return True
+            single = n == 1 and dropped == start and self._is_single_ack()
             if ticks_diff(ticks_ms(), echo_end) > 0:
                 # What came before is our own echo, spoilt or not: the meter waits for our end.
                 garbage += parser.dropped - dropped
             if not n and garbage >= _SHORTEST_SPOILT:
                 return False
 
-    def _judge(self, accept):
+    def _judge(self, direct):
         """Whether the frame in the parser is the answer; NackError if it says no."""
         parser = self.parser
         control = parser.control
@@ -246,7 +267,8 @@ class Link:
         self.received += 1
         function = control & _FUNCTION
         if parser.asdu is not None:
-            taken = function == _DATA and accept is not None and accept(parser.asdu)
+            taken = self._want == _DATA or (direct is not None and direct(parser.asdu))
+            taken = taken and function == _DATA
             self.asdu = parser.asdu if taken else None
         elif function == _NACK and self._want != _LINK_STATUS:
             raise NackError()
@@ -258,9 +280,9 @@ class Link:
             self.ignored += 1  # a late answer to an earlier frame
         return taken
 
-    def _is_single_character(self):
-        """FT1.2's one-byte answer: ACK, or "no data" to a poll. No meter known here sends it."""
-        return self._rx[0] == _SINGLE_CHARACTER and self._want != _LINK_STATUS
+    def _is_single_ack(self):
+        """Whether one byte that came alone is FT1.2's short ACK. No meter known here sends it."""
+        return self._want == _ACK and self._rx[0] == _SINGLE_CHARACTER and not self.parser.pending
 
     async def _read(self, timeout_ms):
         """The port's readinto into the receive buffer, but not beyond the session deadline."""

@@ -10,8 +10,6 @@ deadline and the session as a whole has one (`LinkAddress.session_ms`). Procedur
 reference 2.3 and 7; causes 3.1.
 """
 
-from binascii import crc32
-
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
@@ -70,7 +68,6 @@ class Master:
         self._type = 0
         self._data_type = 0
         self._record = 0
-        self._last_crc = None  # of the last answer, to know its second copy
         self._early = False  # the first ASDU came in place of the ACK
 
     async def open(self, address):
@@ -142,7 +139,7 @@ class Master:
             link.retries = 0
             try:
                 await self._command(_END_SESSION, 0, ())
-                link.clean = not link.late
+                link.clean = not link.unsure
             except Iec102Error as error:
                 self._count(error)
         self._address = None
@@ -192,7 +189,6 @@ class Master:
             raise SessionClosedError()
         self._type = type
         self._record = record
-        self._last_crc = None
         request = codec.Asdu(type, cause, address.point, record)
         request.objects = [{"address": o} if isinstance(o, int) else o for o in objects]
         length = codec.encode(request, self.link.tx, ft12.ASDU_AT)
@@ -206,7 +202,7 @@ class Master:
         else:
             address = self._address
             limit = ticks_add(ticks_ms(), address.busy_ms)
-            while not await link.poll(self._is_fresh):
+            while not await link.poll():
                 self.busy_polls += 1
                 if ticks_diff(limit, ticks_ms()) <= 0:
                     raise BusyError()
@@ -227,14 +223,6 @@ class Master:
         if raw[0] == self._type:
             return cause == _CONFIRMATION or _FIRST_REFUSAL <= cause <= _LAST_REFUSAL
         return raw[0] == self._data_type and cause == _REQUEST
-
-    def _is_fresh(self, raw):
-        """False for the second copy of an answer; two come when the first was only late."""
-        crc = crc32(raw)
-        if self.link.late and crc == self._last_crc:
-            return False
-        self._last_crc = crc
-        return True
 
     def _check(self, head, negative):
         """NotAvailableError if this is a refusal, UnexpectedAsduError if it is no answer at all."""
