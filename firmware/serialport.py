@@ -27,8 +27,9 @@ _JUNK = bytearray(64)
 
 
 class SerialPort:
-    """`uart` as a Port. `bits`, `parity` (None, 0 even, 1 odd), `stop` only serve to know how long
-    a byte takes.
+    """`uart` as a Port.
+
+    `bits`, `parity` (None, 0 even, 1 odd) and `stop` only serve to know how long a byte takes.
     """
 
     def __init__(self, uart, baud=9600, bits=8, parity=None, stop=1, direction=None):

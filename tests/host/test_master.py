@@ -619,6 +619,15 @@ def test_a_single_character_is_an_acknowledgement():
     assert master.link.repeats == 0
 
 
+def test_a_single_character_never_stands_for_no_data():
+    """As noise before the answer to a poll it would put the master one answer behind."""
+    meter = TinyMeter({162: [TOTALS]})
+    value, master, *_ = outcome(meter, to_master=lambda d: [(0, b"\xe5"), (90, d)])
+    assert value == 8920624
+    assert master.busy_polls == 0
+    assert master.link.repeats == 0
+
+
 def test_a_meter_that_skips_the_acknowledgement():
     meter = TinyMeter({162: [TOTALS]})
     meter.direct = True

@@ -1,5 +1,4 @@
-"""Virtual time: an asyncio loop whose clock jumps to the next timer when nothing else is left to
-do.
+"""Virtual time: an asyncio loop whose clock jumps to the next timer when it would only wait.
 
 `run(coro, start_utc=…)` runs a coroutine to its end; a month of `await sleep_ms(…)` takes as long
 as the work in it. Inside, `firmware.port.ticks_ms()` and `asyncio` timeouts follow the virtual
