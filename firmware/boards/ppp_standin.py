@@ -28,7 +28,7 @@ _PROTO_REJ, _ECHO, _ECHO_REPLY = const(8), const(9), const(10)
 _RETRY_MS = const(3000)
 _TRIES = const(10)
 _ECHO_MS = const(500)
-_ALIVE_MS = const(2000)  # no echo for this long: the carrier is dead
+_UNANSWERED = const(4)  # so many echoes without an answer: the carrier is dead
 _CLOSE_MS = const(200)  # how long disconnect() takes when the other end is silent
 _FRAME = const(256)  # negotiation only: no IP comes this way
 _EALREADY = const(114)
@@ -65,7 +65,7 @@ class PPP:
         self._ends_at = None
         self._after = _IDLE
         self._magic = os.urandom(4)
-        self.last_echo = ticks_ms()
+        self._unanswered = 0
 
     # the interface of the real object ------------------------------------------------------------
 
@@ -137,9 +137,7 @@ class PPP:
     def alive(self):
         """Whether the other end has answered lately (what the host's sockets go by)."""
         return (
-            self._state == _CONNECTED
-            and self._ends_at is None
-            and ticks_diff(ticks_ms(), self.last_echo) < _ALIVE_MS
+            self._state == _CONNECTED and self._ends_at is None and self._unanswered < _UNANSWERED
         )
 
     def _irq(self, enabled):
@@ -163,6 +161,7 @@ class PPP:
             return
         if self._state == _CONNECTED:
             self._retry_at = ticks_add(now, _ECHO_MS)
+            self._unanswered += 1
             self._packet(_LCP, _ECHO, self._magic)
             return
         self._retry_at = ticks_add(now, _RETRY_MS)
@@ -189,7 +188,8 @@ class PPP:
         self._retry_at = ticks_add(ticks_ms(), _RETRY_MS)
         if self._ip_mine and self._ip_theirs and self._state == _CONNECTING:
             self._state = _CONNECTED
-            self.last_echo = ticks_ms()
+            self._unanswered = 0
+            self._retry_at = ticks_ms()
         else:
             self._ask()
 
@@ -282,7 +282,7 @@ class PPP:
         elif code == _ECHO:
             self._packet(_LCP, _ECHO_REPLY, self._magic + body[4:], ident)
         elif code == _ECHO_REPLY:
-            self.last_echo = ticks_ms()
+            self._unanswered = 0
 
     def _may(self, protocol):
         if protocol == _PAP:

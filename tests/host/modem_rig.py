@@ -14,7 +14,7 @@ MICROPYTHON = os.path.join(os.path.dirname(sys.executable), "micropython")
 # Everything shorter than on a board, so that a fault takes seconds.
 QUICK = {
     "at": 150,
-    "guard": 1050,
+    "guard": 160,
     "register": 4000,
     "denied": 800,
     "look": 200,

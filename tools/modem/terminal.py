@@ -5,7 +5,7 @@ import random
 from tools.modem import commands
 from tools.modem.peer import Peer
 
-_GUARD_S = 1.0  # silence before and after +++ (V.250)
+_GUARD_S = 1.0  # silence before and after +++ (V.250), times the modem's `scale`
 
 
 class Sim:
@@ -83,7 +83,7 @@ class Terminal:
 
     def _data(self, data, quiet):
         self._plus_at = None
-        if data == b"+++" and quiet >= _GUARD_S:
+        if data == b"+++" and quiet >= _GUARD_S * self.modem.scale:
             self._plus_at = self.modem.now()
             return
         if self.peer and "swallow" not in self.modem.faults:
@@ -149,7 +149,7 @@ class Terminal:
         now = self.modem.now()
         while self._later and self._later[0][0] <= now:
             self.say(self._later.pop(0)[1])
-        if self._plus_at is not None and now - self._plus_at >= _GUARD_S:
+        if self._plus_at is not None and now - self._plus_at >= _GUARD_S * self.modem.scale:
             self._plus_at = None
             if self.modem.faults.get("stuck") != "hard":
                 self.data = False
