@@ -1,0 +1,461 @@
+"""The simulator's PPP peer as a client sees it, and the stand-in for network.PPP against it."""
+
+import hashlib
+import socket
+import struct
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware.boards import ppp_standin
+from tools.modem import hdlc
+from tools.modem.net import checksum, dns_answer, ntp_answer
+from tools.modem.peer import CHAP, HIM, IP, IPCP, LCP, ME, PAP, Peer, options_of, pack_options
+from tools.modem.tcp import Flow
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Client:
+    """A PPP client made by hand: what it sends is written down here byte for byte, no shared state
+    machine.
+    """
+
+    def __init__(self, **options):
+        self.clock = Clock()
+        self.got = []
+        self.closed = []
+        self._decoder = hdlc.Decoder()
+        self.peer = Peer(self._take, options, self.clock, lambda *_: None)
+        self.peer.on_closed = lambda: self.closed.append(True)
+
+    def _take(self, data):
+        self.got += self._decoder.feed(data)
+
+    def send(self, protocol, payload):
+        self.peer.receive(hdlc.encode(protocol, payload))
+
+    def packet(self, protocol, code, ident, body=b""):
+        self.send(protocol, struct.pack("!BBH", code, ident, 4 + len(body)) + body)
+
+    def take(self, protocol):
+        """The packets of one protocol since the last call: (code, identifier, body)."""
+        found = [p for kind, p in self.got if kind == protocol]
+        self.got = [(kind, p) for kind, p in self.got if kind != protocol]
+        return [(p[0], p[1], p[4 : struct.unpack("!H", p[2:4])[0]]) for p in found]
+
+    def tick(self, seconds=0.1):
+        self.clock.now += seconds
+        self.peer.tick()
+
+    def lcp(self):
+        """LCP up in both directions; the peer's options."""
+        self.tick()
+        ((code, ident, body),) = self.take(LCP)
+        assert code == 1
+        self.packet(LCP, 2, ident, body)
+        self.packet(LCP, 1, 1, pack_options([(2, bytes(4)), (5, b"abcd")]))
+        assert self.take(LCP) == [(2, 1, pack_options([(2, bytes(4)), (5, b"abcd")]))]
+        return dict(options_of(body))
+
+    def ipcp(self):
+        """Address by way of a Nak, as lwIP asks for it."""
+        self.packet(IPCP, 1, 1, pack_options([(3, bytes(4)), (129, bytes(4)), (131, bytes(4))]))
+        answers = self.take(IPCP)
+        nak = [body for code, _, body in answers if code == 3][0]
+        self.packet(IPCP, 1, 2, nak)
+        for code, ident, body in answers + self.take(IPCP):
+            if code == 1:
+                assert options_of(body) == [(3, ME)]
+                self.packet(IPCP, 2, ident, body)
+        return dict(options_of(nak))
+
+
+def up(**options):
+    client = Client(**options)
+    client.lcp()
+    assert client.ipcp()[3] == HIM
+    assert client.peer.state_name() == "up"
+    client.got.clear()
+    return client
+
+
+def test_address_and_dns_come_by_negotiation():
+    client = Client()
+    offered = client.lcp()
+    assert 3 not in offered
+    assert client.ipcp() == {3: HIM, 129: bytes((10, 0, 2, 3)), 131: bytes((10, 0, 2, 3))}
+
+
+@pytest.mark.parametrize(("password", "state"), [(b"secret", "ipcp"), (b"wrong", "auth")])
+def test_pap(password, state):
+    client = Client(auth="pap:me:secret")
+    assert client.lcp()[3] == b"\xc0\x23"
+    client.packet(PAP, 1, 7, b"\x02me" + bytes((len(password),)) + password)
+    assert client.take(PAP)[0][:2] == ((2 if state == "ipcp" else 3), 7)
+    assert client.peer.state_name() == state
+    assert any(code == 5 for code, _, _ in client.take(LCP)) == (state == "auth")
+
+
+@pytest.mark.parametrize(("secret", "state"), [(b"secret", "ipcp"), (b"wrong", "auth")])
+def test_chap_with_md5(secret, state):
+    client = Client(auth="chap:me:secret")
+    assert client.lcp()[3] == b"\xc2\x23\x05"
+    ((code, ident, body),) = client.take(CHAP)
+    assert code == 1
+    challenge = body[1 : 1 + body[0]]
+    digest = hashlib.md5(bytes((ident,)) + secret + challenge).digest()
+    client.packet(CHAP, 2, ident, b"\x10" + digest + b"me")
+    assert client.take(CHAP)[0][0] == (3 if state == "ipcp" else 4)
+    assert client.peer.state_name() == state
+
+
+def test_echo_unknown_options_unknown_protocols_and_the_end():
+    client = up()
+    client.packet(LCP, 9, 5, b"abcdpayload")
+    code, ident, body = client.take(LCP)[0]
+    assert (code, ident, body[4:]) == (10, 5, b"payload")
+    client.packet(LCP, 1, 6, pack_options([(99, b"x"), (5, b"abcd")]))
+    assert client.take(LCP) == [(4, 6, pack_options([(99, b"x")]))]
+    client.packet(0x80FD, 1, 1, b"")
+    assert client.take(LCP)[0][0] == 8
+    client.packet(LCP, 77, 8, b"")
+    assert client.take(LCP)[0][0] == 7
+    client.packet(LCP, 5, 9)
+    assert client.take(LCP) == [(6, 9, b"")]
+    assert client.closed
+
+
+def test_requests_are_repeated_until_answered_but_not_for_ever():
+    client = Client()
+    for _ in range(200):
+        client.tick(1)
+    assert 5 < len(client.take(LCP)) < 15
+
+
+@given(st.binary(max_size=200))
+def test_framing_brings_back_what_was_put_in(payload):
+    decoder = hdlc.Decoder()
+    stream = hdlc.encode(IP, payload) + hdlc.encode(LCP, payload, 0)
+    assert list(decoder.feed(stream)) == [(IP, payload), (LCP, payload)]
+
+
+@given(st.binary(max_size=300))
+@settings(deadline=None)
+def test_no_bytes_break_the_peer(noise):
+    client = Client(auth="chap:a:b")
+    client.peer.receive(noise)
+    for protocol in (LCP, PAP, CHAP, IPCP, IP):
+        client.peer.receive(hdlc.encode(protocol, noise[:60]))
+    client.tick()
+
+
+# a small IP host on top --------------------------------------------------------------------------
+
+
+def ip_packet(protocol, payload, dst=b"\x08\x08\x08\x08"):
+    head = struct.pack(
+        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0, HIM, dst
+    )
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def ip_got(client, protocol):
+    """Payloads of the IP packets that came, their header checksums verified."""
+    found = []
+    for kind, packet in client.got:
+        if kind == IP:
+            assert checksum(packet[:20]) == 0
+            if packet[9] == protocol:
+                found.append(packet[20:])
+    client.got.clear()
+    return found
+
+
+def test_ping_is_answered():
+    client = up()
+    body = b"\x08\x00\x00\x00\x12\x34\x00\x01data"
+    client.send(IP, ip_packet(1, body[:2] + struct.pack("!H", checksum(body)) + body[4:]))
+    (answer,) = ip_got(client, 1)
+    assert answer[0] == 0 and checksum(answer) == 0 and answer[4:] == body[4:]
+
+
+def test_dns_and_ntp_are_answered_here():
+    client = up()
+    query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x06broker\x00\x00\x01\x00\x01"
+    client.send(IP, ip_packet(17, struct.pack("!HHHH", 5000, 53, 8 + len(query), 0) + query))
+    (answer,) = ip_got(client, 17)
+    assert answer[8:10] == b"\x12\x34" and answer.endswith(ME)
+    assert dns_answer(query[:-4] + b"\x00\x1c\x00\x01")[6:8] == b"\0\0"  # AAAA: nothing
+    assert ntp_answer(bytes(48), 0)[40:44] == struct.pack("!I", 2208988800)
+    assert dns_answer(b"short") is None and ntp_answer(b"short", 0) is None
+
+
+def serve(client, condition, limit=200):
+    """Let the forwarder work until `condition()`."""
+    import select
+
+    for _ in range(limit):
+        readers, writers = client.peer.network.sockets()
+        ready, writable, _ = select.select(readers, writers, [], 0.02)
+        client.peer.network.ready(ready, writable)
+        if condition():
+            return
+    raise AssertionError("nothing came")
+
+
+def test_udp_goes_to_loopback_and_back():
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    client = up()
+    client.send(
+        IP, ip_packet(17, struct.pack("!HHHH", 4000, port, 12, 0) + b"ping", b"\x5d\xb8\xd8\x22")
+    )
+    data, address = server.recvfrom(100)
+    assert data == b"ping" and address[0] == "127.0.0.1"
+    server.sendto(b"pong", address)
+    serve(client, lambda: any(kind == IP for kind, _ in client.got))
+    (answer,) = ip_got(client, 17)
+    assert answer[8:] == b"pong" and struct.unpack("!HH", answer[:4]) == (port, 4000)
+    server.close()
+
+
+class TcpHost:
+    """The least of a TCP: one connection, in order, acknowledging everything."""
+
+    def __init__(self, client, port):
+        self.client, self.port = client, port
+        self.seq, self.ack = 1000, 0
+        self.data = b""
+        self.flags = []
+
+    def send(self, flags, data=b"", seq=None):
+        options = b"\x02\x04\x02\x18" if flags == 2 else b""
+        segment = struct.pack(
+            "!HHIIBBHHH",
+            3000,
+            self.port,
+            seq or self.seq,
+            self.ack,
+            (20 + len(options)) // 4 << 4,
+            flags,
+            4096,
+            0,
+            0,
+        )
+        self.client.send(IP, ip_packet(6, segment + options + data))
+        self.seq += 0 if seq else len(data) + (1 if flags & 3 else 0)
+
+    def take(self):
+        for segment in ip_got(self.client, 6):
+            seq, ack, offset, flags = struct.unpack("!IIBB", segment[4:14])
+            data = segment[(offset >> 4) * 4 :]
+            self.flags.append(flags)
+            if flags & 2:
+                self.ack = seq + 1
+            elif seq == self.ack:
+                self.data += data
+                self.ack += len(data) + (flags & 1)
+        return self.flags
+
+
+def test_tcp_goes_to_loopback_and_back_with_resending():
+    server = socket.create_server(("127.0.0.1", 0))
+    received = bytearray()
+
+    def play():
+        sock, address = server.accept()
+        assert address[0] == "127.0.0.1"
+        while len(received) < 30000:
+            received.extend(sock.recv(4096))
+        sock.sendall(b"answer" * 500)
+        sock.close()
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    client = up()
+    host = TcpHost(client, server.getsockname()[1])
+    host.send(2)
+    serve(client, lambda: 0x12 in host.take())
+    host.send(16)
+    payload = bytes(range(250)) * 120
+    for at in range(0, len(payload), 500):
+        host.send(24, payload[at : at + 500])
+        if at % 5000 == 0:
+            host.send(24, b"z" * 100, seq=500)  # out of window: confirmed again, not delivered
+        serve(client, lambda: True)
+    serve(client, lambda: len(received) >= 30000)
+    assert bytes(received) == payload
+    # The first answers are "lost": nothing is acknowledged until the peer sends them again.
+    serve(client, lambda: any(kind == IP and len(p) > 60 for kind, p in client.got))
+    client.got.clear()
+    for _ in range(60):
+        client.tick(4)
+        host.take()
+        host.send(16)
+        serve(client, lambda: True)
+        if len(host.data) == 3000:
+            break
+    thread.join()
+    assert host.data == b"answer" * 500
+    host.send(17)
+    for _ in range(5):
+        client.tick(4)
+        host.take()
+        host.send(16)
+    assert not client.peer.network.flows
+    server.close()
+
+
+def test_a_port_nobody_listens_at_is_refused():
+    probe = socket.create_server(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+    probe.close()
+    client = up()
+    host = TcpHost(client, port)
+    host.send(2)
+    serve(client, lambda: any(flags & 4 for flags in host.take()))
+
+
+def test_there_is_no_way_out_of_loopback():
+    """Whatever address is asked for, the only one ever connected to is 127.0.0.1."""
+    client = up()
+    for dst in (b"\x01\x01\x01\x01", b"\xc0\xa8\x00\x01", b"\xff\xff\xff\xff"):
+        client.send(
+            IP, ip_packet(6, struct.pack("!HHIIBBHHH", 3000, 9, 1, 0, 0x50, 2, 4096, 0, 0), dst)
+        )
+    for flow in client.peer.network.flows.values():
+        try:
+            assert flow.socket.getpeername()[0] == "127.0.0.1"
+        except OSError:
+            pass  # refused already
+    assert Flow.__init__.__code__.co_names.count("connect") == 1
+
+
+# the stand-in ------------------------------------------------------------------------------------
+
+
+class Line:
+    """Both ends of a line in memory: the stand-in here, the peer there."""
+
+    IRQ_RXIDLE = 4
+
+    def __init__(self, **options):
+        self.rx = bytearray()
+        self.dead = False
+        self.handler = None
+        self.clock = __import__("time").monotonic
+        self.peer = Peer(self._from_peer, options, self.clock, lambda *_: None)
+
+    def _from_peer(self, data):
+        if not self.dead:
+            self.rx += data
+
+    def readinto(self, buf):
+        self.peer.tick()
+        count = min(len(buf), len(self.rx))
+        buf[:count] = self.rx[:count]
+        del self.rx[:count]
+        return count or None
+
+    def write(self, data):
+        if not self.dead:
+            self.peer.receive(bytes(data))
+        return len(data)
+
+    def irq(self, handler, trigger):
+        self.handler = handler
+
+
+def until(ppp, condition, seconds=5):
+    import time
+
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, ppp.status()
+        ppp.poll()
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("auth", "security", "user", "key"),
+    [
+        ("", 0, None, None),
+        ("pap:me:pw", 1, "me", "pw"),
+        ("chap:me:pw", 2, "me", "pw"),
+        ("pap:me:pw", 2, "me", "pw"),
+    ],
+)
+def test_the_stand_in_negotiates(auth, security, user, key):
+    line = Line(auth=auth)
+    ppp = ppp_standin.PPP(line)
+    assert ppp.status() == 0 and not ppp.isconnected()
+    ppp.connect(security=security, user=user, key=key)
+    assert line.handler
+    with pytest.raises(OSError):
+        ppp.connect()
+    until(ppp, ppp.isconnected)
+    assert ppp.status() == 4
+    assert ppp.ipconfig("addr4")[0] == "10.0.2.15" and ppp.ipconfig("dns") == "10.0.2.3"
+    assert line.peer.state_name() == "up"
+
+
+def test_the_stand_in_fails_like_the_real_one():
+    # A wrong password: an error state, and the object is spent.
+    ppp = ppp_standin.PPP(Line(auth="chap:me:pw"))
+    ppp.connect(security=2, user="me", key="no")
+    until(ppp, lambda: ppp.status() < 0)
+    assert ppp.status() == -7
+    with pytest.raises(OSError):
+        ppp.connect()
+    # A dead carrier: still connected, but nothing is carried.
+    line = Line()
+    ppp = ppp_standin.PPP(line)
+    ppp.connect()
+    until(ppp, ppp.isconnected)
+    assert ppp.alive()
+    line.dead = True
+    until(ppp, lambda: not ppp.alive())
+    assert ppp.isconnected()
+    line.dead = False
+    until(ppp, ppp.alive)
+    # The end takes time, and lets go of the line.
+    line.dead = True
+    ppp.disconnect()
+    assert ppp.status() == 4
+    until(ppp, lambda: ppp.status() == 0)
+    assert line.handler is None
+
+
+def test_the_stand_in_can_be_suspended():
+    line = Line()
+    ppp = ppp_standin.PPP(line)
+    ppp.connect()
+    until(ppp, ppp.isconnected)
+    ppp.config(stream=None)
+    line.rx += b"for somebody else"
+    ppp.poll()
+    assert line.rx == b"for somebody else" and line.handler is None
+    line.rx.clear()
+    ppp.config(stream=line)
+    assert line.handler and ppp.isconnected()
+    assert ppp.config("stream") is line
+
+
+def test_the_other_end_hangs_up():
+    line = Line()
+    ppp = ppp_standin.PPP(line)
+    ppp.connect()
+    until(ppp, ppp.isconnected)
+    line.rx += hdlc.encode(LCP, b"\x05\x01\x00\x04")
+    until(ppp, lambda: ppp.status() < 0)
+    assert ppp.status() == -6
