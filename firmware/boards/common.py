@@ -1,0 +1,274 @@
+"""What all boards share: wiring from a table, the console at the REPL, LED codes, the choice of
+the way out.
+
+A board's own module is a class with tables of pins; `board.json` on the flash may overrule them
+without any programming (docs/boards.md), for a meter wired elsewhere or an RS-485 driver:
+
+    {"ports": [{"uart": 2, "tx": 22, "rx": 21, "de": 19, "invert": false}], "modem": {"power_key":
+    4}}
+"""
+
+import json
+import time
+
+import machine
+
+from firmware import clock, diag, slots
+from firmware.boards.parts import FileStore, ReplUart, Rtc
+from firmware.port import const, ticks_ms
+from firmware.serialport import SerialPort
+
+# LED: that many short flashes, then a pause.
+LED_OFF = const(0)
+LED_WELL = const(1)  # readings arrive at the broker
+LED_OFFLINE = const(2)  # no link or no broker; readings are kept
+LED_METER = const(3)  # a meter does not answer
+LED_SETUP = const(4)  # not configured
+LED_SAFE = const(5)  # safe mode: the firmware crashed again and again
+
+_FLASH_MS = const(150)
+_PAUSE = const(14)
+
+# The longest frame has 261 bytes, an AT line 256: a whole one must fit, or rp2 writes only part of
+# it.
+_METER_RX = const(1024)
+_METER_TX = const(512)
+# PPP is read only when the line falls idle: less loses bytes in a steady stream (measured, 115200
+# baud).
+_MODEM_BUFFER = const(8192)
+
+
+class Board:
+    """Base of all real boards. Tables, to be filled by the board's module:
+
+    `wiring`: one dict per meter port: `uart`, `tx`, `rx`, and if there is one `de` (RS-485 driver
+    enable, high while sending) and `invert` (True for an optical head whose light is upside down).
+    `modem`: dict or None: `uart`, `tx`, `rx`, `baud`, `power_key`, `reset` (pins that press the
+    key when high, or low with `power_key_low`, `reset_low`), `high` (pins that must be high for
+    the modem to work), `dcd`. `led`: pin or None, `led_low` when it lights at low.
+    """
+
+    name = "?"
+    root = ""
+    rtc_source = clock.UNKNOWN
+    wiring = ()
+    modem = None
+    led_pin = None
+    led_low = False
+
+    def __init__(self):
+        self._overrule()
+        self.ports = len(self.wiring)
+        self.rtc = Rtc()
+        self._code = LED_OFF
+        self._led = self._output(self.led_pin, self.led_low) if self.led_pin is not None else None
+        self._lit = False
+        # From the start, not when the modem is needed: a floating enable pin lets it boot by
+        # chance.
+        for pin in (self.modem or {}).get("high", ()):
+            machine.Pin(pin, machine.Pin.OUT, value=1)
+        self._directions = [self._direction(port.get("de")) for port in self.wiring]
+
+    def _overrule(self):
+        """Lay board.json over the tables."""
+        try:
+            with open(self.root + "/board.json" if self.root else "board.json") as file:
+                table = json.load(file)
+        except OSError:
+            return
+        except ValueError as error:
+            diag.error("board", "board.json is not JSON (%s): ignored", error)
+            return
+        self.wiring = table.get("ports", self.wiring)
+        if "modem" in table:
+            self.modem = dict(self.modem or {}, **table["modem"]) if table["modem"] else None
+        self.ethernet = table.get("ethernet")
+        self.led_pin = table.get("led", self.led_pin)
+
+    @staticmethod
+    def _output(pin, low):
+        return machine.Pin(pin, machine.Pin.OUT, value=1 if low else 0)
+
+    def _direction(self, pin):
+        if pin is None:
+            return None
+        # Listening from the start: a driver left on would hold the bus for everybody.
+        enable = self._output(pin, False)
+        return lambda sending: enable.value(1 if sending else 0)
+
+    # --- identity and life
+
+    def ident(self):
+        import binascii
+
+        return binascii.hexlify(machine.unique_id()).decode()[-15:]
+
+    def reset_cause(self):
+        """Text: what the chip knows and, after a restart of ours, why it was."""
+        cause = machine.reset_cause()
+        text = "reset cause %s" % cause
+        for name, words in self.causes:
+            if getattr(machine, name, None) == cause:
+                text = words
+                break
+        reason = slots.read_text(self.root + "/reason").strip()
+        if reason:
+            slots.remove(self.root + "/reason")
+            text = "%s (%s)" % (text, reason)
+        return text
+
+    def reset(self, reason):
+        """Restart; the reason is told at the next start."""
+        print("restart: " + reason)
+        try:
+            slots.write_text(self.root + "/reason", reason[:120])
+        except OSError:
+            pass  # a full flash must not keep a device from restarting
+        time.sleep(0.2)  # the last words leave the console
+        machine.reset()
+
+    # --- LED
+
+    def led(self, code):
+        self._code = code
+
+    def blink(self):
+        """One step of the LED's pattern; feed() calls it."""
+        if self._led:
+            phase = ticks_ms() // _FLASH_MS % (2 * self._code + _PAUSE)
+            lit = phase < 2 * self._code and not phase & 1
+            if lit != self._lit:
+                self._lit = lit
+                self._led.value(lit != self.led_low)
+
+    # --- serial lines
+
+    def uart(self, index, baud=9600, bits=8, parity=None, stop=1):
+        """Meter port `index` (from 0) as a SerialPort."""
+        pins = self.wiring[index]
+        uart = self._open(
+            pins, baud, bits, parity, stop, _METER_RX, _METER_TX, bool(pins.get("invert"))
+        )
+        return SerialPort(uart, baud, bits, parity, stop, self._directions[index])
+
+    def _open(self, pins, baud, bits, parity, stop, rxbuf, txbuf, invert=False, **more):
+        kind = machine.UART
+        if invert:
+            more["invert"] = kind.INV_TX | kind.INV_RX
+        return kind(
+            pins["uart"],
+            baudrate=baud,
+            bits=bits,
+            parity=parity,
+            stop=stop,
+            tx=machine.Pin(pins["tx"]),
+            rx=machine.Pin(pins["rx"]),
+            rxbuf=rxbuf,
+            txbuf=txbuf,
+            timeout=0,
+            **more,
+        )
+
+    def console(self):
+        return SerialPort(ReplUart(), 115200)
+
+    # --- the way out
+
+    def link(self, config):
+        """The link that the settings and the board allow; NoLink with the reason where there is
+        none."""
+        from firmware.boards import netlink
+
+        kind = config.get("uplink.type")
+        if kind == "auto":
+            kind = "modem" if self.modem and not config.get("uplink.ssid") else "wifi"
+        try:
+            import network
+        except ImportError:
+            return netlink.NoLink(self.no_network())
+        import socket
+
+        if kind == "modem":
+            return self._modem_link(config, network, socket) or netlink.NoLink(self.no_ppp())
+        if kind == "wifi":
+            if not hasattr(network, "WLAN"):
+                return netlink.NoLink("%s has no WiFi; uplink.type has to be modem" % self.name)
+            ssid = config.get("uplink.ssid")
+            return netlink.WifiLink(network, socket, ssid, config.get("uplink.key"))
+        if kind == "ethernet":
+            return self._ethernet_link(network, socket, netlink)
+        return netlink.NoLink("uplink.type %s is nothing for %s" % (kind, self.name))
+
+    def no_network(self):
+        return (
+            "this MicroPython build has no network at all; flash a build for %s that has network.PPP "
+            "(MicroPython 1.29 or newer): readings are kept, nothing is sent" % self.firmware
+        )
+
+    def no_ppp(self):
+        if not self.modem:
+            return "%s has no modem in its wiring table" % self.name
+        return (
+            "this MicroPython build has no network.PPP, which the modem needs; flash MicroPython 1.29 "
+            "or newer for %s: readings are kept, nothing is sent" % self.firmware
+        )
+
+    def _modem_link(self, config, network, socket):
+        modem = self.modem
+        if not modem or not hasattr(network, "PPP"):
+            return None
+        from firmware.modem.link import ModemLink
+
+        baud = modem.get("baud", 115200)
+        size = _MODEM_BUFFER
+        uart = self._open(modem, baud, 8, None, 1, size, size, **self.modem_uart)
+        dcd = modem.get("dcd")
+        carrier = machine.Pin(dcd, machine.Pin.IN) if dcd is not None else None
+        return ModemLink(
+            uart,
+            network.PPP,
+            modem_settings(config, baud),
+            socket,
+            FileStore(self.root + "/modem.json"),
+            self.reset,
+            power_key=self._key("power_key"),
+            reset=self._key("reset"),
+            # The line is low while there is a carrier (V.24 at logic level).
+            dcd=(lambda: not carrier.value()) if carrier else None,
+        )
+
+    def _key(self, name):
+        """A function that presses one of the modem's keys, or None where it is not wired."""
+        pin = self.modem.get(name)
+        if pin is None:
+            return None
+        low = bool(self.modem.get(name + "_low"))
+        key = self._output(pin, low)
+        return lambda pressed: key.value(1 if bool(pressed) != low else 0)
+
+    ethernet = None
+
+    def _ethernet_link(self, network, socket, netlink):
+        if not self.ethernet or not hasattr(network, "LAN"):
+            return netlink.NoLink(
+                'no Ethernet here: board.json has no "ethernet" or this build has no network.LAN'
+            )
+        return netlink.EthLink(network, socket, self.ethernet)
+
+
+def modem_settings(config, baud):
+    """The settings of firmware.modem.link.ModemLink from ours."""
+    get = config.get
+    return {
+        "apn": get("uplink.apn"),
+        "user": get("uplink.user"),
+        "password": get("uplink.password"),
+        "auth": get("uplink.auth"),
+        "pin": get("uplink.pin"),
+        "network": get("uplink.network"),
+        "model": "auto",
+        "baud": baud,
+        "cmux": get("uplink.cmux"),
+        "keep_online_host": get("uplink.ping_host"),
+        "keep_online_period": get("uplink.ping_minutes") * 60,
+    }
