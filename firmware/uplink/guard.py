@@ -11,6 +11,7 @@ from firmware.port import const
 # Longer pieces (payloads) are kept by reference until they are sent, shorter ones (headers, which umqtt.simple
 # goes on changing) are copied.
 _COPY_BELOW = const(256)
+_SEGMENT = const(512)
 
 
 class Pending(Exception):
@@ -36,10 +37,18 @@ class Guard:
             length = len(data)
         if length < _COPY_BELOW or isinstance(data, str):
             data = data.encode() if isinstance(data, str) else data
-            self.queue.append(bytes(memoryview(data)[:length]))
+            self._append(bytes(memoryview(data)[:length]))
         else:
             self.queue.append(memoryview(data)[:length])
         return length
+
+    def _append(self, piece):
+        """Join small pieces: each element of the queue is a segment on the line."""
+        queue = self.queue
+        if queue and isinstance(queue[-1], bytes) and len(queue[-1]) < _SEGMENT:
+            queue[-1] += piece
+        else:
+            queue.append(piece)
 
     def read(self, length):
         packet = self._packet

@@ -11,10 +11,13 @@ import time
 import pytest
 
 from tests.host import brokers
-from tests.host.twinlab import LOGGER, Lab
+from tests.host.twinlab import IDENT, LOGGER, Lab
 from tools.twin.device import ROOT
 
-KEYS = ["IMEI", "TYPE", "TS", "P", "ID", "VABA", "VABRI", "VABRC", "PAT", "PRT", "FPT", "PAF1", "PRF1", "FPF1", "PAF2", "PRF2", "FPF2", "PAF3", "PRF3", "FPF3", "IF1", "TF1", "IF2", "TF2", "IF3", "TF3"]
+KEYS = [
+    "IMEI", "TYPE", "TS", "P", "ID", "VABA", "VABRI", "VABRC", "PAT", "PRT", "FPT", "PAF1", "PRF1", "FPF1", "PAF2",
+    "PRF2", "FPF2", "PAF3", "PRF3", "FPF3", "IF1", "TF1", "IF2", "TF2", "IF3", "TF3",
+]  # fmt: skip
 
 
 def seconds_of(record):
@@ -182,8 +185,9 @@ def test_a_mute_meter_is_counted_and_reported_and_comes_back(tmp_path):
     with Lab(tmp_path, meter=("--mute",), interval=4, settings=timing) as lab:
         lab.twin.start()
         lab.twin.wait_line("reading given up.*NoAnswer", 40)
-        answer = lab.at("AT^MTXTUNNEL=GETSTATUS")
-        assert re.search(r"NoAnswer", answer), answer
+        report = json.loads(lab.next(30, "lector102/%s/STATUS" % IDENT)[1])
+        assert (report["TYPE"], report["ID"], report["MISSED"]) == ("IEC102_ERR", "ID00000", 1)
+        assert report["ERR"].startswith("NoAnswer")
         lab.meter.control("clear")
         lab.record()
 

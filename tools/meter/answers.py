@@ -53,8 +53,7 @@ class Answers:
         return self._handlers[request.type](request)
 
     def _data(self, request, type, objects, time=None):
-        asdu = Asdu(type, 5, request.point, request.record, objects, time)
-        return asdu
+        return Asdu(type, 5, request.point, request.record, objects, time)
 
     def _tag(self, utc, b=False):
         return from_utc(utc, self.meter.zone, b)

@@ -1,0 +1,165 @@
+"""Brokers for tests: a real one, and one that misbehaves on purpose."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tools.twin.broker import EmbeddedBroker
+from tools.twin.device import finish, spawn
+
+# What a broker that misbehaves may do; see BadBroker.
+MODES = ("silent", "stall", "half_packet", "half_close", "no_puback", "refuse", "stops_reading", "garbage")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def mosquitto_path():
+    """Mosquitto, or None; where nothing may be skipped (CI) a missing one is an error."""
+    found = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if not found and os.environ.get("LECTOR_NO_SKIP"):
+        raise AssertionError("Mosquitto is not installed; CI must not go on without it")
+    return found
+
+
+class Mosquitto:
+    """A Mosquitto of its own; `stop()` and `start()` keep the port."""
+
+    def __init__(self, port=None):
+        self.port = port or free_port()
+        self._folder = tempfile.TemporaryDirectory()
+        self._config = Path(self._folder.name) / "mosquitto.conf"
+        self._config.write_text(
+            "listener %d 127.0.0.1\nallow_anonymous true\nuser root\n"
+            # Who was subscribed before a restart still gets what comes before he is back.
+            "persistence true\npersistence_location %s/\nmax_queued_messages 0\n"
+            % (self.port, self._folder.name)
+        )
+        self._process = None
+        self.start()
+
+    def start(self):
+        command = [mosquitto_path(), "-c", str(self._config)]
+        self._process = spawn(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError("Mosquitto does not listen on port %d" % self.port)
+
+    def stop(self):
+        finish(self._process)
+
+
+class Embedded:
+    """amqtt with the same face."""
+
+    def __init__(self, port=None):
+        self.port = port or free_port()
+        self.start()
+
+    def start(self):
+        self._broker = EmbeddedBroker(self.port).start()
+
+    def stop(self):
+        self._broker.stop()
+
+
+def start_broker(port=None):
+    return Mosquitto(port) if mosquitto_path() else Embedded(port)
+
+
+def read_packet(peer):
+    """One MQTT packet from a socket as (first byte, body); OSError at the end."""
+
+    def take(count):
+        data = b""
+        while len(data) < count:
+            piece = peer.recv(count - len(data))
+            if not piece:
+                raise OSError("closed")
+            data += piece
+        return data
+
+    kind = take(1)[0]
+    length = shift = 0
+    while True:
+        byte = take(1)[0]
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return kind, take(length)
+
+
+class BadBroker:
+    """Accepts MQTT connections and then does what `mode` says; counts connections.
+
+    silent: no CONNACK. stall: CONNACK, then nothing. half_packet: CONNACK and half of a PUBLISH. half_close: CONNACK,
+    then its sending side is shut. no_puback: answers everything but PUBLISH. refuse: CONNACK with code 5.
+    stops_reading: CONNACK, then reads nothing. garbage: CONNACK, then bytes that are no MQTT.
+    """
+
+    def __init__(self, mode):
+        self.mode = mode
+        self.connections = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._open = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                peer, _ = self._server.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(peer)
+            threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
+
+    def _talk(self, peer):
+        try:
+            read_packet(peer)
+            if self.mode == "silent":
+                time.sleep(3600)
+            if self.mode == "refuse":
+                peer.sendall(b"\x20\x02\x00\x05")
+                return
+            if self.mode == "stops_reading":
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            peer.sendall(b"\x20\x02\x00\x00")
+            if self.mode == "half_packet":
+                peer.sendall(b"\x30\x40\x00\x03a/b")
+            elif self.mode == "half_close":
+                peer.shutdown(socket.SHUT_WR)
+            elif self.mode == "garbage":
+                peer.sendall(b"\xff" * 64)
+            if self.mode == "no_puback":
+                self._answer_all_but_publish(peer)
+            time.sleep(3600)
+        except OSError:
+            return
+
+    def _answer_all_but_publish(self, peer):
+        while True:
+            kind, body = read_packet(peer)
+            if kind == 0xC0:
+                peer.sendall(b"\xd0\x00")
+            elif kind & 0xF0 == 0x80:
+                peer.sendall(b"\x90\x03" + body[:2] + b"\x01")
+
+    def close(self):
+        self._server.close()
+        for peer in self._open:
+            peer.close()

@@ -1,0 +1,341 @@
+"""The uplink against a real broker and against brokers that misbehave, with both versions of umqtt.simple."""
+
+import asyncio
+import queue
+import socket
+import struct
+import threading
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from firmware.uplink.guard import Guard, Pending
+from firmware.uplink.service import MqttService
+from tests.host import brokers, umqtts
+from tests.host.fakelog import FakeRing
+
+QUICK = {"connect_ms": 1500, "answer_ms": 700, "puback_ms": 700, "keepalive": 60}
+
+
+class BoardSocket:
+    """A socket with a board's manners: `setblocking(True)` wipes the timeout for good, and is remembered."""
+
+    wiped = 0
+    open = 0
+
+    def __init__(self):
+        self._socket = socket.socket()
+        BoardSocket.open += 1
+
+    def setblocking(self, flag):
+        BoardSocket.wiped += bool(flag)
+        self._socket.setblocking(flag)
+
+    def settimeout(self, seconds):
+        self._socket.settimeout(seconds)
+
+    def connect(self, address):
+        self._socket.connect(address)
+
+    def recv_into(self, view):
+        return self._socket.recv_into(view)
+
+    def send(self, data):
+        # lwIP takes what fits its send buffer, never more.
+        return self._socket.send(memoryview(data)[:536])
+
+    def close(self):
+        BoardSocket.open -= 1
+        self._socket.close()
+
+
+class Link:
+    """A network that is always there."""
+
+    def __init__(self):
+        self.suspected = 0
+
+        class Sockets:
+            SOCK_STREAM = socket.SOCK_STREAM
+            getaddrinfo = staticmethod(socket.getaddrinfo)
+            socket = BoardSocket
+
+        self.socket = Sockets
+
+    def is_up(self):
+        return True
+
+    async def up(self, deadline_ms):
+        return True
+
+    def suspect(self):
+        self.suspected += 1
+
+
+@pytest.fixture(params=umqtts.VERSIONS)
+def umqtt(request, tmp_path):
+    BoardSocket.wiped = BoardSocket.open = 0
+    return umqtts.module(request.param, tmp_path)
+
+
+def service(umqtt, port, ring, **extra):
+    settings = {"host": "127.0.0.1", "port": port, "client_id": "dévice", "qos": 1, "window": 8}
+    settings.update(QUICK)
+    settings.update(extra)
+    made = MqttService(umqtt, settings, ring, Link(), lambda kind: "t/é", lambda: None)
+    made._backoff = 20
+    return made
+
+
+def play(made, done, seconds=30):
+    """Run the service until `done()`; a ticker beside it shows that the loop was never held up."""
+    gaps = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(made.run())
+        start = last = loop.time()
+        while not done() and not task.done():
+            await asyncio.sleep(0.01)
+            gaps.append(loop.time() - last)
+            last = loop.time()
+            made._backoff = min(made._backoff, 50)
+            if last - start > seconds:
+                break
+        if task.done():
+            task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+    assert done(), made.status()
+    # A blocking wait would last a deadline, 700 ms at least.
+    assert max(gaps) < 0.6
+    assert BoardSocket.wiped == 0
+    assert BoardSocket.open == 0
+
+
+@pytest.fixture
+def broker():
+    made = brokers.start_broker()
+    yield made
+    made.stop()
+
+
+class Listener:
+    def __init__(self, port):
+        self.inbox = queue.Queue()
+        ready = threading.Event()
+        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False)
+        self.client.on_connect = lambda c, *_: c.subscribe("#", 1)
+        self.client.on_subscribe = lambda *_: ready.set()
+        self.client.on_message = lambda _c, _u, m: self.inbox.put(m)
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        assert ready.wait(10)
+
+    def payloads(self):
+        return [m.payload for m in list(self.inbox.queue) if m.topic == "t/é"]
+
+
+def test_records_arrive_in_order_and_are_acknowledged(umqtt, broker):
+    ring = FakeRing(b"%d" % i for i in range(40))
+    listener = Listener(broker.port)
+    made = service(umqtt, broker.port, ring)
+    play(made, lambda: len(ring.acked) == 40 and len(listener.payloads()) == 40)
+    assert listener.payloads() == [b"%d" % i for i in range(40)]
+    assert sorted(ring.acked) == list(range(1, 41)) and ring.flushes
+
+
+def test_sixteen_kibibytes_go_through_a_socket_that_takes_little_at_a_time(umqtt, broker):
+    big = bytes(i * 7 & 0xFF for i in range(16384))
+    ring = FakeRing([big, b"after"])
+    listener = Listener(broker.port)
+    play(service(umqtt, broker.port, ring), lambda: len(listener.payloads()) == 2)
+    assert listener.payloads() == [big, b"after"]
+
+
+def test_a_restarted_broker_gets_everything(umqtt, broker):
+    ring = FakeRing(b"%d" % i for i in range(300))
+    listener = Listener(broker.port)
+    made = service(umqtt, broker.port, ring)
+    state = {}
+
+    def done():
+        if len(ring.acked) > 20 and "down" not in state:
+            state["down"] = True
+            broker.stop()
+            broker.start()
+        return len(ring.acked) >= 300 and len(set(listener.payloads())) == 300
+
+    play(made, done, 60)
+    assert made.reconnects >= 1
+    # Order is kept but for what was on the way: its repetition may follow.
+    firsts = list(dict.fromkeys(listener.payloads()))
+    assert firsts == [b"%d" % i for i in range(300)]
+
+
+def test_commands_come_in_and_replies_go_out(umqtt, broker):
+    listener = Listener(broker.port)
+    made = service(umqtt, broker.port, FakeRing(), subscribe=["dev/AT"], online_topic="dev/ON", online="on", offline="off")
+    got = []
+
+    def done():
+        if made.connected and not got:
+            listener.client.publish("dev/AT", b"AT^MTXTUNNEL=VERSION", qos=1)
+            got.append(None)
+        message = made.next_message()
+        if message:
+            got.append(message)
+            made._replies.append((b"dev/ATR", b"OK"))
+        return any(m.topic == "dev/ATR" and m.payload == b"OK" for m in list(listener.inbox.queue))
+
+    play(made, done)
+    assert got[1] == (b"dev/AT", b"AT^MTXTUNNEL=VERSION")
+    assert any(m.topic == "dev/ON" and m.payload == b"on" for m in list(listener.inbox.queue))
+
+
+def test_an_oversize_message_is_passed_over_and_the_next_one_heard(umqtt, broker):
+    listener = Listener(broker.port)
+    made = service(umqtt, broker.port, FakeRing(), subscribe=["dev/AT"])
+    sent, got = [], []
+
+    def done():
+        if made.connected and not sent:
+            sent.append(listener.client.publish("dev/AT", b"x" * 5000, qos=1))
+            sent.append(listener.client.publish("dev/AT", b"AT", qos=1))
+        message = made.next_message()
+        if message:
+            got.append(message[1])
+        return b"AT" in got
+
+    play(made, done)
+    assert got == [b"AT"] and made.reconnects == 0
+
+
+@pytest.mark.parametrize("mode", brokers.MODES)
+def test_no_bad_broker_hangs_the_device_or_costs_a_record(umqtt, mode):
+    bad = brokers.BadBroker(mode)
+    # More than the socket buffers hold, so that a broker that does not read is felt.
+    ring = FakeRing(bytes(16000) for _ in range(400 if mode == "stops_reading" else 3))
+    extra = {"keepalive": 2, "qos": 1}
+    made = service(umqtt, bad.port, ring, **extra)
+    try:
+        play(made, lambda: bad.connections >= 3, 40)
+    finally:
+        bad.close()
+    assert ring.acked == [] and made.last_error
+    assert ring.flying == set()
+    if mode == "refuse":
+        assert "authorised" in made.last_error
+
+
+class Puppet:
+    """A broker the test plays by hand: collects packet ids of PUBLISH, sends PUBACKs when told."""
+
+    def __init__(self):
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self.pids = []
+        self.peer = None
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        try:
+            self.peer, _ = self._server.accept()
+            brokers.read_packet(self.peer)
+            self.peer.sendall(b"\x20\x02\x00\x00")
+            while True:
+                kind, body = brokers.read_packet(self.peer)
+                if kind & 0xF0 == 0x30:
+                    at = 2 + (body[0] << 8 | body[1])
+                    self.pids.append(body[at] << 8 | body[at + 1])
+        except OSError:
+            return
+
+    def puback(self, pid):
+        self.peer.sendall(b"\x40\x02" + struct.pack("!H", pid))
+
+
+def test_confirmations_out_of_order_and_of_nothing(umqtt):
+    puppet = Puppet()
+    ring = FakeRing(b"%d" % i for i in range(8))
+    made = service(umqtt, puppet.port, ring, window=8, puback_ms=8000)
+    step = []
+
+    def done():
+        if len(puppet.pids) == 8 and not step:
+            step.append(True)
+            puppet.puback(4711)
+            for pid in (puppet.pids[i] for i in (7, 0, 3, 1, 2, 6, 5, 4)):
+                puppet.puback(pid)
+        return len(ring.acked) == 8
+
+    play(made, done)
+    assert ring.acked == [8, 1, 4, 2, 3, 7, 6, 5]
+
+
+def test_the_window_is_never_exceeded(umqtt):
+    puppet = Puppet()
+    ring = FakeRing(b"%d" % i for i in range(20))
+    made = service(umqtt, puppet.port, ring, window=3, puback_ms=8000)
+    seen = []
+
+    def done():
+        if len(ring.acked) >= 10:
+            return True
+        waiting = len(puppet.pids) - len(ring.acked)
+        seen.append(waiting)
+        if waiting == 3:
+            puppet.puback(puppet.pids[len(ring.acked)])
+        return False
+
+    play(made, done)
+    assert max(seen) == 3
+
+
+def test_packet_ids_never_reach_65536(umqtt):
+    puppet = Puppet()
+    ring = FakeRing(b"%d" % i for i in range(30))
+    made = service(umqtt, puppet.port, ring, window=1, puback_ms=8000)
+    state = {"acked": 0}
+
+    def done():
+        session = made._session
+        if session and session._client and "set" not in state and puppet.pids:
+            session._client.pid = 64990
+            state["set"] = True
+        if len(puppet.pids) > state["acked"]:
+            puppet.puback(puppet.pids[state["acked"]])
+            state["acked"] += 1
+        return len(ring.acked) >= 28
+
+    play(made, done)
+    assert max(puppet.pids) <= 65535 and 1 in puppet.pids[2:]
+
+
+def test_a_record_that_cannot_be_read_does_not_block_the_rest(umqtt, broker):
+    ring = FakeRing(b"%d" % i for i in range(5))
+    ring.damaged = {3}
+    listener = Listener(broker.port)
+    made = service(umqtt, broker.port, ring)
+    play(made, lambda: len(ring.acked) == 5 and len(listener.payloads()) == 4)
+    assert made.unreadable == 1
+    assert listener.payloads() == [b"0", b"1", b"3", b"4"]
+
+
+def test_the_guard_copies_what_umqtt_reuses_and_refers_to_what_is_large():
+    guard = Guard()
+    head, payload = bytearray(b"abcd"), bytearray(1000)
+    guard.write(head, 2)
+    guard.write(payload)
+    head[0] = payload[0] = 88
+    assert bytes(guard.queue[0]) == b"ab"
+    assert guard.queue[1][0] == 88
+    with pytest.raises(Pending):
+        guard.read(1)
+    guard.offer(memoryview(b"\x40\x02"))
+    assert guard.read(2) == b"\x40\x02"
+    with pytest.raises(OSError):
+        guard.read(1)
