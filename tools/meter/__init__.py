@@ -1,6 +1,8 @@
 """A simulated IEC 60870-5-102 meter: `python -m tools.meter --help`.
 
-`model` is the meter's physics and memory, `station` its side of the protocol, `answers` what it says to each request,
-`faults` what may go wrong with its line, `line` the pty or TCP port with real pacing. `station.Station` and
-`model.Meter` need no socket and no real clock, so that tests can run months in seconds.
+`tariff` and `load` say what flows at any time, `model` sums it up and keeps the meter's clock, `events` what happened;
+`curves`, `billing` and `answers` turn that into ASDUs or a `refusal`; `station` is the meter's side of the link.
+`faults` spoil answers, `line` and `transport` carry them at the pace of a wire, `control` takes orders meanwhile,
+`values` loads fixed values. `station.Station` and `model.Meter` need no socket and no real clock, so that tests can
+run months in seconds. Nothing in firmware/ imports from here.
 """

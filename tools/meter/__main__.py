@@ -1,35 +1,53 @@
-"""`python -m tools.meter`: a simulated meter on a pty or a TCP port."""
+"""`python -m tools.meter`: simulated meters on a pty or a TCP port."""
 
 import argparse
+import ctypes
 import datetime as dt
-import json
 import signal
 import sys
 import time
 
-from firmware.iec102.timetag import TimeTag
-from tools.meter.faults import Faults
-from tools.meter.line import Line, Pty, Tcp
+from firmware import zone
+from tools.meter import faults, values
+from tools.meter.control import Control, Orders
+from tools.meter.line import Line
 from tools.meter.model import Meter
-from tools.meter.station import Station
+from tools.meter.station import BEFORE_SESSION, WRONG_PASSWORD, Station
+from tools.meter.transport import Pty, Tcp
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _moment(text):
+    """UTC seconds of an ISO time; without an offset it is UTC."""
+    moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment.replace(tzinfo=moment.tzinfo or dt.timezone.utc).timestamp()
+
+
+def _address(text):
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit():
+        raise argparse.ArgumentTypeError("HOST:PORT, not %r" % text)
+    return host, int(port)
 
 
 def arguments(argv):
     parser = argparse.ArgumentParser(
         prog="tools.meter",
         description="Simulate IEC 60870-5-102 meters (Spanish REE profile) on one line.",
-        epilog="Lines on standard input switch faults while it runs: drop 0.1, mute on, clear, show …",
+        epilog="While it runs it takes orders from standard input, a line each: drop 0.1, mute on, clear, stats …",
     )
     add = parser.add_argument
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--pty", nargs="?", const="", metavar="LINK", help="a pty; LINK is a symlink to make to it"
     )
-    where.add_argument("--tcp", metavar="HOST:PORT", help="a TCP port (port 0: any free one)")
-    add("--link", type=int, default=1, help="link address (1); more meters count up from it")
-    add("--point", type=int, default=1, help="measuring point (1)")
-    add("--password", type=int, default=1, help="password (1); more meters count up from it")
-    add("--meters", type=int, default=1, help="meters on the line (1)")
+    where.add_argument(
+        "--tcp", type=_address, metavar="HOST:PORT", help="a TCP port (0: any free one)"
+    )
+    _who(parser)
+    _when(parser)
+    _how(parser)
     add(
         "--baud",
         type=int,
@@ -37,21 +55,82 @@ def arguments(argv):
         help="pace the line as at this speed; 0 = as fast as it goes (0)",
     )
     add("--format", choices=("8N1", "8E1"), default="8N1", help="10 or 11 bits a byte (8N1)")
-    add("--seed", type=int, default=1, help="which meter it is, and which faults come (1)")
+    add("--log", metavar="FILE", help="append what is on the wire as JSON lines")
     add(
-        "--clock",
-        default="",
-        metavar="UTC",
-        help="time it starts at, such as 2026-03-29T00:30:00 (now)",
+        "--control",
+        metavar="HOST:PORT|PATH",
+        help="take orders from a TCP port or a UNIX socket too",
     )
-    add("--clock-speed", type=float, default=1.0, help="how many times as fast its clock runs (1)")
-    add("--drift", type=int, default=0, help="parts per million its clock runs too fast (0)")
-    add("--zone", default="Europe/Madrid", help="its local time (Europe/Madrid)")
+    add(
+        "--die-with-parent",
+        action="store_true",
+        help="end when the process that started this one ends (Linux)",
+    )
+    _faults(parser)
+    args = parser.parse_args(argv)
+    _check(parser, args)
+    return args
+
+
+def _who(parser):
+    add = parser.add_argument
+    add(
+        "--link",
+        type=int,
+        action="append",
+        help="link address (1); give it again for more meters on the line",
+    )
+    add(
+        "--meters",
+        type=int,
+        default=1,
+        help="meters on the line, counting up from --link and --password (1)",
+    )
+    add("--point", type=int, default=1, help="measuring point (1)")
+    add("--password", type=int, default=1, help="password (1); more meters count up from it")
+    add("--seed", type=int, default=1, help="which meter it is, and which faults come (1)")
+    add("--peak", type=int, default=40, metavar="KW", help="its highest load (40)")
     add(
         "--values",
         metavar="FILE",
-        help='JSON with "instant" and "closings": what it answers, as decoded',
+        help='JSON with "instant" and "closings": what it tells instead',
     )
+
+
+def _when(parser):
+    add = parser.add_argument
+    add(
+        "--clock",
+        type=_moment,
+        metavar="UTC",
+        help="time it starts at, such as 2026-03-29T00:30:00 (now)",
+    )
+    add(
+        "--clock-speed",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="how many times as fast its time runs (1)",
+    )
+    add(
+        "--drift",
+        type=int,
+        default=0,
+        metavar="PPM",
+        help="parts per million its clock runs too fast (0)",
+    )
+    add(
+        "--ahead",
+        type=int,
+        default=0,
+        metavar="S",
+        help="seconds its clock is ahead at the start (0)",
+    )
+    add("--zone", default="Europe/Madrid", help="its local time (Europe/Madrid)")
+
+
+def _how(parser):
+    add = parser.add_argument
     add(
         "--no-type",
         type=int,
@@ -60,94 +139,138 @@ def arguments(argv):
         metavar="N",
         help="an ASDU type it lacks (cause 14)",
     )
-    add("--wrong-password", choices=("negative", "nack", "silent"), default="negative")
-    add("--log", metavar="FILE", help="append each piece on the line as a JSON line")
-    add("--drop", type=float, default=0, metavar="P", help="probability that an answer is lost")
-    add("--corrupt", type=float, default=0, metavar="P", help="… that bits of it flip")
-    add("--noise", type=float, default=0, metavar="P", help="… that rubbish comes before it")
-    add("--half", type=float, default=0, metavar="P", help="… that only its beginning comes")
+    add(
+        "--wrong-password",
+        choices=WRONG_PASSWORD,
+        default="negative",
+        help="what it is answered with (negative)",
+    )
+    add(
+        "--before-session",
+        choices=BEFORE_SESSION,
+        default="nack",
+        help="what a request before 183 gets (nack)",
+    )
+    add(
+        "--no-events",
+        choices=("refuse", "end"),
+        default="refuse",
+        help="cause 13, or an empty stream (refuse)",
+    )
+    add(
+        "--session-timeout",
+        type=int,
+        default=120,
+        metavar="S",
+        help="silence that ends a session (120)",
+    )
+
+
+def _faults(parser):
+    add = parser.add_argument
+    kind = {"type": faults.chance, "default": 0.0, "metavar": "P"}
+    add("--drop", help="probability (0.1) or number (3x) of answers that are lost", **kind)
+    add("--corrupt", help="… of which bits flip", **kind)
+    add("--noise", help="… before which rubbish comes", **kind)
+    add("--half", help="… of which only the beginning comes", **kind)
     add("--delay", type=int, default=0, metavar="MS", help="wait before each answer")
     add("--busy", type=int, default=0, metavar="N", help="say N times that there is no data yet")
     add("--mute", action="store_true", help="never answer")
     add("--echo", action="store_true", help="repeat what is heard, as optical heads do")
-    return parser.parse_args(argv)
+
+
+def _check(parser, args):
+    links = args.link or [1]
+    if len(links) > 1 and args.meters > 1:
+        parser.error("--meters counts up from one --link, %d are given" % len(links))
+    args.link = links if len(links) > 1 else [links[0] + i for i in range(args.meters)]
+    if (
+        not args.link
+        or len(set(args.link)) < len(args.link)
+        or not all(0 <= n <= 0xFFFF for n in args.link)
+    ):
+        parser.error("--link: different addresses, 0 to 65535")
+    for name in ("baud", "delay", "busy"):
+        if getattr(args, name) < 0:
+            parser.error("--%s: not below 0" % name)
+    if args.clock_speed <= 0:
+        parser.error("--clock-speed: more than 0")
+    try:
+        zone.Zone(args.zone)
+    except ValueError as error:
+        parser.error("--zone: %s" % error)
 
 
 def clock(args):
-    """A function that gives the UTC the simulation starts at, running at its speed."""
-    begin = time.time()
-    if args.clock:
-        begin = dt.datetime.fromisoformat(args.clock).replace(tzinfo=dt.timezone.utc).timestamp()
-    start = time.time()
-    return lambda: int(begin + (time.time() - start) * args.clock_speed)
-
-
-def load_values(path):
-    """The fixed answers of a JSON file; times are written as `2022-07-11T13:49-1`."""
-    with open(path) as file:
-        values = json.load(file)
-    for item in values.get("closings", ()):
-        for key in ("FMPA", "DINI", "DEND"):
-            item[key] = tag_of(item[key])
-    return values
-
-
-def tag_of(text):
-    moment = dt.datetime.strptime(text[:16], "%Y-%m-%dT%H:%M")
-    tag = TimeTag(moment.year - 2000, moment.month, moment.day, moment.hour, moment.minute)
-    tag.su = int(text[17:])
-    tag.weekday = moment.isoweekday()
-    return tag
+    """A function that gives the UTC of the simulation: it starts at --clock and runs at its speed."""
+    start = time.monotonic()
+    begin = time.time() if args.clock is None else args.clock
+    return lambda: begin + (time.monotonic() - start) * args.clock_speed
 
 
 def build(args):
-    """The line with its stations, ready to run."""
-    if args.tcp is not None:
-        host, _, port = args.tcp.rpartition(":")
-        transport = Tcp(host, int(port))
-    else:
-        transport = Pty(args.pty or None)
+    """(the line with its stations, its control), ready to run."""
+    fixed = values.load(args.values) if args.values else None
     now = clock(args)
-    fixed = load_values(args.values) if args.values else None
     stations = [
         Station(
-            Meter(args.seed + i, now, args.zone, drift_ppm=args.drift, fixed=fixed),
-            args.link + i,
+            Meter(args.seed + i, now, args.zone, args.peak, args.drift, fixed, ahead=args.ahead),
+            link,
             args.point,
             args.password + i,
             wrong_password=args.wrong_password,
+            before_session=args.before_session,
+            session_s=args.session_timeout,
             no_types=args.no_type,
+            no_events=args.no_events,
+            ticks=time.monotonic,
         )
-        for i in range(args.meters)
+        for i, link in enumerate(args.link)
     ]
-    faults = Faults(args.seed)
-    for name in ("drop", "corrupt", "noise", "half", "delay", "busy", "mute", "echo"):
-        setattr(faults, name, getattr(args, name))
-    bits = 10 if args.format == "8N1" else 11
-    return Line(transport, stations, faults, args.baud, bits, args.log)
+    for station in stations:
+        station.meter.totals(
+            int(now())
+        )  # years are summed up now, so that no answer has to wait for it
+    wrong = faults.Faults(args.seed)
+    for name in faults.NAMES:
+        setattr(wrong, name, getattr(args, name))
+    transport = Tcp(*args.tcp) if args.tcp else Pty(args.pty or None)
+    line = Line(
+        transport, stations, wrong, args.baud, 10 if args.format == "8N1" else 11, args.log
+    )
+    stdin = sys.stdin.fileno() if sys.stdin and not sys.stdin.closed else None
+    return line, Control(Orders(wrong, stations), stdin, args.control)
+
+
+def _ended(*_):
+    raise KeyboardInterrupt
 
 
 def main(argv=None):
     args = arguments(argv)
-
-    def ended(*_):
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, ended)
+    signal.signal(signal.SIGTERM, _ended)
+    if args.die_with_parent:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    line = control = None
     try:
-        line = build(args)
-        last = args.link + args.meters - 1
-        links = str(args.link) if last == args.link else "%d to %d" % (args.link, last)
-        print(
-            "meter listening on %s link=%s point=%d" % (line.transport.name, links, args.point),
-            flush=True,
+        line, control = build(args)
+        links = ",".join(map(str, args.link))
+        banner = "meter listening on %s link=%s point=%d" % (
+            line.transport.name,
+            links,
+            args.point,
         )
-        line.run(sys.stdin)
-    except OSError as error:
+        print(banner + (" control=%s" % control.name if control.name else ""), flush=True)
+        line.run(control)
+    except (OSError, ValueError) as error:
         print("meter: %s" % error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
+    finally:
+        for part in (line, control):
+            if part:
+                part.close()
     return 0
 
 

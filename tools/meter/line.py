@@ -1,81 +1,27 @@
-"""The line: a pty or a TCP port, with the time that real bytes take on a real wire.
+"""The line: stations on one transport, with the time that real bytes take on a real wire.
 
-A request reaches the stations only when its last byte would have crossed the wire, and each byte of an answer
+A request reaches the stations only when its last byte would have crossed the wire, and the last byte of each answer
 leaves at the moment it would; all of it against an absolute schedule, so errors do not add up.
 """
 
 import json
-import os
-import pty
 import select
-import socket
 import time
-import tty
 
-_CHUNK_S = 0.002
-_SPIN_S = 0.0004
+from tools.meter.transport import Pty, Tcp  # noqa: F401  for those who build a line
+
+_PIECE_S = 0.004  # answers leave in pieces of this time
+_SPIN_S = 0.0003
 _QUIET_CHARACTERS = 30
-
-
-class Pty:
-    """A pty; whoever opens `name` is the master's end."""
-
-    def __init__(self, link=None):
-        self.fd, self._slave = pty.openpty()
-        tty.setraw(self._slave)
-        self.name = os.ttyname(self._slave)
-        if link:
-            if os.path.islink(link):
-                os.unlink(link)
-            os.symlink(self.name, link)
-
-    def fds(self):
-        return [self.fd]
-
-    def read(self, ready):
-        return os.read(self.fd, 4096)
-
-    def write(self, data):
-        os.write(self.fd, data)
-
-
-class Tcp:
-    """One connection at a time; a new one takes the place of the old."""
-
-    def __init__(self, host, port):
-        self._server = socket.create_server((host, port))
-        self._peer = None
-        self.name = "%s:%d" % self._server.getsockname()[:2]
-
-    def fds(self):
-        return [self._server] + ([self._peer] if self._peer else [])
-
-    def read(self, ready):
-        if self._server in ready:
-            if self._peer:
-                self._peer.close()
-            self._peer, _ = self._server.accept()
-            self._peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return b""
-        try:
-            data = self._peer.recv(4096)
-        except OSError:
-            data = b""
-        if not data:
-            self._peer.close()
-            self._peer = None
-        return data
-
-    def write(self, data):
-        if self._peer:
-            try:
-                self._peer.sendall(data)
-            except OSError:
-                self._peer = None
+_QUIET_S = 0.05
 
 
 class Line:
-    """Stations on one transport. `baud` 0: as fast as it goes. `log`: a file of frames as JSON lines."""
+    """`baud` 0: as fast as it goes; `bits` a byte. `log`: a file of what was on the wire as JSON lines.
+
+    A line of the log is {"t": when, "due": when by the schedule, "dir": "<" to or ">" from the meters, "hex": …};
+    times are seconds of a clock of their own, and the last byte's.
+    """
 
     def __init__(self, transport, stations, faults, baud=0, bits=10, log=None):
         self.transport = transport
@@ -87,68 +33,82 @@ class Line:
         self._half_heard = False
 
     def run(self, control=None):
-        """Serve for ever; `control` is a file of lines with faults to switch (standard input)."""
+        """Serve for ever. `control` (control.Control) is served between frames."""
         while True:
-            wanted = self.transport.fds() + ([control] if control else [])
-            quiet = max(_QUIET_CHARACTERS * self._character, 0.05) if self._half_heard else None
-            ready, _, _ = select.select(wanted, [], [], quiet)
-            if control in ready:
-                ready.remove(control)
-                line = control.readline()
-                if line:
-                    print(self.faults.command(line), flush=True)
-                else:
-                    control = None
-                    continue
-                if not ready:
-                    continue
+            line, orders = self.transport.fds(), control.fds() if control else []
+            quiet = (
+                max(_QUIET_CHARACTERS * self._character, _QUIET_S) if self._half_heard else None
+            )
+            ready, _, _ = select.select(line + orders, [], [], quiet)
             if not ready:
-                if self._half_heard:
-                    self._half_heard = False
-                    self._answer([frame for s in self.stations for frame in s.silence()])
-                continue
-            if any(fd in ready for fd in self.transport.fds()):
-                self._heard(self.transport.read(ready))
+                self._half_heard = False
+                self._answer(frame for s in self.stations for frame in s.silence())
+            if control:
+                control.handle(ready)
+            if any(fd in ready for fd in line):
+                self._serve(ready)
+
+    def close(self):
+        self.transport.close()
+        if self._log:
+            self._log.close()
+
+    def _serve(self, ready):
+        data, new = self.transport.read(ready)
+        if new:
+            self._half_heard = False
+            for station in self.stations:
+                station.hang_up()
+        if data:
+            self._heard(data)
 
     def _heard(self, data):
-        if not data:
-            return
-        now = time.monotonic()
-        self._free = max(self._free, now) + len(data) * self._character
-        self._note("<", data)
+        self._take(len(data))
         self._wait(self._free)
+        self._note("<", data)
         if self.faults.echo:
             self.transport.write(data)
+            self._note(">", data)
         for station in self.stations:
             station.busy = self.faults.busy
-        self._answer([frame for station in self.stations for frame in station.receive(data)])
+        self._answer(frame for station in self.stations for frame in station.receive(data))
         self._half_heard = any(s.waiting() for s in self.stations)
+
+    def _take(self, count):
+        """Book the wire for `count` bytes from now, or from when it is free."""
+        self._free = max(self._free, time.monotonic()) + count * self._character
 
     def _answer(self, frames):
         for frame in frames:
             delay, data = self.faults.apply(frame)
-            self._free = max(self._free, time.monotonic()) + delay / 1000
-            self._wait(self._free)
-            self._note(">", data)
-            if not self._character:
-                self.transport.write(data)
+            if not data:
                 continue
-            step = max(1, int(_CHUNK_S / self._character))
-            for at in range(0, len(data), step):
-                piece = data[at : at + step]
-                self._free += len(piece) * self._character
-                self._wait(self._free)
-                self.transport.write(piece)
+            self._free = max(self._free, time.monotonic()) + delay / 1000
+            self._send(data)
+            self._note(">", data)
 
-    def _wait(self, until):
-        """Sleep to within a fraction of a millisecond of `until`, then spin."""
-        left = until - time.monotonic()
-        if left > _SPIN_S:
-            time.sleep(left - _SPIN_S)
-        while time.monotonic() < until:
+    def _send(self, data):
+        """Each piece leaves when its last byte would arrive."""
+        if not self._character:
+            self._wait(self._free)
+            self.transport.write(data)
+            return
+        step = max(1, int(_PIECE_S / self._character))
+        for at in range(0, len(data), step):
+            piece = data[at : at + step]
+            self._free += len(piece) * self._character
+            self._wait(self._free, at + step >= len(data))
+            self.transport.write(piece)
+
+    def _wait(self, until, exactly=True):
+        """Sleep until `until`; exactly: to within a fraction of a millisecond, then spin."""
+        left = until - time.monotonic() - (_SPIN_S if exactly else 0)
+        if left > 0:
+            time.sleep(left)
+        while exactly and time.monotonic() < until:
             pass
 
     def _note(self, direction, data):
-        if self._log and data:
-            row = {"t": time.monotonic(), "dir": direction, "hex": data.hex()}
+        if self._log:
+            row = {"t": time.monotonic(), "due": self._free, "dir": direction, "hex": data.hex()}
             self._log.write(json.dumps(row) + "\n")

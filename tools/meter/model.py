@@ -1,210 +1,236 @@
 """A believable three-phase meter: what it has counted at any time, computed and never stepped.
 
-Everything follows from (seed, time): the power of each quarter of an hour is a load shape by hour, weekday and
-season with some scatter, registers are the sums of it. A day is computed once and kept. Energies are watt-hours
-(or var-hours) inside and whole kWh on the wire, so increments always add up to the difference of the totals.
+Everything follows from (seed, time): `load` says what flows, this module sums it up. Energies are watt-hours (or
+var-hours) inside and whole kWh on the wire, so the increments of a load curve add up to the difference of the totals.
+A tariff period's register gets each whole kWh of the total at the moment it is completed, as pulse counters do, so
+that the periods add up to the total exactly.
 """
 
 import datetime as dt
 
-from firmware.zone import Zone, civil, days_from_civil, weekday
-
-QUARTER = 900
-DAY = 86400
-# Registers: active import, active export, reactive Q1..Q4 (protocol reference 3.3).
-AI, AE, R1, R2, R3, R4 = range(6)
-PERIODS = 6
-INSTALLED = days_from_civil(2024, 1, 1)
-# Share of the peak power in each hour of a working day and of a holiday.
-_WORKING = (
-    25,
-    22,
-    20,
-    20,
-    22,
-    30,
-    45,
-    60,
-    80,
-    95,
-    100,
-    98,
-    95,
-    85,
-    80,
-    82,
-    85,
-    88,
-    80,
-    70,
-    60,
-    50,
-    40,
-    30,
+from firmware.zone import Zone, civil, days_from_civil
+from tools.meter.events import Events
+from tools.meter.load import (
+    AE,
+    AI,
+    DAY,
+    QUARTER,
+    R1,
+    R2,
+    R3,
+    R4,
+    REGISTERS,
+    Day,
+    Quarter,
+    midnight,
 )
-_FREE = (
-    22,
-    20,
-    18,
-    18,
-    18,
-    20,
-    22,
-    25,
-    30,
-    35,
-    40,
-    42,
-    45,
-    45,
-    40,
-    35,
-    35,
-    38,
-    42,
-    45,
-    42,
-    38,
-    32,
-    26,
-)
-# Tariff period (0..5) by hour on a working day of the high and the low season; holidays and nights are P6.
-_HIGH = (5, 5, 5, 5, 5, 5, 5, 5, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)
-_LOW = (5, 5, 5, 5, 5, 5, 5, 5, 3, 2, 2, 2, 2, 2, 3, 3, 3, 3, 2, 2, 2, 2, 3, 3)
+from tools.meter.tariff import PERIODS
+
+_DAYS_KEPT = 100
+_EARLIEST = 2022
+# Contract: its registers of active, inductive and capacitive energy. III is the export's (protocol reference 6.5).
+CONTRACTS = {134: (AI, R1, R4), 135: (AI, R1, R4), 136: (AE, R3, R2)}
 
 
-def scatter(*words):
-    """A number 0..999 that follows from whole numbers; small, quick and the same everywhere."""
-    mixed = 0x9E3779B9
-    for word in words:
-        mixed = ((mixed ^ (word & 0xFFFFFFFF)) * 0x85EBCA6B) & 0xFFFFFFFF
-        mixed ^= mixed >> 15
-    mixed = (mixed * 0xC2B2AE35) & 0xFFFFFFFF
-    return (mixed >> 10) % 1000
+def _now():
+    return dt.datetime.now(dt.timezone.utc).timestamp()
 
 
 class Meter:
-    """`now()` gives the true UTC; the meter's own clock may be set and may drift from it.
+    """`now()` gives the true UTC in seconds; the meter's own clock may be set and may drift from it.
 
     `fixed` (dict) overrides what it tells: `instant` (objects of a 163) and `closings` (objects of a 136).
+    `ahead`: seconds its clock is ahead at the start. `installed`: (year, month, day) it began to count at zero;
+    1 January 2022 by default, or two years before the start where that is earlier.
     """
 
+    manufacturer = 66
+    ratio = 100  # of its current transformers and voltage transformers, per cent: it is connected directly
+
     def __init__(
-        self, seed=1, now=None, zone="Europe/Madrid", peak_kw=40, drift_ppm=0, fixed=None
+        self,
+        seed=1,
+        now=None,
+        zone="Europe/Madrid",
+        peak_kw=40,
+        drift_ppm=0,
+        fixed=None,
+        *,
+        ahead=0,
+        installed=None,
     ):
         self.seed = seed
-        self.now = now or (lambda: int(dt.datetime.now(dt.timezone.utc).timestamp()))
+        self.now = now or _now
         self.zone = Zone(zone)
         self.peak = peak_kw
         self.fixed = fixed or {}
         self.drift_ppm = drift_ppm
-        self.started = self.now()
-        self.offset = 0  # what setting the clock has left: own time minus true time, s
-        self.events = []  # live events: (record, utc, spa, spq, spi)
         self.equipment = 30000000 + seed * 1009
-        self.manufacturer = 66
         self.contracted = [peak_kw + 5 * i for i in range(PERIODS)]
-        self._days = []  # per day since INSTALLED: (24 cumulated sums) at its start
-        self._quarters = {}
+        start = int(self.now())
+        if installed is None:
+            installed = (min(_EARLIEST, civil(start)[0] - 2), 1, 1)
+        self.first_day = days_from_civil(*installed)
+        self.installed = midnight(self.zone, self.first_day)
+        self._clocks = [
+            (self.installed, 0),
+            (start, ahead),
+        ]  # (true time from which, seconds ahead)
+        self._known = {}  # day number -> Day, the latest used
+        # At the start of each day: Wh and varh of the six registers; whole kWh by register and tariff period.
+        self._sums = [[0] * REGISTERS]
+        self._ticks = [[0] * (REGISTERS * PERIODS)]
+        self._maxima = {}
+        self._quarter = (None, None)
+        self.events = Events(self)
 
     # --- its clock
 
     def clock(self):
-        """UTC as the meter believes it."""
-        true = self.now()
-        return true + self.offset + (true - self.started) * self.drift_ppm // 1000000
+        """UTC as the meter believes it, whole seconds."""
+        return self.own(int(self.now()))
+
+    def own(self, true):
+        """What the meter's clock shows at the true time `true`."""
+        since, ahead = self._clocks[-1]
+        for since, ahead in reversed(self._clocks):  # noqa: B007
+            if true >= since:
+                break
+        return true + ahead + (true - since) * self._drift(since) // 1000000
+
+    def _drift(self, since):
+        # Before this simulation began its clock was right.
+        return self.drift_ppm if since > self.installed else 0
+
+    def true(self, own):
+        """The true time at which the clock showed `own`; the latest one if it did so twice."""
+        until = None
+        for since, ahead in reversed(self._clocks):
+            drift = self._drift(since)
+            true = since + (own - since - ahead) * 1000000 // (1000000 + drift)
+            if until is not None:
+                true = min(true, until)
+            if true >= since:
+                return true
+            until = since
+        return own
 
     def set_clock(self, utc):
         """Take `utc` as the time now; both readings stand in the event record 53."""
         before = self.clock()
-        self.events.append((53, before, 7, 9, 0))
-        self.offset += utc - before
-        self.events.append((53, utc, 7, 11, 0))
+        true = int(self.now())
+        self._clocks.append((true, utc - true))
+        self.events.clock_set(before, utc)
 
-    # --- energy
+    # --- energy, by true time
 
-    def quarter(self, number):
-        """(registers of the quarter hour `number` since 1970 in Wh, its tariff period)."""
-        found = self._quarters.get(number)
+    def day(self, number):
+        """The local day `number` (days since 1970-01-01)."""
+        found = self._known.get(number)
         if found is None:
-            if len(self._quarters) > 20000:
-                self._quarters.clear()
-            found = self._quarters[number] = self._compute(number)
+            if len(self._known) >= _DAYS_KEPT:
+                del self._known[next(iter(self._known))]
+            found = self._known[number] = Day(self.seed, self.peak, self.zone, number)
         return found
 
-    def _compute(self, number):
-        year, month, day, hour, minute, _ = civil(
-            number * QUARTER + self.zone.offset(number * QUARTER)
-        )
-        free = weekday(days_from_civil(year, month, day)) > 5
-        shape = (_FREE if free else _WORKING)[hour]
-        season = (115, 112, 100, 90, 88, 100, 118, 110, 95, 90, 102, 114)[month - 1]
-        active = self.peak * shape * season * (900 + scatter(self.seed, number) // 5) // 40000
-        sun = max(0, 16 - (hour - 13) ** 2) if self.seed % 2 else 0
-        export = self.peak * sun * scatter(self.seed, number, 1) // 20000
-        inductive = active * (20 + scatter(self.seed, number, 2) // 100) // 100
-        capacitive = active * 4 // 100 if hour < 7 else 0
-        winter = month in (1, 2, 7, 12)
-        period = 5 if free else (_HIGH if winter else _LOW)[hour]
-        return (active, export, inductive, 0, export // 20, capacitive), period
+    def day_of(self, utc):
+        return (utc + self.zone.offset(utc)) // DAY
 
-    def _day(self, index):
-        """Sums at the start of day `index` (UTC days since installation): 6 totals, 3 times 6 by tariff period."""
-        while len(self._days) <= index:
-            if not self._days:
-                self._days.append([self.seed * 137000] + [0] * 23)
-                continue
-            sums = list(self._days[-1])
-            first = (INSTALLED + len(self._days) - 1) * DAY // QUARTER
-            for number in range(first, first + DAY // QUARTER):
-                self._add(sums, number)
-            self._days.append(sums)
-        return self._days[index]
+    def _at_start(self, number):
+        """(sums, ticks) at the start of day `number`; days are summed up once, in order."""
+        index = number - self.first_day
+        while len(self._sums) <= index:
+            day = self.day(self.first_day + len(self._sums) - 1)
+            sums, ticks = list(self._sums[-1]), list(self._ticks[-1])
+            self._count(day, day.quarters, sums, ticks)
+            self._sums.append(sums)
+            self._ticks.append(ticks)
+        return self._sums[index], self._ticks[index]
 
-    def _add(self, sums, number):
-        registers, period = self.quarter(number)
-        for i in range(6):
-            sums[i] += registers[i]
-        sums[6 + period] += registers[AI]
-        sums[12 + period] += registers[R1]
-        sums[18 + period] += registers[R4]
+    @staticmethod
+    def _count(day, quarters, sums, ticks):
+        """Add the first `quarters` quarters of a day to `sums` and `ticks`."""
+        for register, row in enumerate(day.wh):
+            wh = sums[register]
+            for first, last, period in day.runs:
+                if first >= quarters:
+                    break
+                more = wh + sum(row[first : min(last, quarters)])
+                ticks[register * PERIODS + period] += more // 1000 - wh // 1000
+                wh = more
+            sums[register] = wh
+
+    def _place(self, utc):
+        """(Day, its number, number of the quarter in it) of a true time not before the installation."""
+        number = self.day_of(utc)
+        day = self.day(number)
+        return day, number, (utc - day.start) // QUARTER
+
+    def _minutes(self, day, at):
+        """The Quarter number `at` of `day`."""
+        number = day.start // QUARTER + at
+        if self._quarter[0] != number:
+            self._quarter = number, Quarter(self.seed, number, [row[at] for row in day.wh])
+        return self._quarter[1]
+
+    def _read(self, true):
+        """(sums in Wh, whole kWh by register and period) at a true time, to the second."""
+        true = max(true, self.installed)
+        day, number, at = self._place(true)
+        sums, ticks = self._at_start(number)
+        sums, ticks = list(sums), list(ticks)
+        self._count(day, at, sums, ticks)
+        rest = true - day.start - at * QUARTER
+        if rest:
+            for register, wh in enumerate(self._minutes(day, at).until(rest)):
+                more = sums[register] + wh
+                place = register * PERIODS + day.periods[at]
+                ticks[place] += more // 1000 - sums[register] // 1000
+                sums[register] = more
+        return sums, ticks
+
+    # --- what it shows, by its own clock
 
     def sums(self, utc):
-        """The 24 sums in Wh at `utc`, the quarter under way counted up to the second."""
-        utc = max(utc, INSTALLED * DAY)
-        day = utc // DAY
-        sums = list(self._day(day - INSTALLED))
-        number = day * DAY // QUARTER
-        while (number + 1) * QUARTER <= utc:
-            self._add(sums, number)
-            number += 1
-        part = utc - number * QUARTER
-        registers, period = self.quarter(number)
-        for i in range(6):
-            sums[i] += registers[i] * part // QUARTER
-        for base, register in ((6, AI), (12, R1), (18, R4)):
-            sums[base + period] += registers[register] * part // QUARTER
-        return sums
+        """The six registers in Wh and varh when its clock showed `utc`."""
+        return self._read(self.true(utc))[0]
 
     def totals(self, utc):
         """The six registers in whole kWh and kvarh."""
-        return [wh // 1000 for wh in self.sums(utc)[:6]]
+        return [wh // 1000 for wh in self.sums(utc)]
+
+    def by_period(self, utc):
+        """A list of six whole kWh or kvarh by tariff period for each of the six registers."""
+        ticks = self._read(self.true(utc))[1]
+        return [ticks[i : i + PERIODS] for i in range(0, len(ticks), PERIODS)]
+
+    def period(self, utc):
+        """The tariff period (0..5) at `utc`."""
+        day, _, at = self._place(max(self.true(utc), self.installed))
+        return day.periods[at]
 
     def power(self, utc):
-        """(active kW, reactive kvar, power factor per mille, export) of the quarter under way, in watts and vars."""
-        registers, _ = self.quarter(utc // QUARTER)
-        active = (registers[AI] - registers[AE]) * 4
-        reactive = (registers[R1] - registers[R4]) * 4
-        apparent = int((active * active + reactive * reactive) ** 0.5)
-        factor = 1000 * abs(active) // apparent if apparent else 1000
-        return abs(active), abs(reactive), min(factor, 1000), active < 0, reactive < 0
+        """The minute under way as [(active W, reactive var, volts in 0.1 V)] of three phases; export is negative.
+
+        Held for that minute, these powers are exactly what the registers gain in it.
+        """
+        true = max(self.true(utc), self.installed)
+        day, _, at = self._place(true)
+        minutes = self._minutes(day, at)
+        wh = minutes.minute(true - day.start - at * QUARTER)
+        active = (wh[AI] - wh[AE]) * 60
+        reactive = (wh[R1] + wh[R2] - wh[R3] - wh[R4]) * 60
+        weights, whole = minutes.loads, sum(minutes.loads)
+        phases = [[active * w // whole, reactive * w // whole] for w in weights[:2]]
+        phases.append([active - sum(p for p, _ in phases), reactive - sum(q for _, q in phases)])
+        return [(p, q, volts) for (p, q), volts in zip(phases, minutes.volts, strict=True)]
 
     # --- billing
 
     def closings(self, start, end):
-        """UTC (period start, period end) of the monthly closings whose end lies in [start, end]."""
+        """UTC (period start, period end) of the monthly closings whose end lies in [start, end], by its own clock."""
         found = []
-        year, month = 2024, 1
+        year, month, *_ = civil(max(start - 62 * DAY, self.installed + DAY))
         previous = None
         while True:
             utc = self.zone.to_utc(year, month, 1, 0, 0, 0)
@@ -213,31 +239,34 @@ class Meter:
             if previous is not None and utc >= start:
                 found.append((previous, utc))
             previous = utc
-            month += 1
-            if month == 13:
-                year, month = year + 1, 1
+            year, month = (year + 1, 1) if month == 12 else (year, month + 1)
 
-    def maximum(self, start, end, period=None):
-        """(highest quarter-hour power in W, UTC of its end) between two times, in one tariff period or all."""
-        best = (0, end)
-        for number in range(start // QUARTER, end // QUARTER):
-            registers, p = self.quarter(number)
-            if (period is None or p == period) and registers[AI] * 4 > best[0]:
-                best = (registers[AI] * 4, (number + 1) * QUARTER)
+    def maximum(self, start, end, register=AI):
+        """[(highest quarter-hour power in W, UTC of its end)] between two times: of all, then of each period.
+
+        (0, None) for a period that did not occur.
+        """
+        key = (start, end, register)
+        if key not in self._maxima:
+            if len(self._maxima) > 200:
+                self._maxima.clear()
+            self._maxima[key] = self._find_maximum(self.true(start), self.true(end), register)
+        return [(watts, at and self.own(at)) for watts, at in self._maxima[key]]
+
+    def _find_maximum(self, start, end, register):
+        best = [(0, None)] * (1 + PERIODS)
+        start = max(start, self.installed)
+        for number in range(self.day_of(start), self.day_of(end) + 1):
+            day = self.day(number)
+            row = day.wh[register]
+            low = max(0, -(-(start - day.start) // QUARTER))
+            high = (end - day.start) // QUARTER
+            for first, last, period in day.runs:
+                part = row[max(first, low) : max(0, min(last, high))]
+                peak = max(part, default=0)
+                if peak:
+                    at = day.start + (max(first, low) + part.index(peak) + 1) * QUARTER
+                    for i in (0, 1 + period):
+                        if peak * 4 > best[i][0]:
+                            best[i] = (peak * 4, at)
         return best
-
-    # --- events
-
-    def events_of(self, record, start, end):
-        """(utc, spa, spq, spi) of an event record with start <= utc <= end, in order."""
-        found = [
-            event[1:] for event in self.events if event[0] == record and start <= event[1] <= end
-        ]
-        if record == 52:
-            # A voltage failure now and then, some seconds long.
-            for day in range(start // DAY, end // DAY + 1):
-                if scatter(self.seed, day, 3) < 60:
-                    at = day * DAY + scatter(self.seed, day, 4) * 86
-                    phase = 1 + scatter(self.seed, day, 5) % 3
-                    found += [(at, 3, phase, 1), (at + 4, 3, phase, 0)]
-        return sorted(event for event in found if start <= event[0] <= min(end, self.clock()))

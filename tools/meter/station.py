@@ -1,28 +1,38 @@
-"""The meter's side of the link: frames in, frames out (protocol reference 2.3 and 7). No sockets, no clock.
+"""The meter's side of the link: frames in, frames out (protocol reference 2.3 and 7). No sockets, no clock of its own.
 
 `Station.receive(data)` returns the frames it answers with. A repetition (same FCB) gets the last answer again and is
 not executed twice. What the manuals leave open (a wrong password, a request before the session) is an option.
 """
 
+import itertools
+
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
 from firmware.iec102.errors import Iec102Error
-from tools.meter.answers import WRONG_POINT, Answers, Refusal
+from tools.meter.answers import Answers
+from tools.meter.refusal import NO_PERIOD, NO_RECORD, NO_TYPE, WRONG_POINT, Refusal
 
-_PRM, _FCB, _FCV = 0x40, 0x20, 0x10
+_FCB, _FCV = 0x20, 0x10
 _RESET, _USER_DATA, _STATUS, _CLASS_1, _CLASS_2 = 0, 3, 9, 10, 11
 _ACK, _NACK, _DATA, _NO_DATA, _LINK_STATUS = 0, 1, 8, 9, 11
+_START_SESSION, _END_SESSION, _SET_CLOCK = 183, 187, 181
 _STREAMS = (102, 122, 123, 133, 134, 189, 190)
-_ACTIVATION_CONFIRMATION, _ACTIVATION_TERMINATION = 7, 10
+_CONFIRMATION, _TERMINATION = 7, 10
+_NEGATIVE = 0x40
+
+WRONG_PASSWORD = ("negative", "nack", "silent")
+BEFORE_SESSION = ("nack", "refuse", "silent", "allow")
 
 
 class Station:
     """One meter on a line.
 
-    `wrong_password`: "negative" (mirrored with P/N = 1), "nack" or "silent". `strict`: data requests before the
-    session is open are refused with a NACK. `busy`: how often "no data" is said before each answer.
-    `session_s`: silence after which the session is over.
+    `wrong_password`: "negative" (mirrored with P/N = 1), "nack" or "silent". `before_session`: what a request gets
+    before 183: "nack", "refuse" (mirrored, cause 13), "silent" or "allow". `session_s`: seconds of silence after
+    which the session is over, counted by `ticks()` (the meter's true time by default). `no_types`: ASDU types it
+    lacks. `no_events`: "refuse" (cause 13) or "end" (an empty stream) for a range without events. `busy`: how often
+    "no data" is said before each answer. `plugged`: False takes it off the line.
     """
 
     def __init__(
@@ -33,30 +43,38 @@ class Station:
         password=1,
         *,
         wrong_password="negative",
-        strict=True,
+        before_session="nack",
+        session_s=120,
         no_types=(),
+        no_events="refuse",
+        ticks=None,
     ):
         self.meter = meter
         self.link = link
         self.point = point
         self.password = password
         self.wrong_password = wrong_password
-        self.strict = strict
+        self.before_session = before_session
+        self.session_s = session_s
         self.busy = 0
-        self.session_s = 120
-        self.answers = Answers(meter, no_types)
+        self.plugged = True
+        self.answers = Answers(meter, no_types, link, no_events)
         self.executed = 0  # requests carried out, repetitions not counted
-        self.repeated = 0
+        self.repeated = 0  # answers sent again because the FCB had not changed
+        self.refused = 0  # requests answered with a negative cause, a NACK or silence
+        self.open = False
+        self._ticks = ticks or meter.now
         self._parser = ft12.Parser(link_filter=link, prm=1)
         self._forget()
-        self._heard = 0
+        self._heard = self._ticks()
 
     def _forget(self):
-        self._fcb = None  # the last one accepted; None: the next must be 1
-        self._last = None
-        self._queue = []
+        self._fcb = None  # that of the last frame accepted
+        self._last = None  # the answer to it, None where there was none
+        self._queue = iter(())  # ASDUs (bytes) that polls will fetch
+        self._waiting = None  # the one that is next while the meter plays busy
         self._busy_left = 0
-        self.open = False
+        self._end_session()
 
     def receive(self, data):
         """Take bytes from the line; returns a list of frames (bytes) to send."""
@@ -64,7 +82,7 @@ class Station:
         sent = []
         while self._parser.next():
             body = None if self._parser.asdu is None else bytes(self._parser.asdu)
-            answer = self._frame(self._parser.control, body)
+            answer = self._frame(self._parser.control, body) if self.plugged else None
             if answer:
                 sent.append(answer)
         return sent
@@ -78,24 +96,23 @@ class Station:
         self._parser.flush()
         return self.receive(b"")
 
+    def hang_up(self):
+        """The connection is gone, and the session with it."""
+        self._parser.reset()
+        self._end_session()
+
+    # --- link layer
+
     def _frame(self, control, body):
-        now = self.meter.now()
-        if now - self._heard > self.session_s:
-            self.open = False
-        self._heard = now
+        self._pass_time()
         function = control & 0x0F
-        if control & _FCV:
-            fcb = control & _FCB
-            if self._fcb is not None and fcb == self._fcb and self._last:
-                self.repeated += 1
-                return self._last
-            self._fcb = fcb
-        if function == _STATUS:
-            return self._fixed(_LINK_STATUS)
-        if function == _RESET:
-            self._forget()
-            self._fcb = 0
-            return self._fixed(_ACK)
+        if not control & _FCV:
+            return self._without_fcb(function)
+        fcb = control & _FCB
+        if fcb == self._fcb and self._last:
+            self.repeated += 1
+            return self._last
+        self._fcb = fcb
         if function == _USER_DATA and body is not None:
             self._last = self._user_data(body)
         elif function == _CLASS_2:
@@ -103,79 +120,123 @@ class Station:
         elif function == _CLASS_1:
             self._last = self._fixed(_NO_DATA)
         else:
-            return self._fixed(_NACK)
+            self._last = self._fixed(_NACK)
         return self._last
+
+    def _without_fcb(self, function):
+        if function == _STATUS:
+            return self._fixed(_LINK_STATUS)
+        if function != _RESET:
+            return self._fixed(_NACK)
+        self._forget()
+        return self._fixed(_ACK)
+
+    def _pass_time(self):
+        now = self._ticks()
+        if now - self._heard > self.session_s:
+            self._end_session()
+        self._heard = now
+
+    def _end_session(self):
+        if self.open:
+            self.meter.events.session(self.meter.clock(), False)
+        self.open = False
 
     def _fixed(self, control):
         buf = bytearray(6)
         ft12.encode_fixed(buf, control, self.link)
         return bytes(buf)
 
-    def _variable(self, asdu):
-        buf = bytearray(ft12.LONGEST)
-        length = codec.encode(asdu, buf, ft12.ASDU_AT)
-        return bytes(buf[: ft12.encode_variable(buf, _DATA, self.link, length)])
-
     def _poll(self):
-        if not self._queue:
+        if self._waiting is None:
+            self._waiting = next(self._queue, None)
+            self._busy_left = self.busy
+        if self._waiting is None:
             return self._fixed(_NO_DATA)
-        if self._busy_left:
+        if self._busy_left > 0:
             self._busy_left -= 1
             return self._fixed(_NO_DATA)
-        self._busy_left = self.busy
-        return self._variable(self._queue.pop(0))
+        asdu, self._waiting = self._waiting, None
+        buf = bytearray(ft12.LONGEST)
+        if isinstance(asdu, Asdu):
+            length = codec.encode(asdu, buf, ft12.ASDU_AT)
+        else:
+            length = len(asdu)
+            buf[ft12.ASDU_AT : ft12.ASDU_AT + length] = asdu
+        return bytes(buf[: ft12.encode_variable(buf, _DATA, self.link, length)])
 
-    def _mirror(self, request, cause, negative=False):
-        asdu = Asdu(request.type, cause, request.point, request.record, request.objects)
-        asdu.count = request.count
-        asdu.negative = negative
-        return asdu
+    # --- requests
 
     def _user_data(self, body):
+        """The link's answer to a request; what polls will fetch stands in the queue."""
+        self._queue = iter(())
+        self._waiting = None
+        type = body[0]
         try:
             request = codec.decode(body)
         except Iec102Error:
-            return self._fixed(_NACK)
-        self._queue = []
-        self._busy_left = self.busy
+            if type in codec.known_types():
+                return self._refuse("nack", body)
+            # A type of the protocol or not: this meter has no idea of its objects.
+            request = Asdu(type, body[2] & 0x3F, body[3] | body[4] << 8, body[5])
         self.executed += 1
-        if request.type == 183:
-            return self._login(request)
-        if request.type == 187:
-            self.open = False
-            self._queue = [self._mirror(request, _ACTIVATION_CONFIRMATION)]
-            return self._fixed(_ACK)
-        if self.strict and not self.open:
-            return self._fixed(_NACK)
-        self._queue = self._execute(request)
+        if type == _START_SESSION:
+            return self._login(request, body)
+        if type == _END_SESSION:
+            self._end_session()
+            return self._later([_mirror(body, _CONFIRMATION)])
+        if not self.open and self.before_session != "allow":
+            return self._refuse(self.before_session, body)
+        return self._later(self._execute(request, body))
+
+    def _later(self, asdus):
+        self._queue = iter(asdus)
         return self._fixed(_ACK)
 
-    def _login(self, request):
-        self.open = request.objects[0]["password"] == self.password and request.point == self.point
-        if self.open:
-            self._queue = [self._mirror(request, _ACTIVATION_CONFIRMATION)]
-        elif request.point != self.point:
-            self._queue = [self._mirror(request, WRONG_POINT)]
-        elif self.wrong_password == "nack":
-            return self._fixed(_NACK)
-        elif self.wrong_password == "silent":
+    def _refuse(self, way, body):
+        self.refused += 1
+        if way == "silent":
             return None
-        else:
-            self._queue = [self._mirror(request, _ACTIVATION_CONFIRMATION, True)]
-        return self._fixed(_ACK)
+        if way == "nack":
+            return self._fixed(_NACK)
+        cause = _CONFIRMATION | _NEGATIVE if way == "negative" else NO_RECORD
+        return self._later([_mirror(body, cause)])
 
-    def _execute(self, request):
-        """The ASDUs that answer a request, in order."""
+    def _login(self, request, body):
+        self._end_session()
         if request.point != self.point:
-            return [self._mirror(request, WRONG_POINT)]
-        if request.type == 181:
-            self.meter.set_clock(request.objects[0]["time"].to_utc(self.meter.zone))
-            return [self._mirror(request, _ACTIVATION_CONFIRMATION)]
+            self.refused += 1
+            return self._later([_mirror(body, WRONG_POINT)])
+        if request.objects[0]["password"] != self.password:
+            return self._refuse(self.wrong_password, body)
+        self.open = True
+        self.meter.events.session(self.meter.clock(), True)
+        return self._later([_mirror(body, _CONFIRMATION)])
+
+    def _execute(self, request, body):
+        """The ASDUs that answer a request, in order; a refusal is one of them."""
         try:
+            if request.point != self.point:
+                raise Refusal(WRONG_POINT)
+            if request.type == _SET_CLOCK:
+                self._set_clock(request)
+                return [_mirror(body, _CONFIRMATION)]
             data = self.answers.reply(request)
         except Refusal as refusal:
-            return [self._mirror(request, refusal.cause)]
+            self.refused += 1
+            return [_mirror(body, refusal.cause)]
         if request.type not in _STREAMS:
             return data
-        begin = self._mirror(request, _ACTIVATION_CONFIRMATION)
-        return [begin, *data, self._mirror(request, _ACTIVATION_TERMINATION)]
+        return itertools.chain([_mirror(body, _CONFIRMATION)], data, [_mirror(body, _TERMINATION)])
+
+    def _set_clock(self, request):
+        if _SET_CLOCK in self.answers.no_types:
+            raise Refusal(NO_TYPE)
+        if not request.objects or not request.objects[0]["time"].possible():
+            raise Refusal(NO_PERIOD)
+        self.meter.set_clock(request.objects[0]["time"].to_utc(self.meter.zone))
+
+
+def _mirror(body, cause):
+    """The request as it came, with another cause."""
+    return bytes(body[:2]) + bytes((cause,)) + bytes(body[3:])

@@ -1,0 +1,35 @@
+"""Fixed values for what a meter tells, from JSON: {"instant": [objects of a 163], "closings": [objects of a 136]}.
+
+Objects look as the codec decodes them (docs/architecture.md); times are text, `2022-07-11T13:49-1` (local time and
+summer-time bit). An object of "instant" without a time has the meter's clock.
+"""
+
+import datetime as dt
+import json
+
+from firmware.iec102.timetag import TimeTag
+
+_TIMES = ("time", "FMPA", "DINI", "DEND")
+
+
+def load(path):
+    """The dict for `Meter(fixed=…)`; ValueError if the file is not of this form."""
+    with open(path) as file:
+        values = json.load(file)
+    if not isinstance(values, dict) or not set(values) <= {"instant", "closings"}:
+        raise ValueError('%s: an object with "instant" and "closings" is expected' % path)
+    for items in values.values():
+        for item in items:
+            for key in _TIMES:
+                if key in item:
+                    item[key] = tag_of(item[key])
+    return values
+
+
+def tag_of(text):
+    """A time tag from its text; the weekday is worked out."""
+    moment = dt.datetime.strptime(text[:16], "%Y-%m-%dT%H:%M")
+    tag = TimeTag(moment.year - 2000, moment.month, moment.day, moment.hour, moment.minute)
+    tag.su = int(text[17:])
+    tag.weekday = moment.isoweekday()
+    return tag
