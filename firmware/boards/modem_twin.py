@@ -148,7 +148,7 @@ class Socket(io.IOBase):
 class Wires:
     """The pins of the simulated modem: lines on the control port of tools/modem.
 
-    `power_key(pressed)`, `reset(pressed)`, `dcd()`, `set_baud(baud)`; `ask(line)` sends any control line.
+    `power_key(pressed)`, `reset(pressed)`, `dtr(on)`, `dcd()`, `set_baud(baud)`; `ask(line)` sends any control line.
     """
 
     def __init__(self, port):
@@ -166,6 +166,9 @@ class Wires:
 
     def reset(self, pressed):
         self.ask("reset %d" % pressed)
+
+    def dtr(self, on):
+        self.ask("dtr %d" % on)
 
     def set_baud(self, baud):
         self.ask("baud %d" % baud)

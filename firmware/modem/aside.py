@@ -5,9 +5,9 @@ Some four seconds without data; TCP bears that. When the call does not come back
 NO CARRIER.
 """
 
-from firmware.modem import link as modem_link
 from firmware.modem.at import ModemError, NoAnswer
 from firmware.modem.ladder import Failure
+from firmware.modem.link import plain
 from firmware.port import sleep_ms
 
 
@@ -24,7 +24,7 @@ async def command(link, line, deadline_ms):
         await sleep_ms(guard)
         if not await link.device.answers():
             raise NoAnswer("the modem does not leave data mode")
-        lines = await modem_link.plain(channel, line, deadline_ms)
+        lines = await plain(channel, line, deadline_ms)
         await _return(channel, link.timing["dial"])
         return lines
     finally:

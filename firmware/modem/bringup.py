@@ -81,6 +81,7 @@ async def _configure(device, settings, facts):
     quietly = device.quietly
     for command in device.profile["init"]:
         await quietly(command)
+    await quietly("AT&C1&D2" if device.dtr else "AT&C1&D0")
     await quietly("AT+CMGF=1")
     await quietly(device.profile["clock"])
     await _select(device, settings.get("network") or "auto", facts)

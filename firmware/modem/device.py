@@ -10,7 +10,7 @@ from firmware.port import sleep_ms
 class Device:
     """`set_baud(baud)`, and the pins as functions or None: `power_key(pressed)`, `reset(pressed)`."""
 
-    def __init__(self, uart, channel, profile, baud, set_baud, power_key, reset, timing):
+    def __init__(self, uart, channel, profile, baud, set_baud, power_key, reset, dtr, timing):
         self.uart = uart
         self.channel = channel
         self.profile = profile
@@ -18,6 +18,7 @@ class Device:
         self.set_baud = set_baud
         self.power_key = power_key
         self.reset = reset
+        self.dtr = dtr
         self.timing = timing
         self.configured = False  # setup is done and the modem has not restarted since
 

@@ -31,10 +31,10 @@ class ModemLink:
     `ppp_factory(stream)` makes a network.PPP. `settings`: a dict with apn, user, password, auth
     (pap, chap, none), pin, network (auto, 4g, 3g, 2g, nbiot, catm), model (auto or a profile),
     baud, cmux, keep_online_host, keep_online_period (s), sms (a dict, see sms.py), timing
-    (overrides of timing.TABLE). Functions or None: `power_key(pressed)`, `reset(pressed)`, `dcd()
-    -> carrier`, `set_baud(baud)`, `reboot(reason)`, `on_time(utc)`, `on_sms(number, text)`.
-    `store` has `get(key)` and `set(key, value)` and outlives a restart. `sockets` is the module to
-    use while the link is up.
+    (overrides of timing.TABLE). Functions or None: `power_key(pressed)`, `reset(pressed)`,
+    `dtr(on)`, `dcd() -> carrier`, `set_baud(baud)`, `reboot(reason)`, `on_time(utc)`,
+    `on_sms(number, text)`. `store` has `get(key)` and `set(key, value)` and outlives a restart.
+    `sockets` is the module to use while the link is up.
     """
 
     def __init__(self, uart, ppp_factory, settings, sockets, store=None, reboot=None, **wires):
@@ -60,6 +60,7 @@ class ModemLink:
             wires.get("set_baud") or _set_baud(uart),
             wires.get("power_key"),
             wires.get("reset"),
+            wires.get("dtr"),
             self.timing,
         )
         self.ladder = Ladder(self.timing["backoff_min"], self.timing["backoff_max"])
@@ -76,7 +77,6 @@ class ModemLink:
         self.sms = None
         self.watch = Watch(self)
         self.aside = False  # data mode was left for a command
-        self.busy = False
 
     # what others call ----------------------------------------------------------------------------
 
@@ -122,19 +122,15 @@ class ModemLink:
         seconds without data). Raises NoAnswer when the modem is busy with something else or
         silent.
         """
-        if self.busy:
-            raise NoAnswer("the modem is being set up")
-        self.busy = True
-        try:
-            if self.is_up() and self.mux is None:
-                self.aside = True
-                try:
-                    return await lazy.use("aside").command(self, line, deadline_ms)
-                finally:
-                    self.aside = False
+        if self.aside or (self.channel.stream is None and not self.is_up()):
+            raise NoAnswer("the modem is dialling")
+        if self.mux is not None or not self.is_up():
             return await plain(self.channel, line, deadline_ms)
+        self.aside = True
+        try:
+            return await lazy.use("aside").command(self, line, deadline_ms)
         finally:
-            self.busy = False
+            self.aside = False
 
     # the watchman --------------------------------------------------------------------------------
 
@@ -176,6 +172,8 @@ class ModemLink:
                 failure = error
             except ModemError as error:
                 failure = Failure(str(error))
+            except (OSError, MemoryError) as error:
+                failure = Failure("%s %s" % (type(error).__name__, error))
             await lazy.use("steps").recover(self, failure)
 
     def enter(self, state):

@@ -13,7 +13,6 @@ from firmware.port import sleep_ms
 async def bring_up(link):
     link.enter("starting")
     gc.collect()
-    link.busy = True
     device = link.device
     await lazy.use("wake").wake(device)
     await lazy.use("bringup").setup(device, link.settings, link.facts, link.store, link.timing)
@@ -24,7 +23,6 @@ async def bring_up(link):
     line = await _multiplex(link)
     link.enter("dialling")
     await lazy.use("dial").call(link, line)
-    link.busy = False
     link.connects += 1
     link.problem = ""
     lazy.drop()
@@ -65,7 +63,6 @@ async def _multiplex(link):
 
 async def recover(link, failure):
     """Say why, take the link down, wait, take the next measure."""
-    link.busy = True
     link.problem = link.last_reason = str(failure)
     rung = link.ladder.failed(failure) if not failure.blocked else None
     wait = link.timing["blocked"] if rung is None else link.ladder.backoff_ms()
@@ -76,9 +73,7 @@ async def recover(link, failure):
         await take_down(link)
     except ModemError as error:
         diag.info("modem", "hanging up: %s", error)
-    link.busy = False
     await sleep_ms(wait)  # the modem may be talked to meanwhile
-    link.busy = True
     if rung is not None:
         try:
             await _measure(link, rung)

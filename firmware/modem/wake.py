@@ -63,6 +63,12 @@ async def _escape(device):
     if await device.answers(1):
         diag.info("modem", "was left in multiplexer mode")
         return True
+    if device.dtr:
+        device.dtr(False)  # AT&D2: ends the call
+        await sleep_ms(device.timing["at"])
+        device.dtr(True)
+        if await device.answers(1):
+            return True
     await sleep_ms(device.timing["guard"])
     await device.channel.raw(b"+++")
     await sleep_ms(device.timing["guard"])

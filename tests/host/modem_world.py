@@ -98,7 +98,7 @@ class World:
         self.epoch = options.pop("epoch", 1795000000)
         running = options.pop("running", False)
         store = options.pop("store", None)
-        dcd = options.pop("dcd", False)
+        dcd, dtr = options.pop("dcd", False), options.pop("dtr", False)
         self.modem = Modem(profile, faults or {}, now=clock, epoch=self.epoch, **options)
         self.log = []
         self.reboots = []
@@ -111,6 +111,8 @@ class World:
             wires.update(power_key=self.modem.power_key, reset=self.modem.reset)
         if dcd:
             wires["dcd"] = self.modem.dcd
+        if dtr:
+            wires["dtr"] = self.modem.dtr
         every = {
             "apn": "internet",
             "model": profile,

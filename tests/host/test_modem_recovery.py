@@ -319,3 +319,75 @@ def test_restarting_the_run_task_goes_on():
         await world.online(60)
 
     run_virtual(main)
+
+
+def test_dtr_fetches_a_modem_that_does_not_listen_to_plus_plus_plus():
+    async def main():
+        world = World("ec25", {"stuck": "hard"}, running=True, dtr=True)
+        await world.online(30)
+        assert world.modem.boots == 1
+        assert world.link.ladder.failures == 0
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize(
+    ("profile", "choice", "key", "value"),
+    [
+        ("sim7600", "4g", "+CNMP", "38"),
+        ("sim7600", "auto", "+CNMP", "2"),
+        ("a7670", "2g", "+CNMP", "13"),
+        ("sim7000", "nbiot", "+CMNB", "2"),
+        ("sim7080", "catm", "+CMNB", "1"),
+        ("ec25", "3g", "+QCFG:nwscanmode", '"nwscanmode",2,1'),
+        ("bg95", "nbiot", "+QCFG:iotopmode", '"iotopmode",1,1'),
+        ("sara-r4", "catm", "+URAT", "7"),
+        ("lara-r6", "auto", "+URAT", "3,2,0"),
+    ],
+)
+def test_network_selection(profile, choice, key, value):
+    async def main():
+        world = World(profile, settings={"network": choice})
+        await world.online(online_budget(profile))
+        assert world.modem.settings[key] == value
+
+    run_virtual(main)
+
+
+def test_a_selection_the_model_does_not_have_is_said_and_ignored():
+    async def main():
+        world = World("a7670", settings={"network": "nbiot"})
+        await world.online(60)
+        assert world.link.status()["note"] == "this model cannot select nbiot"
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize(
+    ("profile", "key", "value"),
+    [
+        ("sim7600", "+CGAUTH", '1,1,"s{e}cret","me"'),
+        ("a7670", "+CGAUTH", '1,1,"me","s{e}cret"'),
+        ("ec25", "+QICSGP", '1,1,"internet","me","s{e}cret",1'),
+        ("lara-r6", "+UAUTHREQ", '1,1,"me","s{e}cret"'),
+    ],
+)
+def test_credentials_go_to_the_modem_and_never_to_the_log(profile, key, value):
+    async def main():
+        settings = {"user": "me", "password": "s{e}cret", "auth": "pap"}
+        world = World(profile, settings=settings, auth="pap:me:s{e}cret")
+        await world.online(online_budget(profile))
+        assert world.modem.settings[key] == value
+        assert "s{e}cret" not in "\n".join(world.log) + str(world.link.status())
+
+    run_virtual(main)
+
+
+def test_the_modem_can_be_asked_while_there_is_no_network():
+    async def main():
+        world = World("ec25", {"no-signal": 1})
+        await world.until(lambda: world.link.state == "registering", 60)
+        assert await world.link.command("AT+CSQ") == ["+CSQ: 99,99", "OK"]
+        assert (await world.link.command("AT+NONSENSE"))[0].endswith("unknown error")
+
+    run_virtual(main)

@@ -125,6 +125,14 @@ class Modem:
         self.faults.set("stuck", "off")
         self._boot()
 
+    def dtr(self, on):
+        """The DTR wire; off ends a call as AT&D2 has it, whatever the modem listens to otherwise."""
+        if not on:
+            self.faults.set("stuck", "off")
+            for terminal in self.terminals():
+                if terminal.data:
+                    terminal.hang_up("OK")
+
     def dcd(self):
         return any(t.data for t in self.terminals())
 
@@ -348,16 +356,15 @@ class Modem:
     def control(self, line):
         """One line of the control port; returns the answer's text.
 
-        `power 0|1`, `reset 0|1`, `baud N`, `fault NAME [VALUE]`, `drop-carrier`, `forget-mux`,
-        `restart`, `sms NUMBER TEXT`, `urc TEXT`, `dcd`, `state` (JSON).
+        `power 0|1`, `reset 0|1`, `dtr 0|1`, `baud N`, `fault NAME [VALUE]`, `drop-carrier`,
+        `forget-mux`, `restart`, `sms NUMBER TEXT`, `urc TEXT`, `dcd`, `state` (JSON).
         """
         import json
 
         word, _, rest = line.strip().partition(" ")
-        if word == "power":
-            self.power_key(rest == "1")
-        elif word == "reset":
-            self.reset(rest == "1")
+        wires = {"power": self.power_key, "reset": self.reset, "dtr": self.dtr}
+        if word in wires:
+            wires[word](rest == "1")
         elif word == "baud":
             self.host_baud = int(rest)
         elif word == "fault":

@@ -153,7 +153,10 @@ class Peer:
             return
         for protocol, payload in self._decoder.feed(data):
             self.frames += 1
-            self._dispatch(protocol, payload)
+            try:
+                self._dispatch(protocol, payload)
+            except ValueError as error:
+                self._log("PPP:", error)  # dropped, as any broken packet
             if self.closed:
                 return
 
