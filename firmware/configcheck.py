@@ -1,0 +1,124 @@
+"""Is a value good for a setting? Texts and what JSON has become the setting's type, or a ConfigError says why not."""
+
+from firmware.settings import MAX_METERS
+
+_TRUE = ("1", "on", "true", "yes")
+_FALSE = ("0", "off", "false", "no")
+_SCHEMES = ("tcp", "mqtt")
+_TLS = ("ssl", "tls", "mqtts", "ws", "wss")
+# What separates arguments, quotes texts or means something in a topic.
+_NOT_IN_WORDS = ' ,;"+#/\\'
+_SHOWN = 40
+
+
+class ConfigError(ValueError):
+    """A setting was refused; the text names it, the value and what is allowed."""
+
+
+def is_secret(row):
+    return row[2] in ("secret", "code")
+
+
+def number(text, least, most):
+    """`text` as an int from `least` to `most`, or None. Nothing but digits: no sign, no blanks within."""
+    if not 0 < len(text) <= 10 or any(c not in "0123456789" for c in text):
+        return None
+    value = int(text)
+    return value if least <= value <= most else None
+
+
+def check(row, key, value):
+    """`value` as the type of `row`. `key` is the full name for the ConfigError."""
+    kind, limits = row[2], row[3]
+    # MicroPython's bool is no int.
+    plain = isinstance(value, (str, bool)) or (isinstance(value, int) and 0 <= value < 1 << 40)
+    if not plain:
+        _refuse(row, key, type(value).__name__, "a text or a number")
+    text = str(value)
+    if kind == "bool":
+        return _bool(row, key, text)
+    if kind == "choice":
+        for choice in limits.split(","):
+            if text.strip().lower() == choice.lower():
+                return choice
+        _refuse(row, key, text, limits)
+    if kind in ("int", "code"):
+        least, most = limits.split(",")
+        found = number(text.strip(), int(least), int(most))
+        if found is None:
+            _refuse(row, key, text, "%s to %s" % (least, most))
+        return found if kind == "int" else str(found)
+    if len(text) > int(limits) or not printable(text):
+        _refuse(row, key, text, "up to %s printable characters" % limits)
+    return _shape(row, key, text, kind)
+
+
+def _bool(row, key, text):
+    text = text.strip().lower()
+    if text in _TRUE:
+        return True
+    if text not in _FALSE:
+        _refuse(row, key, text, "on, off")
+    return False
+
+
+def _shape(row, key, text, kind):
+    if kind == "topic" and ("+" in text or "#" in text):
+        _refuse(row, key, text, "a topic without + and #")
+    if kind == "word" and any(c in _NOT_IN_WORDS for c in text):
+        _refuse(row, key, text, "no blanks and none of %s" % _NOT_IN_WORDS.strip())
+    if kind == "list" and any(c in _NOT_IN_WORDS and c not in " ,+" for c in text):
+        _refuse(row, key, text, "words with commas between them")
+    if kind == "broker":
+        _broker(row, key, text)
+    return text
+
+
+def _broker(row, key, text):
+    if not text:
+        return
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() in _TLS:
+        _refuse(row, key, text, "tcp://host:port; encrypted delivery is not part of this version")
+    host, _, port = rest.rstrip("/").partition(":")
+    good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host)
+    if scheme.lower() not in _SCHEMES or not good or (port and not number(port, 1, 65535)):
+        _refuse(row, key, text, "tcp://host:port or mqtt://host:port")
+
+
+def printable(text):
+    """No control characters and nothing that cannot be written as UTF-8."""
+    for c in text:
+        code = ord(c)
+        if code < 32 or 127 <= code < 160 or 0xD800 <= code < 0xE000:
+            return False
+    return True
+
+
+def _refuse(row, key, value, allowed):
+    if is_secret(row):
+        shown = "***"
+    else:
+        shown = "".join(c if 32 <= ord(c) < 127 else "?" for c in value[:_SHOWN])
+        if len(value) > _SHOWN:
+            shown += "..."
+    raise ConfigError("%s: %s is not allowed; allowed: %s" % (key, shown or "nothing", allowed))
+
+
+def distinct(get, news):
+    """Two meters that are read cannot have the same ID: records and commands could not tell them apart.
+
+    `get(key)` gives the values as they will be, `news` are the keys that change. ConfigError.
+    """
+    if not any(key.startswith("meter.") for key in news):
+        return
+    seen = {}
+    for index in range(MAX_METERS):
+        if get("meter.%d.enabled" % index):
+            ident = get("meter.%d.id" % index) or "ID%05d" % index
+            if ident.lower() in seen:
+                raise ConfigError(
+                    "meter.%d.id: %s is not allowed; allowed: an ID other than that of meter.%d"
+                    % (index, ident, seen[ident.lower()])
+                )
+            seen[ident.lower()] = index
