@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What the small app needs of the real firmware.
 PARTS = (
     "__init__", "port", "diag", "clock", "serialport", "slots", "safestart", "signature",
-    "release", "download", "update", "boards/__init__", "boards/twin", "boards/unix",
+    "release", "download", "update", "settings", "boards/__init__", "boards/twin", "boards/unix",
 )  # fmt: skip
 
 APP = """
@@ -63,7 +63,8 @@ def tree(folder, version, early="pass", online="True", extra=()):
     """A source tree with the real safe start and update around a small app; returns its folder."""
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    for part in PARTS:
+    settings = [path.stem for path in (ROOT / "firmware").glob("config*.py")]
+    for part in (*PARTS, *settings):
         target = folder / "firmware" / (part + ".py")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / "firmware" / (part + ".py"), target)

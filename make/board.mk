@@ -1,0 +1,43 @@
+# Over the cable to a board; `python -m tools.board --help` tells more. PORT= names its serial port.
+
+BOARD ?=
+PORT  ?=
+IMAGE ?=
+FILE  ?=
+BOARD_TOOL = $(PY) -m tools.board $(if $(PORT),--port $(PORT))
+
+.PHONY: flash deploy rollback config console backup restore release board-help
+
+board-help:
+	@echo "make flash BOARD= IMAGE=   put MicroPython onto the board, then the firmware (PORT= if there are several)"
+	@echo "make deploy [BOARD=]       bring the firmware onto the board; only what changed; keeps the old version"
+	@echo "make rollback              back to the version before"
+	@echo "make config [FILE=]        settings, asked for or from a file; secrets are asked for"
+	@echo "make console               the device's console: AT lines, history"
+	@echo "make backup / restore FILE=  settings and records into a zip / settings out of it"
+	@echo "make release               a signed release for the update over the air (docs/update.md)"
+
+flash: lib/.installed
+	@$(BOARD_TOOL) flash --board "$(BOARD)" $(if $(IMAGE),--image "$(IMAGE)")
+	@$(BOARD_TOOL) deploy --board "$(BOARD)" --wait 10
+
+deploy: lib/.installed
+	@$(BOARD_TOOL) deploy $(if $(BOARD),--board "$(BOARD)")
+
+rollback: $(STAMP)
+	@$(BOARD_TOOL) rollback
+
+config: $(STAMP)
+	@$(BOARD_TOOL) config $(if $(FILE),--file "$(FILE)")
+
+console: $(STAMP)
+	@$(BOARD_TOOL) console
+
+backup: $(STAMP)
+	@$(BOARD_TOOL) backup $(FILE)
+
+restore: $(STAMP)
+	@$(BOARD_TOOL) restore "$(FILE)"
+
+release: lib/.installed
+	@$(PY) -m tools.release make

@@ -1,0 +1,134 @@
+"""`python -m tools.board flash|deploy|rollback|config|console|backup|restore`:
+everything over the cable.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from serial.tools import list_ports
+
+from tools.board import backup, console, deploy, flash, settings
+from tools.board.device import BoardError, Device
+
+
+def find_port(given):
+    """The port named, or the only one there is."""
+    if given:
+        return given
+    ports = [port.device for port in list_ports.comports() if port.vid is not None]
+    if len(ports) == 1:
+        return ports[0]
+    if not ports:
+        raise BoardError("no board found; plug it in or name its port: PORT=/dev/ttyUSB0")
+    raise BoardError("more than one port: say which, PORT=... of %s" % ", ".join(ports))
+
+
+def watch(device, seconds, out=print):
+    """Show what the board says after its restart; returns whether it told that it started."""
+    text = b""
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            text += device.link.serial.read(1) or b""
+            if b"heap in use" in text or b"Traceback" in text:
+                break
+    except OSError:
+        return None  # native USB goes away with the reset; the console shows the start
+    for line in text.decode("utf-8", "replace").splitlines():
+        if line.strip():
+            out("  " + line)
+    return b"heap in use" in text
+
+
+def _deploy(args):
+    with Device(find_port(args.port), args.wait) as device:
+        sent = deploy.Deployment(device, args.source).run(args.board)
+        if sent or args.restart:
+            device.reset()
+            watch(device, args.watch)
+
+
+def _rollback(args):
+    with Device(find_port(args.port)) as device:
+        deploy.rollback(device)
+        device.reset()
+        watch(device, args.watch)
+
+
+def _flash(args):
+    flash.flash(args.board, find_port(args.port), args.image)
+
+
+def _config(args):
+    with Device(find_port(args.port)) as device:
+        settings.run(device, args)
+
+
+def _console(args):
+    console.run(find_port(args.port), args.baud, args.silence)
+
+
+def _backup(args):
+    path = args.file or Path(time.strftime("lector102-%Y%m%d-%H%M%S.zip"))
+    with Device(find_port(args.port)) as device:
+        backup.backup(device, path)
+        device.reset()
+
+
+def _restore(args):
+    with Device(find_port(args.port)) as device:
+        backup.restore(device, args.file)
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="tools.board", description=__doc__)
+    top.add_argument("--port", help="serial port; default: the only board plugged in")
+    sub = top.add_subparsers(dest="what", required=True)
+
+    def command(name, run, text):
+        made = sub.add_parser(name, help=text)
+        made.set_defaults(run=run)
+        return made
+
+    one = command("flash", _flash, "put MicroPython onto the board (erases it)")
+    one.add_argument("--board", required=True, choices=deploy.board_names())
+    one.add_argument("--image", help="MicroPython image, 1.29 or newer")
+    one = command("deploy", _deploy, "bring the firmware onto the board; only what changed")
+    one.add_argument("--board", help="which board it is; needed the first time")
+    one.add_argument("--source", type=Path, default=deploy.ROOT, help=argparse.SUPPRESS)
+    one.add_argument("--restart", action="store_true", help="restart even if nothing changed")
+    one.add_argument("--wait", type=int, default=0, help="seconds to wait for the port")
+    one.add_argument("--watch", type=float, default=8, help="seconds to watch the start")
+    one = command("rollback", _rollback, "back to the version before")
+    one.add_argument("--watch", type=float, default=8, help="seconds to watch the start")
+    one = command("config", _config, "ask for the settings and write them")
+    one.add_argument("--file", help="settings file: JSON or `name = value` lines")
+    one.add_argument("--show", action="store_true", help="show what differs from the defaults")
+    one.add_argument("set", nargs="*", help="name=value; a secret by its name alone")
+    one = command("console", _console, "the console: AT lines with history")
+    one.add_argument("--baud", type=int, default=115200)
+    one.add_argument("--silence", type=float, default=1.0, help="with a pipe: ends an answer (s)")
+    one = command("backup", _backup, "settings, wiring and records into a zip")
+    one.add_argument("file", nargs="?", type=Path)
+    one = command("restore", _restore, "settings and wiring from a zip")
+    one.add_argument("file", type=Path)
+    return top
+
+
+def main(argv=None):
+    args = parser().parse_args(argv)
+    try:
+        args.run(args)
+    except BoardError as error:
+        print("board: %s" % error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

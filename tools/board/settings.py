@@ -1,0 +1,213 @@
+"""Settings of a board over the cable: ask for them or read them from a file, check, write, read back.
+
+Checked twice: here, by the same code the device has, so that a mistake is told while it is typed; and
+on the device, by its own, because its version counts. Secrets never stand on a command line.
+"""
+
+import getpass
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+
+from firmware.config import Config, ConfigError
+from tools.board.device import BoardError
+
+# What an installer is asked, in this order; (name, question).
+QUESTIONS = (
+    ("uplink.type", "Way to the network"),
+    ("uplink.apn", "APN of the SIM (modem)"),
+    ("uplink.user", "User of the APN, if it wants one"),
+    ("uplink.password", "Password of the APN"),
+    ("uplink.pin", "PIN of the SIM"),
+    ("uplink.ssid", "Name of the WiFi (without a modem)"),
+    ("uplink.key", "Key of the WiFi"),
+    ("mqtt.broker", "Broker, as tcp://host:1883 or tls://host:8883"),
+    ("mqtt.user", "User at the broker"),
+    ("mqtt.password", "Password at the broker"),
+    ("device.zone", "Time zone"),
+    ("port.1.baud", "Baud rate of the meter's port"),
+    ("port.1.parity", "Parity of the meter's port"),
+    ("meter.0.id", "Name of the meter"),
+    ("meter.0.link", "Link address (direccion de enlace)"),
+    ("meter.0.point", "Measuring point (punto de medida)"),
+    ("meter.0.password", "Password of the meter (clave)"),
+    ("meter.0.interval", "Minutes between two readings"),
+)
+# What follows from having answered: nobody configures a broker to leave it off.
+_IMPLIED = {"mqtt.broker": "mqtt.enabled", "meter.0.link": "meter.0.enabled"}
+
+
+def parse_file(path):
+    """{name: value} of a settings file: JSON, or lines `name = value` with # comments."""
+    path = Path(path)
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise BoardError("%s: %s" % (path, error.strerror)) from None
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise BoardError("%s is not JSON: %s" % (path, error)) from None
+    values = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise BoardError("%s line %d is not `name = value`: %s" % (path, number, line))
+        values[name.strip()] = value.strip()
+    return values
+
+
+def open_to_others(path):
+    return bool(os.stat(path).st_mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def pairs(words, ask=getpass.getpass):
+    """{name: value} of `name=value` words; a secret is given by its name alone and asked for."""
+    config = Config()
+    values = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        try:
+            secret = config.is_secret(name)
+        except ConfigError as error:
+            raise BoardError(str(error)) from None
+        if secret and equals:
+            raise BoardError(
+                "%s is a secret: others see command lines, and the shell keeps them. Write only %s, "
+                "and you will be asked" % (name, name)
+            )
+        if not secret and not equals:
+            raise BoardError("%s wants a value: %s=VALUE" % (name, name))
+        values[name] = ask("%s: " % name) if secret else value
+    return values
+
+
+def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
+    """Ask QUESTIONS; Enter keeps a value, a dot empties it. Returns {name: value} of what changed."""
+    config = Config()
+    values = {}
+    out("Enter keeps what is in brackets, a dot empties it, Ctrl-C leaves everything as it was.")
+    for name, question in QUESTIONS:
+        if _skipped(name, dict(current, **values)):
+            continue
+        row = config.row(name)[0]
+        secret = config.is_secret(name)
+        old = current.get(name, config.get(name))
+        shown = ("***" if old else "") if secret else _text(old)
+        choices = " (%s)" % row[3].replace(",", ", ") if row[2] == "choice" else ""
+        while True:
+            answer = (ask_secret if secret else ask)("%s%s [%s]: " % (question, choices, shown))
+            if not answer:
+                break
+            value = "" if answer.strip() == "." else answer.strip()
+            try:
+                Config().set(name, value)
+            except ConfigError as error:
+                out("  " + str(error))
+                continue
+            values[name] = value
+            break
+    for name, implied in _IMPLIED.items():
+        if values.get(name) and implied not in values:
+            values[implied] = "on"
+    return values
+
+
+def _text(value):
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+def _skipped(name, values):
+    """Questions that make no sense after the answers so far."""
+    kind = values.get("uplink.type", "auto")
+    modem = ("uplink.apn", "uplink.user", "uplink.password", "uplink.pin")
+    wifi = ("uplink.ssid", "uplink.key")
+    if name in modem:
+        return kind in ("wifi", "ethernet", "host")
+    if name in wifi:
+        return kind in ("modem", "ethernet", "host")
+    return False
+
+
+def check(values):
+    """Check here, with the code the device has too; BoardError names the setting."""
+    try:
+        Config().set_many(values)
+    except ConfigError as error:
+        raise BoardError(str(error)) from None
+
+
+def read(device):
+    """The stored settings as {name: value}, secrets included."""
+    data = device.read("/config.json")
+    try:
+        return json.loads(data) if data else {}
+    except ValueError:
+        return {}
+
+
+def write(device, values, out=print):
+    """Write through the device's own check; returns what it needs then (a set of words)."""
+    check(values)
+    if not device.exists("/current"):
+        raise BoardError("there is no firmware on the board yet: make deploy first")
+    # Over the paths of the version that runs, as boot.py sets them.
+    device.exec(
+        "import sys\n"
+        "_f = open('/current').read().split()[0]\n"
+        "for _p in ('/' + _f + '/lib', '/' + _f):\n"
+        " if _p not in sys.path: sys.path.insert(0, _p)\n"
+    )
+    # The values travel in the raw REPL, not through any shell.
+    device.exec(
+        "from firmware.config import Config\n_c = Config('/config.json')\n_c.load()\n"
+        "_needs = _c.change(%r)" % values
+    )
+    needs = set(device.eval("_needs")) - {""}
+    out(
+        "%d settings written%s"
+        % (len(values), "; they count from the next start" if needs else "")
+    )
+    return needs
+
+
+def show(device, out=print):
+    """Print what differs from the defaults; secrets as ***."""
+    config = Config()
+    values = read(device)
+    try:
+        config.set_many(values)
+    except ConfigError as error:
+        raise BoardError("the stored settings are not understood: %s" % error) from None
+    for name in config.changed():
+        out("%s = %s" % (name, config.text(name)))
+    if not values:
+        out("all settings have their defaults")
+
+
+def run(device, args, out=print):
+    """`make config`: from a file, from words, or by asking."""
+    if args.show:
+        return show(device, out)
+    if args.file:
+        values = parse_file(args.file)
+        config = Config()
+        if any(config.is_secret(name) for name in values) and open_to_others(args.file):
+            out("note: %s holds secrets and others may read it (chmod 600)" % args.file)
+    elif args.set:
+        values = pairs(args.set)
+    elif sys.stdin.isatty():
+        values = interview(read(device), out=out)
+    else:
+        raise BoardError("nobody to ask here: use --file FILE or name=value")
+    if not values:
+        out("nothing changed")
+        return None
+    write(device, values, out)
+    return device.reset()
