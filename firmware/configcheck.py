@@ -1,5 +1,6 @@
 """Is a value good for a setting? Texts and what JSON has become the setting's type, or a ConfigError says why not."""
 
+from firmware.config import ConfigError
 from firmware.settings import MAX_METERS
 
 _TRUE = ("1", "on", "true", "yes")
@@ -9,14 +10,6 @@ _TLS = ("ssl", "tls", "mqtts", "ws", "wss")
 # What separates arguments, quotes texts or means something in a topic.
 _NOT_IN_WORDS = ' ,;"+#/\\'
 _SHOWN = 40
-
-
-class ConfigError(ValueError):
-    """A setting was refused; the text names it, the value and what is allowed."""
-
-
-def is_secret(row):
-    return row[2] in ("secret", "code")
 
 
 def number(text, least, most):
@@ -96,7 +89,7 @@ def printable(text):
 
 
 def _refuse(row, key, value, allowed):
-    if is_secret(row):
+    if row[2] in ("secret", "code"):
         shown = "***"
     else:
         shown = "".join(c if 32 <= ord(c) < 127 else "?" for c in value[:_SHOWN])

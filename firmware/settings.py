@@ -125,6 +125,53 @@ ntp.hours||int|1,168|12|
 """
 
 
+def find(name, index=None, heritage=True):
+    """(row, index, "") of a full name, ours or the heritage one, in any case; or (None, None, what is wrong)."""
+    base, found = _split(name.lower())
+    line = row(base)
+    if not line and heritage:
+        line, found = by_titan(name)
+    if not line:
+        shown = "".join(c if 32 < ord(c) < 127 else "?" for c in name[:40])
+        return None, None, "there is no setting " + shown
+    index = found if index is None else index
+    group = GROUPS.get(line[0].split(".")[0])
+    if group:
+        first, count = group
+        index = first if index is None else index
+        if not first <= index < first + count:
+            return (
+                None,
+                None,
+                "%s: number %d is not %d to %d" % (line[0], index, first, first + count - 1),
+            )
+    elif index is not None:
+        return None, None, line[0] + " exists once; it has no number"
+    return line, index, ""
+
+
+def _split(name):
+    """("meter.id", 3) of "meter.3.id"; index None where there is none."""
+    parts = name.split(".")
+    if len(parts) == 3 and len(parts[1]) == 1 and parts[1] in "0123456789":
+        return parts[0] + "." + parts[2], int(parts[1])
+    return name, None
+
+
+def key(found, index):
+    """The full name: `meter.3.id` of its row and 3."""
+    if index is None:
+        return found[0]
+    group, field = found[0].split(".")
+    return "%s.%d.%s" % (group, index, field)
+
+
+def default(found):
+    if found[2] == "bool":
+        return found[4] == "on"
+    return int(found[4]) if found[2] == "int" else found[4]
+
+
 def row(name):
     """[name, heritage name, type, limits, default, needs] of a setting by our name in lower case, or None."""
     at = TABLE.find("\n" + name + "|")
