@@ -184,9 +184,11 @@ class PPP:
 
     def _go_on(self):
         """Something was achieved: the next step at once."""
+        if self._state == _CONNECTED:
+            return
         self._tries = 0
         self._retry_at = ticks_add(ticks_ms(), _RETRY_MS)
-        if self._ip_mine and self._ip_theirs and self._state == _CONNECTING:
+        if self._ip_mine and self._ip_theirs:
             self._state = _CONNECTED
             self._unanswered = 0
             self._retry_at = ticks_ms()

@@ -2,6 +2,8 @@
 reset pin.
 """
 
+import gc
+
 from firmware import diag
 from firmware.modem.at import ModemError, NoAnswer
 from firmware.port import sleep_ms
@@ -16,6 +18,7 @@ class Device:
         self.profile = profile
         self.baud = baud
         self.set_baud = set_baud
+        self._speed = baud  # the UART was opened with it
         self.power_key = power_key
         self.reset = reset
         self.dtr = dtr
@@ -36,8 +39,10 @@ class Device:
             return True  # it refuses, so it is there
 
     def speed(self, baud):
-        if self.set_baud:
+        if self.set_baud and baud != self._speed:
+            self._speed = baud
             self.set_baud(baud)
+            gc.collect()  # rp2 takes new buffers at each change of speed
 
     async def quietly(self, line, deadline_ms=5000):
         """A command whose failure does not matter; its lines, or none."""

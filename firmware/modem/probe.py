@@ -8,7 +8,9 @@ which can block for seconds on lwIP.
 from firmware.port import const, ticks_diff, ticks_ms
 
 _DNS = const(53)
-_REFUSED = (111, 104, -14)  # ECONNREFUSED, ECONNRESET, lwIP's ERR_RST
+# Connected already (EISCONN here and there), or refused (ECONNREFUSED, ECONNRESET): somebody is
+# there.
+_ANSWERS = (106, 127, 111, 104)
 # A question for the root name servers, RFC 1035 4.1.
 _QUESTION = b"\x10\x02\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
 _TRIES = const(3)
@@ -38,17 +40,15 @@ class Probe:
         self.passed = False
         elapsed = ticks_diff(ticks_ms(), self._since)
         if self._socket is None:
-            if hurry or elapsed >= self._period or self._misses:
+            due = self._wait if self._misses else self._period
+            if elapsed >= due or (hurry and not self._misses):
                 self._start()
-            return
-        if self._answered():
+        elif self._answered():
             self._end()
             self._misses = 0
             self.passed = True
         elif elapsed >= self._wait:
-            self._end()
-            self._misses += 1
-            self.failed = self._misses >= _TRIES
+            self._missed()
 
     def _start(self):
         self._since = ticks_ms()
@@ -59,34 +59,31 @@ class Probe:
             kind = sockets.SOCK_STREAM if self._port else sockets.SOCK_DGRAM
             self._socket = sock = sockets.socket(sockets.AF_INET, kind)
             sock.setblocking(False)
-            if self._port:
-                self._connect(sock)
-            else:
+            if not self._port:
                 sock.sendto(_QUESTION, self._address)
         except OSError:
-            # No route, no memory: what it is worth is decided by the deadline.
-            self._address = None
-
-    def _connect(self, sock):
-        try:
-            sock.connect(self._address)
-        except OSError:
-            pass  # EINPROGRESS: the usual answer of a socket that does not wait
+            self._missed()  # no name server, no route: no answer either
 
     def _answered(self):
         try:
             if not self._port:
                 return bool(self._socket.recv(64))
-            # Not connected yet: an error; connected: nothing to read (None, or EAGAIN) or a
-            # greeting.
-            self._socket.send(b"")
+            # Asked again and again: the ports agree on no other way to see that it has come about.
+            self._socket.connect(self._address)
             return True
         except OSError as error:
-            return error.args[0] in _REFUSED
+            return error.args[0] in _ANSWERS
+
+    def _missed(self):
+        self._end()
+        self._misses += 1
+        self.failed = self._misses >= _TRIES
 
     def _end(self):
         sock, self._socket = self._socket, None
         self._since = ticks_ms()
+        if sock is None:
+            return
         try:
             sock.close()
         except OSError:

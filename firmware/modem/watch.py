@@ -3,8 +3,8 @@ others' suspicions.
 """
 
 from firmware.modem import lazy
-from firmware.modem.at import ModemError, NoAnswer
-from firmware.modem.ladder import Failure
+from firmware.modem.at import NoAnswer
+from firmware.modem.ladder import POWER, RADIO, Failure
 from firmware.port import sleep_ms, ticks_diff, ticks_ms
 
 _SUSPICIONS = 3  # so many in a row without a probe to ask end the call
@@ -15,12 +15,15 @@ class Watch:
         self._link = link
         self.suspicions = 0
         self._dcd_off = None
+        self._heard = 0  # complaints that were looked into
+        self._heard_at = 0
 
     async def online(self):
         """Serve the link until it is lost; always ends with a Failure that says why."""
         link, timing = self._link, self._link.timing
         self.suspicions = 0
         self._dcd_off = None
+        self._heard = 0
         start = last_watch = last_time = ticks_ms()
         probe = self._probe()
         calm = False
@@ -39,7 +42,7 @@ class Watch:
             if probe:
                 probe.turn(self.suspicions > 0)
                 if probe.failed:
-                    raise Failure("the keep-online host does not answer")
+                    raise Failure("the keep-online host does not answer", ceiling=POWER)
                 if probe.passed:
                     self.suspicions = 0
             elif self.suspicions:
@@ -87,20 +90,22 @@ class Watch:
             self._link.on_time(utc)
 
     async def _suspected(self):
-        """No host to ask: a silent line or several complaints in a row settle it."""
-        link = self._link
-        if self.suspicions >= _SUSPICIONS or link.session.tap.silent_ms() >= link.timing["quiet"]:
-            raise Failure("no traffic gets through")
+        """No host to ask: a silent line or several complaints in a row settle it.
+
+        It may be the others' fault, a server that is down: nothing rougher than the radio is tried
+        for that.
+        """
+        link, now = self._link, ticks_ms()
+        if self.suspicions == self._heard:
+            if ticks_diff(now, self._heard_at) >= link.timing["stable"]:
+                self.suspicions = self._heard = 0
+            return
+        self._heard, self._heard_at = self.suspicions, now
+        silent = link.session.tap.silent_ms() >= link.timing["quiet"]
+        if silent or self.suspicions >= _SUSPICIONS:
+            raise Failure("no traffic gets through", ceiling=RADIO)
         if link.mux:
-            before = self.suspicions
-            try:
-                await link.channel.command("AT", link.timing["watch_answer"])
-            except NoAnswer:
-                raise Failure("the modem does not answer on the multiplexer") from None
-            except ModemError:
-                pass  # a refusal is an answer
-            if self.suspicions == before:
-                await sleep_ms(link.timing["turn"])
+            await self._measure()
 
     def _probe(self):
         host = self._link.settings.get("keep_online_host")

@@ -101,15 +101,10 @@ class DeafSockets:
         assert flag is False
 
     def connect(self, address):
-        raise OSError(115)
+        raise OSError(115 if "swallow" in self._world.modem.faults else 106)
 
     def sendto(self, data, address):
         return len(data)
-
-    def send(self, data):
-        if "swallow" in self._world.modem.faults:
-            raise OSError(11)
-        return 0
 
     def recv(self, count):
         raise OSError(11)
@@ -196,7 +191,10 @@ def test_no_network_climbs_the_whole_ladder_and_says_why():
         text = "\n".join(world.log)
         for name in ladder.MEASURES[1:]:
             assert "no network: searching for a network; " + name in text
-        # And it goes on, should nobody restart the board.
+        # And it goes on, should nobody restart the board; that is asked for once only.
+        await world.until(lambda: world.link.ladder.counts[5] == 2, 1200)
+        await world.until(lambda: world.link.state == "registering", 200)
+        assert len(world.reboots) == 1
         world.modem.faults.set("no-signal", "off")
         await world.online(120)
 
@@ -287,6 +285,48 @@ def test_suspect_without_a_probe_ends_a_silent_call():
         world.link.suspect()
         await world.until(lambda: not world.link.is_up(), 5)
         assert world.link.status()["last_reason"] == "no traffic gets through"
+
+    run_virtual(main)
+
+
+def test_complaints_about_a_server_that_is_down_do_not_restart_anything():
+    async def main():
+        world = World("generic", settings={"timing": {"backoff_max": 3000, "turn": 100}})
+        await world.online(60)
+        for _ in range(30):
+            # The stand-in's own echoes are traffic, too: without them it is as silent as lwIP.
+            world.modem.faults.set("swallow")
+            await world.until(lambda: world.link.session.tap.silent_ms() > 31000, 60)
+            world.link.suspect()
+            await world.until(lambda: not world.link.is_up(), 5)
+            world.modem.faults.set("swallow", "off")
+            await world.online(100)
+        assert world.modem.boots == 1
+        assert not world.reboots
+
+    run_virtual(main)
+
+
+def test_a_complaint_asks_the_modem_once_and_is_forgotten():
+    async def main():
+        import asyncio
+
+        world = World("generic", settings={"timing": {"watch": 10000000, "stable": 100000}})
+        await world.online(60)
+        asked = []
+        ask = world.link.cell.measure
+
+        def counted(*args):
+            asked.append(1)
+            return ask(*args)
+
+        world.link.cell.measure = counted
+        for _ in range(6):
+            world.link.session.tap.last_rx = int(asyncio.get_running_loop().time() * 1000)
+            world.link.suspect()
+            await asyncio.sleep(150)
+        assert len(asked) == 6
+        assert world.link.is_up()
 
     run_virtual(main)
 
