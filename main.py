@@ -1,5 +1,7 @@
 """Started by MicroPython after boot.py: runs the app; says, keeps and survives what ends it."""
 
+import asyncio
+import gc
 import sys
 import time
 
@@ -17,14 +19,17 @@ def _keep(error):
 
 
 def _interrupted():
-    """Ctrl-C: leave the REPL alone, with a quiet watchdog and room to work in."""
-    try:
-        from firmware import safestart
-
-        return safestart.interrupted()
-    except Exception as error:  # a version that cannot be imported has no watchdog running either
-        print("main: %s" % error)
-        return None
+    """After Ctrl-C: a quiet watchdog at the REPL and, for a deployment, all the app's memory."""
+    safestart = sys.modules.get("firmware.safestart")
+    held = safestart.interrupted() if safestart else None
+    # These two hold every task, and each task its service.
+    asyncio.new_event_loop()
+    asyncio.core.cur_task = None
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("firmware", "umqtt"):
+            del sys.modules[name]
+    gc.collect()
+    return held
 
 
 try:

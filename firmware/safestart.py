@@ -7,8 +7,6 @@ seconds, `crashed(exception)` for what nobody else caught. Files on the flash: s
 `crash.txt`, the last traceback, bounded.
 """
 
-import asyncio
-import gc
 import io
 import sys
 import time
@@ -218,19 +216,9 @@ def forget_crash():
 
 
 def interrupted():
-    """Somebody pressed Ctrl-C: keep the watchdog quiet and give back the memory of the whole app.
+    """Somebody pressed Ctrl-C, the REPL is theirs: keep the watchdog quiet from here on.
 
-    The REPL is theirs now, and a deployment needs room. Returns what has to be kept alive (the
-    board's timer), or None.
+    Returns what has to be kept alive for that (the board's timer), or None.
     """
-    global guard
     hold = getattr(guard.board, "hold", None) if guard else None
-    held = hold() if hold else None
-    guard = None
-    if hasattr(asyncio, "new_event_loop"):
-        asyncio.new_event_loop()  # the old one still holds every task
-    for name in list(sys.modules):
-        if name.split(".")[0] in ("firmware", "umqtt"):
-            del sys.modules[name]
-    gc.collect()
-    return held
+    return hold() if hold else None

@@ -1,12 +1,17 @@
 """Deployment over mpremote's raw REPL onto a MicroPython board with a real littlefs."""
 
 import hashlib
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.host import boardlab
 from tools.board.deploy import Deployment, board_names, compile_tree, rollback
 from tools.board.device import BoardError, Device
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -139,3 +144,26 @@ def test_names_of_boards_are_found_by_their_class():
     names = board_names()
     assert "unix" in names
     assert "netlink" not in names
+
+
+def test_the_real_firmware_from_the_command_line(tmp_path):
+    """What `make deploy` does, with the whole firmware in a board's heap; twice, over the running app."""
+    with boardlab.Lab(tmp_path) as lab:
+        command = [
+            sys.executable,
+            "-m",
+            "tools.board",
+            "--port",
+            lab.board.path,
+            "deploy",
+            "--board",
+            "unix",
+        ]
+        first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90)
+        assert first.returncode == 0, first.stderr
+        assert "start: lector102" in first.stdout  # shown by the tool itself
+        assert "heap in use" in first.stdout
+        assert lab.board.heap == "192k"
+        again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90)
+        assert again.returncode == 0, again.stderr
+        assert "up to date" in again.stdout and "sent" not in again.stdout

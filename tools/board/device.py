@@ -61,12 +61,16 @@ class Device:
         return self
 
     def _quiet_watchdog(self):
-        """main.py has done this already on our Ctrl-C; not so when something else was running."""
+        """main.py has done all this on our Ctrl-C already; not so when it came at another
+        moment.
+        """
         self.exec(
             "import sys, gc\n"
             "if 'firmware.safestart' in sys.modules:\n"
-            " app = None\n"
             " _held = sys.modules['firmware.safestart'].interrupted()\n"
+            "app = None\n"
+            "for _n in list(sys.modules):\n"
+            " if _n.split('.')[0] in ('firmware', 'umqtt'): del sys.modules[_n]\n"
             "gc.collect()\n"
         )
 
