@@ -29,6 +29,11 @@ async def call(link, line):
 
 async def _connect(link, channel):
     """Bytes that came behind CONNECT."""
+    try:
+        # With echo, PPP's own packets would come back after the call has ended and hide NO CARRIER.
+        await channel.command("ATE0", tries=2)
+    except ModemError as error:
+        raise Failure("dialling: %s" % error) from None
     answer = "no answer"
     for command in _DIALS:
         try:

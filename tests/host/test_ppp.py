@@ -442,7 +442,7 @@ def test_the_stand_in_can_be_suspended():
     ppp.connect()
     until(ppp, ppp.isconnected)
     ppp.config(stream=None)
-    line.rx += b"for somebody else"
+    line.rx[:] = b"for somebody else"
     ppp.poll()
     assert line.rx == b"for somebody else" and line.handler is None
     line.rx.clear()
