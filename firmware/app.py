@@ -10,16 +10,24 @@ import sys
 
 from firmware import boards, diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.services import VERSION, App
 from firmware.supervise import Supervised
 
 _TURN_MS = const(100)
+# Bytes allocated between two collections: while code is loaded, and afterwards.
+_LOADING = const(2048)
+_RUNNING = const(8192)
 _TIDY_MS = const(10000)
 
 
 def start():
     """Build this board and run the app on it for ever."""
+    # Collecting early and often keeps what stays close together: the heap is not moved afterwards.
+    if hasattr(gc, "threshold"):
+        gc.threshold(_LOADING)
     board = boards.this_board()
+    # The large buffers of the flash are in place; now everything else may come.
+    from firmware.services import VERSION
+
     diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     diag.info("start", "reset cause: %s", board.reset_cause())
     asyncio.run(run(board))
@@ -27,9 +35,12 @@ def start():
 
 async def run(board):
     """Start every service and watch over them; feeds the watchdog as long as the loop turns in time."""
+    from firmware.services import App
+
     app = App(board)
     app.build()
     gc.collect()
+    gc.threshold(_RUNNING)
     diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
     tasks = []
     for name, factory in app.services():
@@ -52,6 +63,7 @@ async def _watch(app):
         app.board.feed()
         if ticks_diff(now, tidied) > _TIDY_MS:
             tidied = now
+            app.watch_trial()
             gc.collect()
             used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
             if used > app.peak_heap:

@@ -3,7 +3,6 @@
 from firmware.ledger import Ledger
 from firmware.port import const
 
-
 # An answer to a reading on demand is held in RAM until the next one.
 _MOST_BYTES = const(16384)
 
@@ -41,7 +40,8 @@ class Meter:
         self.ledger = ledger or Ledger()
         for schedule in schedules:
             schedule.done = self.ledger.mark("done%d" % schedule.kind)
-        self.results = {}  # kind -> Result of the last reading on demand
+        self.results = {}  # kind -> Result of the last reading on demand that ended
+        self.pending = {}  # kind -> Result of one under way
         self.reads = 0
         self.errors = 0
         self.missed = 0  # due readings that were given up

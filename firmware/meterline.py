@@ -95,7 +95,7 @@ class MeterLine:
         if len(self._asked) >= _MOST_ASKED:
             raise ValueError("too many readings are waiting for %s" % self.name)
         result = Result()
-        meter.results[kind] = result
+        meter.pending[kind] = result
         self._asked.append(Job(self, meter, kind, args, result))
         self._wake.set()
         return result
@@ -165,6 +165,8 @@ class MeterLine:
             await readings.module_of(job.kind).read(self.master, meter, job)
         except (Iec102Error, OSError, ValueError) as failure:
             error = "%s: %s" % (type(failure).__name__, failure)
+        finally:
+            readings.done_with(job.kind)
         # What arrived before a failure is good and stays.
         await job.flush()
         await self.master.close()
@@ -173,6 +175,9 @@ class MeterLine:
             job.result.utc = self.clock.utc()
             job.result.error = error
             job.result.running = False
+            meter.results[job.kind] = job.result
+            if meter.pending.get(job.kind) is job.result:
+                del meter.pending[job.kind]
         if error:
             meter.errors += 1
             meter.last_error = error

@@ -11,8 +11,9 @@ import sys
 MICROPYTHON = sys.implementation.name == "micropython"
 
 if MICROPYTHON:
-    from micropython import const
     from time import ticks_add, ticks_diff, ticks_ms
+
+    from micropython import const
 
     sleep_ms = asyncio.sleep_ms
     wait_for_ms = asyncio.wait_for_ms
@@ -41,6 +42,21 @@ else:
 
     def wait_for_ms(awaitable, ms):
         return asyncio.wait_for(awaitable, ms / 1000)
+
+
+def unload(*names):
+    """Forget modules that were needed for a moment: on a board their code goes back to the heap.
+
+    They are read again when they are imported again. CPython keeps them: tests hold on to their names.
+    """
+    if not MICROPYTHON:
+        return
+    for name in names:
+        module = sys.modules.pop(name, None)
+        package, _, last = name.rpartition(".")
+        parent = sys.modules.get(package)
+        if module is not None and parent is not None and hasattr(parent, last):
+            delattr(parent, last)
 
 
 def monotonic_s(_last=[0, 0, 0]):

@@ -1,171 +1,46 @@
-"""What the app consists of: every service built from the settings and joined to the others.
+"""The device as a whole: its parts, what the supervisor runs and what commands do to it.
 
-`App(board)` then `build()`; `services()` are (name, factory) pairs for the supervisor. The factories hand out
-the same object each time: a service keeps its counters and queues over a restart of its task.
+`App(board)`, then `build()` (assembly.py); `services()` are (name, factory) pairs for the supervisor. The
+factories hand out the same object each time: a service keeps its counters and queues over a restart of its task.
 """
 
 import gc
 import json
 
-from firmware import diag, meterline, readings, telemetry
-from firmware.clock import Clock
+from firmware import diag, readings
+from firmware.commands.remote import Remote
 from firmware.config import Config
-from firmware.gate import Gate
-from firmware.iec102.address import LinkAddress
-from firmware.iec102.master import Master
-from firmware.ledger import Ledger
-from firmware.log.ring import Ring
-from firmware.meter import Meter
-from firmware.schedule import Schedule
-from firmware.settings import MAX_METERS, MAX_PORTS
-from firmware.uplink.service import MqttService
-from firmware.zone import Zone
+from firmware.port import const, monotonic_s, unload
 
 VERSION = "0.1.0"
-_PARITY = {"none": None, "even": 0, "odd": 1}
-_DAY = 86400
-# Setting of a schedule -> kind of reading; all in minutes.
-_SCHEDULES = (
-    ("meter.curve", readings.CURVE, True),
-    ("meter.tariff", readings.TARIFF, False),
-    ("meter.events", readings.EVENTS, True),
-    ("meter.clock", readings.CLOCK, False),
-    ("meter.identity", readings.IDENTITY, False),
-    ("meter.power", readings.POWER, False),
-    ("meter.setup", readings.SETUP, False),
-)
+# A changed connection has to hold this long before it counts as good.
+_SETTLE_S = const(10)
 
 
 class App:
+    """The device: what the supervisor runs and what the commands act on."""
+
+    version = VERSION
+    modem = None
+
     def __init__(self, board):
         self.board = board
+        self.name = "lector102 on " + board.name
         self.config = Config(board.root + "/config.json")
         self.watched = []
         self.longest_turn_ms = 0
         self.peak_heap = 0
         self.restart_reason = ""
+        self.time_wanted = False
+        self._trial_since = monotonic_s()
 
     def build(self):
-        """Make every part; settings that are wrong cost that part only, and are told."""
-        config = self.config
-        config.load()
-        for problem in config.problems:
-            diag.error("config", "%s", problem)
-        preset = getattr(self.board, "preset", None)
-        if preset:
-            config.set_many(preset())
-        self._identify()
-        self.gate = Gate()
-        self.clock = Clock(self.board.rtc, Zone(config.get("device.zone")), self.board.rtc_source)
-        diag.info(
-            "start", "clock: %s (%s)", telemetry.stamp(self.clock.utc()), self.clock.source_name()
-        )
-        self.ring = Ring(self.board.root + "/log")
-        self.ring.mount()
-        self.ring.order = config.get("logger.order")
-        stats = self.ring.stats()
-        diag.info(
-            "log",
-            "%d records wait, %d lost, %d damaged",
-            stats["depth"],
-            stats["lost"],
-            stats["damaged"],
-        )
-        logger_id = config.expand(config.get("logger.id"))
-        self.envelope = telemetry.Envelope(self.imei, logger_id, config.get("logger.time"))
-        self.lines = []
-        self._build_lines()
-        self.link = self.board.link(config)
-        self._build_uplink()
+        """Make every part from the settings."""
+        from firmware import assembly
 
-    def _identify(self):
-        """The device's identity: the setting, or the board's own number."""
-        config = self.config
-        self.imei = config.get("device.imei") or self.board.ident()
-        config.expansions["IMEI"] = self.imei
-        config.expansions["P"] = config.expand(config.get("logger.id"))
-        config.expansions["ID"] = config.get("meter.id", 0)
-        diag.info("start", "identity %s", self.imei)
-
-    # --- meters
-
-    def _build_lines(self):
-        config = self.config
-        for port in range(1, MAX_PORTS + 1):
-            meters = [
-                self._meter(index)
-                for index in range(MAX_METERS)
-                if config.get("meter.enabled", index) and config.get("meter.port", index) == port
-            ]
-            if not meters or not config.get("port.enabled", port):
-                continue
-            if port > self.board.ports:
-                diag.error("start", "this board has no port %d; its meters are not read", port)
-                continue
-            parity = config.get("port.parity", port)
-            bits, stop = int(config.get("port.bits", port)), int(config.get("port.stop", port))
-            baud = int(config.get("port.baud", port))
-            serial = self.board.uart(port - 1, baud, bits, _PARITY[parity], stop)
-            line = meterline.MeterLine(
-                "port %d" % port,
-                Master(serial, gate=self.gate),
-                meters,
-                self.clock,
-                self.keep,
-                self.envelope,
-                self.gate,
-            )
-            self.lines.append(line)
-            names = ", ".join(meter.ident for meter in meters)
-            diag.info(
-                "start",
-                "port %d: %d baud %d%s%d: %s",
-                port,
-                baud,
-                bits,
-                parity[0].upper(),
-                stop,
-                names,
-            )
-
-    def _meter(self, index):
-        get = self.config.get
-        address = LinkAddress(
-            get("meter.link", index),
-            get("meter.point", index),
-            int(get("meter.password", index) or 0),
-            answer_ms=get("iec102.answer_timeout"),
-            gap_ms=get("iec102.gap_timeout"),
-            busy_ms=get("iec102.busy_limit") * 1000,
-            session_ms=get("iec102.session_deadline") * 1000,
-            turnaround_ms=get("iec102.turnaround"),
-            retries=get("iec102.retries"),
-        )
-        schedules = []
-        unit = getattr(self.board, "interval_unit", 60)
-        if get("meter.interval", index):
-            schedules.append(Schedule(readings.INSTANT, get("meter.interval", index) * unit))
-        if get("meter.closing", index):
-            schedules.append(Schedule(readings.CLOSINGS, _DAY, True))
-        for name, kind, once in _SCHEDULES:
-            if get(name, index):
-                schedules.append(Schedule(kind, get(name, index) * 60, once))
-        options = {
-            "days": get("meter.closing_days", index),
-            "contract": get("meter.contract", index),
-            "resend": get("meter.resend", index),
-            "curve_record": int(get("meter.curve_record", index)),
-            "curve_days": get("meter.curve_days", index),
-            "set_clock": get("meter.set_clock", index),
-            "max_step": get("meter.max_step", index),
-        }
-        ledger = Ledger("%s/ledger%d.json" % (self.board.root, index))
-        if ledger.damaged:
-            diag.error(
-                "meter", "the ledger of meter %d is damaged: its history is read again", index
-            )
-        ident = get("meter.id", index) or "ID%05d" % index
-        return Meter(ident, address, schedules, get("meter.logger", index), options, ledger)
+        assembly.build(self)
+        unload("firmware.assembly")
+        self.config.release()
 
     def keep(self, batch):
         """Put a batch of (kind, utc, payload) into the log."""
@@ -173,25 +48,10 @@ class App:
 
     # --- the way out
 
-    def _build_uplink(self):
-        self.mqtt = None
-        settings = self._mqtt_settings()
-        if settings is None:
-            return
-        from umqtt import simple
+    def _answer_topic(self):
+        return self.config.expand(self.config.get("mqtt.atr_topic"))
 
-        self.mqtt = MqttService(
-            simple,
-            settings,
-            self.ring,
-            self.link,
-            self._topic_for,
-            self.board.feed,
-            self.gate,
-            self.jitter(0),
-        )
-
-    def _mqtt_settings(self):
+    def mqtt_settings(self):
         """The dict MqttService wants, or None where nothing is to be delivered."""
         get, expand = self.config.get, self.config.expand
         if not get("mqtt.enabled"):
@@ -223,7 +83,7 @@ class App:
             "offline": state % "offline",
         }
 
-    def _topic_for(self, kind):
+    def topic_for(self, kind):
         get = self.config.get
         if kind == readings.ERROR:
             name = "mqtt.status_topic"
@@ -243,7 +103,55 @@ class App:
         found = [(line.name, lambda line=line: line) for line in self.lines]
         if self.mqtt:
             found.append(("mqtt", lambda: self.mqtt))
+            remote = Remote(self.mqtt, self.processor, self._answer_topic)
+            found.append(("commands", lambda: remote))
+        if self.console:
+            found.append(("console", lambda: self.console))
+        if hasattr(self.link, "run"):
+            found.append(("link", lambda: self.link))
         return found
+
+    # --- what commands do to the device
+
+    def change(self, values):
+        """Take and keep settings, and use them at once where that is possible. ConfigError.
+
+        What could cut the device off is on trial: when the broker is not reached again in `device.trial` minutes
+        the old values come back.
+        """
+        needs = self.config.change(values, self.config.get("device.trial") * 60)
+        if "link" in needs:
+            self.config.begin_trial()
+            self._trial_since = monotonic_s()
+        self._apply()
+
+    def _apply(self):
+        """Use the settings as they are now."""
+        self.ring.order = self.config.get("logger.order")
+        self.envelope.time_form = self.config.get("logger.time")
+        if self.mqtt:
+            self.mqtt.reconfigure(self.mqtt_settings() or {"enabled": False})
+
+    def watch_trial(self):
+        """Confirm settings on trial once the broker is reached with them, or take them back."""
+        if not self.config.trying:
+            return
+        passed = monotonic_s() - self._trial_since
+        if self.mqtt and self.mqtt.connected and passed > _SETTLE_S:
+            self.config.confirm()
+            diag.info("config", "the changed settings work and stay")
+        elif passed > self.config.trying:
+            names = ", ".join(self.config.expire())
+            diag.error("config", "the broker was not reached; taken back: %s", names)
+            self._apply()
+
+    def restart(self, reason):
+        """Start again once the answer is out."""
+        self.restart_reason = reason
+
+    def sync(self):
+        """Ask for the time as soon as possible."""
+        self.time_wanted = True
 
     def status(self):
         """What GETSTATUS tells."""

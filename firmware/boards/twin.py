@@ -147,7 +147,7 @@ class Board:
         try:
             self._mount(flash)
         except OSError:
-            vfs.VfsLfs2.mkfs(flash, progsize=256)
+            vfs.VfsLfs2.mkfs(flash, progsize=32)
             self._mount(flash)
         speed = self._setup.get("speed", 1)
         self.rtc = HostRtc(self._setup.get("epoch") or time.time(), speed)
@@ -155,7 +155,7 @@ class Board:
         self.fed = 0
 
     def _mount(self, flash):
-        vfs.mount(vfs.VfsLfs2(flash, progsize=256), self.root)
+        vfs.mount(vfs.VfsLfs2(flash, progsize=32), self.root)
 
     def ident(self):
         return self._setup["ident"]

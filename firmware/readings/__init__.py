@@ -5,7 +5,7 @@ writes JSON into `job.out` and hands each finished record to `await job.emit(vie
 iec102 and zone.
 """
 
-from firmware.port import const
+from firmware.port import const, unload
 
 # Kinds as they stand in the log, one byte each. Bit 7 marks the extended form.
 INSTANT = const(1)
@@ -40,3 +40,11 @@ def name_of(kind):
 def module_of(kind):
     """Import and return the module that reads `kind`."""
     return __import__("firmware.readings." + name_of(kind), None, None, ("read",))
+
+
+def done_with(kind):
+    """Give back the RAM of a reading that is not the everyday one."""
+    if kind & 0x7F != INSTANT:
+        unload("firmware.readings." + name_of(kind), "firmware.readings.forms")
+        for name in ("tariff", "totals", "events", "setup"):
+            unload("firmware.iec102." + name)

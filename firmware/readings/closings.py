@@ -7,9 +7,9 @@ split between two of them so that a record stays below the log's limit.
 
 from binascii import crc32
 
-from firmware import telemetry
 from firmware.iec102 import timetag
 from firmware.port import const
+from firmware.readings import forms
 
 TYPE = "IEC102_CTAVM2"
 _STORED = const(134)
@@ -22,7 +22,7 @@ async def read(master, meter, job):
     options = meter.options
     record = _CONTRACT_I + options.get("contract", 1) - 1
     if job.args:
-        start, end = job.args
+        start, end = (timetag.from_utc(utc, job.clock.zone) for utc in job.args)
     else:
         end = timetag.from_utc(job.utc() + _DAY, job.clock.zone)
         start = timetag.from_utc(job.utc() - options.get("days", 31) * _DAY, job.clock.zone)
@@ -60,7 +60,7 @@ class Closings:
             if not self.open:
                 self._begin()
             self.job.out.item()
-            telemetry.tariff(self.job.out, item)
+            forms.tariff(self.job.out, item)
 
     def _begin(self):
         out = self.job.out

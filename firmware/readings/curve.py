@@ -5,10 +5,10 @@ of a day, so that a month without power is caught up session by session and no o
 per period, its time the label of the meter: the END of the period (protocol reference 6.3).
 """
 
-from firmware import telemetry
 from firmware.iec102 import timetag
 from firmware.iec102.errors import AsduError, NotAvailableError
 from firmware.port import const
+from firmware.readings import forms
 
 TYPE = "IEC102_LC"
 _INCREMENTS = const(123)
@@ -98,5 +98,5 @@ class Piece:
         self.newest = max(self.newest, utc)
         out = self.job.out
         self.job.envelope.begin(out, TYPE, self.job.utc(), self.meter.ident)
-        telemetry.period(out, self.record, tag, pairs)
+        forms.period(out, self.record, tag, pairs)
         await self.job.emit(out.end())

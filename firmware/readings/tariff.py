@@ -1,7 +1,7 @@
 """Current tariff values: ASDU 133, answered by one 135 per tariff object (protocol reference 6.5)."""
 
-from firmware import telemetry
 from firmware.port import const
+from firmware.readings import forms
 
 TYPE = "IEC102_TAVC"
 _CURRENT = const(133)
@@ -17,7 +17,7 @@ async def read(master, meter, job):
     def take(answer):
         for item in answer.objects:
             out.item()
-            telemetry.tariff(out, item)
+            forms.tariff(out, item)
 
     record = _CONTRACT_I + meter.options.get("contract", 1) - 1
     await master.stream(_CURRENT, record, (), take)

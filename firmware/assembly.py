@@ -1,0 +1,185 @@
+"""Builds the device from its settings: every service, joined to the others. Loaded at start-up and then let go.
+
+`build(app)` fills an App (services.py). Settings that are wrong cost the part they belong to, and are told.
+"""
+
+from firmware import diag, meterline, readings, telemetry
+from firmware.clock import Clock
+from firmware.commands.processor import Processor
+from firmware.gate import Gate
+from firmware.iec102.address import LinkAddress
+from firmware.iec102.master import Master
+from firmware.ledger import Ledger
+from firmware.log.ring import Ring
+from firmware.meter import Meter
+from firmware.port import const
+from firmware.schedule import Schedule
+from firmware.settings import MAX_METERS, MAX_PORTS
+from firmware.zone import Zone
+
+_PARITY = {"none": None, "even": 0, "odd": 1}
+_DAY = const(86400)
+# Setting of a schedule -> kind of reading; all in minutes.
+_SCHEDULES = (
+    ("meter.curve", readings.CURVE, True),
+    ("meter.tariff", readings.TARIFF, False),
+    ("meter.events", readings.EVENTS, True),
+    ("meter.clock", readings.CLOCK, False),
+    ("meter.identity", readings.IDENTITY, False),
+    ("meter.power", readings.POWER, False),
+    ("meter.setup", readings.SETUP, False),
+)
+
+
+def build(app):
+    """Make every part; settings that are wrong cost that part only, and are told."""
+    config = app.config
+    config.load()
+    for problem in config.problems:
+        diag.error("config", "%s", problem)
+    preset = getattr(app.board, "preset", None)
+    if preset:
+        config.set_many(preset())
+    _identify(app)
+    app.gate = Gate()
+    app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
+    diag.info("start", "clock: %s (%s)", telemetry.stamp(app.clock.utc()), app.clock.source_name())
+    app.ring = Ring(app.board.root + "/log")
+    app.ring.mount()
+    app.ring.order = config.get("logger.order")
+    stats = app.ring.stats()
+    diag.info(
+        "log",
+        "%d records wait, %d lost, %d damaged",
+        stats["depth"],
+        stats["lost"],
+        stats["damaged"],
+    )
+    logger_id = config.expand(config.get("logger.id"))
+    app.envelope = telemetry.Envelope(app.imei, logger_id, config.get("logger.time"))
+    app.lines = []
+    _build_lines(app)
+    app.link = app.board.link(config)
+    if hasattr(app.link, "command"):
+        app.modem = app.link
+    app.processor = Processor(app)
+    _build_uplink(app)
+    _build_console(app)
+
+
+def _identify(app):
+    """The device's identity: the setting, or the board's own number."""
+    config = app.config
+    app.imei = config.get("device.imei") or app.board.ident()
+    config.expansions["IMEI"] = app.imei
+    config.expansions["P"] = config.expand(config.get("logger.id"))
+    config.expansions["ID"] = config.get("meter.id", 0)
+    diag.info("start", "identity %s", app.imei)
+
+
+def _build_lines(app):
+    config = app.config
+    for port in range(1, MAX_PORTS + 1):
+        meters = [
+            _meter(app, index)
+            for index in range(MAX_METERS)
+            if config.get("meter.enabled", index) and config.get("meter.port", index) == port
+        ]
+        if not meters or not config.get("port.enabled", port):
+            continue
+        if port > app.board.ports:
+            diag.error("start", "this board has no port %d; its meters are not read", port)
+            continue
+        parity = config.get("port.parity", port)
+        bits, stop = int(config.get("port.bits", port)), int(config.get("port.stop", port))
+        baud = int(config.get("port.baud", port))
+        serial = app.board.uart(port - 1, baud, bits, _PARITY[parity], stop)
+        line = meterline.MeterLine(
+            "port %d" % port,
+            Master(serial, gate=app.gate),
+            meters,
+            app.clock,
+            app.keep,
+            app.envelope,
+            app.gate,
+        )
+        app.lines.append(line)
+        names = ", ".join(meter.ident for meter in meters)
+        diag.info(
+            "start",
+            "port %d: %d baud %d%s%d: %s",
+            port,
+            baud,
+            bits,
+            parity[0].upper(),
+            stop,
+            names,
+        )
+
+
+def _meter(app, index):
+    get = app.config.get
+    address = LinkAddress(
+        get("meter.link", index),
+        get("meter.point", index),
+        int(get("meter.password", index) or 0),
+        answer_ms=get("iec102.answer_timeout"),
+        gap_ms=get("iec102.gap_timeout"),
+        busy_ms=get("iec102.busy_limit") * 1000,
+        session_ms=get("iec102.session_deadline") * 1000,
+        turnaround_ms=get("iec102.turnaround"),
+        retries=get("iec102.retries"),
+    )
+    schedules = []
+    unit = getattr(app.board, "interval_unit", 60)
+    if get("meter.interval", index):
+        schedules.append(Schedule(readings.INSTANT, get("meter.interval", index) * unit))
+    if get("meter.closing", index):
+        schedules.append(Schedule(readings.CLOSINGS, _DAY, True))
+    for name, kind, once in _SCHEDULES:
+        if get(name, index):
+            schedules.append(Schedule(kind, get(name, index) * 60, once))
+    options = {
+        "days": get("meter.closing_days", index),
+        "contract": get("meter.contract", index),
+        "resend": get("meter.resend", index),
+        "curve_record": int(get("meter.curve_record", index)),
+        "curve_days": get("meter.curve_days", index),
+        "set_clock": get("meter.set_clock", index),
+        "max_step": get("meter.max_step", index),
+    }
+    ledger = Ledger("%s/ledger%d.json" % (app.board.root, index))
+    if ledger.damaged:
+        diag.error("meter", "the ledger of meter %d is damaged: its history is read again", index)
+    ident = get("meter.id", index) or "ID%05d" % index
+    return Meter(ident, address, schedules, get("meter.logger", index), options, ledger)
+
+
+def _build_uplink(app):
+    app.mqtt = None
+    settings = app.mqtt_settings()
+    if settings is None:
+        return
+    from umqtt import simple
+
+    from firmware.uplink.service import MqttService
+
+    app.mqtt = MqttService(
+        simple,
+        settings,
+        app.ring,
+        app.link,
+        app.topic_for,
+        app.board.feed,
+        app.gate,
+        app.jitter(0),
+    )
+
+
+def _build_console(app):
+    app.console = None
+    port = app.board.console() if app.config.get("console.enabled") else None
+    if port:
+        from firmware.commands.console import Console
+
+        app.console = Console(port, app.processor, app.config.get("console.echo"))

@@ -1,0 +1,34 @@
+"""How tariff objects and periods of a load curve are written (TITAN reference 3.3)."""
+
+_TARIFF_KEYS = (
+    ["DO", "EaA", "EiA", "CA", "EaRi", "EiRi", "CRi", "EaRc", "EiRc", "CRc", "R7", "C7", "R8", "C8", "MPA", "FMPA", "CMA", "EPA", "CE", "DINI", "DEND"]
+)
+_TIMES = ("FMPA", "DINI", "DEND")
+
+
+def tariff(out, item):
+    """Write one tariff object (types 135 and 136) with TITAN's 21 keys, times as `2022-07-11T13:49-1`."""
+    out.raw("{")
+    for key in _TARIFF_KEYS:
+        if key in _TIMES:
+            out.text(key, item[key].text())
+        else:
+            out.int(key, item[key])
+    out.raw("}")
+
+
+# Names of the eight integrated totals by object address (protocol reference 3.3).
+_TOTALS = ("AI", "AE", "R1", "R2", "R3", "R4", "R7", "R8")
+
+
+def period(out, record, tag, pairs):
+    """Write one period of a load curve: `REC`, its end `DT`, then value and qualifier of each total.
+
+    `pairs` is a list of (object address 1..8, dict with `value` and `qualifier`).
+    """
+    out.int("REC", record)
+    out.text("DT", tag.text())
+    for address, total in pairs:
+        name = _TOTALS[address - 1]
+        out.int(name, total["value"])
+        out.int("C" + name, total["qualifier"])

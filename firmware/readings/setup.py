@@ -1,0 +1,20 @@
+"""The meter's configuration: ASDU 141, answered by 142 (protocol reference 6.6)."""
+
+from firmware.port import const
+
+TYPE = "IEC102_CFG"
+_READ = const(141)
+
+
+async def read(master, meter, job):
+    answer = await master.read(_READ)
+    item = answer.objects[0]
+    out = job.out
+    job.envelope.begin(out, TYPE, job.utc(), meter.ident)
+    for name in item:
+        value = item[name]
+        if isinstance(value, int):
+            out.int(name.upper(), value)
+        else:
+            out.text(name.upper(), value if isinstance(value, str) else value.text())
+    await job.emit(out.end())
