@@ -4,8 +4,14 @@ from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
 from firmware.iec102.timetag import TimeTag
+from firmware.zone import Zone
+from tools.meter.model import Meter
+from tools.meter.station import Station
 
 ACK, NACK, DATA, NO_DATA = 0, 1, 8, 9
+ZONE = Zone("Europe/Madrid")
+NOW = ZONE.to_utc(2026, 6, 15, 12, 20, 30)
+METERS = {}
 STREAMS = (102, 122, 123, 133, 134, 189, 190)
 ACTIVATIONS = (*STREAMS, 181, 183, 187)
 
@@ -135,3 +141,27 @@ class Reader:
         assert len(answers) == 1
         assert answers[0].type == args[0]
         return answers[0].cause
+
+
+def meter_of(seed=1, now=NOW):
+    """A meter whose clock stands still; it has summed up its years already."""
+    if (seed, now) not in METERS:
+        METERS[seed, now] = Meter(seed, lambda: now)
+    return METERS[seed, now]
+
+
+def station(meter=None, **options):
+    return Station(meter or Meter(1, lambda: NOW), 1, 1, 1, ticks=lambda: 0, **options)
+
+
+def opened(meter=None, **options):
+    """(a Reader with an open session, its Station)."""
+    made = station(meter or meter_of(), **options)
+    reader = Reader.of(made)
+    answer = reader.login()
+    assert (answer.type, answer.cause, answer.negative) == (183, 7, False)
+    return reader, made
+
+
+def curve(reader, type, record, start, end, first=1, last=8):
+    return reader.data(type, record, span(start, end, first=first, last=last))

@@ -154,7 +154,7 @@ def test_blocks_of_increments(peer):
     app, meter = peer
     answers = list(
         app.read_blocks_incremental_values(
-            dt.datetime(2026, 6, 13), dt.datetime(2026, 6, 14), "profiles", 10
+            dt.datetime(2026, 6, 13), dt.datetime(2026, 6, 14), "profiles", 1
         )
     )
     assert sum(asdu.cualificador_ev for asdu in answers) == 24
