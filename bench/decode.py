@@ -63,7 +63,9 @@ def reference_us():
 
     def once():
         parser = AsduParser()
-        answers[:] = [found for found in (parser.append_and_get_if_completed(b) for b in raw) if found]
+        answers[:] = [
+            found for found in (parser.append_and_get_if_completed(b) for b in raw) if found
+        ]
 
     once()
     assert answers, "the reference did not find the frame"

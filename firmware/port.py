@@ -59,16 +59,19 @@ def unload(*names):
             delattr(parent, last)
 
 
-def monotonic_s(_last=[0, 0, 0]):
+_passed = [0, 0, False]  # ticks at the last look, seconds up to then, whether there was one
+
+
+def monotonic_s():
     """Seconds since start as an int that does not wrap (ticks_ms wraps after 6 to 12 days on boards).
 
     Call it at least once a day; the app's main loop does.
     """
     now = ticks_ms()
-    if not _last[2]:
-        _last[0], _last[2] = now, 1
-    passed = ticks_diff(now, _last[0])
+    if not _passed[2]:
+        _passed[0], _passed[2] = now, True
+    passed = ticks_diff(now, _passed[0])
     if passed >= 1000:
-        _last[1] += passed // 1000
-        _last[0] = ticks_add(_last[0], passed // 1000 * 1000)
-    return _last[1]
+        _passed[1] += passed // 1000
+        _passed[0] = ticks_add(_passed[0], passed // 1000 * 1000)
+    return _passed[1]

@@ -54,7 +54,7 @@ _TYPES = {
 
 
 class Asdu:
-    """`type`, `cause` (1..63), `point` (0..65535), `record` (0..255), `objects` (list of dict), `time` (TimeTag or None).
+    """`type`, `cause` (1..63), `point` (0..65535), `record` (0..255), `objects` (list of dict), `time` (tag or None).
 
     `count` is the object count of the VSQ; None means what the type wants. `sq`, `negative` and `test` are
     the bits of these names.

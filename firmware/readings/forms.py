@@ -1,8 +1,9 @@
 """How tariff objects and periods of a load curve are written (TITAN reference 3.3)."""
 
 _TARIFF_KEYS = (
-    ["DO", "EaA", "EiA", "CA", "EaRi", "EiRi", "CRi", "EaRc", "EiRc", "CRc", "R7", "C7", "R8", "C8", "MPA", "FMPA", "CMA", "EPA", "CE", "DINI", "DEND"]
-)
+    "DO", "EaA", "EiA", "CA", "EaRi", "EiRi", "CRi", "EaRc", "EiRc", "CRc", "R7", "C7", "R8", "C8", "MPA", "FMPA",
+    "CMA", "EPA", "CE", "DINI", "DEND",
+)  # fmt: skip
 _TIMES = ("FMPA", "DINI", "DEND")
 
 

@@ -1,11 +1,11 @@
 """The clock's sources and the aligned schedules, on both sides of a switch of summer time."""
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zoneinfo import ZoneInfo
 
 from firmware import clock
 from firmware.zone import Zone

@@ -1,8 +1,6 @@
 """The parser finds every good frame in any rubbish; the codec survives any bytes and loses no bit."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings

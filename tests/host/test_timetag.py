@@ -1,11 +1,11 @@
 """Time tags and the zone: both switch-over hours, both sides, against CPython's zoneinfo."""
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zoneinfo import ZoneInfo
 
 from firmware import zone
 from firmware.iec102 import timetag

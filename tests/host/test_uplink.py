@@ -126,7 +126,9 @@ class Listener:
     def __init__(self, port):
         self.inbox = queue.Queue()
         ready = threading.Event()
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False)
+        self.client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False
+        )
         self.client.on_connect = lambda c, *_: c.subscribe("#", 1)
         self.client.on_subscribe = lambda *_: ready.set()
         self.client.on_message = lambda _c, _u, m: self.inbox.put(m)
@@ -178,7 +180,8 @@ def test_a_restarted_broker_gets_everything(umqtt, broker):
 
 def test_commands_come_in_and_replies_go_out(umqtt, broker):
     listener = Listener(broker.port)
-    made = service(umqtt, broker.port, FakeRing(), subscribe=["dev/AT"], online_topic="dev/ON", online="on", offline="off")
+    online = {"online_topic": "dev/ON", "online": "on", "offline": "off"}
+    made = service(umqtt, broker.port, FakeRing(), subscribe=["dev/AT"], **online)
     got = []
 
     def done():

@@ -30,7 +30,10 @@ _CHANGES = (
         "        try:\n            resp = self.sock.read(4)\n        except:\n            self.sock.close()\n"
         "            raise\n        assert resp[0] == 0x20",
     ),
-    ("        elif op & 6 == 4:\n            assert 0\n", "        elif op & 6 == 4:\n            assert 0\n        return op\n"),
+    (
+        "        elif op & 6 == 4:\n            assert 0\n",
+        "        elif op & 6 == 4:\n            assert 0\n        return op\n",
+    ),
 )  # fmt: skip
 
 
