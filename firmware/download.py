@@ -95,7 +95,7 @@ class Download:
                 if tries >= _TRIES:
                     raise DownloadError("gave up at %d bytes: %s" % (self.got, error)) from None
                 pause = min(self._backoff << tries, _BACKOFF_MOST_S) * 1000
-                await sleep_ms(pause + random.getrandbits(10))
+                await sleep_ms(pause + (random.getrandbits(10) if pause else 0))
             finally:
                 self._close()
 

@@ -25,8 +25,6 @@ _TRIAL_S = const(1800)
 # Safe mode gives the full firmware another try: what was wrong outside may have passed.
 _RETRY_S = const(6 * 3600)
 _TEXT = const(1500)
-# Time to press Ctrl-C before the watchdog runs.
-_WINDOW_MS = const(2000)
 
 
 class Guard:
@@ -167,14 +165,17 @@ def _guard():
     return guard
 
 
-def begin(board, window_ms=_WINDOW_MS):
-    """Call once, first of all. Waits for a Ctrl-C, starts the watchdog and returns the mode of
-    this start."""
+def begin(board):
+    """Call once, first of all; returns the mode of this start.
+
+    Waits `board.window_ms` for a Ctrl-C (a KeyboardInterrupt leaves through here), then the first
+    `board.feed()` starts the watchdog.
+    """
     global guard
     guard = Guard(board.root, board)
     # In steps: a Ctrl-C that arrives during one long sleep is noticed only at its end on some
     # ports.
-    for _ in range(window_ms // 100):
+    for _ in range(getattr(board, "window_ms", 0) // 100):
         time.sleep(0.1)
     board.feed()
     return guard.mode

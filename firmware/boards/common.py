@@ -51,6 +51,7 @@ class Board:
     name = "?"
     root = ""
     rtc_source = clock.UNKNOWN
+    window_ms = 2000  # time to press Ctrl-C before the watchdog runs (firmware/safestart.py)
     wiring = ()
     modem = None
     led_pin = None

@@ -25,7 +25,7 @@ VERSION = %r
 
 def start():
     board = boards.this_board()
-    mode = safestart.begin(board, 0)
+    mode = safestart.begin(board)
     print("APP", VERSION, mode, json.dumps(safestart.report()))
     if mode != "safe":
         early(board)

@@ -86,14 +86,16 @@ def operations(tmp_path_factory):
             return device.eval("__import__('machine').flash.operations")
 
 
-@pytest.mark.parametrize("share", [0.15, 0.6, 0.95])
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
 def test_power_cut_while_deploying_leaves_the_old_version(lab, share, operations, monkeypatch):
     monkeypatch.setattr(Device, "silence_s", 1)
     lab.deploy("1.0")
     lab.said("IDLE 1.0")
     source = lab.tree("2.0", extra=BALLAST)
     lab.board.cut_power()
-    lab.board.power_on(cut=max(2, int(operations * share)))
+    start = lab.mark()
+    lab.board.power_on(cut=int(operations * share))
+    lab.said("IDLE 1.0", start)
     with pytest.raises(BoardError):
         boardlab.deploy(lab.board, source)
     assert lab.board.dead.wait(10)
@@ -147,7 +149,9 @@ def test_names_of_boards_are_found_by_their_class():
 
 
 def test_the_real_firmware_from_the_command_line(tmp_path):
-    """What `make deploy` does, with the whole firmware in a board's heap; twice, over the running app."""
+    """What `make deploy` does, with the whole firmware in a board's heap; twice, over the running
+    app.
+    """
     with boardlab.Lab(tmp_path) as lab:
         command = [
             sys.executable,

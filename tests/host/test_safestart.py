@@ -186,8 +186,8 @@ def test_the_crash_is_kept_bounded_and_summarised(flash):
 def test_begin_starts_the_watchdog_only_after_the_window(flash, monkeypatch):
     order = []
     monkeypatch.setattr(safestart.time, "sleep", lambda s: order.append("wait"))
-    board = SimpleNamespace(root=flash.root, feed=lambda: order.append("watchdog"))
-    assert safestart.begin(board, 300) == "normal"
+    board = SimpleNamespace(root=flash.root, window_ms=300, feed=lambda: order.append("watchdog"))
+    assert safestart.begin(board) == "normal"
     assert order == ["wait"] * 3 + ["watchdog"]
 
 

@@ -147,6 +147,8 @@ def test_bad_update_goes_back_by_itself(lab, key, damage, monkeypatch):
         lab.said("UPDATE ready 2.0", start)
         report = lab.report(lab.said("APP 1.0 previous", start, 60))
     assert "it was an update on trial" in report["why"]
+    if "early" in damage:
+        assert "does_not_exist" in report["crash"]
     lab.said("IDLE 1.0", start)
 
 

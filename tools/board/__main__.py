@@ -32,8 +32,10 @@ def watch(device, seconds, out=print):
     try:
         while time.monotonic() < end:
             text += device.link.serial.read(1) or b""
-            if b"heap in use" in text or b"Traceback" in text:
+            if b"heap in use" in text:
                 break
+            if b"Traceback" in text:
+                end = min(end, time.monotonic() + 1)  # let it come to its end
     except OSError:
         return None  # native USB goes away with the reset; the console shows the start
     for line in text.decode("utf-8", "replace").splitlines():

@@ -42,6 +42,9 @@ class Device:
 
     def __enter__(self):
         try:
+            # The app needs a moment to end; what is typed in that moment may be lost.
+            self.link.serial.write(b"\x03")
+            time.sleep(0.3)
             # No soft reset: it would take the timer away that keeps the watchdog quiet meanwhile.
             for attempt in range(3):
                 try:

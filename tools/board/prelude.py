@@ -105,11 +105,11 @@ def _mount():
 
 def _run(name, scope):
     try:
-        with open(name) as file:
-            source = file.read()
-    except OSError:
-        return
-    try:
+        try:
+            with open(name) as file:
+                source = file.read()
+        except OSError:
+            return
         exec(source, scope)
     except (Exception, KeyboardInterrupt) as error:
         sys.print_exception(error)
