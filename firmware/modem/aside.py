@@ -5,15 +5,14 @@ Some four seconds without data; TCP bears that. When the call does not come back
 NO CARRIER.
 """
 
-from firmware.modem.at import ModemError, NoAnswer
-from firmware.modem.ladder import Failure
+from firmware.modem.at import NoAnswer
 from firmware.modem.link import plain
 from firmware.port import sleep_ms
 
 
 async def command(link, line, deadline_ms):
-    """The lines of the answer, the final one included. Raises NoAnswer when data mode cannot be
-    left.
+    """The lines of the answer, the final one included. Raises ModemError; then the call is to be
+    ended, too.
     """
     session, channel, guard = link.session, link.channel, link.timing["guard"]
     session.suspend(True)
@@ -24,18 +23,12 @@ async def command(link, line, deadline_ms):
         await sleep_ms(guard)
         if not await link.device.answers():
             raise NoAnswer("the modem does not leave data mode")
-        lines = await plain(channel, line, deadline_ms)
-        await _return(channel, link.timing["dial"])
-        return lines
+        try:
+            return await plain(channel, line, deadline_ms)
+        finally:
+            answer = (await channel.command("ATO", link.timing["dial"], dial=True))[-1]
+            if not answer.startswith("CONNECT"):
+                raise NoAnswer("back to data mode: " + answer.lower())
     finally:
         channel.attach(None)
         session.suspend(False)
-
-
-async def _return(channel, deadline_ms):
-    try:
-        lines = await channel.command("ATO", deadline_ms, dial=True)
-    except ModemError as error:
-        raise Failure("back to data mode: %s" % error) from None
-    if not lines[-1].startswith("CONNECT"):
-        raise Failure("back to data mode: " + lines[-1].lower())

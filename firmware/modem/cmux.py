@@ -6,11 +6,7 @@ wants it. Only the header of a UIH frame is covered by its check sequence (5.2.1
 no more than copying.
 """
 
-from firmware import diag
-from firmware.modem import lazy
-from firmware.modem.at import ModemError
 from firmware.modem.channel import Channel
-from firmware.modem.ladder import RADIO, Failure
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _FLAG = const(0xF9)
@@ -31,11 +27,10 @@ _FCON, _FCOFF, _MSC, _NSC = const(0xA0), const(0x60), const(0xE0), const(0x10)
 _FC = const(2)  # MSC: "I cannot accept frames"
 _SIGNALS = const(0x0D)  # EA, RTC and RTR: DTR and RTS on (5.4.6.3.7)
 _TRIES = const(3)
-_DATA_RING = const(2048)
-_AT_RING = const(1024)
-_OUT = const(3072)
-_IN = const(1024)
-_SPEEDS = {9600: 1, 19200: 2, 38400: 3, 57600: 4, 115200: 5, 230400: 6}
+_DATA_RING = const(1536)
+_AT_RING = const(512)
+_OUT = const(2048)
+_IN = const(640)
 
 
 def _crc_table():
@@ -233,7 +228,7 @@ class Mux:
             buf[:left] = buf[at : self._fill]
         self._fill = max(left, 0)
         if self._fill == _IN:
-            self._fill = 0  # a flag and a kilobyte that is no frame
+            self._fill = 0  # a flag and much that is no frame
 
     def _whole(self, at):
         """Length of the frame at `at` with both flags, 0 when more is to come, -1 when it is none."""
@@ -302,29 +297,3 @@ class Mux:
             return
         # Everything else is answered with itself: PN accepts what is proposed (5.4.6.3.1).
         self._message(kind, value, command=False)
-
-
-async def start(mux, device, uart, timing):
-    """Switch the modem to CMUX and open channels 1 (data) and 2 (AT); False where it has none."""
-    n1 = device.profile["n1"]
-    speed = _SPEEDS.get(device.baud)
-    first = "AT+CMUX=0,0,%s,%d" % (speed or "", n1)
-    try:
-        await device.channel.command(first)
-    except ModemError:
-        try:
-            await device.channel.command("AT+CMUX=0")
-        except ModemError as error:
-            diag.warn("modem", "no multiplexer: %s", error)
-            return False
-        n1 = min(n1, 31)  # the standard's default for N1
-    device.channel.attach(None)
-    mux.restart(n1)
-    if await mux.open(timing["mux"]):
-        return True
-    await mux.close(timing["mux"])
-    device.channel.attach(uart)
-    if await lazy.use("wake").find(device, False):
-        diag.warn("modem", "the multiplexer does not open")
-        return False
-    raise Failure("the multiplexer does not open", RADIO)

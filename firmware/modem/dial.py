@@ -1,11 +1,11 @@
-"""Dial and negotiate: from a registered modem to a PPP link with an address."""
+"""From a registered modem to a PPP link with an address: multiplexer, call, negotiation."""
 
 import gc
 
 from firmware import diag
 from firmware.modem import lazy
 from firmware.modem.at import AtChannel, ModemError
-from firmware.modem.ladder import REDIAL, REGISTER, Failure
+from firmware.modem.ladder import RADIO, REDIAL, REGISTER, Failure
 from firmware.modem.ppp import CONNECTED, Session
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
@@ -14,6 +14,36 @@ _REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
 
 # ATD*99***1#: packet call with the first context (27.007 10.2.1.1); AT+CGDATA says the same.
 _DIALS = ("ATD*99***1#", 'AT+CGDATA="PPP",1')
+
+
+# <port_speed> of AT+CMUX (27.007 5.7).
+_SPEEDS = {9600: 1, 19200: 2, 38400: 3, 57600: 4, 115200: 5, 230400: 6}
+
+
+async def multiplex(mux, device, uart, timing):
+    """Switch the modem to CMUX and open channels 1 (data) and 2 (AT); False where it has none."""
+    n1 = device.profile["n1"]
+    speed = _SPEEDS.get(device.baud)
+    first = "AT+CMUX=0,0,%s,%d" % (speed or "", n1)
+    try:
+        await device.channel.command(first)
+    except ModemError:
+        try:
+            await device.channel.command("AT+CMUX=0")
+        except ModemError as error:
+            diag.warn("modem", "no multiplexer: %s", error)
+            return False
+        n1 = min(n1, 31)  # the standard's default for N1
+    device.channel.attach(None)
+    mux.restart(n1)
+    if await mux.open(timing["mux"]):
+        return True
+    await mux.close(timing["mux"])
+    device.channel.attach(uart)
+    if await lazy.use("wake").find(device, False):
+        diag.warn("modem", "the multiplexer does not open")
+        return False
+    raise Failure("the multiplexer does not open", RADIO)
 
 
 async def call(link, line):
@@ -30,7 +60,8 @@ async def call(link, line):
 async def _connect(link, channel):
     """Bytes that came behind CONNECT."""
     try:
-        # With echo, PPP's own packets would come back after the call has ended and hide NO CARRIER.
+        # With echo, PPP's own packets would come back after the call has ended and hide NO
+        # CARRIER.
         await channel.command("ATE0", tries=2)
     except ModemError as error:
         raise Failure("dialling: %s" % error) from None

@@ -129,6 +129,9 @@ class ModemLink:
         self.aside = True
         try:
             return await lazy.use("aside").command(self, line, deadline_ms)
+        except ModemError as error:
+            self.watch.broken = str(error)  # nobody knows in which mode the line is now
+            raise
         finally:
             self.aside = False
 

@@ -59,7 +59,7 @@ async def _multiplex(link):
     """The stream to dial on: a CMUX channel where that works, else the UART."""
     link.mux = None
     mux = link.multiplexer
-    if not mux or not await lazy.use("cmux").start(mux, link.device, link.uart, link.timing):
+    if not mux or not await lazy.use("dial").multiplex(mux, link.device, link.uart, link.timing):
         return link.uart
     link.mux = mux
     link.channel.attach(link.mux.channel(2))

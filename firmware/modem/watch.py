@@ -17,6 +17,7 @@ class Watch:
         self._dcd_off = None
         self._heard = 0  # complaints that were looked into
         self._heard_at = 0
+        self.broken = ""  # why the call has to be ended, said by somebody else
 
     async def online(self):
         """Serve the link until it is lost; always ends with a Failure that says why."""
@@ -24,6 +25,7 @@ class Watch:
         self.suspicions = 0
         self._dcd_off = None
         self._heard = 0
+        self.broken = ""
         start = last_watch = last_time = ticks_ms()
         probe = self._probe()
         calm = False
@@ -56,6 +58,8 @@ class Watch:
         link = self._link
         if link.mux and link.mux.dead:
             raise Failure("the modem closed the multiplexer")
+        if self.broken:
+            raise Failure(self.broken)
         if link.aside:
             return  # somebody talks to the modem in place of the network
         reason = link.session.lost(link.timing["no_carrier"])

@@ -5,6 +5,7 @@
 import pytest
 
 from firmware.modem import ladder, timing
+from firmware.modem.at import NoAnswer
 from firmware.modem.profiles import NAMES, get
 from tests.host.modem_world import World, run_virtual
 
@@ -429,5 +430,49 @@ def test_the_modem_can_be_asked_while_there_is_no_network():
         await world.until(lambda: world.link.state == "registering", 60)
         assert await world.link.command("AT+CSQ") == ["+CSQ: 99,99", "OK"]
         assert (await world.link.command("AT+NONSENSE"))[0].endswith("unknown error")
+
+    run_virtual(main)
+
+
+def test_a_command_without_cmux_that_goes_wrong_ends_the_call_instead_of_the_link_for_ever():
+    async def main():
+        world = World("generic", settings={"cmux": False})
+        await world.online(60)
+        assert await world.link.command("AT+CSQ") == ["+CSQ: 19,99", "OK"]
+        assert (await world.link.command("AT+NONSENSE"))[0].endswith("unknown error")
+        assert world.link.is_up() and world.link.connects == 1
+        world.modem.faults.set("slow", 1000)
+        with pytest.raises(NoAnswer):
+            await world.link.command("AT+CSQ")
+        world.modem.faults.set("slow", "off")
+        await world.until(lambda: not world.link.is_up(), 5)
+        await world.online(60)
+
+    run_virtual(main)
+
+
+def test_commands_while_dialling_are_refused_at_once():
+    async def main():
+        world = World("generic", {"no-ipcp": 1}, {"cmux": False})
+        await world.until(lambda: world.link.channel.stream is None, 60)
+        with pytest.raises(NoAnswer):
+            await world.link.command("AT+CSQ")
+
+    run_virtual(main)
+
+
+def test_fifteen_restarts_of_the_modem_leave_nothing_behind():
+    async def main():
+        import asyncio
+
+        world = World("ec25", settings={"timing": {"backoff_max": 2000, "stable": 1000}})
+        for _ in range(15):
+            await world.online(100)
+            world.modem._boot()
+            await world.until(lambda: not world.link.is_up(), 100)
+        await world.online(100)
+        assert len(world.link.channel._handlers) == 4
+        assert len(asyncio.all_tasks()) == 3  # this one, run() and its pump
+        assert not world.reboots
 
     run_virtual(main)

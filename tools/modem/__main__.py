@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 
+from tools.modem import control
 from tools.modem.engine import Modem
 from tools.modem.faults import NAMES, Faults
 from tools.modem.host import Control, Host, Pty, Tcp
@@ -16,7 +17,7 @@ def _arguments(argv):
     parser = argparse.ArgumentParser(
         prog="python -m tools.modem",
         description=__doc__,
-        epilog="faults:\n" + faults + "\n\ncontrol lines:\n" + Modem.control.__doc__,
+        epilog="faults:\n" + faults + "\n\ncontrol lines:\n" + control.control.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--pty", metavar="PATH", help="link this path to the modem's pty")
@@ -75,14 +76,14 @@ def main(argv=None):
         ppp={"echo_s": args.echo_period},
     )
     line = Tcp(args.tcp) if args.tcp is not None else Pty(args.pty or "modem.pty")
-    control = Control(modem, args.control) if args.control is not None else None
+    port = Control(modem, args.control) if args.control is not None else None
     if not args.off:
         modem.start(running=args.running)
-    host = Host(modem, line, control, args.pace)
+    host = Host(modem, line, port, args.pace)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, host.stop)
     # One line for whoever started us: where the modem is.
-    print("modem %s control %s" % (line.name, control.port if control else "-"), flush=True)
+    print("modem %s control %s" % (line.name, port.port if port else "-"), flush=True)
     host.run()
 
 

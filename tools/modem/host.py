@@ -6,6 +6,8 @@ import socket
 import time
 import tty
 
+from tools.modem import control
+
 
 class Pty:
     """A pty with its slave under `path` (a symbolic link), raw; the master is ours."""
@@ -88,7 +90,7 @@ class Tcp:
 
 
 class Control:
-    """Lines in, one line of answer each (engine.Modem.control); any number of clients."""
+    """Lines in, one line of answer each (control.py); any number of clients."""
 
     def __init__(self, modem, port):
         self.modem = modem
@@ -120,7 +122,7 @@ class Control:
 
     def _answer(self, client, line):
         try:
-            text = self.modem.control(line)
+            text = control.control(self.modem, line)
         except (ValueError, IndexError) as error:
             text = "error: %s" % error
         try:
@@ -154,10 +156,10 @@ class Pacer:
 class Host:
     """Runs a modem on a line until `stop()`."""
 
-    def __init__(self, modem, line, control=None, pace_baud=0):
+    def __init__(self, modem, line, control_port=None, pace_baud=0):
         self.modem = modem
         self.line = line
-        self.control = control
+        self.control = control_port
         self._pacer = Pacer(pace_baud)
         self._running = True
 

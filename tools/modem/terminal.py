@@ -2,7 +2,7 @@
 
 import random
 
-from tools.modem import commands
+from tools.modem import commands, network_commands, table  # noqa: F401  the first two fill the table
 from tools.modem.peer import Peer
 
 _GUARD_S = 1.0  # silence before and after +++ (V.250), times the modem's `scale`
@@ -98,7 +98,7 @@ class Terminal:
                 self.write(bytes((byte,)))
             if byte == 13:
                 line, self.line = bytes(self.line), bytearray()
-                commands.execute(self, line)
+                table.execute(self, line)
             elif byte == 8:
                 del self.line[-1:]
             elif byte != 10:
