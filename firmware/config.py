@@ -5,10 +5,15 @@ the table (settings.py), the checks (configcheck.py), all that changes settings 
 (configfile.py) and TITAN's text form (configtext.py) are loaded when they are wanted and dropped afterwards.
 """
 
-import sys
+from firmware.port import unload
 
-_EDIT = ("configedit", "configcheck", "configfile", "configtext")
-_LOOK_UP = ("settings", "settings_help")
+_EDIT = (
+    "firmware.configedit",
+    "firmware.configcheck",
+    "firmware.configfile",
+    "firmware.configtext",
+)
+_LOOK_UP = ("firmware.settings", "firmware.settings_help")
 
 
 class ConfigError(ValueError):
@@ -20,12 +25,12 @@ def use(name):
     return __import__("firmware." + name, None, None, (name,))
 
 
-def _drop(names):
-    package = sys.modules["firmware"]
-    for name in names:
-        sys.modules.pop("firmware." + name, None)
-        if hasattr(package, name):
-            delattr(package, name)
+def number(text, least, most):
+    """`text` as an int from `least` to `most`, or None. Nothing but digits: no sign, no blanks within."""
+    if not 0 < len(text) <= 10 or any(c not in "0123456789" for c in text):
+        return None
+    value = int(text)
+    return value if least <= value <= most else None
 
 
 class Config:
@@ -59,14 +64,15 @@ class Config:
 
     def release(self):
         """Take the table out of memory: called when start-up has looked up its settings, and after a command."""
-        _drop(_LOOK_UP)
+        unload(*_EDIT)
+        unload(*_LOOK_UP)
         self._released = True
 
     def _edit(self, what, *args):
         try:
             return getattr(use("configedit"), what)(self, *args)
         finally:
-            _drop(_EDIT)
+            unload(*_EDIT)
 
     def get(self, name, index=None):
         """The value in force of `name` ("mqtt.qos", "meter.3.id", or "meter.id" with its index)."""

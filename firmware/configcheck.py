@@ -1,6 +1,6 @@
 """Is a value good for a setting? Texts and what JSON has become the setting's type, or a ConfigError says why not."""
 
-from firmware.config import ConfigError
+from firmware.config import ConfigError, number
 from firmware.settings import MAX_METERS
 
 _TRUE = ("1", "on", "true", "yes")
@@ -10,14 +10,6 @@ _TLS = ("ssl", "tls", "mqtts", "ws", "wss")
 # What separates arguments, quotes texts or means something in a topic.
 _NOT_IN_WORDS = ' ,;"+#/\\'
 _SHOWN = 40
-
-
-def number(text, least, most):
-    """`text` as an int from `least` to `most`, or None. Nothing but digits: no sign, no blanks within."""
-    if not 0 < len(text) <= 10 or any(c not in "0123456789" for c in text):
-        return None
-    value = int(text)
-    return value if least <= value <= most else None
 
 
 def check(row, key, value):

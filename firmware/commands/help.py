@@ -1,0 +1,47 @@
+"""What each command is for, one line each: `name|help`. Loaded for HELP and for the reference only."""
+
+TEXT = """
+AT|answers OK
+ATI|what this device is
+ATE0|answers on this channel no longer begin with the command
+ATE1|answers on this channel begin with the command
+HELP|the commands, or one of them, or a setting
+VERSION|version of the firmware
+GETSTATUS|state of the device, or of one section of it: log, mqtt, link, meters
+GETLOG|the log: how many records wait, oldest, newest, how many were lost
+CLEARLOG|delete the records that wait; without YES it only says how many they are
+SYNC|ask for the time now
+REBOOT|start again
+LOGIN|log in on the console, where device.password is set
+LOGOUT|end that
+SETBAUDRATE|speed of a serial port until the next start; port 0 or 1
+GETPARAM|value of a setting, by our name or the heritage one
+SETPARAM|change a setting and keep it
+GETCONFIG|the settings as NAME: value lines, or those whose name begins so
+SAVECONFIG|take over the NAME: value lines behind it in the same message; TEXT: those typed next, up to END
+FORCEREAD|read a meter now and show its instantaneous values; nothing is logged
+SETIEC102|read instantaneous values in the background
+GETIEC102|the instantaneous values last read
+SETIEC102_CTAVM2|read closings between two local times in the background; hour, minute, day, month, year
+GETIEC102_CTAVM2|the closings last read
+SETIEC102_LC|read the load curve between two local times in the background
+GETIEC102_LC|the load curve last read
+SETIEC102_EV|read events between two local times in the background
+GETIEC102_EV|the events last read
+SETIEC102_TAVC|read the current tariff values in the background
+GETIEC102_TAVC|the tariff values last read
+SETIEC102_ID|read the identity in the background
+GETIEC102_ID|the identity last read
+SETIEC102_CLOCK|read the meter's clock in the background
+GETIEC102_CLOCK|the clock last read
+SETIEC102_PC|read the contracted powers in the background
+GETIEC102_PC|the contracted powers last read
+SETIEC102_CFG|read the meter's configuration in the background
+GETIEC102_CFG|the configuration last read
+"""
+
+
+def of(name):
+    """The help of a command."""
+    at = TEXT.find("\n" + name + "|")
+    return TEXT[at + len(name) + 2 : TEXT.find("\n", at + 1)] if at >= 0 else ""

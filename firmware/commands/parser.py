@@ -1,0 +1,136 @@
+"""AT lines into names and arguments (TITAN reference 2.1: any case, blanks around commas); what to hide of them."""
+
+from firmware.commands.processor import LONGEST
+from firmware.port import const
+
+_OURS = "AT^MTXTUNNEL"
+_SHORT = ("AT", "ATI", "ATE", "ATE0", "ATE1")
+# What the modem's own commands begin with after AT; the basic ones (ATD, ATH, ATZ) would end the connection.
+_MODEM = "+^#%$*_!"
+# These would take away the line we talk over.
+_NEVER = ("+IPR", "+ICF", "+IFC", "+CMUX", "+CGDATA")
+# Their arguments are PINs, passwords or names of accounts.
+_PRIVATE = (
+    "+CPIN",
+    "+CPWD",
+    "+CLCK",
+    "+CGAUTH",
+    "+QICSGP",
+    "^SGAUTH",
+    "+QMTCONN",
+    "+CPUK",
+    "+CNUM",
+)
+
+
+class CommandError(Exception):
+    """A command was refused: `code` and text for a line +MTXERR."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+
+
+# Codes of +MTXERR.
+SYNTAX = const(1)
+UNKNOWN = const(2)
+FORBIDDEN = const(3)
+BAD_VALUE = const(4)
+NO_METER = const(5)
+NO_DATA = const(6)
+BUSY = const(7)
+FAILED = const(8)
+NO_MODEM = const(9)
+TOO_LONG = const(10)
+NO_MEMORY = const(11)
+
+
+def split(line):
+    """(name, rest) of one line; CommandError.
+
+    `AT^MTXTUNNEL=NAME,a,b` gives ("NAME", "a,b"); `AT`, `ATI`, `ATE0`, `ATE1` give themselves; what the modem is to
+    answer gives ("", the line).
+    """
+    text = line.strip()
+    if len(text) > LONGEST:
+        raise CommandError(TOO_LONG, "a line has at most %d characters" % LONGEST)
+    upper = text.upper().replace(" ", "")
+    if upper in _SHORT:
+        return "ATE0" if upper == "ATE" else upper, ""
+    if upper[:2] != "AT":
+        raise CommandError(SYNTAX, "a command begins with AT")
+    if not upper.startswith(_OURS):
+        return "", _for_modem(text, upper)
+    _, equals, rest = text.partition("=")
+    # Nothing but blanks may stand between the name and the equals sign.
+    if not equals or not upper.startswith(_OURS + "="):
+        raise CommandError(SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
+    name, _, rest = rest.partition(",")
+    name = name.strip().upper()
+    if not name:
+        raise CommandError(SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
+    return name, rest.strip()
+
+
+def _for_modem(text, upper):
+    if upper[2:3] not in _MODEM or len(upper) < 4:
+        raise CommandError(UNKNOWN, "there is no command %s" % clean(upper[:20]))
+    for name in _NEVER:
+        if name in upper:
+            raise CommandError(FORBIDDEN, "AT%s would cut the modem off" % name)
+    if any(not 32 <= ord(c) < 127 for c in text):
+        raise CommandError(SYNTAX, "a modem command is plain ASCII")
+    return text
+
+
+def arguments(rest):
+    """The arguments as a list; empty ones at the end do not count."""
+    args = [word.strip() for word in rest.split(",")]
+    while args and not args[-1]:
+        args.pop()
+    return args
+
+
+def clean(text):
+    """`text` in printable ASCII."""
+    return "".join(c if 32 <= ord(c) < 127 else "?" for c in text)
+
+
+def private_at(line, config):
+    """Where in `line` a secret begins, which must not be repeated; its length if there is none."""
+    upper = line.upper()
+    at = line.find("=") + 1
+    if not at:
+        return len(line)
+    bare = upper[:at].replace(" ", "")
+    if bare == _OURS + "=":
+        return _private_argument(line, at, config)
+    if bare.startswith("AT") and any(name in bare for name in _PRIVATE):
+        return at
+    return len(line)
+
+
+def _private_argument(line, at, config):
+    comma = line.find(",", at)
+    name = line[at:comma].strip().upper() if comma >= 0 else ""
+    if name == "LOGIN":
+        return comma + 1
+    if name == "SETPARAM":
+        second = line.find(",", comma + 1)
+        if second >= 0:
+            try:
+                return (
+                    second + 1 if config.is_secret(line[comma + 1 : second].strip()) else len(line)
+                )
+            except ValueError:
+                return second + 1  # a name spelled wrong: better nothing is said
+    elif comma >= 0 and name.startswith("SETP"):
+        return comma + 1  # the same
+    return len(line)
+
+
+def masked(line, config):
+    """`line` as it may be repeated: printable, what is secret as ***, no longer than a line may be."""
+    line = clean(line.strip()[:LONGEST])
+    at = private_at(line, config)
+    return line if at >= len(line) else line[:at] + "***"

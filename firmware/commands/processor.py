@@ -1,0 +1,104 @@
+"""What every channel hands its lines to, and what a channel is.
+
+The code that carries commands out is loaded while one runs: commands are rare and RAM is not. `device` offers what
+they need:
+
+- `config` (firmware.config.Config), `ring` (the log), `clock`, `name`, `version`, `imei`;
+- `change(values)`: take, keep and use settings, all or none; ConfigError, OSError;
+- `lines`: each with `name` ("port 1"), `meters` (each with `ident` and `results`, `pending`: kind -> Result),
+  `ask(meter, kind, args) -> Result` (ValueError: too many waiting), and `master.link.port` (a Port);
+- `status() -> dict`; `restart(reason)`; `sync()`: ask for the time soon;
+- `modem`: None or something with `await command(line, ms) -> lines`, the final one included.
+"""
+
+import gc
+
+from firmware.port import const, unload
+
+# Letters of one line; what is longer is refused as a whole.
+LONGEST = const(512)
+# Bytes one answer may have where it has to be in one piece (an MQTT message).
+MOST_BYTES = const(20480)
+_LOADED = ("runner", "parser", "table", "basic", "setup", "readings", "help")
+
+
+class TooLong(ValueError):
+    """The answer does not fit into one message."""
+
+
+class Channel:
+    """One way commands come in.
+
+    `name`: mqtt, console, serial or sms; `whitelist`: the setting that says what it may; `echo`: answers begin with
+    the command; `login`: the channel asks for the password (device.password) where one is set.
+    """
+
+    def __init__(self, name, whitelist, echo=True, login=False):
+        self.name = name
+        self.whitelist = whitelist
+        self.echo = echo
+        self.login = login
+        self.known = False  # who is there has logged in
+        self.wrong = 0  # passwords in a row
+        self.text = None  # settings that are being typed (SAVECONFIG,TEXT)
+
+
+class Collector:
+    """Takes an answer that has to be in one piece. `await write(bytes)` raises TooLong beyond `most` bytes."""
+
+    def __init__(self, most=MOST_BYTES):
+        self._most = most
+        self.clear()
+
+    def clear(self):
+        self._pieces = []
+        self.size = 0
+
+    async def write(self, data):
+        self.size += len(data)
+        if self.size > self._most:
+            raise TooLong("the answer is longer than %d bytes; ask for less" % self._most)
+        self._pieces.append(data)
+
+    def take(self):
+        """The answer as bytes, in the one allocation it needs."""
+        whole = b"".join(self._pieces)
+        self.clear()
+        return whole
+
+
+class Processor:
+    def __init__(self, device):
+        self.device = device
+        self.executed = self.failed = 0
+        self._running = 0
+
+    async def execute(self, text, channel, write, collector=None):
+        """Carry out every line of `text` (str) in order; each gets an answer through `await write(bytes)`.
+
+        `collector`: where `write` belongs to one, so that an answer that gets too long can be taken back. Returns
+        None, or a function to call when the answer is out (a restart). Raises nothing a command could cause.
+        """
+        self._running += 1
+        try:
+            runner = __import__("firmware.commands.runner", None, None, ("execute",))
+            return await runner.execute(self, text, channel, write, collector)
+        finally:
+            self._running -= 1
+            self.release()
+
+    def release(self):
+        """Give back the memory commands and settings were looked up in."""
+        if not self._running:
+            unload(*("firmware.commands." + name for name in _LOADED))
+            self.device.config.release()
+            gc.collect()
+
+    async def answer(self, line, name):
+        """The answer to one line as text, for channels that have no session: SMS. At most 600 characters."""
+        collector = Collector(600)
+        channel = Channel(name, name + ".commands", False)
+        after = await self.execute(line, channel, collector.write, collector)
+        if after:
+            after()
+        return collector.take().decode().strip()

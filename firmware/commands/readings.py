@@ -1,0 +1,140 @@
+"""Readings on demand: SET... starts one in the background, GET... gives what came of the last (TITAN reference 2.1).
+
+What cannot be given is told in a line `{"IMEI":...,"TYPE":...,"ID":...,"ERR":"why"}` before ERROR.
+"""
+
+import json
+
+from firmware import readings
+from firmware.commands import parser
+from firmware.commands.parser import CommandError
+from firmware.config import number
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.zone import days_in_month
+
+_KINDS = {
+    "IEC102": readings.INSTANT,
+    "IEC102_CTAVM2": readings.CLOSINGS,
+    "IEC102_LC": readings.CURVE,
+    "IEC102_EV": readings.EVENTS,
+    "IEC102_TAVC": readings.TARIFF,
+    "IEC102_ID": readings.IDENTITY,
+    "IEC102_CLOCK": readings.CLOCK,
+    "IEC102_PC": readings.POWER,
+    "IEC102_CFG": readings.SETUP,
+}
+_FORCE_MS = const(90000)
+
+
+async def run(call):
+    if call.name == "FORCEREAD":
+        await _force(call)
+        return
+    kind = _KINDS[call.name[3:]]
+    if call.name.startswith("GET"):
+        try:
+            _, meter = _find(call, call.args[0])
+            await _tell(call, kind, meter)
+        except CommandError as error:
+            await call.say(_why(call, str(error)))
+            raise
+        return
+    line, meter = _find(call, call.args[0])
+    span = _range(call.args[1:], call.device.clock.zone) if len(call.args) > 1 else None
+    _ask(line, meter, kind, span)
+
+
+def _ask(line, meter, kind, span=None):
+    try:
+        return line.ask(meter, kind, span)
+    except ValueError as error:
+        raise CommandError(parser.BUSY, str(error)) from None
+
+
+def _why(call, text):
+    """The reason as JSON, for platforms that do not read +MTXERR."""
+    words = (call.device.imei, call.name[3:], parser.clean(call.args[0]), text)
+    return '{"IMEI":%s,"TYPE":%s,"ID":%s,"ERR":%s}' % tuple(json.dumps(word) for word in words)
+
+
+def _find(call, ident):
+    """(line, meter) of an ID in any case."""
+    known = []
+    for line in call.device.lines:
+        for meter in line.meters:
+            if meter.ident.lower() == ident.lower():
+                return line, meter
+            known.append(meter.ident)
+    text = "there is no meter %s; there are: %s" % (ident[:32], ", ".join(known) or "none")
+    raise CommandError(parser.NO_METER, text)
+
+
+async def _tell(call, kind, meter):
+    result = meter.results.get(kind)
+    if result is None or result.running:
+        if kind in meter.pending:
+            raise CommandError(parser.BUSY, "the meter is being read; ask again in some seconds")
+        raise CommandError(parser.NO_DATA, "nothing was read yet; send the SET command first")
+    await _give(call, result)
+
+
+async def _give(call, result):
+    if result.error:
+        raise CommandError(parser.FAILED, result.error)
+    if not result.payloads:
+        raise CommandError(parser.NO_DATA, "the meter has nothing in this range")
+    for payload in result.payloads:
+        await call.say(payload)
+    if result.dropped:
+        text = "%d more records did not fit; ask for a shorter range" % result.dropped
+        raise CommandError(parser.TOO_LONG, text)
+
+
+def _range(words, zone):
+    """(start, end) in UTC of ten numbers: hour, minute, day, month, two-digit year of local time, twice."""
+    values = []
+    for word in words:
+        value = number(word, 0, 2099)
+        if value is None:
+            raise CommandError(parser.SYNTAX, "10 whole numbers are wanted, not %s" % word[:20])
+        values.append(value)
+    start, end = _moment(values[:5], zone), _moment(values[5:], zone)
+    if end < start:
+        raise CommandError(parser.BAD_VALUE, "the end is before the start")
+    return start, end
+
+
+def _moment(values, zone):
+    hour, minute, day, month, year = values
+    if year >= 2000:
+        year -= 2000
+    good = hour <= 23 and minute <= 59 and 1 <= month <= 12 and year <= 99
+    if not good or not 1 <= day <= days_in_month(2000 + year, month):
+        text = "%02d:%02d %d/%d/%02d is no time of a calendar day" % (
+            hour,
+            minute,
+            day,
+            month,
+            year,
+        )
+        raise CommandError(parser.BAD_VALUE, text)
+    return zone.to_utc(2000 + year, month, day, hour, minute, 0)
+
+
+async def _force(call):
+    """Read now, wait for it and show it. The result is not logged."""
+    meters = [(line, meter) for line in call.device.lines for meter in line.meters]
+    if call.args:
+        line, meter = _find(call, call.args[0])
+    elif len(meters) == 1:
+        line, meter = meters[0]
+    else:
+        names = ", ".join(meter.ident for _, meter in meters)
+        raise CommandError(parser.NO_METER, "which meter: %s" % (names or "none is set up"))
+    result = _ask(line, meter, readings.INSTANT)
+    start = ticks_ms()
+    while result.running:
+        if ticks_diff(ticks_ms(), start) > _FORCE_MS:
+            raise CommandError(parser.BUSY, "the line is busy; GETIEC102 gives the result later")
+        await sleep_ms(50)
+    await _give(call, result)

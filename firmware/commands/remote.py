@@ -1,0 +1,63 @@
+"""The MQTT channel: each message on an AT topic is a line (or several), the answer is one message.
+
+Commands are carried out one after the other, so answers come in the order of the commands (TITAN reference 2.3).
+"""
+
+from firmware.commands.console import decode
+from firmware.commands.processor import Channel, Collector
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+
+_TURN_MS = const(50)
+# The restart a command asked for waits until its answer is at the broker, or this long.
+_LEAST_MS = const(500)
+_MOST_MS = const(5000)
+
+
+class Remote:
+    """`mqtt` offers `next_message()`, `await reply(topic, payload)` and `status()["waiting"]`; `answer_topic()` gives
+    the topic of answers, empty for none."""
+
+    def __init__(self, mqtt, processor, answer_topic):
+        self._mqtt = mqtt
+        self._processor = processor
+        self._topic = answer_topic
+        self._channel = Channel("mqtt", "mqtt.commands")
+
+    async def run(self):
+        self._processor.release()
+        while True:
+            message = self._mqtt.next_message()
+            if message is None:
+                await sleep_ms(_TURN_MS)
+                continue
+            await self._execute(message[1])
+
+    async def _execute(self, payload):
+        collector = Collector()
+        channel = self._channel
+        # ATE0 counts for the rest of its message only: two platforms must not change each other's answers.
+        channel.echo = self._processor.device.config.get("mqtt.echo")
+        after = await self._processor.execute(decode(payload), channel, collector.write, collector)
+        # A message is complete in itself: settings can't be typed in the next one.
+        channel.text = None
+        topic = self._topic()
+        if topic:
+            await self._reply(topic, collector)
+        if after:
+            await self._sent()
+            after()
+
+    async def _reply(self, topic, collector):
+        try:
+            answer = collector.take()
+        except MemoryError:
+            collector.clear()
+            answer = b"\r\nERROR\r\n"
+        await self._mqtt.reply(topic, answer)
+
+    async def _sent(self):
+        start = ticks_ms()
+        while ticks_diff(ticks_ms(), start) < _MOST_MS:
+            await sleep_ms(_LEAST_MS)
+            if not self._mqtt.status()["waiting"]:
+                return

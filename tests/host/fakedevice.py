@@ -1,0 +1,121 @@
+"""The `device` that commands act on (firmware/commands/processor.py), in memory. Runs on MicroPython, too."""
+
+from firmware.config import Config
+from firmware.zone import Zone
+
+
+class Result:
+    def __init__(self, payloads=(), error="", running=False):
+        self.payloads = list(payloads)
+        self.error = error
+        self.running = running
+        self.dropped = 0
+
+
+class Meter:
+    def __init__(self, ident):
+        self.ident = ident
+        self.results = {}
+        self.pending = {}
+
+
+class Port:
+    def __init__(self):
+        self.settings = None
+
+    def configure(self, baud, bits=8, parity=None, stop=1):
+        self.settings = (baud, bits, parity, stop)
+
+
+class Line:
+    """A line whose readings end when the test says so, or at once with `answers`: kind -> payloads or error text."""
+
+    def __init__(self, name, meters):
+        self.name = name
+        self.meters = meters
+        self.asked = []
+        self.answers = {}
+        self.full = False
+        self.master = self.link = self
+        self.port = Port()
+
+    def ask(self, meter, kind, args=None):
+        if self.full:
+            raise ValueError("too many readings are waiting for %s" % self.name)
+        self.asked.append((meter.ident, kind, args))
+        result = Result(running=True)
+        meter.pending[kind] = result
+        if kind in self.answers:
+            self.finish(meter, kind, self.answers[kind])
+        return result
+
+    def finish(self, meter, kind, answer):
+        result = meter.pending.pop(kind)
+        if isinstance(answer, str):
+            result.error = answer
+        else:
+            result.payloads = list(answer)
+        result.running = False
+        meter.results[kind] = result
+
+
+class Ring:
+    def __init__(self):
+        self.depth = 7
+
+    def stats(self):
+        return {"depth": self.depth, "oldest": 1, "newest": 7, "dropped": 0}
+
+    def clear(self):
+        self.depth = 0
+
+
+class Clock:
+    zone = Zone("Europe/Madrid")
+
+    def source_name(self):
+        return "ntp"
+
+
+class Modem:
+    """Answers what `answers` says, else OK alone."""
+
+    def __init__(self):
+        self.lines = []
+        self.answers = {}
+
+    async def command(self, line, ms):
+        self.lines.append(line)
+        return list(self.answers.get(line, ["OK"]))
+
+
+class Device:
+    name = "lector102 on test"
+    version = "9.9.9"
+    imei = "860000000000001"
+
+    def __init__(self, path=None, meters=("ID00000",)):
+        self.config = Config(path)
+        self.config.expansions["IMEI"] = self.imei
+        self.ring = Ring()
+        self.clock = Clock()
+        self.lines = [Line("port 1", [Meter(name) for name in meters])]
+        self.modem = None
+        self.restarts = []
+        self.synced = 0
+
+    def change(self, values):
+        self.config.change(values)
+
+    def status(self):
+        return {
+            "version": self.version,
+            "log": self.ring.stats(),
+            "meters": [{"id": "ID00000", "ok": True}],
+        }
+
+    def restart(self, reason):
+        self.restarts.append(reason)
+
+    def sync(self):
+        self.synced += 1
