@@ -154,6 +154,7 @@ class Wires:
     def __init__(self, port):
         self._socket = socket.socket()
         self._socket.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+        self._socket.settimeout(2)
         self._dcd = True
         self._asked = None
 

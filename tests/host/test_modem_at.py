@@ -239,6 +239,7 @@ def test_network_time(line, utc):
 
 # What the channel lets through is printable ASCII.
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60))
+@settings(deadline=None)
 def test_no_line_breaks_a_parser(text):
     for line in (text, "+CEREG: " + text, '+CCLK: "' + text):
         network.parse_registration(line)

@@ -142,6 +142,7 @@ def test_requests_are_repeated_until_answered_but_not_for_ever():
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_framing_brings_back_what_was_put_in(payload):
     decoder = hdlc.Decoder()
     stream = hdlc.encode(IP, payload) + hdlc.encode(LCP, payload, 0)
