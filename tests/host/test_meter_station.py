@@ -149,6 +149,20 @@ def test_a_new_request_takes_the_place_of_an_unfinished_stream():
     assert [a.type for a in reader.ask(100)] == [71]
 
 
+def test_a_bad_request_ends_what_was_under_way():
+    reader, made = opened()
+    reader.user_data(reader.request(123, 11, totals("2026-06-01 00:00", "2026-06-10 00:00")))
+    reader.poll()
+    assert reader.user_data(bytes((122, 1, 6, 1, 0, 11, 1))) == NACK
+    assert reader.poll() == (NO_DATA, None)
+    # Neither does an answer that was held back while the meter was busy come later.
+    made.busy = 2
+    reader.user_data(reader.request(100))
+    assert reader.poll()[0] == NO_DATA
+    made.busy = 0
+    assert [a.type for a in reader.ask(103)] == [72]
+
+
 def test_busy_says_no_data_before_each_answer():
     reader, made = opened()
     made.busy = 3
@@ -260,6 +274,8 @@ def totals(start, end, first=1, last=8):
         (18, (123, 11, totals("2026-06-14 00:00", "2026-06-14 00:59"))),
         (18, (190, 12, span("2026-00-00 00:00", "2026-06-14 05:00", address=9))),
         (18, (134, 134, span("2026-06-02 00:00", "2026-06-10 00:00"))),
+        (18, (102, 52, span("2026-06-14 05:00", "2026-06-14 00:00"))),
+        (18, (134, 134, span("2026-06-14 05:00", "2026-05-14 00:00"))),
         (18, (102, 52, span("2026-02-30 00:00", "2026-06-10 00:00"))),
         (18, (181, 0, [{"time": tag("2026-06-31 00:00")}])),
         (18, (181, 0, ())),

@@ -94,18 +94,20 @@ class Curves:
             utc for utc in (midnight(meter.zone, number) for number in days) if start < utc <= end
         ]
 
+    def _begin(self, label, step):
+        """Where the period that ends at `label` began."""
+        if step < DAY:
+            return label - step
+        return midnight(self._meter.zone, self._meter.day_of(label - 1))
+
     def _values(self, labels, step, increments):
         """(label, [(value, qualifier)] of the 8 objects) of each period."""
         meter = self._meter
         previous = None
         for label in labels:
-            if previous is None or step == DAY:
-                begin = (
-                    label - step if step < DAY else midnight(meter.zone, meter.day_of(label - 1))
-                )
+            begin = self._begin(label, step)
+            if previous is None:
                 previous = meter.totals(begin)
-            else:
-                begin = label - step
             now = meter.totals(label)
             bits = meter.events.qualifier(begin, label)
             shown = [b - a for a, b in zip(previous, now, strict=True)] if increments else now

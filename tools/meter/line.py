@@ -67,8 +67,8 @@ class Line:
         self._wait(self._free)
         self._note("<", data)
         if self.faults.echo:
-            self.transport.write(data)
             self._note(">", data)
+            self.transport.write(data)
         for station in self.stations:
             station.busy = self.faults.busy
         self._answer(frame for station in self.stations for frame in station.receive(data))
@@ -85,19 +85,17 @@ class Line:
                 continue
             self._free = max(self._free, time.monotonic()) + delay / 1000
             self._send(data)
-            self._note(">", data)
 
     def _send(self, data):
         """Each piece leaves when its last byte would arrive."""
-        if not self._character:
-            self._wait(self._free)
-            self.transport.write(data)
-            return
-        step = max(1, int(_PIECE_S / self._character))
+        step = max(1, int(_PIECE_S / self._character)) if self._character else len(data)
         for at in range(0, len(data), step):
             piece = data[at : at + step]
+            last = at + step >= len(data)
             self._free += len(piece) * self._character
-            self._wait(self._free, at + step >= len(data))
+            self._wait(self._free, last)
+            if last:  # in the log before anybody can have seen it
+                self._note(">", data)
             self.transport.write(piece)
 
     def _wait(self, until, exactly=True):
