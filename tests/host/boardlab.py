@@ -1,5 +1,6 @@
 """A board for tests: MicroPython on a real littlefs behind a pty, a small app, a web server."""
 
+import functools
 import json
 import shutil
 import socket
@@ -59,15 +60,21 @@ async def run(board):
 """
 
 
+@functools.cache
+def _parts():
+    """Source of the parts, read once: somebody may be editing it while the tests run."""
+    names = (*PARTS, *(path.stem for path in (ROOT / "firmware").glob("config*.py")))
+    return {name: (ROOT / "firmware" / (name + ".py")).read_text() for name in names}
+
+
 def tree(folder, version, early="pass", online="True", extra=()):
     """A source tree with the real safe start and update around a small app; returns its folder."""
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    settings = [path.stem for path in (ROOT / "firmware").glob("config*.py")]
-    for part in (*PARTS, *settings):
+    for part, text in _parts().items():
         target = folder / "firmware" / (part + ".py")
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / "firmware" / (part + ".py"), target)
+        target.write_text(text)
     (folder / "firmware" / "app.py").write_text(APP % (version, early, online))
     shutil.copyfile(ROOT / "boot.py", folder / "boot.py")
     # The pause before a restart is for people.
