@@ -17,6 +17,9 @@ _TURN_MS = const(100)
 _LOADING = const(2048)
 _RUNNING = const(8192)
 _TIDY_MS = const(10000)
+_REPORT_MS = const(600000)
+_FIRST_REPORT_MS = const(20000)
+_FAREWELL_MS = const(1500)
 
 
 def start():
@@ -52,7 +55,8 @@ async def run(board):
 
 async def _watch(app):
     """Feed the watchdog, measure the loop and keep the heap tidy."""
-    last = tidied = ticks_ms()
+    last = tidied = reported = ticks_ms()
+    wait = _FIRST_REPORT_MS
     while True:
         await sleep_ms(_TURN_MS)
         now = ticks_ms()
@@ -68,6 +72,12 @@ async def _watch(app):
             used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
             if used > app.peak_heap:
                 app.peak_heap = used
+            if ticks_diff(now, reported) > wait:
+                reported, wait = now, _REPORT_MS
+                text = "heap %d, peak %d, longest turn %d ms"
+                diag.info("app", text, used, app.peak_heap, app.longest_turn_ms)
         if app.restart_reason:
+            # Let the answer to the command that asked for it go out.
+            await sleep_ms(_FAREWELL_MS)
             await app.before_restart()
             app.board.reset(app.restart_reason)

@@ -6,6 +6,7 @@ hard deadline, so a silent meter costs the others no more than that.
 """
 
 import asyncio
+import gc
 
 from firmware import diag, readings, telemetry
 from firmware.iec102.errors import Iec102Error
@@ -18,6 +19,8 @@ _IDLE_MS = const(1000)
 _BATCH_BYTES = const(4096)
 # Several on one line may be asked for at a time; more are refused.
 _MOST_ASKED = const(16)
+_STORE_TRIES = const(20)
+_STORE_WAIT_MS = const(100)
 
 
 class Job:
@@ -87,7 +90,15 @@ class MeterLine:
             await self._gate.wait()
 
     async def store(self, batch):
-        await self.flash_free()
+        """Have `batch` kept. A heap that is full for a moment (a command is running) costs time, not records."""
+        for _ in range(_STORE_TRIES):
+            await self.flash_free()
+            try:
+                self._keep(batch)
+                return
+            except MemoryError:
+                gc.collect()
+                await sleep_ms(_STORE_WAIT_MS)
         self._keep(batch)
 
     def ask(self, meter, kind, args=None):

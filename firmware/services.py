@@ -39,6 +39,7 @@ class App:
         from firmware import assembly
 
         assembly.build(self)
+        self.look_up_topics()
         unload("firmware.assembly")
         self.config.release()
 
@@ -49,7 +50,7 @@ class App:
     # --- the way out
 
     def _answer_topic(self):
-        return self.config.expand(self.config.get("mqtt.atr_topic"))
+        return self._answers
 
     def mqtt_settings(self):
         """The dict MqttService wants, or None where nothing is to be delivered."""
@@ -83,15 +84,19 @@ class App:
             "offline": state % "offline",
         }
 
+    def look_up_topics(self):
+        """Keep the topics at hand: a record on its way must not wait for a look at the settings."""
+        get, expand = self.config.get, self.config.expand
+        names = ("logger.topic", "logger.extended_topic", "mqtt.status_topic")
+        topics = [expand(get(name)) for name in names]
+        self._topics = topics if get("logger.enabled") else ["", "", ""]
+        self._answers = expand(get("mqtt.atr_topic"))
+
     def topic_for(self, kind):
-        get = self.config.get
+        """Topic of a record; empty: it is not wanted."""
         if kind == readings.ERROR:
-            name = "mqtt.status_topic"
-        elif kind & readings.EXTENDED:
-            name = "logger.extended_topic"
-        else:
-            name = "logger.topic"
-        return self.config.expand(get(name)) if get("logger.enabled") else None
+            return self._topics[2]
+        return self._topics[1 if kind & readings.EXTENDED else 0]
 
     # --- for the supervisor
 
@@ -127,10 +132,13 @@ class App:
 
     def _apply(self):
         """Use the settings as they are now."""
+        self.look_up_topics()
         self.ring.order = self.config.get("logger.order")
         self.envelope.time_form = self.config.get("logger.time")
         if self.mqtt:
-            self.mqtt.reconfigure(self.mqtt_settings() or {"enabled": False})
+            settings = self.mqtt_settings() or {"enabled": False}
+            if settings != self.mqtt.settings:
+                self.mqtt.reconfigure(settings)
 
     def watch_trial(self):
         """Confirm settings on trial once the broker is reached with them, or take them back."""

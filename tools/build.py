@@ -28,7 +28,9 @@ def sources():
 def compile_one(path, relative, out):
     """Compile `path` to `out`; the embedded name is the relative one, so tracebacks stay readable."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    command = [str(MPY_CROSS), "-s", relative.as_posix(), "-o", str(out), str(path)]
+    # Line numbers cost a board 3 KB of RAM. Libraries keep theirs, and their asserts with them.
+    level = ["-O3"] if relative.parts[0] == "firmware" else []
+    command = [str(MPY_CROSS), *level, "-s", relative.as_posix(), "-o", str(out), str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(

@@ -162,7 +162,7 @@ class Board:
 
     def preset(self):
         """Settings laid over the stored ones at each start."""
-        return self._setup.get("settings", {})
+        return self._setup.pop("settings", {})
 
     def reset_cause(self):
         return self._setup.get("cause", "power on")

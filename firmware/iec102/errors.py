@@ -29,44 +29,40 @@ class AsduError(Iec102Error):
 
 
 class SessionError(Iec102Error):
-    """Base of what can go wrong in a session with a meter."""
+    """Base of what can go wrong in a session with a meter; `text` says what where nothing else does."""
+
+    text = ""
+
+    def __init__(self, text=""):
+        super().__init__(text or self.text)
 
 
 class NoAnswerError(SessionError):
-    def __init__(self, text="the meter does not answer"):
-        super().__init__(text)
+    text = "the meter does not answer"
 
 
 class GarbledError(NoAnswerError):
-    def __init__(
-        self, text="something answers, but no frame of it is good (baud rate, parity, noise?)"
-    ):
-        super().__init__(text)
+    text = "something answers, but no frame of it is good (baud rate, parity, noise?)"
 
 
 class WrongLinkError(NoAnswerError):
-    def __init__(self, text="a meter with another link address answers"):
-        super().__init__(text)
+    text = "a meter with another link address answers"
 
 
 class NackError(SessionError):
-    def __init__(self, text="the meter refuses the frame (NACK)"):
-        super().__init__(text)
+    text = "the meter refuses the frame (NACK)"
 
 
 class SessionDeadlineError(SessionError):
-    def __init__(self, text="the session took longer than its deadline"):
-        super().__init__(text)
+    text = "the session took longer than its deadline"
 
 
 class SessionClosedError(SessionError):
-    def __init__(self, text="no session is open"):
-        super().__init__(text)
+    text = "no session is open"
 
 
 class BusyError(SessionError):
-    def __init__(self, text="the meter was busy too long"):
-        super().__init__(text)
+    text = "the meter was busy too long"
 
 
 class NotAvailableError(SessionError):
@@ -79,8 +75,10 @@ class NotAvailableError(SessionError):
 
 
 class PasswordError(SessionError):
+    text = "the meter does not accept the password"
+
     def __init__(self, cause=0):
-        super().__init__("the meter does not accept the password")
+        super().__init__()
         self.cause = cause
 
 
