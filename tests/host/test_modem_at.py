@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from firmware.modem import errors, network, profiles, register
 from firmware.modem.at import AtChannel, CommandError, NoAnswer
 from tests.host.modem_world import run_virtual
+from tools.modem.profiles import PROFILES
 
 
 class Script:
@@ -257,7 +258,7 @@ def test_error_tables():
     assert errors.ppp(-77) == "error 77"
 
 
-@pytest.mark.parametrize("name", profiles.NAMES)
+@pytest.mark.parametrize("name", profiles.names())
 def test_profiles_are_complete(name):
     profile = profiles.get(name)
     assert profile["name"] == name
@@ -265,7 +266,15 @@ def test_profiles_are_complete(name):
     assert profile["on_ms"] > 0 and profile["off_ms"] > 0 and profile["boot_ms"] >= 10000
     if name != "generic":
         assert "auto" in profile["modes"] and "4g" in profile["modes"]
-        assert profiles.detect(profile["match"][0]) == name
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(simulated["model"], name) for name, simulated in PROFILES.items()]
+    + [("SIM7070G", "sim7080"), ("A7672E-FASE", "a7670"), ("BG77", "bg95"), ("ACME", "generic")],
+)
+def test_models_are_recognised(model, name):
+    assert profiles.detect(model) == name
 
 
 def test_every_lpwa_model_can_choose_its_radio():

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from firmware.modem.profiles import NAMES
+from firmware.modem.profiles import names
 from tests.host.modem_rig import board, simulator
 
 _SIDE_BY_SIDE = 4
@@ -157,7 +157,7 @@ def models(tmp_path_factory):
                 {"model": "auto"},
                 actions,
             )
-            for name in NAMES
+            for name in names()
         }
 
 
@@ -166,7 +166,7 @@ def _smooth(answers):
     assert answers["turns"][0] > 3
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names())
 def test_every_model(models, name):
     answers = models[name].result()
     log = "\n".join(answers["log"])

@@ -45,7 +45,7 @@ NOTICED = {
 
 
 def models():
-    for name in profiles.NAMES:
+    for name in profiles.names():
         p = profiles.get(name)
         times = [
             p[key] or "-" for key in ("on_ms", "off_ms", "down_ms", "reset_ms", "boot_ms", "n1")

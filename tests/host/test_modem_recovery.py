@@ -6,7 +6,7 @@ import pytest
 
 from firmware.modem import ladder, timing
 from firmware.modem.at import NoAnswer
-from firmware.modem.profiles import NAMES, get
+from firmware.modem.profiles import get, names
 from tests.host.modem_world import World, run_virtual
 
 # Fault -> (what is done to a modem that is online, seconds until it is online again, words in the
@@ -31,7 +31,7 @@ def online_budget(profile):
     return 30 + get(profile)["boot_ms"] // 1000
 
 
-@pytest.mark.parametrize("profile", NAMES)
+@pytest.mark.parametrize("profile", names())
 @pytest.mark.parametrize("cmux", [True, False])
 def test_every_model_comes_up_and_tells_who_it_is(profile, cmux):
     async def main():
@@ -56,7 +56,7 @@ def test_every_model_comes_up_and_tells_who_it_is(profile, cmux):
 
 
 @pytest.mark.parametrize("fault", ONLINE_FAULTS)
-@pytest.mark.parametrize("profile", NAMES)
+@pytest.mark.parametrize("profile", names())
 def test_a_link_that_breaks_comes_back_in_time(profile, fault):
     harm, seconds, reason, boots = ONLINE_FAULTS[fault]
     model = get(profile)
