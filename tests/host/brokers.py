@@ -13,7 +13,16 @@ from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import finish, spawn
 
 # What a broker that misbehaves may do; see BadBroker.
-MODES = ("silent", "stall", "half_packet", "half_close", "no_puback", "refuse", "stops_reading", "garbage")
+MODES = (
+    "silent",
+    "stall",
+    "half_packet",
+    "half_close",
+    "no_puback",
+    "refuse",
+    "stops_reading",
+    "garbage",
+)
 
 
 def free_port():
@@ -24,7 +33,9 @@ def free_port():
 
 def mosquitto_path():
     """Mosquitto, or None; where nothing may be skipped (CI) a missing one is an error."""
-    found = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    found = shutil.which(
+        "mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+    )
     if not found and os.environ.get("LECTOR_NO_SKIP"):
         raise AssertionError("Mosquitto is not installed; CI must not go on without it")
     return found
