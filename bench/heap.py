@@ -17,11 +17,19 @@ def run():
         deadline = time.monotonic() + 10
         while len(lab.records) < 10 and time.monotonic() < deadline:
             lab.record()
-    live, peak, turn = (int(x) for x in re.search(r"heap (\d+), peak (\d+), longest turn (\d+)", line).groups())
+    live, peak, turn = (
+        int(x) for x in re.search(r"heap (\d+), peak (\d+), longest turn (\d+)", line).groups()
+    )
     start = int(re.search(r"(\d+) bytes of heap", started).group(1))
     limit = {"reference": "heap given (bytes)", "reference_value": LIMIT}
     return [
-        {"name": "live heap after start", "value": start, "unit": "bytes", **limit, "ratio": start / LIMIT},
+        {
+            "name": "live heap after start",
+            "value": start,
+            "unit": "bytes",
+            **limit,
+            "ratio": start / LIMIT,
+        },
         {
             "name": "peak live heap of the running app, 64-bit unix port",
             "value": peak,
@@ -31,7 +39,13 @@ def run():
             "target": "< 1",
             "met": peak < LIMIT and len(lab.records) >= 10,
         },
-        {"name": "live heap while running", "value": live, "unit": "bytes", **limit, "ratio": live / LIMIT},
+        {
+            "name": "live heap while running",
+            "value": live,
+            "unit": "bytes",
+            **limit,
+            "ratio": live / LIMIT,
+        },
         {
             "name": "longest turn of the loop",
             "value": turn,
