@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What the small app needs of the real firmware.
 PARTS = (
     "__init__", "port", "diag", "clock", "serialport", "slots", "safestart", "signature",
-    "release", "download", "update", "settings", "boards/__init__", "boards/twin", "boards/unix",
+    "release", "download", "update", "boards/__init__", "boards/twin", "boards/unix",
 )  # fmt: skip
 
 APP = """
@@ -63,8 +63,12 @@ async def run(board):
 @functools.cache
 def _parts():
     """Source of the parts, read once: somebody may be editing it while the tests run."""
-    names = (*PARTS, *(path.stem for path in (ROOT / "firmware").glob("config*.py")))
-    return {name: (ROOT / "firmware" / (name + ".py")).read_text() for name in names}
+    top = ROOT / "firmware"
+    names = list(PARTS)
+    # The settings, however many modules they are.
+    for pattern in ("config*.py", "settings.py", "setting*/*.py", "lazy.py"):
+        names += [path.relative_to(top).with_suffix("").as_posix() for path in top.glob(pattern)]
+    return {name: (top / (name + ".py")).read_text() for name in names}
 
 
 def tree(folder, version, early="pass", online="True", extra=()):

@@ -13,11 +13,11 @@ plain process does not:
 
 import argparse
 import errno
-import fcntl
 import os
 import pty
 import select
 import signal
+import subprocess
 import sys
 import termios
 import threading
@@ -27,6 +27,7 @@ from pathlib import Path
 
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 PRELUDE = Path(__file__).resolve().parent / "prelude.py"
+_READY = b"[unixboard]\n"
 _POWER_ON = 1
 _SOFTWARE = 3  # rp2 reports a machine.reset() as the watchdog's, too
 
@@ -43,7 +44,7 @@ class UnixBoard:
         self.output = bytearray()
         self.starts = 0
         self.dead = threading.Event()  # set while the power is off
-        self._pid = None
+        self._process = None
         self._raw = False
         self._stop = False
         self._host, self._slave = pty.openpty()
@@ -77,34 +78,33 @@ class UnixBoard:
             "UNIXBOARD_CUT": str(self.cut),
         }
         command = [str(MICROPYTHON), "-X", "heapsize=" + self.heap, "-i", str(PRELUDE)]
-        pid = os.fork()
-        if not pid:
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-            for number in (0, 1, 2):
-                os.dup2(slave, number)
-            os.closerange(3, 256)
-            os.execve(command[0], command, environment)
+        # setsid -c makes the terminal the controlling one. No fork of our own: with threads about
+        # the copy of a Python process may never get as far as its exec.
+        process = subprocess.Popen(
+            ["setsid", "-c", *command], stdin=slave, stdout=slave, stderr=slave, env=environment
+        )
         os.close(slave)
-        self._pid, self._child = pid, master
+        self._child = master
+        # A Ctrl-C would hit MicroPython before it can take one: a board's USB is not up yet either.
+        rest = self._swallow(_READY).partition(_READY)[2]
+        self._process = process
         self.starts += 1
-        # A Ctrl-C would hit MicroPython before it can take one: a board's USB is not up yet
-        # either.
-        self._swallow(b"[unixboard]\n")
+        if rest:
+            self._say(rest)
 
     def _pump(self):
         self._spawn(_POWER_ON, "all")
         while not self._stop:
             watched = [self._host, self._wake_r]
-            if self._pid:
+            if self._process:
                 watched.append(self._child)
             ready = select.select(watched, [], [])[0]
             if self._wake_r in ready:
                 os.read(self._wake_r, 64)
-                if not self._pid and not self._stop:
+                if not self._process and not self._stop:
                     self._raw = False
                     self._spawn(_POWER_ON, "all")
-            if self._pid and self._child in ready:
+            if self._process and self._child in ready:
                 self._from_board()
             if self._host in ready:
                 self._to_board()
@@ -129,20 +129,20 @@ class UnixBoard:
         data = os.read(self._host, 4096)
         if b"\x01" in data or b"\x02" in data:
             self._raw = data.rfind(b"\x01") > data.rfind(b"\x02")
-        if self._pid:
+        if self._process:
             os.write(self._child, data)
 
     def _ended(self):
         """The process is gone: a soft reset, a reset or a power cut."""
-        status = os.waitpid(self._pid, 0)[1]
+        code = self._process.wait()
         os.close(self._child)
-        self._pid = None
+        self._process = None
         if self._stop:
             return
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        if code == -signal.SIGKILL:
             self.dead.set()
             return
-        if os.WIFSIGNALED(status):
+        if code < 0:
             self._raw = False
             self._spawn(_SOFTWARE, "all")
             return
@@ -168,8 +168,8 @@ class UnixBoard:
 
     def cut_power(self):
         """Kill the process; the flash keeps what was written."""
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
+        if self._process:
+            self._process.kill()
             self.dead.wait(10)
 
     def power_on(self, cut=0):
@@ -190,12 +190,12 @@ class UnixBoard:
 
     def close(self):
         self._stop = True
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
+        if self._process:
+            self._process.kill()
         os.write(self._wake_w, b"x")
         self._thread.join(5)
-        if self._pid:
-            os.waitpid(self._pid, 0)
+        if self._process:
+            self._process.wait()
             os.close(self._child)
         for number in (self._host, self._slave, self._wake_r, self._wake_w):
             os.close(number)
