@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware.iec102 import asdu as codec
 from tests.host.meter_reader import (
@@ -233,6 +235,94 @@ def test_a_session_leaves_its_events():
     reader, _ = opened(meter)
     reader.ask(187)
     assert [e[1:] for e in meter.events.of(129, NOW, NOW)] == [(18, 2, 1), (18, 2, 0)]
+
+
+# --- anything at all
+
+TIMES = st.builds(
+    lambda fields: bytes((fields[0], fields[1], fields[2], fields[3], fields[4])),
+    st.tuples(*[st.integers(0, 255)] * 5)
+    | st.tuples(
+        st.integers(0, 59),
+        st.integers(0, 23),
+        st.integers(1, 28),
+        st.integers(1, 12),
+        st.integers(20, 28),
+    ),
+)
+BODIES = {
+    **dict.fromkeys((102, 134), st.tuples(TIMES, TIMES).map(b"".join)),
+    **dict.fromkeys(
+        (122, 123), st.tuples(st.binary(min_size=2, max_size=2), TIMES, TIMES).map(b"".join)
+    ),
+    **dict.fromkeys(
+        (189, 190),
+        st.tuples(st.sampled_from((b"\x09", b"\x0a", b"\x0b")), TIMES, TIMES).map(b"".join),
+    ),
+    181: st.tuples(st.binary(min_size=2, max_size=2), TIMES).map(b"".join),
+    **dict.fromkeys((100, 103, 133, 141, 144, 147, 182, 187), st.just(b"")),
+}
+RECORDS = {
+    **dict.fromkeys((133, 134, 144, 147, 150), (134, 135, 136)),
+    **dict.fromkeys((122, 123, 189, 190), (11, 12, 21)),
+    102: (52, 53, 129, 131),
+}
+REQUESTS = st.sampled_from((*sorted(BODIES), 133, 181, 181)).flatmap(
+    lambda type: st.tuples(
+        st.just(type), st.sampled_from(RECORDS.get(type, (0,))) | st.integers(0, 255), BODIES[type]
+    )
+) | st.tuples(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=40))
+
+
+@given(st.lists(REQUESTS, min_size=1, max_size=6), st.integers(-100, 100))
+@settings(max_examples=300, deadline=None)
+def test_no_request_brings_it_down(requests, drift):
+    """Its clock may have been set anywhere before: every answer is a good frame."""
+    now = [NOW]
+    reader, _ = opened(
+        Meter(2, lambda: now[0], drift_ppm=drift, installed=(2025, 12, 1)), session_s=10**9
+    )
+    for type, record, body in requests:
+        now[0] += 4000
+        count = len(body) if type in (150, 156, 162) else 1
+        asdu = bytes((type, count, 6, 1, 0, record)) + body
+        if reader.user_data(asdu) == NACK:
+            continue
+        for _ in range(5):
+            control, answer = reader.poll()
+            if control == NO_DATA:
+                break
+            codec.decode(answer) if answer[0] in codec.known_types() else answer
+    assert reader.login().cause == 7
+
+
+EVER = ("2000-01-01 00:00", "2127-12-31 00:00")
+
+
+@pytest.mark.parametrize(
+    "date", ["2000-01-01 00:00", "2021-12-31 23:00", "2025-12-10 00:00", "2127-12-31 23:59"]
+)
+def test_a_clock_set_to_any_date(date):
+    now = [NOW]
+    reader, _ = opened(Meter(2, lambda: now[0]), session_s=10**9)
+    assert reader.ask(181, objects=[{"time": tag(date)}])[0].cause == 7
+    now[0] += 3600
+    assert reader.ask(103)[0].type == 72
+    assert len(reader.data(133, 134)) == 7
+    for type, record, more in ((134, 134, {}), (102, 53, {}), (122, 21, {"first": 1, "last": 6})):
+        answers = reader.ask(type, record, span(*EVER, **more))
+        assert answers[-1].cause in (10, 13, 18)
+
+
+@given(st.lists(st.binary(max_size=300), max_size=10))
+@settings(max_examples=100, deadline=None)
+def test_no_bytes_bring_it_down(pieces):
+    made = station(meter_of())
+    for piece in pieces:
+        for answer in made.receive(piece):
+            split(answer)
+    made.silence()
+    assert made.receive(fixed(0x49)) == [fixed(0x0B)]
 
 
 # --- refusals

@@ -249,6 +249,9 @@ def _ended(*_):
 def main(argv=None):
     args = arguments(argv)
     signal.signal(signal.SIGTERM, _ended)
+    signal.signal(
+        signal.SIGTTIN, signal.SIG_IGN
+    )  # a job in the background has no terminal to take orders from
     if args.die_with_parent:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     line = control = None

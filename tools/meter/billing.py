@@ -43,7 +43,8 @@ class Billing:
         self._check(request.record)
         now = self._meter.clock()
         closed = self._meter.closings(now - 62 * DAY, now)
-        begin = closed[-1][1] if closed else self._meter.installed
+        # A clock that was set to before the installation has nothing to show.
+        begin = closed[-1][1] if closed else min(self._meter.installed, now)
         return self._periods(request, 135, [(begin, now)])
 
     def _asdu(self, request, type, item):

@@ -45,7 +45,6 @@ class Meter:
     """
 
     manufacturer = 66
-    ratio = 100  # of its current transformers and voltage transformers, per cent: it is connected directly
 
     def __init__(
         self,
