@@ -1,33 +1,24 @@
-"""One life of a connection to the broker: CONNECT to loss, every step with a deadline, nothing blocking.
+"""A connection to the broker while it is up: every wait has a deadline, nothing blocks.
 
 umqtt.simple writes each packet into the guard; this module sends it, takes the answers apart and keeps track of
 what is on the way. Anything that breaks the rules ends the session with an OSError or a Refused.
 """
 
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.uplink.guard import Guard, Pending, Sockets
+from firmware.port import const, ticks_diff, ticks_ms
+from firmware.uplink.guard import Guard, Pending
 from firmware.uplink.stream import Stream
 
-_TURN_MS = const(10)
-_CONNACK = const(0x20)
+_MOST_PACKETS = const(16)  # handled in one turn
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
-_SUBACK = const(0x90)
 _PINGRESP = const(0xD0)
-# umqtt.simple counts packet ids up for ever and hangs at 65536.
+# Copied bytes of the small packets that may go out at any time: PUBACK, PINGREQ, DISCONNECT.
+_SMALL_PACKETS = const(16)
+# umqtt.simple counts packet ids up for ever: 65536 is no id, its PUBACK never comes (platform facts 2.1).
 _LAST_PID = const(65000)
-# umqtt.simple 1.3.4 writes the length of a SUBSCRIBE into a single byte.
-_LONGEST_FILTER = const(122)
-_REASONS = (
-    "",
-    "protocol version",
-    "client id",
-    "server unavailable",
-    "user or password",
-    "not authorised",
-)
-# What umqtt.simple may raise when a packet is not what it should be; its asserts count as errors.
-MQTT_ERRORS = (OSError, ValueError, IndexError, TypeError, AssertionError, AttributeError)
+LONGEST_TOPIC = const(250)
+# What umqtt.simple raises when something is not what it should be; its asserts count as errors.
+_UMQTT_ERRORS = (ValueError, IndexError, TypeError, AssertionError, AttributeError)
 
 
 class Refused(Exception):
@@ -35,189 +26,163 @@ class Refused(Exception):
 
 
 class Session:
-    """`umqtt` is the module umqtt.simple; `settings` as in service.MqttService."""
+    """`umqtt` is the module umqtt.simple, `feed()` the watchdog. One connection at a time, the buffers stay.
 
-    def __init__(self, umqtt, settings, sockets, feed):
-        self._umqtt = umqtt
-        self._settings = settings
-        self._feed = feed
-        self._stream = Stream(sockets)
-        self._guard = Guard()
-        self._ping_at = 0  # ticks of a ping that has no answer yet, or 0
-        self._client = None
-        self.flying = {}  # packet id -> [what it carries, ticks when sent]
+    `flying`: packet id -> (cargo, ticks when sent). `on_acked(cargo)` and `arrived(topic, payload)` are called from
+    turn() and may only take note: umqtt.simple is at work around them.
+    """
+
+    def __init__(self, umqtt, feed, arrived):
+        self.umqtt = umqtt
+        self.feed = feed
+        self.settings = None
+        self.client = None  # umqtt.simple's MQTTClient
+        self._unsent = []  # cargo of QoS 0 messages that the socket has not taken yet
+        self._ping_at = None  # ticks of a ping that has no answer yet
+        self.stream = Stream()
+        self.guard = Guard()
+        self.flying = {}
         self.on_acked = None
-        self.on_message = None
-        self.rejected = 0  # incoming packets that were too large or broken
+        self.arrived = arrived
+        self.rejected = 0  # incoming messages that were broken or too large
 
-    # --- opening
-
-    async def open(self):
-        """Connect, log in and subscribe. OSError, Refused."""
-        s = self._settings
-        self._feed()
-        await self._stream.connect(s["host"], s["port"], s.get("connect_ms", 10000))
-        # umqtt.simple takes the length of a text for the length of its bytes.
-        client = self._umqtt.MQTTClient(
-            s["client_id"].encode(),
-            s["host"],
-            s["port"],
-            s["user"].encode() if s.get("user") else None,
-            (s.get("password") or "").encode() if s.get("user") else None,
-            s["keepalive"],
-        )
-        self._client = client
-        client.set_callback(self._message)
-        if s.get("online_topic"):
-            client.set_last_will(s["online_topic"].encode(), s["offline"].encode(), True, 1)
-        self._call_connect(client)
-        packet = await self._wait_for(_CONNACK)
-        if packet[3]:
-            code = packet[3]
-            raise Refused(
-                "login: %s" % (_REASONS[code] if code < len(_REASONS) else "code %d" % code)
-            )
-        for topic in s.get("subscribe", ()):
-            await self._subscribe(topic.encode())
-        if s.get("online_topic"):
-            self.publish(s["online_topic"].encode(), s["online"].encode(), None, retain=True)
-
-    def _call_connect(self, client):
-        module, real = self._umqtt, self._umqtt.socket
-        module.socket = Sockets(self._guard)
+    def call(self, method, *arguments):
+        """Call umqtt.simple; True if it has come to wait for an answer, its packet is then in the queue."""
         try:
-            client.connect(self._settings.get("clean", True))
+            method(*arguments)
         except Pending:
-            pass  # the CONNECT packet is in the queue
-        finally:
-            module.socket = real
-            client.sock = self._guard
+            return True
+        except _UMQTT_ERRORS as error:
+            raise OSError("umqtt.simple: %r" % error) from None
+        return False
 
-    async def _subscribe(self, topic):
-        if len(topic) > _LONGEST_FILTER:
-            raise Refused("topic %s is longer than %d bytes" % (topic, _LONGEST_FILTER))
-        try:
-            self._client.subscribe(topic, 1)
-        except Pending:
-            pass  # the SUBSCRIBE packet is in the queue
-        packet = await self._wait_for(_SUBACK)
-        if packet[4] == 0x80:
-            raise Refused("subscription to %s" % topic.decode())
-
-    async def _wait_for(self, kind):
-        """Send what waits and return the next packet of `kind`; others are handled on the way."""
-        start = ticks_ms()
-        limit = self._settings.get("answer_ms", 10000)
-        while ticks_diff(ticks_ms(), start) < limit:
-            self._stream.flush(self._guard.queue)
-            packet = self._stream.receive()
-            if packet is None:
-                await sleep_ms(_TURN_MS)
-            elif packet[0] & 0xF0 == kind:
-                if len(packet) < (5 if kind == _SUBACK else 4):
-                    raise OSError("a packet ends too early")
-                return packet
-            else:
-                self._handle(packet)
-        raise OSError("the broker does not answer")
+    def prepare(self, settings):
+        """Start anew with these settings, and no connection yet."""
+        self.close()
+        self.settings = settings
 
     # --- running
 
     def turn(self):
         """Send, receive, watch the deadlines; returns True if anything was received. OSError ends the session."""
-        stream = self._stream
-        stream.flush(self._guard.queue)
+        self.flush()
         got = False
-        for _ in range(8):
-            packet = stream.receive()
+        # A broker that sends without reading must not fill the queue with answers.
+        for _ in range(_MOST_PACKETS):
+            packet = self.stream.receive() if self.guard.space(_SMALL_PACKETS) else None
             if packet is None:
                 break
             got = True
-            self._handle(packet)
+            self.handle(packet)
         self._watch()
         return got
 
+    def flush(self):
+        if self.stream.flush(self.guard) and self._unsent:
+            unsent, self._unsent = self._unsent, []
+            for cargo in unsent:
+                self.on_acked(cargo)
+
     def _watch(self):
         now = ticks_ms()
-        s = self._settings
+        s = self.settings
+        stream = self.stream
         limit = s.get("puback_ms", 20000)
         for pid in self.flying:
             if ticks_diff(now, self.flying[pid][1]) > limit:
                 raise OSError("no PUBACK within %d ms" % limit)
-        if self._guard.queue and ticks_diff(now, self._stream.last_tx) > limit:
+        if stream.blocked is not None and ticks_diff(now, stream.blocked) > limit:
             raise OSError("the broker takes nothing any more")
-        keepalive = s["keepalive"] * 1000
-        if not keepalive:
+        half = s["keepalive"] * 500
+        if not half:
             return
-        if self._ping_at:
-            if ticks_diff(now, self._ping_at) > min(limit, keepalive):
+        quiet = ticks_diff(now, stream.last_rx)
+        if quiet > 3 * half:
+            raise OSError("nothing heard for %d ms" % quiet)
+        if self._ping_at is not None:
+            if ticks_diff(now, self._ping_at) > min(limit, 2 * half):
                 raise OSError("no answer to a ping")
-        elif (
-            ticks_diff(now, self._stream.last_tx) > keepalive // 2
-            or ticks_diff(now, self._stream.last_rx) > keepalive
+        elif (quiet > half or ticks_diff(now, stream.last_tx) > half) and self.guard.space(
+            _SMALL_PACKETS
         ):
-            self._client.ping()
-            self._ping_at = now or 1
+            self.call(self.client.ping)
+            self._ping_at = now
 
-    def _handle(self, packet):
+    def handle(self, packet):
         kind = packet[0] & 0xF0
-        if kind == _PUBACK:
+        if kind == _PUBLISH:
+            self._incoming(packet)
+        elif self.stream.cut:
+            raise OSError("a packet of kind %d is too long" % (kind >> 4))
+        elif kind == _PUBACK:
             if len(packet) < 4:
                 raise OSError("a PUBACK ends too early")
             flight = self.flying.pop(packet[2] << 8 | packet[3], None)
-            if flight and self.on_acked:
+            if flight:
                 self.on_acked(flight[0])
         elif kind == _PINGRESP:
-            self._ping_at = 0
-        elif kind == _PUBLISH:
-            self._incoming(packet)
+            self._ping_at = None
 
     def _incoming(self, packet):
         """Have umqtt.simple take a PUBLISH apart; a broken one is counted and forgotten."""
-        self._guard.offer(packet)
+        if self.stream.cut:
+            self.rejected += 1
+            self._pass_over(packet)
+            return
+        self.guard.offer(packet)
         try:
-            self._client.wait_msg()
-        except MQTT_ERRORS:
+            self.call(self.client.wait_msg)
+        except OSError:
             self.rejected += 1
         finally:
-            self._guard.offer(None)
+            self.guard.offer(None)
 
-    def _message(self, topic, payload):
-        # Called from within umqtt.simple: whoever listens may only take note of it.
-        if self.on_message:
-            self.on_message(topic, payload)
+    def _pass_over(self, packet):
+        """A message too large for the buffer is acknowledged, or the broker would send it again and again."""
+        if packet[0] & 6 != 2:
+            return
+        at = 2
+        while packet[at - 1] & 0x80:
+            at += 1
+        at += 2 + (packet[at] << 8 | packet[at + 1])
+        if at + 2 <= len(packet):
+            self.guard.write(b"\x40\x02")
+            self.guard.write(packet[at : at + 2])
 
     # --- sending
 
-    def idle(self):
-        """Whether everything queued has gone out to the socket."""
-        return not self._guard.queue
+    def room(self):
+        """Whether a message can be queued now."""
+        return self.guard.room()
+
+    def busy(self):
+        """Whether something waits for the socket or for the broker's confirmation."""
+        return bool(self.flying or self.guard.head() is not None)
 
     def publish(self, topic, payload, cargo, qos=1, retain=False):
-        """Queue a PUBLISH; `cargo` goes to `on_acked` with its PUBACK. `payload` must stay until idle()."""
-        client = self._client
+        """Queue a PUBLISH (only if room()); `topic` and `payload` are bytes-like, ValueError if the topic is too long.
+
+        `cargo` goes to `on_acked` with its PUBACK, or, with QoS 0, when the socket has taken it. A payload of 128
+        bytes or more must stay untouched until room() is true again.
+        """
+        if len(topic) > LONGEST_TOPIC:
+            raise ValueError("topic longer than %d bytes" % LONGEST_TOPIC)
+        client = self.client
         if client.pid >= _LAST_PID:
             client.pid = 0
-        if not self._guard.queue:
-            self._stream.last_tx = ticks_ms()
-        try:
-            client.publish(topic, payload, retain, qos)
-        except Pending:
-            self.flying[client.pid] = [cargo, ticks_ms()]
-
-    def farewell(self):
-        """Tell the broker that this end leaves on purpose; the will is then not sent."""
-        try:
-            self._client.disconnect()
-            self._stream.flush(self._guard.queue)
-        except MQTT_ERRORS:
-            pass  # it was a courtesy
+        while client.pid + 1 in self.flying:
+            client.pid += 1
+        if self.call(client.publish, topic, payload, retain, qos):
+            self.flying[client.pid] = (cargo, ticks_ms())
+        else:
+            self._unsent.append(cargo)
+        self.flush()
 
     def close(self):
-        self._stream.close()
+        """Drop the connection and everything on the way."""
+        self.stream.close()
+        self.guard.clear()
         self.flying = {}
-        self._guard.queue = []
-
-    @property
-    def oversize(self):
-        return self._stream.oversize
+        self._unsent = []
+        self._ping_at = None
+        self.client = None

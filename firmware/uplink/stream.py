@@ -4,33 +4,38 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _RX = const(1024)
 _TURN_MS = const(10)
-# Numbers of "try again": EAGAIN, EWOULDBLOCK and EINPROGRESS as the ports and lwIP spell them.
+# Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports and lwIP spell them.
 _AGAIN = (11, 35, 36, 114, 115, 118, 119)
-# Reaching lwIP's memory limit is no failure of the link: it clears as the peer takes what is on the way.
-_ENOMEM = const(12)
+# ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of the link, it clears as the peer takes its bytes.
+_FULL = (12, 105)
 _CONNECTED = (106, 127)  # EISCONN
 
 
 class Stream:
-    """One connection. `last_rx` and `last_tx` are ticks of the last byte received and sent."""
+    """One connection at a time; the buffer stays.
 
-    def __init__(self, sockets):
-        self._sockets = sockets
+    `last_rx` and `last_tx` are ticks of the last byte received and sent, `blocked` those since which the socket
+    has taken nothing of what waits, or None. `cut` says that the last packet was larger than the buffer.
+    """
+
+    def __init__(self):
         self._socket = None
+        self._read = None
         self._rx = bytearray(_RX)
         self._view = memoryview(self._rx)
-        self._have = 0
-        self._used = 0
-        self._skip = 0
-        self._sent = 0  # bytes of the first queued piece that are out already
+        self.received = self.sent = 0
         self.last_rx = self.last_tx = ticks_ms()
-        self.oversize = 0
+        self.close()
 
-    async def connect(self, host, port, deadline_ms):
+    async def connect(self, sockets, host, port, deadline_ms):
         """Look `host` up (this may block, the caller feeds the watchdog) and connect; OSError on failure."""
         self.close()
-        address = self._sockets.getaddrinfo(host, port, 0, self._sockets.SOCK_STREAM)[0][-1]
-        sock = self._socket = self._sockets.socket()
+        family = getattr(
+            sockets, "AF_INET", 0
+        )  # what socket() makes; a name may have IPv6 addresses too
+        address = sockets.getaddrinfo(host, port, family, sockets.SOCK_STREAM)[0][-1]
+        sock = self._socket = sockets.socket()
+        self._read = getattr(sock, "recv_into", None) or sock.readinto
         sock.setblocking(False)
         start = ticks_ms()
         while True:
@@ -51,77 +56,89 @@ class Stream:
     def close(self):
         """Close at once; whatever was under way is lost."""
         sock, self._socket = self._socket, None
-        self._have = self._used = self._skip = self._sent = 0
+        self._read = None
+        self._start = self._have = self._used = self._skip = 0
+        self.blocked = None
+        self.cut = False
         if sock:
             try:
                 sock.close()
             except OSError:
                 pass  # a socket that can't be closed is gone already
 
-    def flush(self, queue):
-        """Send what the socket takes now from `queue` (list of bytes-like); returns True when it is empty."""
-        while queue:
-            piece = queue[0]
-            try:
-                count = self._socket.send(memoryview(piece)[self._sent :])
-            except OSError as error:
-                if error.args[0] in _AGAIN or error.args[0] == _ENOMEM:
-                    return False
-                raise
+    def flush(self, guard):
+        """Send what the socket takes now of what waits in `guard`; True when nothing waits any more."""
+        piece = guard.head()
+        while piece is not None:
+            count = self._send(piece)
             if not count:
+                if self.blocked is None:
+                    self.blocked = ticks_ms()
                 return False
+            self.blocked = None
             self.last_tx = ticks_ms()
-            self._sent += count
-            if self._sent >= len(piece):
-                queue.pop(0)
-                self._sent = 0
+            self.sent += count
+            guard.sent(count)
+            piece = guard.head()
+        self.blocked = None
         return True
+
+    def _send(self, piece):
+        try:
+            return self._socket.send(piece)
+        except OSError as error:
+            if error.args[0] in _AGAIN or error.args[0] in _FULL:
+                return 0
+            raise
 
     def receive(self):
         """The next whole packet as a memoryview, valid until the next call, or None; OSError at the end.
 
-        A packet larger than the buffer comes with its first KiB only, the rest is skipped (`oversize`).
+        Of a packet larger than the buffer only the first KiB comes (`cut` is then set), the rest is skipped.
         """
-        if self._used:
-            left = self._have - self._used
-            if left > 0:
-                self._view[:left] = bytes(self._view[self._used : self._have])
-            self._have = max(left, 0)
-            self._used = 0
+        self._start += self._used
+        self._used = 0
+        self.cut = False
         packet = self._complete()
         if packet is None and self._fill():
             packet = self._complete()
         return packet
 
     def _fill(self):
-        """Read what is there; False when there is nothing."""
-        if self._have >= _RX:
-            return False
-        view = self._view[self._have :]
-        try:
-            read = getattr(self._socket, "recv_into", None) or self._socket.readinto
-            count = read(view)
-        except OSError as error:
-            if error.args[0] in _AGAIN:
-                return False
-            raise
-        if count is None:
-            return False
-        if count == 0:
-            raise OSError("the broker closed the connection")
-        self.last_rx = ticks_ms()
+        """Read what is there; False when nothing new stands in the buffer."""
         if self._skip:
-            gone = min(self._skip, count)
-            self._skip -= gone
-            self._view[self._have : self._have + count - gone] = bytes(view[gone:count])
-            count -= gone
+            self._skip -= self._take(self._view[: min(self._skip, _RX)])
+            return False
+        if self._start:
+            # What is left of the last read goes to the front, so that the packet it begins fits.
+            left = self._have - self._start
+            self._view[:left] = self._view[self._start : self._have]
+            self._have = left
+            self._start = 0
+        count = self._take(self._view[self._have :])
         self._have += count
         return count > 0
 
+    def _take(self, view):
+        try:
+            count = self._read(view)
+        except OSError as error:
+            if error.args[0] in _AGAIN:
+                return 0
+            raise
+        if count is None:
+            return 0
+        if count == 0:
+            raise OSError("the broker closed the connection")
+        self.received += count
+        self.last_rx = ticks_ms()
+        return count
+
     def _complete(self):
-        have = self._have
+        """The packet at `_start` if all of it, or as much as the buffer holds, has come."""
+        start, have = self._start, self._have
         length = shift = 0
-        at = 1
+        at = start + 1
         while True:
             if at >= have:
                 return None
@@ -133,12 +150,12 @@ class Stream:
             shift += 7
             if shift > 21:
                 raise OSError("not MQTT: a length of more than four bytes")
-        total = at + length
-        if total <= have:
+        total = at + length - start
+        if start + total <= have:
             self._used = total
-            return self._view[:total]
-        if total > _RX and have == _RX:
-            self.oversize += 1
+            return self._view[start : start + total]
+        if total > _RX and have == _RX and not start:
+            self.cut = True
             self._skip = total - _RX
             self._used = _RX
             return self._view

@@ -1,0 +1,119 @@
+"""How a session begins and ends: connect, CONNECT, subscribe; and the goodbye. Each step has its deadline.
+
+In memory only for that long (see service). `session` is a session.Session, its settings those of
+service.MqttService.
+"""
+
+from firmware import diag
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.uplink.session import Refused
+
+_TURN_MS = const(10)
+_FAREWELL_MS = const(1000)
+_CONNACK = const(0x20)
+_SUBACK = const(0x90)
+# umqtt.simple 1.3.4 writes the length of a SUBSCRIBE into a single byte.
+_LONGEST_FILTER = const(122)
+_REASONS = (
+    "",
+    "protocol version",
+    "client id",
+    "server unavailable",
+    "user or password",
+    "not authorised",
+)
+
+
+async def enter(session, settings, sockets):
+    """Connect to the broker, log in and subscribe. OSError, Refused."""
+    session.prepare(settings)
+    session.feed()
+    await session.stream.connect(
+        sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000)
+    )
+    client = session.client = _client(session.umqtt, settings)
+    client.set_callback(session.arrived)
+    topic = settings.get("online_topic", "").encode()
+    if topic:
+        client.set_last_will(topic, settings["offline"].encode(), True, 1)
+    _connect(session)
+    code = (await _answer(session, _CONNACK, 4))[3]
+    if code:
+        raise Refused("login: " + (_REASONS[code] if code < len(_REASONS) else "code %d" % code))
+    for name in settings.get("subscribe", ()):
+        await _subscribe(session, name.encode())
+    if topic:
+        session.publish(topic, settings["online"].encode(), None, 1, True)
+
+
+def _client(umqtt, settings):
+    # umqtt.simple takes the length of a text for the length of its bytes, and len() of a missing password.
+    user = password = None
+    if settings.get("user"):
+        user = settings["user"].encode()
+        password = (settings.get("password") or "").encode()
+    ident = settings["client_id"].encode()
+    return umqtt.MQTTClient(
+        ident, settings["host"], settings["port"], user, password, settings["keepalive"]
+    )
+
+
+def _connect(session):
+    """Have umqtt.simple write its CONNECT: for that moment the guard is its socket module."""
+    module, real = session.umqtt, session.umqtt.socket
+    module.socket = session.guard
+    try:
+        session.call(session.client.connect, session.settings.get("clean", True))
+    finally:
+        module.socket = real
+        session.client.sock = session.guard
+
+
+async def _subscribe(session, topic):
+    """A topic that can't be had costs its messages, not the connection."""
+    if len(topic) > _LONGEST_FILTER:
+        diag.error("mqtt", "topic %s: longer than %d bytes", topic.decode(), _LONGEST_FILTER)
+        return
+    session.call(session.client.subscribe, topic, 1)
+    if (await _answer(session, _SUBACK, 5))[4] & 0x80:
+        diag.error("mqtt", "the broker refuses the topic %s", topic.decode())
+
+
+async def _answer(session, kind, length):
+    """Send what waits and return the next packet of `kind`; others are handled on the way."""
+    start = ticks_ms()
+    while ticks_diff(ticks_ms(), start) < session.settings.get("answer_ms", 10000):
+        session.flush()
+        packet = session.stream.receive()
+        if packet is None:
+            await sleep_ms(_TURN_MS)
+        elif packet[0] & 0xF0 != kind:
+            session.handle(packet)
+        elif len(packet) < length:
+            raise OSError("a packet ends too early")
+        else:
+            return packet
+    raise OSError("the broker does not answer")
+
+
+async def leave(session):
+    """Tell the broker and whoever watches that this end leaves on purpose; takes two seconds at most."""
+    settings = session.settings
+    try:
+        await _settle(session)
+        topic = settings.get("online_topic", "").encode()
+        if topic and session.room():
+            # A will is not sent after a goodbye: without this the topic would say "online" for ever.
+            session.publish(topic, settings["offline"].encode(), None, 0, True)
+        session.call(session.client.disconnect)
+        await _settle(session)
+    except OSError as error:
+        diag.info("mqtt", "left without a goodbye: %s", error)
+
+
+async def _settle(session):
+    """Let what is on the way arrive, for a second at most."""
+    start = ticks_ms()
+    while session.busy() and ticks_diff(ticks_ms(), start) < _FAREWELL_MS:
+        session.turn()
+        await sleep_ms(_TURN_MS)

@@ -1,0 +1,168 @@
+"""What goes out through a session: records of the log, a window of them at a time, and replies in between.
+
+A record is acknowledged in the log when the broker has confirmed it. One that can't be read, or has no topic, is
+acknowledged away and counted: nothing may stop those behind it.
+"""
+
+import gc
+
+from firmware import diag
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.uplink.session import LONGEST_TOPIC
+
+_MOST_REPLIES = const(8)
+# Replies may use places beyond the window, so that unconfirmed records do not hold them up.
+_REPLY_PLACES = const(2)
+_REPLY_WAIT_MS = const(30000)
+_TURN_MS = const(30)
+_TROUBLE_MS = const(1000)
+_STEP = const(512)  # the payload buffer grows in such steps
+
+
+class Publisher:
+    """`gate` as in service.MqttService. Counters: `sent`, `delivered`, `dropped` (records)."""
+
+    def __init__(self, session, ring, topic_for, gate=None):
+        self._session = session
+        session.on_acked = self.acked
+        self._ring = ring
+        self._topic_for = topic_for
+        self._gate = gate
+        self._payload = b""
+        self._done = []  # numbers of records to be acknowledged in the log
+        self._replies = []  # (topic, payload) to be sent
+        self._replying = []  # those on the way
+        self._records_turn = False
+        self._trouble_at = None  # ticks of the log's last refusal
+        self.sent = self.delivered = self.dropped = 0
+
+    # --- replies
+
+    async def reply(self, topic, payload):
+        """See MqttService.reply."""
+        topic, payload = _bytes(topic), _bytes(payload)
+        if len(topic) > LONGEST_TOPIC:
+            raise ValueError("topic longer than %d bytes" % LONGEST_TOPIC)
+        start = ticks_ms()
+        while len(self._replies) + len(self._replying) >= _MOST_REPLIES:
+            if ticks_diff(ticks_ms(), start) > _REPLY_WAIT_MS:
+                if self._replies:
+                    self._replies.pop(0)
+                break
+            await sleep_ms(_TURN_MS)
+        self._replies.append((topic, payload))
+
+    # --- what comes back
+
+    def acked(self, cargo):
+        """The broker has it. A record is a number, a reply its tuple, other messages are None."""
+        if isinstance(cargo, tuple):
+            self._replying.remove(cargo)
+        elif cargo is not None:
+            self._done.append(cargo)
+            self.delivered += 1
+
+    def lost(self):
+        """The connection is gone: what was on the way counts as not sent."""
+        self._replies[:0] = self._replying
+        self._replying = []
+        # Confirmed but not noted in the log yet: a repetition is harmless, a loss is not.
+        self._done = []
+        self._ring.release()
+
+    async def note_acks(self):
+        """Tell the log what the broker has, in one go and away from a meter's answer."""
+        if not self._done or self._in_trouble():
+            return
+        if self._gate:
+            await self._gate.wait()
+        try:
+            while self._done:
+                self._ring.ack(self._done[0])
+                self._done.pop(0)
+            self._ring.flush()
+        except OSError as error:
+            # Tried again later; meanwhile the window stays taken, so repetitions stay bounded.
+            self._trouble("note deliveries", error)
+
+    def _trouble(self, what, error):
+        diag.error("mqtt", "the log can't %s: %s", what, error)
+        self._trouble_at = ticks_ms()
+
+    def _in_trouble(self):
+        """A log that has just refused something is left alone for a moment."""
+        at = self._trouble_at
+        if at is not None and ticks_diff(ticks_ms(), at) > _TROUBLE_MS:
+            self._trouble_at = at = None
+        return at is not None
+
+    # --- what goes out
+
+    async def send(self, settings):
+        """Queue messages as long as there is room; True if there was any."""
+        any_sent = False
+        while self._session.room() and self._send_one(
+            settings.get("window", 8), settings.get("qos", 1)
+        ):
+            any_sent = True
+            await sleep_ms(0)
+        return any_sent
+
+    def _send_one(self, window, qos):
+        """Replies go before records, but every other place is a record's."""
+        taken = len(self._session.flying) + len(self._done)
+        if self._replies and not self._records_turn and taken < window + _REPLY_PLACES:
+            self._records_turn = True
+            return self._send_reply(qos)
+        self._records_turn = False
+        if taken < window and self._send_record(qos):
+            return True
+        return bool(self._replies) and taken < window + _REPLY_PLACES and self._send_reply(qos)
+
+    def _send_reply(self, qos):
+        cargo = self._replies.pop(0)
+        self._replying.append(cargo)
+        self._session.publish(cargo[0], cargo[1], cargo, qos)
+        return True
+
+    def _send_record(self, qos):
+        if self._in_trouble():
+            return False
+        try:
+            seq = self._ring.take()
+        except OSError as error:
+            self._trouble("find the next record", error)
+            return False
+        if seq is None:
+            return False
+        try:
+            topic, payload = self._load(seq)
+        except (OSError, ValueError) as error:
+            diag.error("mqtt", "record %d is passed over: %s", seq, error)
+            topic = payload = None
+        if not topic:
+            self.dropped += 1
+            self._done.append(seq)
+            return True
+        self._session.publish(topic, payload, seq, qos)
+        self.sent += 1
+        return True
+
+    def _load(self, seq):
+        """(topic, payload) of a record, (None, None) if it has no topic; OSError or ValueError if it can't be sent."""
+        kind, _, length = self._ring.info(seq)
+        topic = _bytes(self._topic_for(kind))
+        if not topic:
+            return None, None
+        if len(topic) > LONGEST_TOPIC:
+            raise ValueError("its topic is too long")
+        if length > len(self._payload):
+            self._payload = b""
+            gc.collect()
+            self._payload = bytearray((length + _STEP - 1) // _STEP * _STEP)
+        count = self._ring.read_into(seq, self._payload)
+        return topic, memoryview(self._payload)[:count]
+
+
+def _bytes(text):
+    return text.encode() if isinstance(text, str) else text
