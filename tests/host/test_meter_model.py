@@ -34,6 +34,7 @@ def local(*fields):
 
 
 @given(seeds, moments, st.integers(0, 3 * DAY))
+@settings(deadline=None)
 def test_registers_only_grow_and_whole_numbers_are_their_floor(seed, start, span):
     meter = meter_of(seed)
     before, after = meter.sums(start), meter.sums(start + span)
@@ -42,6 +43,7 @@ def test_registers_only_grow_and_whole_numbers_are_their_floor(seed, start, span
 
 
 @given(seeds, moments)
+@settings(deadline=None)
 def test_tariff_periods_add_up_to_the_total_at_any_second(seed, utc):
     meter = meter_of(seed)
     periods = meter.by_period(utc)
@@ -50,6 +52,7 @@ def test_tariff_periods_add_up_to_the_total_at_any_second(seed, utc):
 
 
 @given(seeds, moments, st.integers(1, 60))
+@settings(deadline=None)
 def test_only_the_period_under_way_counts(seed, utc, minutes):
     meter = meter_of(seed)
     quarter = utc // QUARTER * QUARTER
@@ -60,6 +63,7 @@ def test_only_the_period_under_way_counts(seed, utc, minutes):
 
 
 @given(seeds, moments)
+@settings(deadline=None)
 def test_registers_integrate_the_power_it_reports(seed, utc):
     meter = meter_of(seed)
     minute = utc // 60 * 60
@@ -75,6 +79,7 @@ def test_registers_integrate_the_power_it_reports(seed, utc):
 
 
 @given(seeds, st.integers(ZONE.to_utc(2022, 1, 1, 12, 0, 0) // DAY, START // DAY - 2))
+@settings(deadline=None)
 def test_a_day_is_the_sum_of_its_quarters(seed, number):
     meter = meter_of(seed)
     day = meter.day(number)
