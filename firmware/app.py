@@ -33,27 +33,41 @@ def start():
 
     diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     diag.info("start", "reset cause: %s", board.reset_cause())
-    asyncio.run(run(board))
+    guard = None
+    if getattr(board, "versions", True):
+        from firmware import safestart as guard
+
+        mode = guard.begin(board)
+        if mode != guard.NORMAL:
+            diag.error("start", "%s version: %s", mode, guard.report().get("why", ""))
+    asyncio.run(run(board, guard))
 
 
-async def run(board):
-    """Start every service and watch over them; feeds the watchdog as long as the loop turns in time."""
+async def run(board, guard=None):
+    """Start every service and watch over them; feeds the watchdog as long as the loop turns in time.
+
+    `guard` is firmware.safestart where the board keeps versions of the firmware; in its safe mode only the
+    console and the link run.
+    """
     from firmware.services import App
 
     app = App(board)
+    safe = guard is not None and guard.report()["mode"] == guard.SAFE
     app.build()
     gc.collect()
     gc.threshold(_RUNNING)
     diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
     tasks = []
     for name, factory in app.services():
+        if safe and name not in ("console", "link"):
+            continue
         watched = Supervised(name, factory, app.jitter(len(tasks)))
         app.watched.append(watched)
         tasks.append(asyncio.create_task(watched.run()))
-    await _watch(app)
+    await _watch(app, guard)
 
 
-async def _watch(app):
+async def _watch(app, guard):
     """Feed the watchdog, measure the loop and keep the heap tidy."""
     last = tidied = reported = ticks_ms()
     wait = _FIRST_REPORT_MS
@@ -68,6 +82,10 @@ async def _watch(app):
         if ticks_diff(now, tidied) > _TIDY_MS:
             tidied = now
             app.watch_trial()
+            if guard:
+                reason = guard.tick(app.mqtt is not None and app.mqtt.connected)
+                if reason:
+                    app.restart(reason)
             gc.collect()
             used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
             if used > app.peak_heap:
@@ -80,4 +98,6 @@ async def _watch(app):
             # Let the answer to the command that asked for it go out.
             await sleep_ms(_FAREWELL_MS)
             await app.before_restart()
+            if guard:
+                guard.restarting()
             app.board.reset(app.restart_reason)

@@ -138,6 +138,7 @@ class Board:
     rtc_source = clock.HOST
     # One "minute" of meter.interval, in seconds: the twin is watched by people who wait.
     interval_unit = 1
+    versions = False  # whoever starts the twin chooses what it runs
 
     def __init__(self):
         with open("twin.json") as file:
