@@ -1,28 +1,22 @@
 """The settings: what was set over the defaults, and changes that have yet to prove themselves.
 
 The file holds flat names and only what differs from the defaults. Only what a running device needs stays in memory:
-the table (settings.py), the checks (configcheck.py), all that changes settings (configedit.py), the files
-(configfile.py) and TITAN's text form (configtext.py) are loaded when they are wanted and dropped afterwards.
+the tables (settings.py), what reads, changes and shows settings (config*.py) are loaded when they are wanted and
+dropped afterwards.
 """
+
+import sys
 
 from firmware.port import unload
 
-_EDIT = (
-    "firmware.configedit",
-    "firmware.configcheck",
-    "firmware.configfile",
-    "firmware.configtext",
-)
-_LOOK_UP = ("firmware.settings", "firmware.settings_help")
+# Which module has which method.
+_EDIT = " set set_many save change "
+_LOAD = " load trial begin_trial confirm expire "
+_TEXT = " text row key is_secret changed dump import_text mask "
 
 
 class ConfigError(ValueError):
     """A setting was refused; the text names it, the value and what is allowed."""
-
-
-def use(name):
-    """The module firmware.`name`, loaded if it is not."""
-    return __import__("firmware." + name, None, None, (name,))
 
 
 def number(text, least, most):
@@ -33,12 +27,20 @@ def number(text, least, most):
     return value if least <= value <= most else None
 
 
+def _use(name):
+    return __import__("firmware." + name, None, None, (name,))
+
+
 class Config:
     """`path` None keeps the settings in memory only.
 
     `problems`: what was wrong with the files, in words. `restart`: names whose new values wait for a restart.
     `trying`: seconds the values on trial have to prove themselves (0: none are in force); `staged`: names -> values
-    on trial, whether in force or not yet.
+    on trial, whether in force or not yet. `expansions`: what [IMEI], [ID] and [P] stand for.
+
+    Besides get(), expand() and release() a Config has as methods what these describe: configload.py (load, trial,
+    begin_trial, confirm, expire), configedit.py (set, set_many, save, change) and configtext.py (text, row, key,
+    is_secret, changed, dump, import_text, mask).
     """
 
     def __init__(self, path=None):
@@ -50,32 +52,12 @@ class Config:
         self.damaged = False  # the file; it must not become the last good one
         self.problems = []
         self.restart = []
-        self.expansions = {}  # what [IMEI], [ID] and [P] stand for
+        self.expansions = {}
         self._released = False
         self._seen = {}  # defaults that were asked for since release()
 
-    def load(self):
-        """Read the files. A damaged one costs its last change, a bad value itself only; `problems` tells.
-
-        Values on trial that were waiting for a restart come into force, once: see change().
-        """
-        if self.path:
-            self._edit("load")
-
-    def release(self):
-        """Take the table out of memory: called when start-up has looked up its settings, and after a command."""
-        unload(*_EDIT)
-        unload(*_LOOK_UP)
-        self._released = True
-
-    def _edit(self, what, *args):
-        try:
-            return getattr(use("configedit"), what)(self, *args)
-        finally:
-            unload(*_EDIT)
-
     def get(self, name, index=None):
-        """The value in force of `name` ("mqtt.qos", "meter.3.id", or "meter.id" with its index)."""
+        """The value in force of `name` ("mqtt.qos", "meter.3.id", or "meter.id" with its index). ConfigError."""
         if index is not None:
             group, _, field = name.partition(".")
             name = "%s.%d.%s" % (group, index, field)
@@ -85,40 +67,18 @@ class Config:
             return self.values[name]
         if name in self._seen:
             return self._seen[name]
-        row, index = self.row(name)
-        key = use("settings").key(row, index)
+        settings = _use("settings")
+        row, index, error = settings.find(name)
+        if error:
+            raise ConfigError(error)
+        key = settings.key(row, index)
         if key != name:
             return self.get(key)
-        value = use("settings").default(row)
+        value = settings.default(row)
         if self._released:
             # Few are asked for all the time; they must not cost a look at the table each.
             self._seen[name] = value
         return value
-
-    def row(self, name, index=None):
-        """(row of the table, index or None) of a setting given by any name. ConfigError."""
-        row, index, error = use("settings").find(name, index)
-        if error:
-            raise ConfigError(error)
-        return row, index
-
-    def key(self, name):
-        """Our full name of a setting given by any name. ConfigError."""
-        return use("settings").key(*self.row(name))
-
-    def is_secret(self, name):
-        """Whether the value of `name` must not be shown. ConfigError."""
-        return self.row(name)[0][2] in ("secret", "code")
-
-    def text(self, name, masked=True):
-        """The value as it was set last and as GETPARAM shows it; secrets as ***. ConfigError."""
-        key = self.key(name)
-        value = self.staged[key] if key in self.staged else self.get(key)
-        if value and masked and self.is_secret(key):
-            return "***"
-        if isinstance(value, bool):
-            return "on" if value else "off"
-        return str(value)
 
     def expand(self, text, meter=None):
         """Put what they stand for in the place of [IMEI], [P] and [ID] (of the meter with that index)."""
@@ -129,60 +89,38 @@ class Config:
             text = text.replace("[%s]" % name, value)
         return text
 
-    def changed(self):
-        """Names of the settings that differ from their defaults, sorted."""
-        return sorted(self.values)
+    def release(self):
+        """Take out of memory what is only needed for a moment: when start-up is over, and after each command."""
+        _unload("firmware.setting")
+        _unload("firmware.config")
+        self._released = True
 
-    # --- changes; the work is done in configedit.py
+    def __getattr__(self, name):
+        if " %s " % name in _EDIT:
+            module = "configedit"
+        elif " %s " % name in _LOAD:
+            module = "configload"
+        elif " %s " % name in _TEXT:
+            module = "configtext"
+        else:
+            raise AttributeError(name)
+        return lambda *args: _run(module, name, self, *args)
 
-    def set(self, name, value, index=None):
-        """Check and take one value; returns what the change needs ("", "restart" or "link"). ConfigError."""
-        key = use("settings").key(*self.row(name, index))
-        return self.set_many({key: value})[0]
 
-    def set_many(self, values):
-        """Take all of a dict or, with a ConfigError, none; returns the list of what the changes need."""
-        return self._edit("set_many", values)
+def _run(module, name, *args):
+    """Call a function of a module that is loaded for it."""
+    try:
+        return getattr(_use(module), name)(*args)
+    finally:
+        if module != "configtext":
+            _unload("firmware.config")
 
-    def save(self):
-        """Write the file; the one before stays as the last good one. A power cut leaves one of the two. OSError."""
-        if self.path:
-            self._edit("save")
 
-    def change(self, values, seconds=0):
-        """Take all of `values` or none, and save. With `seconds` those that could cut the device off are staged:
-
-        begin_trial() or the next load() puts them in force. Returns what the changes need. ConfigError, OSError.
-        """
-        return self._edit("change", values, seconds)
-
-    def trial(self, values, seconds):
-        """Put `values` in force for `seconds`: then confirm() or expire(). ConfigError, OSError."""
-        self._edit("trial", values, seconds)
-
-    def begin_trial(self):
-        """Put what is staged in force; the file keeps the old values. A restart before confirm() takes it back."""
-        self._edit("begin_trial")
-
-    def confirm(self):
-        """The device is online: what was on trial is good. OSError."""
-        if self.trying:
-            self._edit("confirm")
-
-    def expire(self):
-        """Take back what is staged or on trial; returns the names."""
-        return self._edit("expire")
-
-    # --- as text; the work is done in configtext.py
-
-    def dump(self, masked=True, prefix=""):
-        """Yield `NAME: value` lines, heritage names; only names, ours or theirs, that begin with `prefix`."""
-        return use("configtext").dump(self, masked, prefix)
-
-    def import_text(self, text, seconds=0):
-        """Take a text of `NAME: value` lines, all or nothing; returns the configtext.Importer. ConfigError."""
-        return use("configtext").import_text(self, text, seconds)
-
-    def mask(self, text):
-        """`text` with the secrets this device knows as ***."""
-        return use("configtext").mask(self, text)
+def _unload(start):
+    for name in list(sys.modules):
+        if name.startswith(start) and name not in (
+            __name__,
+            "firmware.settingtables",
+            "firmware.settinghelp",
+        ):
+            unload(name)

@@ -35,7 +35,11 @@ def check(row, key, value):
         return found if kind == "int" else str(found)
     if len(text) > int(limits) or not printable(text):
         _refuse(row, key, text, "up to %s printable characters" % limits)
-    return _shape(row, key, text, kind)
+    if kind not in ("str", "secret"):
+        wrong = _wrong(text, kind)
+        if wrong:
+            _refuse(row, key, text, wrong)
+    return text
 
 
 def _bool(row, key, text):
@@ -47,28 +51,26 @@ def _bool(row, key, text):
     return False
 
 
-def _shape(row, key, text, kind):
+def _wrong(text, kind):
+    """What would be allowed, if `text` is not; else an empty text."""
     if kind == "topic" and ("+" in text or "#" in text):
-        _refuse(row, key, text, "a topic without + and #")
+        return "a topic without + and #"
     if kind == "word" and any(c in _NOT_IN_WORDS for c in text):
-        _refuse(row, key, text, "no blanks and none of %s" % _NOT_IN_WORDS.strip())
+        return "no blanks and none of %s" % _NOT_IN_WORDS.strip()
     if kind == "list" and any(c in _NOT_IN_WORDS and c not in " ,+" for c in text):
-        _refuse(row, key, text, "words with commas between them")
-    if kind == "broker":
-        _broker(row, key, text)
-    return text
+        return "words with commas between them"
+    return _broker(text) if kind == "broker" and text else ""
 
 
-def _broker(row, key, text):
-    if not text:
-        return
+def _broker(text):
     scheme, _, rest = text.partition("://")
     if scheme.lower() in _TLS:
-        _refuse(row, key, text, "tcp://host:port; encrypted delivery is not part of this version")
+        return "tcp://host:port; encrypted delivery is not part of this version"
     host, _, port = rest.rstrip("/").partition(":")
     good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host)
     if scheme.lower() not in _SCHEMES or not good or (port and not number(port, 1, 65535)):
-        _refuse(row, key, text, "tcp://host:port or mqtt://host:port")
+        return "tcp://host:port or mqtt://host:port"
+    return ""
 
 
 def printable(text):

@@ -1,158 +1,90 @@
-"""What changes the settings: loading, checking, taking, and changes on trial. Works on a config.Config."""
+"""What changes the settings: each public function here is a method of Config, `config` being itself."""
 
-from firmware import configfile, settings
-from firmware.config import ConfigError
+from firmware import settings
 from firmware.configcheck import check, distinct
-
-_TRIAL = ".trial"
-
-
-def load(config):
-    """See Config.load()."""
-    stored = configfile.load(config) or {}
-    backup = None
-    for name in stored:
-        try:
-            _take(config, name, stored[name])
-        except ConfigError as error:
-            configfile.problem(config, str(error))
-            if backup is None:
-                backup = configfile.read(config, ".bak") or {}
-            _take_old(config, name, backup)
-    _begin_stored(config)
-
-
-def _take(config, name, value):
-    # Our names only: a file full of rubbish must not cost a search of the whole table for each.
-    row, index, error = settings.find(name, None, False)
-    if error:
-        raise ConfigError(error)
-    key = settings.key(row, index)
-    _put(config, row, key, check(row, key, value))
-
-
-def _take_old(config, name, backup):
-    """Instead of a bad value the one the last good file has, if that one is good."""
-    try:
-        if name in backup:
-            _take(config, name, backup[name])
-    except ConfigError:
-        pass  # the default then; the first problem has been told
-
-
-def _put(config, row, key, value):
-    if value == settings.default(row):
-        config.values.pop(key, None)
-    else:
-        config.values[key] = value
+from firmware.configtext import row
 
 
 def _checked(config, values):
-    """[(row, key, value)] of a dict of names and values; ConfigError."""
+    """[(row, full name, value)] of a dict of names and values; ConfigError."""
     checked = []
     for name in values:
-        row, index = config.row(name)
-        key = settings.key(row, index)
-        checked.append((row, key, check(row, key, values[name])))
-    news = {key: value for _, key, value in checked}
-    distinct(lambda key: news[key] if key in news else config.get(key), news)
+        found, index = row(config, name)
+        full = settings.key(found, index)
+        checked.append((found, full, check(found, full, values[name])))
+    news = {full: value for _, full, value in checked}
+    distinct(lambda full: news[full] if full in news else config.get(full), news)
     return checked
 
 
+def put(config, found, full, value):
+    """Take a value that has been checked. No method of Config."""
+    if value == settings.default(found):
+        config.values.pop(full, None)
+    else:
+        config.values[full] = value
+
+
+def set(config, name, value, index=None):
+    """Check and take one value; returns what the change needs ("", "restart" or "link"). ConfigError."""
+    full = settings.key(*row(config, name, index))
+    return set_many(config, {full: value})[0]
+
+
 def set_many(config, values):
-    """See Config.set_many()."""
+    """Take all of a dict or, with a ConfigError, none; returns the list of what the changes need."""
     return _set(config, _checked(config, values))
 
 
 def _set(config, checked):
     unstaged = False
-    for row, key, value in checked:
-        unstaged = config.staged.pop(key, None) is not None or unstaged
-        _put(config, row, key, value)
+    for found, full, value in checked:
+        unstaged = config.staged.pop(full, None) is not None or unstaged
+        put(config, found, full, value)
     if unstaged:
-        _keep(config)
-    return [row[5] for row, _, _ in checked]
+        _trial().keep(config)
+    return [found[5] for found, _, _ in checked]
 
 
-def change(config, values, seconds):
-    """See Config.change()."""
+def change(config, values, seconds=0):
+    """Take all of `values` or none, and save. With `seconds` those that could cut the device off are staged:
+
+    begin_trial() or the next load() puts them in force. Returns what the changes need. ConfigError, OSError.
+    """
     checked = _checked(config, values)
     direct = []
-    for row, key, value in checked:
-        if row[5] == "restart" and config.get(key) != value and key not in config.restart:
-            config.restart.append(key)
-        if seconds and row[5] == "link":
-            config.staged[key] = value
+    for found, full, value in checked:
+        if found[5] == "restart" and config.get(full) != value and full not in config.restart:
+            config.restart.append(full)
+        if seconds and found[5] == "link":
+            config.staged[full] = value
             config.trial_seconds = seconds
         else:
-            direct.append((row, key, value))
+            direct.append((found, full, value))
     if direct:
         _set(config, direct)
         save(config)
     if len(direct) < len(checked):
-        _keep(config)
-    return [row[5] for row, _, _ in checked]
+        _trial().keep(config)
+    return [found[5] for found, _, _ in checked]
+
+
+def stage(config, values, seconds):
+    """Check `values` and put them on trial, not yet in force. No method of Config."""
+    for _, full, value in _checked(config, values):
+        config.staged[full] = value
+    config.trial_seconds = seconds
 
 
 def save(config):
-    """See Config.save()."""
+    """Write the file; the one before stays as the last good one. A power cut leaves one of the two. OSError."""
     if config.path:
+        from firmware import configfile
+
         configfile.write(config, "", config.values)
 
 
-def trial(config, values, seconds):
-    """See Config.trial()."""
-    for _, key, value in _checked(config, values):
-        config.staged[key] = value
-    config.trial_seconds = seconds
-    begin_trial(config)
+def _trial():
+    from firmware import configload
 
-
-def begin_trial(config):
-    if config.staged:
-        config.trying = config.trial_seconds
-        _keep(config)
-
-
-def confirm(config):
-    for key in config.staged:
-        _put(config, config.row(key)[0], key, config.staged[key])
-    save(config)
-    expire(config)
-
-
-def expire(config):
-    names = sorted(config.staged)
-    config.staged = {}
-    config.trying = 0
-    _keep(config)
-    return names
-
-
-def _keep(config):
-    """Bring the file in line with what is staged."""
-    if config.path and config.staged:
-        data = {
-            "seconds": config.trial_seconds,
-            "tried": config.trying > 0,
-            "values": config.staged,
-        }
-        configfile.write(config, _TRIAL, data)
-    elif config.path:
-        configfile.remove(config, _TRIAL)
-
-
-def _begin_stored(config):
-    """What was staged before the restart comes into force; what was in force then has failed."""
-    stored = configfile.read(config, _TRIAL)
-    if stored is None:
-        return
-    try:
-        values, seconds = dict(stored["values"]), int(stored["seconds"])
-        if not stored["tried"] and 0 < seconds < 1 << 20:
-            trial(config, values, seconds)
-            return
-        configfile.problem(config, "not confirmed, taken back: " + ", ".join(sorted(values)))
-    except (KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
-        configfile.problem(config, "the settings on trial are not usable: %s" % error)
-    expire(config)
+    return configload

@@ -1,29 +1,62 @@
-"""The settings as text: `NAME: value` lines with heritage names, as TITAN's predecessor writes them.
+"""What shows the settings: each public function here is a method of Config, `config` being itself.
 
-Out: Config.dump(). In: `Importer`, line by line, so that no large text ever has to be in memory.
+The text form are `NAME: value` lines with heritage names, as TITAN's predecessor writes them.
 """
 
 from firmware import settings
 from firmware.config import ConfigError
 
-_LONGEST = 512
-_MOST_CHANGES = 300
-_MOST_TOLD = 8
+
+def row(config, name, index=None):
+    """(row of the table, index or None) of a setting given by any name. ConfigError."""
+    found, index, error = settings.find(name, index)
+    if error:
+        raise ConfigError(error)
+    return found, index
 
 
-def dump(config, masked, prefix):
-    """See Config.dump(). Of the meters only those that are set up, and always the first."""
+def key(config, name):
+    """Our full name of a setting given by any name. ConfigError."""
+    return settings.key(*row(config, name))
+
+
+def is_secret(config, name):
+    """Whether the value of `name` must not be shown. ConfigError."""
+    return row(config, name)[0][2] in ("secret", "code")
+
+
+def text(config, name, masked=True):
+    """The value as it was set last and as GETPARAM shows it; secrets as ***. ConfigError."""
+    full = key(config, name)
+    value = config.staged[full] if full in config.staged else config.get(full)
+    if value and masked and is_secret(config, full):
+        return "***"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def changed(config):
+    """Names of the settings that differ from their defaults, sorted."""
+    return sorted(config.values)
+
+
+def dump(config, masked=True, prefix=""):
+    """Yield `NAME: value` lines, heritage names; only names, ours or theirs, that begin with `prefix`.
+
+    Of the meters only those that are set up, and always the first.
+    """
     wanted = prefix.lower()
-    for row in settings.rows():
-        group = settings.GROUPS.get(row[0].split(".")[0])
+    for found in settings.rows():
+        group = settings.GROUPS.get(found[0].split(".")[0])
         first, count = group or (None, 1)
         for index in range(first, first + count) if group else (None,):
-            key = settings.key(row, index)
-            if row[0].startswith("meter.") and index and not _set_up(config, index):
+            full = settings.key(found, index)
+            if found[0].startswith("meter.") and index and not _set_up(config, index):
                 continue
-            name = settings.titan(row, index)
-            if name.lower().startswith(wanted) or key.startswith(wanted):
-                yield "%s: %s" % (name, config.text(key, masked))
+            name = settings.titan(found, index)
+            if name.lower().startswith(wanted) or full.startswith(wanted):
+                yield "%s: %s" % (name, text(config, full, masked))
 
 
 def _set_up(config, index):
@@ -31,86 +64,29 @@ def _set_up(config, index):
     return any(key.startswith(start) for key in config.values)
 
 
-def mask(config, text):
-    """See Config.mask()."""
+def mask(config, words):
+    """`words` with the secrets this device knows as ***."""
     for values in (config.values, config.staged):
-        for key in values:
-            if values[key] and config.is_secret(key):
-                secret = str(values[key])
+        for full in values:
+            if values[full] and is_secret(config, full):
+                secret = str(values[full])
                 # Short ones would hit numbers and words that mean something else.
                 if len(secret) < 4:
                     secret = '"%s"' % secret
-                text = text.replace(secret, "***")
-    return text
+                words = words.replace(secret, "***")
+    return words
 
 
-def import_text(config, text, seconds):
-    """See Config.import_text()."""
+def import_text(config, lines, seconds=0):
+    """Take a text of `NAME: value` lines, all or nothing; returns the configimport.Importer. ConfigError, OSError."""
+    from firmware.configimport import Importer
+
     importer = Importer(config)
     at = 0
-    while at < len(text):
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
-        importer.feed(text[at:end])
+    while at < len(lines):
+        end = lines.find("\n", at)
+        end = len(lines) if end < 0 else end
+        importer.feed(lines[at:end])
         at = end + 1
     config.change(importer.finish(), seconds)
     return importer
-
-
-class Importer:
-    """`feed(line)` any number of times, then `finish()` gives the dict to change; ConfigError says what is wrong.
-
-    Blank lines and those that begin with # are nothing; a value *** (a masked secret) leaves the setting alone.
-    `unknown`: the first names there is no setting for; `unknowns`: how many there were.
-    """
-
-    def __init__(self, config):
-        self._config = config
-        self._line = 0
-        self._values = {}
-        self._errors = []
-        self.unknown = []
-        self.unknowns = 0
-
-    def feed(self, line):
-        self._line += 1
-        line = line.strip("\ufeff \t\r\n")
-        if not line or line[0] == "#":
-            return
-        name, colon, value = line.partition(":")
-        name = name.strip()
-        # What the line says is not repeated: it may be a secret.
-        if not colon or not name or len(line) > _LONGEST:
-            self._wrong("line %d: NAME: value is wanted" % self._line)
-            return
-        try:
-            row, index = self._config.row(name)
-        except ConfigError:
-            self.unknowns += 1
-            if len(self.unknown) < _MOST_TOLD:
-                self.unknown.append("".join(c if 32 < ord(c) < 127 else "?" for c in name[:40]))
-            return
-        value = value.strip()
-        if value == "***" and row[2] in ("secret", "code"):
-            return
-        self._check(row, settings.key(row, index), value)
-
-    def _check(self, row, key, value):
-        from firmware.configcheck import check
-
-        try:
-            self._values[key] = check(row, key, value)
-        except ConfigError as error:
-            self._wrong(str(error))
-        if len(self._values) > _MOST_CHANGES:
-            self._wrong("too many settings")
-
-    def _wrong(self, text):
-        if len(self._errors) < _MOST_TOLD:
-            self._errors.append(text)
-
-    def finish(self):
-        """{full name: value}; ConfigError with everything that is wrong."""
-        if self._errors:
-            raise ConfigError("nothing was changed: " + "; ".join(self._errors))
-        return self._values

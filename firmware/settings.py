@@ -1,128 +1,105 @@
 """The table of every setting: one line each, and nothing else knows their names, ranges or defaults.
 
-A line: `name|heritage name|type|limits|default|what a change needs`. Types (checked in configcheck.py): `int` (limits:
-least, most), `bool`, `choice` (limits: the choices), and of at most `limits` characters `str`, `secret`, `word` (no
-blanks, nothing that means something in a topic or a command), `topic` (no wildcards), `list` (words and commas),
-`broker` (a URI); `code` is a secret number (limits as of an int). A change needs nothing, a `restart`, or it is a
-`link` change that could cut the device off.
+The lines are in firmware/settingtables/: `name|heritage name|type|limits|default|needs`, the name
+without its group, `needs` what a change needs: nothing, a `restart`, or it is a `link` change that could cut the
+device off. Types (checked in configcheck.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and
+of at most `limits` characters `str`, `secret`, `word` (no blanks, nothing that means something in a topic or a
+command), `topic` (no wildcards), `list` (words and commas), `broker` (a URI); `code` is a secret number (limits as of
+an int).
 
 The heritage name is the one of TITAN or of its predecessor, MTX-Tunnel, where one is known (TITAN reference 1.2).
-One in its style that we made up has a `~` before it, or is not here at all: then `titan()` derives it.
+One in its style that we made up has a `~` before it, or is not there at all: then `titan()` derives it.
 
 Names that begin with `port.` exist twice and those that begin with `meter.` eight times: `port.1.baud`,
-`meter.0.id`. One text, not tuples: it costs a board 6 KB of RAM instead of 30. What each setting is for stands in
+`meter.0.id`. Texts, not tuples: they cost a board a fifth of the RAM. What each setting is for stands in
 settings_help.py, which is only loaded when somebody asks.
 """
 
+import sys
+
+from firmware.port import unload
+
 MAX_METERS = 8
 MAX_PORTS = 2
+# In the order of the reference; each with the module of firmware/settingtables that has it.
+# Texts instead of dicts, here and below: every short string in the code stays in memory for good.
+_MODULES = """
+device general
+console general
+uplink network
+mqtt network
+sms network
+ntp network
+port meters
+meter meters
+iec102 meters
+logger general
+"""
+NAMES = _MODULES.split()[::2]
 # Group -> (number of the first, how many).
 GROUPS = {"meter": (0, MAX_METERS), "port": (1, MAX_PORTS)}
 # Group -> what its derived heritage names begin with, where it is not the group's own name.
-_PREFIX = {"meter": "IEC102", "port": "COMM", "uplink": "GPRS", "ntp": "MTX_TP"}
+_PREFIX = "meter=IEC102 port=COMM uplink=GPRS ntp=MTX_TP "
+# What heritage names begin with -> the groups to look in.
+_HOMES = (
+    "comm=port gprs=uplink wifi=uplink mtx=port,uplink,logger,ntp dns=mqtt iec102=meter,iec102 "
+)
 
-TABLE = """
-device.imei||word|15||restart
-device.zone||choice|Europe/Madrid,Africa/Ceuta,Atlantic/Canary,Europe/Lisbon,Europe/Dublin,Europe/Paris,\
-Europe/Berlin,Europe/Rome,Europe/Athens,Europe/Helsinki,UTC|Europe/Madrid|restart
-device.password||secret|32||
-device.mtxerr||bool||off|
-device.trial||int|2,1440|10|
-console.enabled||bool||on|restart
-console.echo||bool||on|
-console.commands||list|200|*|
-port.enabled||bool||on|restart
-port.type||choice|rs232,rs485|rs232|restart
-port.baud|COMM_baudrate|choice|300,600,1200,2400,4800,9600,19200,38400,57600,115200|9600|restart
-port.bits|COMM_bitsperchar|choice|7,8|8|restart
-port.parity|COMM_parity|choice|none,even,odd|none|restart
-port.stop|COMM_stopbits|choice|1,2|1|restart
-port.flow|~COMM_flowControl|choice|none,hardware|none|restart
-port.at|MTX_ATEmbedded|bool||off|restart
-port.at_remote|~MTX_ATRemote|bool||off|restart
-port.commands||list|200|view,meter|
-uplink.type||choice|auto,modem,wifi,ethernet,host|auto|link
-uplink.apn|GPRS_apn|str|64||link
-uplink.user|GPRS_login|str|64||link
-uplink.password|GPRS_password|secret|64||link
-uplink.auth||choice|none,pap,chap|none|link
-uplink.pin|MTX_PIN|secret|8||link
-uplink.network|GPRS_mode|choice|auto,4g,3g,2g,nbiot,catm|auto|link
-uplink.ssid|~WIFI_ssid|str|32||link
-uplink.key|~WIFI_key|secret|63||link
-uplink.ping_host|MTX_pingIP|word|64||link
-uplink.ping_minutes|MTX_ping|int|1,1440|30|link
-uplink.cmux||bool||on|link
-uplink.model||word|20|auto|link
-uplink.baud||choice|9600,19200,38400,57600,115200,230400,460800,921600|115200|link
-sms.enabled|SMS_ATEnabled|bool||off|restart
-sms.reply|SMS_ATResponse|bool||on|restart
-sms.all_phones|SMS_allPhones|bool||off|restart
-sms.phones||list|200||restart
-sms.alias|SMS_alias1|str|160||restart
-sms.commands||list|200|view,meter,REBOOT|
-mqtt.enabled|MQTT_enabled|bool||off|link
-mqtt.broker|MQTT_server|broker|120||link
-mqtt.id|MQTT_id|str|64|[IMEI]|link
-mqtt.user|MQTT_login|str|64||link
-mqtt.password|MQTT_password|secret|128||link
-mqtt.keepalive|MQTT_keepalive|int|10,3600|60|link
-mqtt.qos|MQTT_qos|int|0,1|1|link
-mqtt.window||int|1,16|8|
-mqtt.puback_timeout||int|1,120|20|
-mqtt.at_topic|MQTT_attopic1|topic|120||link
-mqtt.at_topic2|MQTT_attopic2|topic|120||link
-mqtt.atr_topic|MQTT_atrtopic|topic|120|lector102/[IMEI]/ATR|
-mqtt.echo||bool||on|
-mqtt.commands||list|200|view,meter,setup,modem,REBOOT|
-mqtt.online_topic||topic|120|lector102/[IMEI]/ONLINE|link
-mqtt.status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS|
-logger.enabled|LOGGER_enabled|bool||on|
-logger.id|LOGGER_password|topic|64|ID-[IMEI]|
-logger.topic|~LOGGER_mqttTopic|topic|120|lector102/[IMEI]/LOGGER|
-logger.order||choice|fifo,lifo|fifo|
-logger.time|MTX_TPFormat|choice|unix,seconds,milliseconds,classic|unix|
-logger.profile||choice|titan,extended,both|titan|
-logger.extended_topic||topic|120|lector102/[IMEI]/READINGS|
-logger.size|LOGGER_registerSize|int|0,16384|0|
-logger.registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart
-logger.segment||int|4096,65536|16384|restart
-logger.segments||int|2,4096|64|restart
-iec102.answer_timeout||int|50,60000|2000|
-iec102.gap_timeout||int|5,10000|200|
-iec102.retries||int|0,10|3|
-iec102.busy_limit||int|1,600|20|
-iec102.session_deadline||int|1,3600|60|
-iec102.turnaround||int|0,1000|0|
-iec102.totals||choice|object192,tariff|object192|restart
-meter.enabled||bool||off|restart
-meter.id||word|32||restart
-meter.port||int|1,2|1|restart
-meter.link|~IEC102_linkAddress|int|0,65535|1|restart
-meter.point|~IEC102_pointAddress|int|0,65535|1|restart
-meter.password||code|0,4294967295|1|restart
-meter.interval|~IEC102_period|int|0,10080|15|restart
-meter.closing|~IEC102_fiscalClose|bool||off|restart
-meter.closing_days|~IEC102_fiscalDays|int|1,400|31|restart
-meter.contract||int|1,3|1|restart
-meter.resend||bool||off|
-meter.logger||bool||on|restart
-meter.curve||int|0,10080|0|restart
-meter.curve_record||choice|11,12|11|restart
-meter.curve_minutes||choice|0,5,10,15,30,60|0|restart
-meter.curve_days||int|1,400|1|restart
-meter.tariff||int|0,10080|0|restart
-meter.events||int|0,10080|0|restart
-meter.clock||int|0,10080|0|restart
-meter.identity||int|0,10080|0|restart
-meter.power||int|0,10080|0|restart
-meter.setup||int|0,10080|0|restart
-meter.set_clock||bool||off|restart
-meter.max_step||int|2,3600|60|restart
-ntp.server|MTX_TPServer|word|64|pool.ntp.org|
-ntp.server2|MTX_TPServer2|word|64||
-ntp.hours||int|1,168|12|
-"""
+
+def module(group):
+    """The name of the module that has a group, in firmware/settingtables/ and in firmware/settinghelp/."""
+    at = _MODULES.find("\n" + group + " ") + len(group) + 2
+    return _MODULES[at : _MODULES.find("\n", at)]
+
+
+def _map(text, name):
+    """What stands behind `name=` in `text`, or the name itself."""
+    at = (" " + text).find(" " + name + "=")
+    return text[at + len(name) + 1 : text.find(" ", at)] if at >= 0 else name
+
+
+def _table(group):
+    name = "firmware.settingtables." + module(group)
+    return __import__(name, None, None, ("TABLES",)).TABLES[group]
+
+
+def row(name):
+    """[name, heritage name, type, limits, default, needs] of a setting by our name in lower case, or None."""
+    group, _, field = name.partition(".")
+    if group not in NAMES or not field:
+        return None
+    table = _table(group)
+    at = table.find("\n" + field + "|")
+    if at < 0:
+        return None
+    found = table[at + 1 : table.find("\n", at + 1)].split("|")
+    if found[0] != field:
+        return None
+    found[0] = name
+    return found
+
+
+def rows(groups=NAMES):
+    """Every row in the order of the table."""
+    for group in groups:
+        name = "firmware.settingtables." + module(group)
+        there = name in sys.modules
+        table = _table(group)
+        at = 1
+        while at < len(table):
+            end = table.find("\n", at)
+            found = table[at:end].split("|")
+            found[0] = group + "." + found[0]
+            yield found
+            at = end + 1
+        if not there:
+            unload(name)
+
+
+def names():
+    """Every name in the order of the table."""
+    for found in rows():
+        yield found[0]
 
 
 def find(name, index=None, heritage=True):
@@ -140,11 +117,8 @@ def find(name, index=None, heritage=True):
         first, count = group
         index = first if index is None else index
         if not first <= index < first + count:
-            return (
-                None,
-                None,
-                "%s: number %d is not %d to %d" % (line[0], index, first, first + count - 1),
-            )
+            last = first + count - 1
+            return None, None, "%s: number %d is not %d to %d" % (line[0], index, first, last)
     elif index is not None:
         return None, None, line[0] + " exists once; it has no number"
     return line, index, ""
@@ -172,30 +146,6 @@ def default(found):
     return int(found[4]) if found[2] == "int" else found[4]
 
 
-def row(name):
-    """[name, heritage name, type, limits, default, needs] of a setting by our name in lower case, or None."""
-    at = TABLE.find("\n" + name + "|")
-    if at < 0:
-        return None
-    found = TABLE[at + 1 : TABLE.find("\n", at + 1)].split("|")
-    return found if found[0] == name else None
-
-
-def rows():
-    """Every row in the order of the table."""
-    at = 1
-    while at < len(TABLE):
-        end = TABLE.find("\n", at)
-        yield TABLE[at:end].split("|")
-        at = end + 1
-
-
-def names():
-    """Every name in the order of the table."""
-    for found in rows():
-        yield found[0]
-
-
 def titan(found, index=None):
     """The heritage name of a row: `COMM_baudrate`, `COMM2_baudrate`; `IEC102_id`, `IEC102_id1`."""
     name = found[1].lstrip("~")
@@ -203,7 +153,8 @@ def titan(found, index=None):
     if not name:
         words = field.split("_")
         name = words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])
-        name = _PREFIX.get(group, group.upper()) + "_" + name
+        prefix = _map(_PREFIX, group)
+        name = (group.upper() if prefix == group else prefix) + "_" + name
     if index is None or index == GROUPS[group][0]:
         return name
     return "COMM2_" + name[5:] if name.startswith("COMM_") else name + str(index)
@@ -211,40 +162,24 @@ def titan(found, index=None):
 
 def by_titan(name):
     """(row, index or None) of a heritage name in any case; (None, None) if there is no such setting."""
-    if name[:6].lower() == "comm2_":
-        found = _by_titan("COMM_" + name[6:])
-        return (found, 2) if found and found[0].startswith("port.") else (None, None)
-    if name and name[-1] in "0123456789":
-        found = _by_titan(name[:-1])
-        if found and found[0].split(".")[0] in GROUPS:
-            return found, int(name[-1])
-    found = _by_titan(name)
-    return (found, None) if found else (None, None)
-
-
-def _by_titan(name):
-    found = _quick(name)
-    if found:
-        return found
     wanted = name.lower()
-    for found in rows():
-        if titan(found).lower() == wanted:
-            return found
+    if wanted.startswith("comm2_"):
+        return _by_titan("comm_" + wanted[6:], ["port"]), 2
+    home = wanted.partition("_")[0]
+    groups = _map(_HOMES, home).split(",")
+    found = _by_titan(wanted, groups)
+    if not found and wanted[-1:] in "0123456789":
+        found = _by_titan(wanted[:-1], groups)
+        if found and found[0].split(".")[0] in GROUPS:
+            return found, int(wanted[-1])
+        found = None
+    return found, None
+
+
+def _by_titan(wanted, groups):
+    for group in groups:
+        if group in NAMES:
+            for found in rows((group,)):
+                if titan(found).lower() == wanted:
+                    return found
     return None
-
-
-def _quick(name):
-    """The row of a name spelled exactly as titan() spells it: no look at every row."""
-    at = max(TABLE.find("|" + name + "|"), TABLE.find("|~" + name + "|"))
-    if at >= 0:
-        start = TABLE.rfind("\n", 0, at) + 1
-        ours = TABLE[start:at]
-    else:
-        prefix, _, field = name.partition("_")
-        ours = "".join("_" + c.lower() if "A" <= c <= "Z" else c for c in field)
-        for group, known in _PREFIX.items():
-            if known == prefix:
-                prefix = group
-        ours = prefix.lower() + "." + ours
-    found = row(ours)
-    return found if found and titan(found) == name else None

@@ -1,4 +1,11 @@
-"""What each command is for, one line each: `name|help`. Loaded for HELP and for the reference only."""
+"""HELP: the commands this channel may give, one of them, or a setting; and what each command is for."""
+
+from firmware.commands import table
+from firmware.commands.processor import CommandError
+from firmware.port import const
+
+# A code of CommandError.
+_UNKNOWN = const(2)
 
 TEXT = """
 AT|answers OK
@@ -45,3 +52,35 @@ def of(name):
     """The help of a command."""
     at = TEXT.find("\n" + name + "|")
     return TEXT[at + len(name) + 2 : TEXT.find("\n", at + 1)] if at >= 0 else ""
+
+
+async def help(call):
+    if not call.args:
+        whitelist = call.device.config.get(call.channel.whitelist)
+        for row in table.rows():
+            if table.allowed(row[0], row[4], whitelist):
+                await call.say("%s - %s" % (table.form(row), of(row[0])))
+        return
+    name = call.args[0].upper().replace("AT^MTXTUNNEL=", "")
+    row = table.row(name)
+    if row:
+        await call.say("%s - %s" % (table.form(row), of(name)))
+    else:
+        await _setting(call)
+
+
+async def _setting(call):
+    from firmware import settings, settings_help
+
+    config = call.device.config
+    try:
+        row, index = config.row(call.args[0])
+    except ValueError:
+        text = "there is no command and no setting %s" % call.args[0][:40]
+        raise CommandError(_UNKNOWN, text) from None
+    key = settings.key(row, index)
+    secret = row[2] in ("secret", "code")
+    await call.say("%s, %s: %s" % (key, settings.titan(row, index), settings_help.of(row[0])))
+    await call.say("allowed: " + settings_help.allowed(row))
+    await call.say("value: %s; default: %s" % (config.text(key), "***" if secret else row[4]))
+    await call.say(settings_help.needs(row))

@@ -1,7 +1,13 @@
 """AT lines into names and arguments (TITAN reference 2.1: any case, blanks around commas); what to hide of them."""
 
-from firmware.commands.processor import LONGEST
+from firmware.commands.processor import LONGEST, CommandError, clean
 from firmware.port import const
+
+# Codes of CommandError.
+_SYNTAX = const(1)
+_UNKNOWN = const(2)
+_FORBIDDEN = const(3)
+_TOO_LONG = const(10)
 
 _OURS = "AT^MTXTUNNEL"
 _SHORT = ("AT", "ATI", "ATE", "ATE0", "ATE1")
@@ -23,26 +29,40 @@ _PRIVATE = (
 )
 
 
-class CommandError(Exception):
-    """A command was refused: `code` and text for a line +MTXERR."""
-
-    def __init__(self, code, text):
-        super().__init__(text)
-        self.code = code
+# What may be done before the password was given.
+_OPEN = ("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT")
 
 
-# Codes of +MTXERR.
-SYNTAX = const(1)
-UNKNOWN = const(2)
-FORBIDDEN = const(3)
-BAD_VALUE = const(4)
-NO_METER = const(5)
-NO_DATA = const(6)
-BUSY = const(7)
-FAILED = const(8)
-NO_MODEM = const(9)
-TOO_LONG = const(10)
-NO_MEMORY = const(11)
+def understand(call):
+    """Fill in name, rest, args and module of a runner.Call from its line. CommandError: it is not carried out."""
+    from firmware.commands import table
+
+    name, rest = split(call.line)
+    call.name, call.rest = name, rest
+    # Lines for the modem have no row of their own.
+    row = table.row(name) if name else ["AT+", "", "0", "0", "modem", "basic"]
+    if not row:
+        raise CommandError(_UNKNOWN, "there is no command %s" % clean(name[:40]))
+    config, channel = call.device.config, call.channel
+    if not table.allowed(row[0], row[4], config.get(channel.whitelist)):
+        raise CommandError(_FORBIDDEN, "%s is not allowed on this channel" % row[0])
+    locked = channel.login and not channel.known and name not in _OPEN
+    if locked and config.get("device.password"):
+        raise CommandError(_FORBIDDEN, "log in first: AT^MTXTUNNEL=LOGIN,password")
+    call.module = row[5]
+    if name:
+        call.args = _arguments(rest)
+        least, most = int(row[2]), int(row[3])
+        if len(call.args) < least or (len(call.args) > most and (most or not least)):
+            raise CommandError(_SYNTAX, "%s is wanted" % table.form(row))
+
+
+def _arguments(rest):
+    """The arguments as a list; empty ones at the end do not count."""
+    args = [word.strip() for word in rest.split(",")]
+    while args and not args[-1]:
+        args.pop()
+    return args
 
 
 def split(line):
@@ -53,47 +73,34 @@ def split(line):
     """
     text = line.strip()
     if len(text) > LONGEST:
-        raise CommandError(TOO_LONG, "a line has at most %d characters" % LONGEST)
+        raise CommandError(_TOO_LONG, "a line has at most %d characters" % LONGEST)
     upper = text.upper().replace(" ", "")
     if upper in _SHORT:
         return "ATE0" if upper == "ATE" else upper, ""
     if upper[:2] != "AT":
-        raise CommandError(SYNTAX, "a command begins with AT")
+        raise CommandError(_SYNTAX, "a command begins with AT")
     if not upper.startswith(_OURS):
         return "", _for_modem(text, upper)
     _, equals, rest = text.partition("=")
     # Nothing but blanks may stand between the name and the equals sign.
     if not equals or not upper.startswith(_OURS + "="):
-        raise CommandError(SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
+        raise CommandError(_SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
     name, _, rest = rest.partition(",")
     name = name.strip().upper()
     if not name:
-        raise CommandError(SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
+        raise CommandError(_SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
     return name, rest.strip()
 
 
 def _for_modem(text, upper):
     if upper[2:3] not in _MODEM or len(upper) < 4:
-        raise CommandError(UNKNOWN, "there is no command %s" % clean(upper[:20]))
+        raise CommandError(_UNKNOWN, "there is no command %s" % clean(upper[:20]))
     for name in _NEVER:
         if name in upper:
-            raise CommandError(FORBIDDEN, "AT%s would cut the modem off" % name)
+            raise CommandError(_FORBIDDEN, "AT%s would cut the modem off" % name)
     if any(not 32 <= ord(c) < 127 for c in text):
-        raise CommandError(SYNTAX, "a modem command is plain ASCII")
+        raise CommandError(_SYNTAX, "a modem command is plain ASCII")
     return text
-
-
-def arguments(rest):
-    """The arguments as a list; empty ones at the end do not count."""
-    args = [word.strip() for word in rest.split(",")]
-    while args and not args[-1]:
-        args.pop()
-    return args
-
-
-def clean(text):
-    """`text` in printable ASCII."""
-    return "".join(c if 32 <= ord(c) < 127 else "?" for c in text)
 
 
 def private_at(line, config):

@@ -12,6 +12,7 @@ they need:
 """
 
 import gc
+import sys
 
 from firmware.port import const, unload
 
@@ -19,7 +20,36 @@ from firmware.port import const, unload
 LONGEST = const(512)
 # Bytes one answer may have where it has to be in one piece (an MQTT message).
 MOST_BYTES = const(20480)
-_LOADED = ("runner", "parser", "table", "basic", "setup", "readings", "help")
+# Small pieces are gathered into chunks of this size.
+_CHUNK = const(256)
+_PACKAGE = "firmware.commands."
+_RESIDENT = ("processor", "console", "remote", "tags")
+
+
+class CommandError(Exception):
+    """A command was refused: what a line `+MTXERR: code,"text"` says.
+
+    1: the line is not a command, or its arguments are not those wanted
+    2: there is no such command
+    3: not allowed on this channel, or not logged in
+    4: a value is refused
+    5: there is no such meter
+    6: nothing was read yet, or the meter has nothing
+    7: busy: being read, or too much waits
+    8: failed: the meter, the modem or the flash
+    9: no modem is attached
+    10: the line or the answer is too long
+    11: not enough memory
+    """
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+
+
+def clean(text):
+    """`text` in printable ASCII."""
+    return "".join(c if 32 <= ord(c) < 127 else "?" for c in text)
 
 
 class TooLong(ValueError):
@@ -58,7 +88,14 @@ class Collector:
         self.size += len(data)
         if self.size > self._most:
             raise TooLong("the answer is longer than %d bytes; ask for less" % self._most)
-        self._pieces.append(data)
+        if len(data) >= _CHUNK:
+            # A record: kept where it is, not copied.
+            self._pieces.append(data)
+            return
+        # Records are longer than a chunk, so what has room is a chunk.
+        if not self._pieces or len(self._pieces[-1]) + len(data) > _CHUNK:
+            self._pieces.append(bytearray())
+        self._pieces[-1].extend(data)
 
     def take(self):
         """The answer as bytes, in the one allocation it needs."""
@@ -83,6 +120,13 @@ class Processor:
         try:
             runner = __import__("firmware.commands.runner", None, None, ("execute",))
             return await runner.execute(self, text, channel, write, collector)
+        except MemoryError:
+            # Not even the code that says so fits: free what there is, and give the answer every line gets.
+            self.failed += 1
+            if collector:
+                collector.clear()
+            await write(b"\r\nERROR\r\n")
+            return None
         finally:
             self._running -= 1
             self.release()
@@ -90,7 +134,9 @@ class Processor:
     def release(self):
         """Give back the memory commands and settings were looked up in."""
         if not self._running:
-            unload(*("firmware.commands." + name for name in _LOADED))
+            for name in list(sys.modules):
+                if name.startswith(_PACKAGE) and name[len(_PACKAGE) :] not in _RESIDENT:
+                    unload(name)
             self.device.config.release()
             gc.collect()
 

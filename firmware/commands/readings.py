@@ -6,23 +6,22 @@ What cannot be given is told in a line `{"IMEI":...,"TYPE":...,"ID":...,"ERR":"w
 import json
 
 from firmware import readings
-from firmware.commands import parser
-from firmware.commands.parser import CommandError
+from firmware.commands.processor import CommandError, clean
 from firmware.config import number
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.zone import days_in_month
 
-_KINDS = {
-    "IEC102": readings.INSTANT,
-    "IEC102_CTAVM2": readings.CLOSINGS,
-    "IEC102_LC": readings.CURVE,
-    "IEC102_EV": readings.EVENTS,
-    "IEC102_TAVC": readings.TARIFF,
-    "IEC102_ID": readings.IDENTITY,
-    "IEC102_CLOCK": readings.CLOCK,
-    "IEC102_PC": readings.POWER,
-    "IEC102_CFG": readings.SETUP,
-}
+# Codes of CommandError.
+_SYNTAX = const(1)
+_BAD_VALUE = const(4)
+_NO_METER = const(5)
+_NO_DATA = const(6)
+_BUSY = const(7)
+_FAILED = const(8)
+_TOO_LONG = const(10)
+
+# What stands behind SETIEC102 and GETIEC102, in the order of the kinds (readings.INSTANT ... readings.SETUP).
+_SUFFIXES = " _CTAVM2 _LC _TAVC _EV _ID _CLOCK _PC _CFG"
 _FORCE_MS = const(90000)
 
 
@@ -30,7 +29,8 @@ async def run(call):
     if call.name == "FORCEREAD":
         await _force(call)
         return
-    kind = _KINDS[call.name[3:]]
+    suffix = call.name[len("GETIEC102") :]
+    kind = _SUFFIXES.split(" ").index(suffix) + readings.INSTANT
     if call.name.startswith("GET"):
         try:
             _, meter = _find(call, call.args[0])
@@ -48,12 +48,12 @@ def _ask(line, meter, kind, span=None):
     try:
         return line.ask(meter, kind, span)
     except ValueError as error:
-        raise CommandError(parser.BUSY, str(error)) from None
+        raise CommandError(_BUSY, str(error)) from None
 
 
 def _why(call, text):
     """The reason as JSON, for platforms that do not read +MTXERR."""
-    words = (call.device.imei, call.name[3:], parser.clean(call.args[0]), text)
+    words = (call.device.imei, call.name[3:], clean(call.args[0]), text)
     return '{"IMEI":%s,"TYPE":%s,"ID":%s,"ERR":%s}' % tuple(json.dumps(word) for word in words)
 
 
@@ -66,28 +66,28 @@ def _find(call, ident):
                 return line, meter
             known.append(meter.ident)
     text = "there is no meter %s; there are: %s" % (ident[:32], ", ".join(known) or "none")
-    raise CommandError(parser.NO_METER, text)
+    raise CommandError(_NO_METER, text)
 
 
 async def _tell(call, kind, meter):
     result = meter.results.get(kind)
     if result is None or result.running:
         if kind in meter.pending:
-            raise CommandError(parser.BUSY, "the meter is being read; ask again in some seconds")
-        raise CommandError(parser.NO_DATA, "nothing was read yet; send the SET command first")
+            raise CommandError(_BUSY, "the meter is being read; ask again in some seconds")
+        raise CommandError(_NO_DATA, "nothing was read yet; send the SET command first")
     await _give(call, result)
 
 
 async def _give(call, result):
     if result.error:
-        raise CommandError(parser.FAILED, result.error)
+        raise CommandError(_FAILED, result.error)
     if not result.payloads:
-        raise CommandError(parser.NO_DATA, "the meter has nothing in this range")
+        raise CommandError(_NO_DATA, "the meter has nothing in this range")
     for payload in result.payloads:
         await call.say(payload)
     if result.dropped:
         text = "%d more records did not fit; ask for a shorter range" % result.dropped
-        raise CommandError(parser.TOO_LONG, text)
+        raise CommandError(_TOO_LONG, text)
 
 
 def _range(words, zone):
@@ -96,11 +96,11 @@ def _range(words, zone):
     for word in words:
         value = number(word, 0, 2099)
         if value is None:
-            raise CommandError(parser.SYNTAX, "10 whole numbers are wanted, not %s" % word[:20])
+            raise CommandError(_SYNTAX, "10 whole numbers are wanted, not %s" % word[:20])
         values.append(value)
     start, end = _moment(values[:5], zone), _moment(values[5:], zone)
     if end < start:
-        raise CommandError(parser.BAD_VALUE, "the end is before the start")
+        raise CommandError(_BAD_VALUE, "the end is before the start")
     return start, end
 
 
@@ -117,7 +117,7 @@ def _moment(values, zone):
             month,
             year,
         )
-        raise CommandError(parser.BAD_VALUE, text)
+        raise CommandError(_BAD_VALUE, text)
     return zone.to_utc(2000 + year, month, day, hour, minute, 0)
 
 
@@ -130,11 +130,11 @@ async def _force(call):
         line, meter = meters[0]
     else:
         names = ", ".join(meter.ident for _, meter in meters)
-        raise CommandError(parser.NO_METER, "which meter: %s" % (names or "none is set up"))
+        raise CommandError(_NO_METER, "which meter: %s" % (names or "none is set up"))
     result = _ask(line, meter, readings.INSTANT)
     start = ticks_ms()
     while result.running:
         if ticks_diff(ticks_ms(), start) > _FORCE_MS:
-            raise CommandError(parser.BUSY, "the line is busy; GETIEC102 gives the result later")
+            raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
         await sleep_ms(50)
     await _give(call, result)

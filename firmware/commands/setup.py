@@ -1,62 +1,57 @@
-"""What the commands about settings do."""
+"""The commands about settings, each a function of its name."""
 
-from firmware import configtext
-from firmware.commands import parser
-from firmware.commands.parser import CommandError
+from firmware.commands.processor import CommandError
+from firmware.port import const
 
-
-async def run(call):
-    await _HANDLERS[call.name](call)
+# Codes of CommandError.
+_SYNTAX = const(1)
 
 
-async def _get(call):
+async def getparam(call):
     await call.say(call.device.config.text(call.args[0]))
 
 
-async def _set(call):
+async def setparam(call):
     name, comma, value = call.rest.partition(",")
     if not comma:
-        raise CommandError(parser.SYNTAX, "SETPARAM,name,value is wanted; the value may be empty")
+        raise CommandError(_SYNTAX, "SETPARAM,name,value is wanted; the value may be empty")
     config = call.device.config
     call.device.change({config.key(name.strip()): value.strip()})
 
 
-async def _config(call):
+async def getconfig(call):
     for line in call.device.config.dump(True, call.args[0] if call.args else ""):
         await call.say(line)
 
 
-async def _save(call):
+async def saveconfig(call):
     """Take over the lines behind the command; alone it just keeps what is set (each SETPARAM has kept its own)."""
+    if call.typed:
+        await _take(call, call.typed)
+        return
     config = call.device.config
-    importer = configtext.Importer(config)
     if call.args and call.args[0].upper() != "TEXT":
-        raise CommandError(parser.SYNTAX, "SAVECONFIG or SAVECONFIG,TEXT is wanted")
-    if call.args and not call.text:
+        raise CommandError(_SYNTAX, "SAVECONFIG or SAVECONFIG,TEXT is wanted")
+    if not call.args and not call.text:
+        config.save()
+        return
+    from firmware.configimport import Importer
+
+    importer = Importer(config)
+    if not call.text:
         call.channel.text = importer
         return
     for line in call.text:
         if line.strip().upper() == "END":
             break
         importer.feed(line)
-    if call.text:
-        await finish(call, importer)
-    else:
-        config.save()
+    await _take(call, importer)
 
 
-async def finish(call, importer):
+async def _take(call, importer):
     """Take over what an importer has gathered, all or nothing; names without a setting are told."""
     call.device.change(importer.finish())
     for name in importer.unknown:
         await call.say("unknown: " + name)
     if importer.unknowns > len(importer.unknown):
         await call.say("unknown: %d more" % (importer.unknowns - len(importer.unknown)))
-
-
-_HANDLERS = {
-    "GETPARAM": _get,
-    "SETPARAM": _set,
-    "GETCONFIG": _config,
-    "SAVECONFIG": _save,
-}

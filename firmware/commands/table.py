@@ -1,9 +1,10 @@
 """Every command, one line each: `name|arguments|least|most|role|module`.
 
-`least` and `most` count the arguments; most 0: the last one goes to the end of the line. Roles: `view` looks, `meter`
-reads a meter or the like, `setup` changes settings, `danger` interrupts the service or deletes; lines for the modem
-count as `modem`. The channels' whitelists (settings *.commands) name commands or roles. One text for the sake of RAM;
-what each command is for stands in help.py.
+`least` and `most` count the arguments; most 0: the last one goes to the end of the line. `module` has a function of
+the command's name, or one called `run`. Roles: `view` looks, `meter` reads a meter or the like, `setup` changes
+settings, `danger` interrupts the service or deletes; lines for the modem count as `modem`. The channels' whitelists
+(settings *.commands) name commands or roles. One text for the sake of RAM; what each command is for stands in
+help.py.
 """
 
 TABLE = """
@@ -11,7 +12,7 @@ AT||0|0|view|basic
 ATI||0|0|view|basic
 ATE0||0|0|view|basic
 ATE1||0|0|view|basic
-HELP|[command or setting]|0|1|view|basic
+HELP|[command or setting]|0|1|view|help
 VERSION||0|0|view|basic
 GETSTATUS|[section]|0|1|view|basic
 GETLOG||0|0|view|basic

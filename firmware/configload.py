@@ -1,0 +1,111 @@
+"""Loading, and changes that have yet to prove themselves: each public function is a method of Config.
+
+What is staged or on trial stands in a file of its own; the settings' file keeps the old values until confirm().
+"""
+
+from firmware import configfile, settings
+from firmware.config import ConfigError
+from firmware.configcheck import check
+from firmware.configedit import put, save, stage
+from firmware.configtext import row
+
+_TRIAL = ".trial"
+
+
+def load(config):
+    """Read the files. A damaged one costs its last change, a bad value itself only; `problems` tells.
+
+    Values on trial that were waiting for a restart come into force, once: see change().
+    """
+    if not config.path:
+        return
+    stored = configfile.load(config) or {}
+    backup = None
+    for name in stored:
+        try:
+            _take(config, name, stored[name])
+        except ConfigError as error:
+            configfile.problem(config, str(error))
+            if backup is None:
+                backup = configfile.read(config, ".bak") or {}
+            _take_old(config, name, backup)
+    _begin_stored(config)
+
+
+def _take(config, name, value):
+    # Our names only: a file full of rubbish must not cost a search of the whole table for each.
+    found, index, error = settings.find(name, None, False)
+    if error:
+        raise ConfigError(error)
+    full = settings.key(found, index)
+    put(config, found, full, check(found, full, value))
+
+
+def _take_old(config, name, backup):
+    """Instead of a bad value the one the last good file has, if that one is good."""
+    try:
+        if name in backup:
+            _take(config, name, backup[name])
+    except ConfigError:
+        pass  # the default then; the first problem has been told
+
+
+def _begin_stored(config):
+    """What was staged before the restart comes into force; what was in force then has failed."""
+    stored = configfile.read(config, _TRIAL)
+    if stored is None:
+        return
+    try:
+        values, seconds = dict(stored["values"]), int(stored["seconds"])
+        if not stored["tried"] and 0 < seconds < 1 << 20:
+            trial(config, values, seconds)
+            return
+        configfile.problem(config, "not confirmed, taken back: " + ", ".join(sorted(values)))
+    except (KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
+        configfile.problem(config, "the settings on trial are not usable: %s" % error)
+    expire(config)
+
+
+def trial(config, values, seconds):
+    """Put `values` in force for `seconds`: then confirm() or expire(). ConfigError, OSError."""
+    stage(config, values, seconds)
+    begin_trial(config)
+
+
+def begin_trial(config):
+    """Put what is staged in force; the file keeps the old values. A restart before confirm() takes it back."""
+    if config.staged:
+        config.trying = config.trial_seconds
+        keep(config)
+
+
+def confirm(config):
+    """The device is online: what was on trial is good. OSError."""
+    if not config.trying:
+        return
+    for full in config.staged:
+        put(config, row(config, full)[0], full, config.staged[full])
+    save(config)
+    expire(config)
+
+
+def expire(config):
+    """Take back what is staged or on trial; returns the names."""
+    names = sorted(config.staged)
+    config.staged = {}
+    config.trying = 0
+    keep(config)
+    return names
+
+
+def keep(config):
+    """Bring the file in line with what is staged. OSError. No method of Config."""
+    if config.path and config.staged:
+        data = {
+            "seconds": config.trial_seconds,
+            "tried": config.trying > 0,
+            "values": config.staged,
+        }
+        configfile.write(config, _TRIAL, data)
+    elif config.path:
+        configfile.remove(config, _TRIAL)

@@ -1,0 +1,29 @@
+"""What the settings of the device, its console and its log are for: group -> lines `name|help`."""
+
+TEXTS = {
+    "device": """
+imei|identity in records and topics; empty: the modem's or the board's
+zone|zone of the meters' clocks
+password|password of the local console; empty: none
+mtxerr|tell the reason of an ERROR in a line +MTXERR
+trial|minutes a change that cuts the device off may stay without reaching the broker
+""",
+    "console": """
+enabled|AT commands on the console
+echo|the console repeats what is typed
+commands|commands the console may give; * = all
+""",
+    "logger": """
+enabled|deliver what is logged
+id|P in every record
+topic|topic of the records
+order|oldest or newest first
+time|form of TS; unix is 2022-07-13T09:42:06Z
+profile|form of the records
+extended_topic|topic of the extended form
+size|most bytes of a record; 0: no limit
+registers|most records kept; 0: what the flash takes
+segment|bytes after which the log begins a new file
+segments|files the log keeps
+""",
+}

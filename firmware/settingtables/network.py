@@ -1,0 +1,51 @@
+"""Settings of the way to the network, the broker, SMS and the time: group -> lines."""
+
+TABLES = {
+    "uplink": """
+type||choice|auto,modem,wifi,ethernet,host|auto|link
+apn|GPRS_apn|str|64||link
+user|GPRS_login|str|64||link
+password|GPRS_password|secret|64||link
+auth||choice|none,pap,chap|none|link
+pin|MTX_PIN|secret|8||link
+network|GPRS_mode|choice|auto,4g,3g,2g,nbiot,catm|auto|link
+ssid|~WIFI_ssid|str|32||link
+key|~WIFI_key|secret|63||link
+ping_host|MTX_pingIP|word|64||link
+ping_minutes|MTX_ping|int|1,1440|30|link
+cmux||bool||on|link
+model||word|20|auto|link
+baud||choice|9600,19200,38400,57600,115200,230400,460800,921600|115200|link
+""",
+    "sms": """
+enabled|SMS_ATEnabled|bool||off|restart
+reply|SMS_ATResponse|bool||on|restart
+all_phones|SMS_allPhones|bool||off|restart
+phones||list|200||restart
+alias|SMS_alias1|str|160||restart
+commands||list|200|view,meter,REBOOT|
+""",
+    "mqtt": """
+enabled|MQTT_enabled|bool||off|link
+broker|MQTT_server|broker|120||link
+id|MQTT_id|str|64|[IMEI]|link
+user|MQTT_login|str|64||link
+password|MQTT_password|secret|128||link
+keepalive|MQTT_keepalive|int|10,3600|60|link
+qos|MQTT_qos|int|0,1|1|link
+window||int|1,16|8|
+puback_timeout||int|1,120|20|
+at_topic|MQTT_attopic1|topic|120||link
+at_topic2|MQTT_attopic2|topic|120||link
+atr_topic|MQTT_atrtopic|topic|120|lector102/[IMEI]/ATR|
+echo||bool||on|
+commands||list|200|view,meter,setup,modem,REBOOT|
+online_topic||topic|120|lector102/[IMEI]/ONLINE|link
+status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS|
+""",
+    "ntp": """
+server|MTX_TPServer|word|64|pool.ntp.org|
+server2|MTX_TPServer2|word|64||
+hours||int|1,168|12|
+""",
+}
