@@ -174,7 +174,7 @@ class MeterLine:
         try:
             await self.master.open(meter.address)
             await readings.module_of(job.kind).read(self.master, meter, job)
-        except (Iec102Error, OSError, ValueError) as failure:
+        except (Iec102Error, OSError, ValueError, MemoryError) as failure:
             error = "%s: %s" % (type(failure).__name__, failure)
         finally:
             readings.done_with(job.kind)

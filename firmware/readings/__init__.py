@@ -5,6 +5,8 @@ writes JSON into `job.out` and hands each finished record to `await job.emit(vie
 iec102 and zone.
 """
 
+import gc
+
 from firmware.port import const, unload
 
 # Kinds as they stand in the log, one byte each. Bit 7 marks the extended form.
@@ -38,7 +40,10 @@ def name_of(kind):
 
 
 def module_of(kind):
-    """Import and return the module that reads `kind`."""
+    """Import and return the module that reads `kind`; makes room for one that is not the everyday one."""
+    if kind & 0x7F != INSTANT:
+        unload("firmware.readings.instant", "firmware.iec102.instant")
+        gc.collect()
     return __import__("firmware.readings." + name_of(kind), None, None, ("read",))
 
 

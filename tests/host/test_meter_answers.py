@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware import telemetry
+from firmware.readings import instant
 from tests.host.meter_reader import (
     NOW,
     ZONE,
@@ -306,7 +307,7 @@ def test_the_application_notes_values():
     out = telemetry.Writer()
     envelope = telemetry.Envelope("869101054287764", "ID-869101054287764")
     asdu = reader.ask(162, objects=(192, 193, 194))[0]
-    record = bytes(telemetry.instant(out, envelope, 1657705326, "ID00000", asdu.objects)).decode()
+    record = bytes(instant.write(out, envelope, 1657705326, "ID00000", asdu.objects)).decode()
     assert record == (
         '{"IMEI":"869101054287764","TYPE":"IEC102","TS":"2022-07-13T09:42:06Z","P":"ID-869101054287764",'
         '"ID":"ID00000","VABA":0,"VABRI":0,"VABRC":0,"PAT":0,"PRT":0,"FPT":1000,"PAF1":0,"PRF1":0,"FPF1":1000,'
