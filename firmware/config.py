@@ -11,7 +11,7 @@ from firmware.port import unload
 
 # Which module has which method.
 _EDIT = " set set_many save change "
-_LOAD = " load trial begin_trial confirm expire "
+_TRIAL = " trial begin_trial confirm expire "
 _TEXT = " text row key is_secret changed dump import_text mask "
 
 
@@ -38,9 +38,9 @@ class Config:
     `trying`: seconds the values on trial have to prove themselves (0: none are in force); `staged`: names -> values
     on trial, whether in force or not yet. `expansions`: what [IMEI], [ID] and [P] stand for.
 
-    Besides get(), expand() and release() a Config has as methods what these describe: configload.py (load, trial,
-    begin_trial, confirm, expire), configedit.py (set, set_many, save, change) and configtext.py (text, row, key,
-    is_secret, changed, dump, import_text, mask).
+    Besides get(), expand() and release() a Config has as methods what these describe: configload.py (load),
+    configedit.py (set, set_many, save, change), configtrial.py (trial, begin_trial, confirm, expire) and
+    configtext.py (text, row, key, is_secret, changed, dump, import_text, mask).
     """
 
     def __init__(self, path=None):
@@ -98,7 +98,9 @@ class Config:
     def __getattr__(self, name):
         if " %s " % name in _EDIT:
             module = "configedit"
-        elif " %s " % name in _LOAD:
+        elif " %s " % name in _TRIAL:
+            module = "configtrial"
+        elif name == "load":
             module = "configload"
         elif " %s " % name in _TEXT:
             module = "configtext"

@@ -1,12 +1,14 @@
 """What changes the settings: each public function here is a method of Config, `config` being itself."""
 
 from firmware import settings
-from firmware.configcheck import check, distinct
 from firmware.configtext import row
+from firmware.port import unload
 
 
 def _checked(config, values):
     """[(row, full name, value)] of a dict of names and values; ConfigError."""
+    from firmware.configcheck import check, distinct
+
     checked = []
     for name in values:
         found, index = row(config, name)
@@ -14,6 +16,8 @@ def _checked(config, values):
         checked.append((found, full, check(found, full, values[name])))
     news = {full: value for _, full, value in checked}
     distinct(lambda full: news[full] if full in news else config.get(full), news)
+    # What is written afterwards needs the room.
+    unload("firmware.configcheck")
     return checked
 
 
@@ -85,6 +89,6 @@ def save(config):
 
 
 def _trial():
-    from firmware import configload
+    from firmware import configtrial
 
-    return configload
+    return configtrial

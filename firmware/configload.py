@@ -1,15 +1,10 @@
-"""Loading, and changes that have yet to prove themselves: each public function is a method of Config.
-
-What is staged or on trial stands in a file of its own; the settings' file keeps the old values until confirm().
-"""
+"""Config.load(): the settings from their files, whatever is in these."""
 
 from firmware import configfile, settings
 from firmware.config import ConfigError
 from firmware.configcheck import check
-from firmware.configedit import put, save, stage
-from firmware.configtext import row
-
-_TRIAL = ".trial"
+from firmware.configedit import put
+from firmware.configtrial import FILE, expire, trial
 
 
 def load(config):
@@ -52,7 +47,7 @@ def _take_old(config, name, backup):
 
 def _begin_stored(config):
     """What was staged before the restart comes into force; what was in force then has failed."""
-    stored = configfile.read(config, _TRIAL)
+    stored = configfile.read(config, FILE)
     if stored is None:
         return
     try:
@@ -64,48 +59,3 @@ def _begin_stored(config):
     except (KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
         configfile.problem(config, "the settings on trial are not usable: %s" % error)
     expire(config)
-
-
-def trial(config, values, seconds):
-    """Put `values` in force for `seconds`: then confirm() or expire(). ConfigError, OSError."""
-    stage(config, values, seconds)
-    begin_trial(config)
-
-
-def begin_trial(config):
-    """Put what is staged in force; the file keeps the old values. A restart before confirm() takes it back."""
-    if config.staged:
-        config.trying = config.trial_seconds
-        keep(config)
-
-
-def confirm(config):
-    """The device is online: what was on trial is good. OSError."""
-    if not config.trying:
-        return
-    for full in config.staged:
-        put(config, row(config, full)[0], full, config.staged[full])
-    save(config)
-    expire(config)
-
-
-def expire(config):
-    """Take back what is staged or on trial; returns the names."""
-    names = sorted(config.staged)
-    config.staged = {}
-    config.trying = 0
-    keep(config)
-    return names
-
-
-def keep(config):
-    """Bring the file in line with what is staged. OSError. No method of Config."""
-    if config.path and config.staged:
-        data = {
-            "seconds": config.trial_seconds,
-            "tried": config.trying > 0,
-            "values": config.staged,
-        }
-        configfile.write(config, _TRIAL, data)
-    elif config.path:
-        configfile.remove(config, _TRIAL)

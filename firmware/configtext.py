@@ -6,6 +6,9 @@ The text form are `NAME: value` lines with heritage names, as TITAN's predecesso
 from firmware import settings
 from firmware.config import ConfigError
 
+# How the names of secrets end.
+_SECRET = ("password", "key", "pin")
+
 
 def row(config, name, index=None):
     """(row of the table, index or None) of a setting given by any name. ConfigError."""
@@ -27,9 +30,12 @@ def is_secret(config, name):
 
 def text(config, name, masked=True):
     """The value as it was set last and as GETPARAM shows it; secrets as ***. ConfigError."""
-    full = key(config, name)
-    value = config.staged[full] if full in config.staged else config.get(full)
-    if value and masked and is_secret(config, full):
+    found, index = row(config, name)
+    full = settings.key(found, index)
+    # Not through get(), which remembers what is asked for.
+    value = config.values.get(full, settings.default(found))
+    value = config.staged.get(full, value)
+    if value and masked and found[2] in ("secret", "code"):
         return "***"
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -68,7 +74,8 @@ def mask(config, words):
     """`words` with the secrets this device knows as ***."""
     for values in (config.values, config.staged):
         for full in values:
-            if values[full] and is_secret(config, full):
+            # By their names: the tables need not be loaded for every line of an answer.
+            if full.split(".")[-1] in _SECRET and values[full]:
                 secret = str(values[full])
                 # Short ones would hit numbers and words that mean something else.
                 if len(secret) < 4:

@@ -127,16 +127,20 @@ async def _end(call, error, collector):
         await call.end(CommandError(_TOO_LONG, str(excess)))
 
 
+def _understand(call):
+    """Read the line. No part of a coroutine: its frame would keep the parser in memory."""
+    from firmware.commands import parser
+
+    if call.channel.echo:
+        call.echo = parser.masked(call.line, call.device.config)
+    parser.understand(call)
+    # What carries the command out needs the room.
+    unload("firmware.commands.parser", "firmware.commands.table")
+
+
 async def _run(call):
     if not call.module:
-        from firmware.commands import parser
-
-        if call.channel.echo:
-            call.echo = parser.masked(call.line, call.device.config)
-        parser.understand(call)
-        del parser
-        # What carries the command out needs the room.
-        unload("firmware.commands.parser", "firmware.commands.table")
+        _understand(call)
     if call.module == "toomany":
         raise CommandError(_TOO_LONG, "at most %d lines at a time" % _MOST_LINES)
     module = __import__("firmware.commands." + call.module, None, None, ("run",))

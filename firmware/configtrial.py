@@ -1,0 +1,58 @@
+"""Changes that have yet to prove themselves: each public function is a method of Config, `config` being itself.
+
+What is staged or on trial stands in a file of its own; the settings' file keeps the old values until confirm().
+"""
+
+from firmware import configfile
+
+FILE = ".trial"
+
+
+def trial(config, values, seconds):
+    """Put `values` in force for `seconds`: then confirm() or expire(). ConfigError, OSError."""
+    from firmware.configedit import stage
+
+    stage(config, values, seconds)
+    begin_trial(config)
+
+
+def begin_trial(config):
+    """Put what is staged in force; the file keeps the old values. A restart before confirm() takes it back."""
+    if config.staged:
+        config.trying = config.trial_seconds
+        keep(config)
+
+
+def confirm(config):
+    """The device is online: what was on trial is good. OSError."""
+    if not config.trying:
+        return
+    from firmware.configedit import put, save
+    from firmware.configtext import row
+
+    for full in config.staged:
+        put(config, row(config, full)[0], full, config.staged[full])
+    save(config)
+    expire(config)
+
+
+def expire(config):
+    """Take back what is staged or on trial; returns the names."""
+    names = sorted(config.staged)
+    config.staged = {}
+    config.trying = 0
+    keep(config)
+    return names
+
+
+def keep(config):
+    """Bring the file in line with what is staged. OSError. No method of Config."""
+    if config.path and config.staged:
+        data = {
+            "seconds": config.trial_seconds,
+            "tried": config.trying > 0,
+            "values": config.staged,
+        }
+        configfile.write(config, FILE, data)
+    elif config.path:
+        configfile.remove(config, FILE)
