@@ -52,6 +52,9 @@ class Publisher:
             await sleep_ms(_TURN_MS)
         self._replies.append((topic, payload))
 
+    def replies_wait(self):
+        return bool(self._replies or self._replying)
+
     # --- what comes back
 
     def acked(self, cargo):

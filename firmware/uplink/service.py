@@ -82,10 +82,14 @@ class MqttService:
         self._changed = True
 
     async def leave(self):
-        """Say goodbye to the broker and stay away until reconfigure(); done within 3 s."""
+        """Send the replies that wait, say goodbye and stay away until reconfigure(); done within 6 s."""
+        await self._while_connected(self._publisher.replies_wait)
         self._away = self._changed = True
+        await self._while_connected(lambda: True)
+
+    async def _while_connected(self, condition):
         start = ticks_ms()
-        while self.connected and ticks_diff(ticks_ms(), start) < _LEAVE_MS:
+        while self.connected and condition() and ticks_diff(ticks_ms(), start) < _LEAVE_MS:
             await sleep_ms(_IDLE_MS)
 
     async def reply(self, topic, payload):
@@ -151,6 +155,7 @@ class MqttService:
         except OSError as failure:
             self.last_error = str(failure) or type(failure).__name__
             self._link.suspect()
+            await self._publisher.note_acks()
         finally:
             # Whatever ends the task, also its cancellation: nothing may stay on the way.
             self._session.close()

@@ -39,6 +39,7 @@ class Session:
         self.client = None  # umqtt.simple's MQTTClient
         self._unsent = []  # cargo of QoS 0 messages that the socket has not taken yet
         self._ping_at = None  # ticks of a ping that has no answer yet
+        self._broken = None  # what sending ended with
         self.stream = Stream()
         self.guard = Guard()
         self.flying = {}
@@ -74,11 +75,24 @@ class Session:
                 break
             got = True
             self.handle(packet)
+        if self._broken and not got:
+            raise self._broken
         self._watch()
         return got
 
     def flush(self):
-        if self.stream.flush(self.guard) and self._unsent:
+        """Send what the socket takes. That it takes nothing more is told by turn(), after what has come was read:
+
+        a broker that confirms and then hangs up has confirmed.
+        """
+        if self._broken:
+            return
+        try:
+            done = self.stream.flush(self.guard)
+        except OSError as error:
+            self._broken = error
+            return
+        if done and self._unsent:
             unsent, self._unsent = self._unsent, []
             for cargo in unsent:
                 self.on_acked(cargo)
@@ -184,5 +198,5 @@ class Session:
         self.guard.clear()
         self.flying = {}
         self._unsent = []
-        self._ping_at = None
+        self._ping_at = self._broken = None
         self.client = None

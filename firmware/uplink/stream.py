@@ -37,6 +37,7 @@ class Stream:
         sock = self._socket = sockets.socket()
         self._read = getattr(sock, "recv_into", None) or sock.readinto
         sock.setblocking(False)
+        _send_at_once(sockets, sock)
         start = ticks_ms()
         while True:
             try:
@@ -160,3 +161,11 @@ class Stream:
             self._used = _RX
             return self._view
         return None
+
+
+def _send_at_once(sockets, sock):
+    """Switch Nagle's algorithm off: with it a small record waits until the one before it is confirmed."""
+    try:
+        sock.setsockopt(getattr(sockets, "IPPROTO_TCP", 6), getattr(sockets, "TCP_NODELAY", 1), 1)
+    except (OSError, AttributeError):
+        pass  # a port without the option works as well, only slower

@@ -1,6 +1,7 @@
 """Brokers for tests: a real one, and one that misbehaves on purpose."""
 
 import os
+import queue
 import shutil
 import socket
 import subprocess
@@ -174,3 +175,143 @@ class BadBroker:
         self._server.close()
         for peer in self._open:
             peer.close()
+
+
+class AckingBroker:
+    """A broker in a few lines that does its duty in its own way; `records` has (packet id, payload) as they came.
+
+    `group`: PUBACKs are held back until so many are due, then sent last first. `drop_after`: each connection is cut
+    after so many PUBLISH. `pace`: bytes read from the socket each 10 ms. `flood`: QoS 1 messages sent after CONNACK.
+    """
+
+    def __init__(self, group=1, drop_after=0, pace=0, flood=0):
+        self.group, self.drop_after, self.pace, self.flood = group, drop_after, pace, flood
+        self.records = []
+        self.pubacks = 0
+        self.connections = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        if pace:
+            self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                peer, _ = self._server.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
+
+    def _talk(self, peer):
+        try:
+            with peer:
+                self._converse(_Paced(peer, self.pace) if self.pace else peer, peer)
+        except OSError:
+            return
+
+    def _converse(self, source, peer):
+        due = []
+        published = 0
+        while True:
+            kind, body = read_packet(source)
+            if kind == 0x10:
+                peer.sendall(b"\x20\x02\x00\x00")
+                for number in range(1, self.flood + 1):
+                    peer.sendall(b"\x32\x09\x00\x03a/b" + number.to_bytes(2, "big") + b"hi")
+            elif kind == 0xC0:
+                peer.sendall(b"\xd0\x00")
+            elif kind == 0x40:
+                self.pubacks += 1
+            elif kind & 0xF0 == 0x80:
+                peer.sendall(b"\x90\x03" + body[:2] + b"\x01")
+            elif kind & 0xF0 == 0x30:
+                at = 2 + int.from_bytes(body[:2], "big")
+                self.records.append((int.from_bytes(body[at : at + 2], "big"), body[at + 2 :]))
+                due.append(body[at : at + 2])
+                published += 1
+                if published == self.drop_after:
+                    return
+                if len(due) >= self.group:
+                    peer.sendall(b"".join(b"\x40\x02" + pid for pid in reversed(due)))
+                    due.clear()
+
+    def close(self):
+        self._server.close()
+
+
+class _Paced:
+    """The reading side of a socket, `pace` bytes each 10 ms."""
+
+    def __init__(self, peer, pace):
+        self._peer, self._pace = peer, pace
+
+    def recv(self, count):
+        if count > 16:
+            time.sleep(0.01)
+        return self._peer.recv(min(count, self._pace))
+
+
+class Proxy:
+    """A TCP line to `port` on this machine that adds `delay` seconds each way; `cut()` ends every connection."""
+
+    def __init__(self, port, delay=0.0):
+        self._target, self._delay = port, delay
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._ends = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self._target), 5)
+            except OSError:
+                near.close()
+                continue
+            for end in (near, far):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._ends += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                waiting = queue.Queue()
+                threading.Thread(target=self._read, args=(source, waiting), daemon=True).start()
+                threading.Thread(target=self._write, args=(sink, waiting), daemon=True).start()
+
+    def _read(self, source, waiting):
+        data = b"?"
+        while data:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                data = b""
+            waiting.put((time.monotonic() + self._delay, data))
+
+    def _write(self, sink, waiting):
+        try:
+            while True:
+                due, data = waiting.get()
+                time.sleep(max(0, due - time.monotonic()))
+                if not data:
+                    sink.shutdown(socket.SHUT_WR)
+                    return
+                sink.sendall(data)
+        except OSError:
+            return
+
+    def cut(self):
+        ends, self._ends = self._ends, []
+        for end in ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended by itself
+            end.close()
+
+    def close(self):
+        self._server.close()
+        self.cut()

@@ -5,6 +5,7 @@ import queue
 import socket
 import struct
 import threading
+import time
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -122,7 +123,10 @@ def broker():
 
 
 class Listener:
-    def __init__(self, port):
+    """Hears everything a broker passes on; `topic` is the one of the records."""
+
+    def __init__(self, port, topic="t/é"):
+        self.topic = topic
         self.inbox = queue.Queue()
         ready = threading.Event()
         self.client = mqtt.Client(
@@ -136,8 +140,17 @@ class Listener:
         self.client.loop_start()
         assert ready.wait(10)
 
+    def all(self):
+        return [(m.topic, m.payload) for m in list(self.inbox.queue)]
+
     def payloads(self):
-        return [m.payload for m in list(self.inbox.queue) if m.topic == "t/é"]
+        return [payload for topic, payload in self.all() if topic == self.topic]
+
+    def wait(self, condition, seconds=40):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.all()[-5:]
+            time.sleep(0.02)
 
 
 def test_records_arrive_in_order_and_are_acknowledged(umqtt, broker):
@@ -162,15 +175,23 @@ def test_a_restarted_broker_gets_everything(umqtt, broker):
     listener = Listener(broker.port)
     made = service(umqtt, broker.port, ring)
     state = {}
+    over = threading.Event()
+
+    def restart():
+        broker.stop()
+        broker.start()
+        over.wait(60)  # a child dies with the thread that started it
 
     def done():
         if len(ring.acked) > 20 and "down" not in state:
-            state["down"] = True
-            broker.stop()
-            broker.start()
+            state["down"] = threading.Thread(target=restart)
+            state["down"].start()
         return len(ring.acked) >= 300 and len(set(listener.payloads())) == 300
 
-    play(made, done, 60)
+    try:
+        play(made, done, 60)
+    finally:
+        over.set()
     assert made.status()["reconnects"] >= 1
     # Order is kept but for what was on the way: its repetition may follow.
     firsts = list(dict.fromkeys(listener.payloads()))
