@@ -2,7 +2,7 @@
 
 1.8.0 is not in a package registry. Its differences that a caller can feel are put into a copy of 1.3.4 at test time
 (platform facts, 2.1): `connect(clean_session, timeout)` with a settimeout on the socket, the old socket closed on
-connecting, the socket closed when connecting fails, SUBSCRIBE with long topics. A real copy takes its place when the
+connecting, the socket closed when connecting fails, SUBSCRIBE with long topics, a user "" that counts as none. A real copy takes its place when the
 environment variable LECTOR_UMQTT_CURRENT names the file.
 """
 
@@ -29,6 +29,19 @@ _CHANGES = (
         "        resp = self.sock.read(4)\n        assert resp[0] == 0x20",
         "        try:\n            resp = self.sock.read(4)\n        except:\n            self.sock.close()\n"
         "            raise\n        assert resp[0] == 0x20",
+    ),
+    # user "" counts as none
+    ("if self.user is not None:", "if self.user:"),
+    # the length of a SUBSCRIBE in as many bytes as it takes, written apart from the packet id
+    (
+        '        struct.pack_into("!BH", pkt, 1, 2 + 2 + len(topic) + 1, self.pid)\n',
+        "        size = 5 + len(topic)\n        head = bytearray([0x82])\n        while size > 0x7F:\n"
+        "            head.append(size & 0x7F | 0x80)\n            size >>= 7\n        head.append(size)\n"
+        "        self.sock.write(head)\n        struct.pack_into('!H', pkt, 2, self.pid)\n",
+    ),
+    (
+        '        self.sock.write(pkt)\n        self._send_str(topic)\n        self.sock.write(qos',
+        '        self.sock.write(pkt[2:])\n        self._send_str(topic)\n        self.sock.write(qos',
     ),
     (
         "        elif op & 6 == 4:\n            assert 0\n",
