@@ -2,8 +2,8 @@
 
 1.8.0 is not in a package registry. Its differences that a caller can feel are put into a copy of 1.3.4 at test time
 (platform facts, 2.1): `connect(clean_session, timeout)` with a settimeout on the socket, the old socket closed on
-connecting, the socket closed when connecting fails, SUBSCRIBE with long topics, a user "" that counts as none. A real copy takes its place when the
-environment variable LECTOR_UMQTT_CURRENT names the file.
+connecting, the socket closed when connecting fails, SUBSCRIBE with long topics, a user "" that counts as none. A real
+copy takes its place when the environment variable LECTOR_UMQTT_CURRENT names the file.
 """
 
 import importlib.util
