@@ -74,6 +74,23 @@ def test_nothing_umqtt_does_to_its_socket_reaches_the_real_one():
     assert drained(guard) == "é".encode()
 
 
+def test_without_the_guard_umqtt_wipes_a_boards_timeout(umqtt):
+    """The trap that the guard is for; on a board the next read would wait for ever."""
+
+    class Board:
+        timeout = 5
+
+        def read(self, count):
+            return b"\x40"
+
+        def setblocking(self, flag):
+            self.timeout = None if flag else 0
+
+    client = umqtt.MQTTClient(b"c", "h")
+    client.sock = Board()
+    assert client.wait_msg() == 0x40 and client.sock.timeout is None
+
+
 # --- stream
 
 
