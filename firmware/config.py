@@ -106,13 +106,13 @@ class Config:
             module = "configtext"
         else:
             raise AttributeError(name)
-        return lambda *args: _run(module, name, self, *args)
+        return lambda *args, **named: _run(module, name, self, args, named)
 
 
-def _run(module, name, *args):
+def _run(module, name, config, args, named):
     """Call a function of a module that is loaded for it."""
     try:
-        return getattr(_use(module), name)(*args)
+        return getattr(_use(module), name)(config, *args, **named)
     finally:
         if module != "configtext":
             _unload("firmware.config")

@@ -1,0 +1,50 @@
+"""Settings on MicroPython: kept, damaged, imported, on trial; and the heap they take. Prints `ok`."""
+
+import gc
+import sys
+
+gc.collect()
+before = gc.mem_alloc()
+from firmware.config import Config, ConfigError  # noqa: E402
+
+path = sys.argv[1]
+config = Config(path)
+config.load()
+config.set_many({"mqtt.id": "old", "meter.0.enabled": True, "meter.0.password": 7})
+config.save()
+config.set("mqtt.id", "new")
+config.save()
+with open(path, "wb") as file:
+    file.write(b'{"mqtt.id": "\xff\xfe')
+config = Config(path)
+config.load()
+assert config.get("mqtt.id") == "old" and len(config.problems) == 2, config.problems
+for name, value in (
+    ("mqtt.qos", "7"),
+    ("no.such", "1"),
+    ("meter.0.password", "x"),
+    ("mqtt.id", "\n"),
+):
+    try:
+        config.set(name, value)
+        raise SystemExit("%s took %r" % (name, value))
+    except ConfigError as error:
+        assert str(error)
+report = config.import_text("GPRS_apn: a.b\nCOMM2_baudrate: 300\nNOPE: 1\nMQTT_password: ***\n")
+assert report.unknown == ["NOPE"] and config.get("port.2.baud") == "300"
+text = list(config.dump())
+assert "IEC102_password: ***" in text and len(text) > 80, text
+config.change({"mqtt.broker": "tcp://new"}, 600)
+again = Config(path)
+again.load()
+assert again.get("mqtt.broker") == "tcp://new" and again.trying == 600
+again.confirm()
+again = Config(path)
+again.load()
+assert again.get("mqtt.broker") == "tcp://new" and not again.trying
+del again, text, report, file
+config.release()
+gc.collect()
+gc.collect()
+print("resident", gc.mem_alloc() - before)
+print("ok")
