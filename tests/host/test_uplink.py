@@ -146,6 +146,10 @@ class Listener:
     def payloads(self):
         return [payload for topic, payload in self.all() if topic == self.topic]
 
+    def published(self):
+        """How many records the broker took; what it sent again to this listener is left out."""
+        return sum(m.topic == self.topic and not m.dup for m in list(self.inbox.queue))
+
     def wait(self, condition, seconds=40):
         deadline = time.monotonic() + seconds
         while not condition():
