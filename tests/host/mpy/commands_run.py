@@ -1,0 +1,77 @@
+"""Every command once on MicroPython, then all of them again: the heap must not grow. Prints `ok`."""
+
+import asyncio
+import gc
+
+from tests.host.fakedevice import Device
+
+
+def heap():
+    gc.collect()
+    gc.collect()
+    return gc.mem_alloc()
+
+
+device = Device()
+before = heap()
+from firmware.commands import console, remote, tags  # noqa: E402, F401
+from firmware.commands.processor import Channel, Collector, Processor  # noqa: E402
+
+processor = Processor(device)
+channel = Channel("console", "console.commands")
+OURS = "AT^MTXTUNNEL="
+RANGE = ",0,0,1,07,22,0,0,13,07,22"
+for kind in range(1, 10):
+    device.lines[0].answers[kind] = [b'{"kind":%d}' % kind]
+
+
+def ask(line):
+    collector = Collector()
+    asyncio.run(processor.execute(line, channel, collector.write, collector))
+    return collector.take()
+
+
+def ask_all():
+    from firmware.commands import table
+
+    names = [row[0] for row in table.rows()]
+    for name in names:
+        args = {
+            "GETPARAM": ",mqtt.qos",
+            "SETPARAM": ",mqtt.keepalive,30",
+            "SETBAUDRATE": ",0,9600",
+        }.get(name, "")
+        if "IEC102" in name:
+            args = ",ID00000"
+            if name in ("SETIEC102_CTAVM2", "SETIEC102_LC", "SETIEC102_EV"):
+                args += RANGE
+        if name == "LOGIN":
+            args = ",x"
+        line = name if name.startswith("AT") else OURS + name + args
+        if name == "SAVECONFIG":
+            line += "\nGPRS_apn: a.b"
+        answer = ask(line)
+        assert answer.endswith(b"\r\nOK\r\n"), (line, answer)
+    for line in (
+        "",
+        "NOPE",
+        "AT+CSQ",
+        OURS + "NO",
+        OURS + "SETPARAM,mqtt.qos,7",
+        "AT" + "x" * 600,
+        "\xff",
+    ):
+        assert ask(line).endswith(b"\r\nERROR\r\n"), line
+    device.lines[0].asked = []
+
+
+ask_all()
+processor.release()
+ask_all()
+processor.release()
+first = heap()
+ask_all()
+processor.release()
+print("leaked", max(0, heap() - first))
+print("resident", heap() - before)
+print("ok")
