@@ -39,6 +39,10 @@ async def saveconfig(call):
 
     importer = Importer(config)
     if not call.text:
+        if call.channel.name != "console":
+            raise CommandError(
+                _SYNTAX, "the settings stand behind the command in the same message"
+            )
         call.channel.text = importer
         return
     for line in call.text:
