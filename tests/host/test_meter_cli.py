@@ -119,7 +119,11 @@ def test_tcp_and_a_second_connection_takes_over(start):
     )  # left behind by the first; it must not swallow the second's frames
     second = Wire(meter.path)
     assert second.ask(fixed(0x49, 300)) == fixed(0x0B, 300)
-    assert select.select([first.fd], [], [], ANSWER_S)[0] and os.read(first.fd, 10) == b""
+    assert select.select([first.fd], [], [], ANSWER_S)[0]
+    try:
+        assert os.read(first.fd, 10) == b""
+    except ConnectionResetError:
+        pass  # closed with its half frame still unread: the system resets instead of a plain end
     second.close()
 
 
