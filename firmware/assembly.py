@@ -8,11 +8,11 @@ from firmware.clock import Clock
 from firmware.commands.processor import Processor
 from firmware.gate import Gate
 from firmware.iec102.address import LinkAddress
-from firmware.iec102.master import Master
 from firmware.ledger import Ledger
 from firmware.log.ring import Ring
 from firmware.meter import Meter
 from firmware.port import const
+from firmware.room import Room
 from firmware.schedule import Schedule
 from firmware.settings import MAX_METERS, MAX_PORTS
 from firmware.zone import Zone
@@ -42,6 +42,7 @@ def build(app):
         config.set_many(preset())
     _identify(app)
     app.gate = Gate()
+    app.room = Room()
     app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
     diag.info("start", "clock: %s (%s)", telemetry.stamp(app.clock.utc()), app.clock.source_name())
     app.ring = Ring(app.board.root + "/log")
@@ -56,7 +57,7 @@ def build(app):
         stats["damaged"],
     )
     logger_id = config.expand(config.get("logger.id"))
-    app.envelope = telemetry.Envelope(app.imei, logger_id, config.get("logger.time"))
+    app.header = [app.imei, logger_id, config.get("logger.time")]
     app.lines = []
     _build_lines(app)
     app.link = app.board.link(config)
@@ -96,11 +97,12 @@ def _build_lines(app):
         serial = app.board.uart(port - 1, baud, bits, _PARITY[parity], stop)
         line = meterline.MeterLine(
             "port %d" % port,
-            Master(serial, gate=app.gate),
+            serial,
             meters,
             app.clock,
             app.keep,
-            app.envelope,
+            app.header,
+            app.room,
             app.gate,
         )
         app.lines.append(line)

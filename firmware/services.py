@@ -11,6 +11,7 @@ from firmware import diag, readings
 from firmware.commands.remote import Remote
 from firmware.config import Config
 from firmware.port import const, monotonic_s, unload
+from firmware.room import release_session_code
 
 VERSION = "0.1.0"
 # A changed connection has to hold this long before it counts as good.
@@ -41,6 +42,7 @@ class App:
         assembly.build(self)
         self.look_up_topics()
         unload("firmware.assembly")
+        release_session_code()
         self.config.release()
 
     def keep(self, batch):
@@ -134,7 +136,7 @@ class App:
         """Use the settings as they are now."""
         self.look_up_topics()
         self.ring.order = self.config.get("logger.order")
-        self.envelope.time_form = self.config.get("logger.time")
+        self.header[2] = self.config.get("logger.time")
         if self.mqtt:
             settings = self.mqtt_settings() or {"enabled": False}
             if settings != self.mqtt.settings:

@@ -89,7 +89,7 @@ async def setbaudrate(call):
         if line.name == "port %d" % index:
             bits, stop = int(get("port.bits", index)), int(get("port.stop", index))
             parity = {"even": 0, "odd": 1}.get(get("port.parity", index))
-            line.master.link.port.configure(int(speed), bits, parity, stop)
+            line.port.configure(int(speed), bits, parity, stop)
             return
     raise CommandError(_BAD_VALUE, "port %s is not in use" % port)
 

@@ -6,8 +6,9 @@ they need:
 - `config` (firmware.config.Config), `ring` (the log), `clock`, `name`, `version`, `imei`;
 - `change(values)`: take, keep and use settings, all or none; ConfigError, OSError;
 - `lines`: each with `name` ("port 1"), `meters` (each with `ident` and `results`, `pending`: kind -> Result),
-  `ask(meter, kind, args) -> Result` (ValueError: too many waiting), and `master.link.port` (a Port);
+  `ask(meter, kind, args) -> Result` (ValueError: too many waiting), and `port` (a Port);
 - `status() -> dict`; `restart(reason)`; `sync()`: ask for the time soon;
+- `room` (firmware.room.Room): whose turn it is to fill the heap;
 - `modem`: None or something with `await command(line, ms) -> lines`, the final one included.
 """
 
@@ -116,6 +117,8 @@ class Processor:
         `collector`: where `write` belongs to one, so that an answer that gets too long can be taken back. Returns
         None, or a function to call when the answer is out (a restart). Raises nothing a command could cause.
         """
+        room = self.device.room
+        await room.enter_command()
         self._running += 1
         try:
             runner = __import__("firmware.commands.runner", None, None, ("execute",))
@@ -130,6 +133,7 @@ class Processor:
         finally:
             self._running -= 1
             self.release()
+            room.leave_command()
 
     def release(self):
         """Give back the memory commands and settings were looked up in."""

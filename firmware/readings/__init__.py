@@ -1,13 +1,11 @@
-"""What can be read from a meter: one module per kind, loaded when it is first needed.
+"""What can be read from a meter: one module per kind, loaded for the session that needs it.
 
 Each module has `TYPE` (the record's TYPE) and `async def read(master, meter, job)`: it asks the open `master`,
 writes JSON into `job.out` and hands each finished record to `await job.emit(view)`. May import telemetry,
 iec102 and zone.
 """
 
-import gc
-
-from firmware.port import const, unload
+from firmware.port import const
 
 # Kinds as they stand in the log, one byte each. Bit 7 marks the extended form.
 INSTANT = const(1)
@@ -40,16 +38,5 @@ def name_of(kind):
 
 
 def module_of(kind):
-    """Import and return the module that reads `kind`; makes room for one that is not the everyday one."""
-    if kind & 0x7F != INSTANT:
-        unload("firmware.readings.instant", "firmware.iec102.instant")
-        gc.collect()
+    """Import and return the module that reads `kind`."""
     return __import__("firmware.readings." + name_of(kind), None, None, ("read",))
-
-
-def done_with(kind):
-    """Give back the RAM of a reading that is not the everyday one."""
-    if kind & 0x7F != INSTANT:
-        unload("firmware.readings." + name_of(kind), "firmware.readings.forms")
-        for name in ("tariff", "totals", "events", "setup"):
-            unload("firmware.iec102." + name)

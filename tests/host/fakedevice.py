@@ -1,6 +1,7 @@
 """The `device` that commands act on (firmware/commands/processor.py), in memory. Runs on MicroPython, too."""
 
 from firmware.config import Config
+from firmware.room import Room
 from firmware.zone import Zone
 
 
@@ -36,7 +37,6 @@ class Line:
         self.asked = []
         self.answers = {}
         self.full = False
-        self.master = self.link = self
         self.port = Port()
 
     def ask(self, meter, kind, args=None):
@@ -99,6 +99,7 @@ class Device:
         self.config.expansions["IMEI"] = self.imei
         self.ring = Ring()
         self.clock = Clock()
+        self.room = Room()
         self.lines = [Line("port 1", [Meter(name) for name in meters])]
         self.modem = None
         self.restarts = []

@@ -1,0 +1,91 @@
+"""One session with one meter: open, read, close. Loaded when a reading is due and let go afterwards.
+
+`run(line, job)` belongs to firmware/meterline.py, which plans the readings; the modules in firmware/readings do them.
+"""
+
+from firmware import diag, readings, telemetry
+from firmware.iec102.errors import Iec102Error
+from firmware.iec102.master import Master
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+
+# Records wait in RAM until the reading is complete or this many bytes have gathered.
+_BATCH_BYTES = const(4096)
+
+
+class Job:
+    """One reading on its way: what the modules in firmware/readings see of the service."""
+
+    def __init__(self, line, meter, kind, args=None, result=None):
+        self.meter = meter
+        self.kind = kind
+        self.args = args
+        self.result = result  # None: a scheduled reading
+        self.out = telemetry.Writer()
+        self.envelope = telemetry.Envelope(*line.header)
+        self.clock = line.clock
+        self.extended = line.extended
+        self._line = line
+        self._batch = []
+        self._size = 0
+
+    def utc(self):
+        return self.clock.utc()
+
+    async def emit(self, view, kind=0):
+        """Take one finished record: hand it to whoever asked, or have it kept for delivery."""
+        if self.result is not None:
+            if not kind & readings.EXTENDED:
+                self.result.add(view)
+        elif self.meter.log:
+            self._batch.append((kind or self.kind, self.utc(), bytes(view)))
+            self._size += len(view)
+            if self._size >= _BATCH_BYTES:
+                await self.flush()
+
+    async def flush(self):
+        """Put what has been emitted into the log; it is durable when this returns."""
+        if self._batch:
+            batch, self._batch, self._size = self._batch, [], 0
+            await self._line.store(batch)
+
+    async def ledger_saved(self):
+        """Keep the ledger; only after flush(), so that it never claims more than the log has."""
+        await self.flush()
+        await self._line.flash_free()
+        self.meter.ledger.save()
+
+
+async def run(line, meter, kind, args=None, result=None):
+    """Read `kind` of `meter`; what comes goes to the log or into `result`. Returns an error text, empty if all went
+    well."""
+    start = ticks_ms()
+    job = Job(line, meter, kind, args, result)
+    master = Master(line.port, line.trace, line.gate)
+    master.link.clean = line.clean
+    error = ""
+    try:
+        await master.open(meter.address)
+        await readings.module_of(kind).read(master, meter, job)
+    except (Iec102Error, OSError, ValueError, MemoryError) as failure:
+        error = "%s: %s" % (type(failure).__name__, failure)
+    # What arrived before a failure is good and stays.
+    await job.flush()
+    await master.close()
+    line.clean = master.link.clean
+    took = ticks_diff(ticks_ms(), start)
+    if error:
+        diag.warn("meter", "%s: %s (%d ms)", meter.ident, error, took)
+        await sleep_ms(0)
+    else:
+        diag.info("meter", "%s: %s read in %d ms", meter.ident, readings.name_of(kind), took)
+    return error
+
+
+async def report(line, meter):
+    """Keep a record that tells the platform why an interval has no data."""
+    job = Job(line, meter, readings.ERROR)
+    job.envelope.begin(job.out, "IEC102_ERR", job.utc(), meter.ident)
+    job.out.text("ERR", meter.last_error)
+    job.out.int("MISSED", meter.missed)
+    await line.store([(readings.ERROR, job.utc(), bytes(job.out.end()))])
+    return ""

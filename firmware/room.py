@@ -1,0 +1,77 @@
+"""Shares the heap between what is only loaded for a moment: sessions with meters, and commands.
+
+The code of a session and the code of a command together are more than a board has room for beside the app. So
+one waits for the other while memory is short, and each gives its code back when it is done. Nobody waits for
+ever: whoever has waited long enough goes on and may run out of memory, which costs a retry and no record.
+"""
+
+import gc
+import sys
+
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
+
+# Heap (bytes, of a 64-bit build; half on a board) a session or a command may take for its code and data.
+_NEED = const(49152)
+_STEP_MS = const(20)
+# A command waits at most so long for the sessions under way, a session for the commands.
+_COMMAND_MS = const(20000)
+_SESSION_MS = const(5000)
+_SESSION_CODE = ("firmware.iec102.", "firmware.readings.", "firmware.metersession", "firmware.telemetry")
+# What the meters' descriptions hold on to stays.
+_KEPT = ("firmware.iec102.address",)
+
+
+def _short():
+    """Whether memory is short; never on CPython."""
+    if not hasattr(gc, "mem_free"):
+        return False
+    need = _NEED if sys.maxsize > 0x7FFFFFFF else _NEED // 2
+    if gc.mem_free() >= need:
+        return False
+    gc.collect()
+    return gc.mem_free() < need
+
+
+class Room:
+    def __init__(self):
+        self.sessions = 0
+        self.commands = 0
+        self._waiting = 0  # commands that wait for the end of a session
+
+    async def enter_session(self):
+        """Call leave_session() afterwards, whatever happened."""
+        start = ticks_ms()
+        while (self.commands or self._waiting) and not self.sessions and _short():
+            if ticks_diff(ticks_ms(), start) > _SESSION_MS:
+                break
+            await sleep_ms(_STEP_MS)
+        self.sessions += 1
+
+    def leave_session(self):
+        self.sessions -= 1
+        if not self.sessions:
+            release_session_code()
+
+    async def enter_command(self):
+        """Call leave_command() afterwards, whatever happened."""
+        start = ticks_ms()
+        self._waiting += 1
+        try:
+            while self.sessions and _short():
+                if ticks_diff(ticks_ms(), start) > _COMMAND_MS:
+                    break
+                await sleep_ms(_STEP_MS)
+        finally:
+            self._waiting -= 1
+        self.commands += 1
+
+    def leave_command(self):
+        self.commands -= 1
+
+
+def release_session_code():
+    """Give back the code of sessions; the next one loads it again."""
+    for name in list(sys.modules):
+        if name.startswith(_SESSION_CODE) and name not in _KEPT:
+            unload(name)
+    gc.collect()
