@@ -150,11 +150,12 @@ def _meter(app, index):
         "set_clock": get("meter.set_clock", index),
         "max_step": get("meter.max_step", index),
     }
-    ledger = Ledger("%s/ledger%d.json" % (app.board.root, index))
+    place = "%s/m%d_" % (app.board.root, index)
+    ledger = Ledger(place + "ledger.json")
     if ledger.damaged:
         diag.error("meter", "the ledger of meter %d is damaged: its history is read again", index)
     ident = get("meter.id", index) or "ID%05d" % index
-    return Meter(ident, address, schedules, get("meter.logger", index), options, ledger)
+    return Meter(ident, address, schedules, get("meter.logger", index), options, ledger, place)
 
 
 def _build_uplink(app):

@@ -1,37 +1,68 @@
 """One meter as the device knows it: its address, its schedules, its last results and its counters."""
 
+import os
+
 from firmware.ledger import Ledger
 from firmware.port import const
 
-# An answer to a reading on demand is held in RAM until the next one.
+# More bytes of an answer to a reading on demand are not kept: what asks for it gets one message.
 _MOST_BYTES = const(16384)
 
 
 class Result:
-    """What a reading on demand came to: `payloads` (list of JSON bytes) or `error`; nothing while it runs."""
+    """What a reading on demand came to: `records()` (JSON bytes each) or `error`; nothing while it runs.
 
-    def __init__(self):
+    The records wait in the file `path` until the next one takes their place: they are too large for the RAM.
+    """
+
+    def __init__(self, path):
+        self._path = path
+        self._new = True
+        self._size = 0
         self.utc = 0
-        self.payloads = []
         self.dropped = 0  # records that did not fit any more
         self.error = ""
         self.running = True
 
     def add(self, view):
-        if sum(len(payload) for payload in self.payloads) + len(view) > _MOST_BYTES:
+        """Keep one record. OSError: the flash is full."""
+        if self._size + len(view) > _MOST_BYTES:
             self.dropped += 1
-        else:
-            self.payloads.append(bytes(view))
+            return
+        with open(self._path + ".new", "wb" if self._new else "ab") as file:
+            file.write(view)
+            file.write(b"\n")
+        self._new = False
+        self._size += len(view)
+
+    def finish(self, utc, error):
+        """The reading is over; from now on this is what is given. Never raises: what fails is the `error`."""
+        self.utc = utc
+        self.error = error
+        self.running = False
+        try:
+            if self._size:
+                os.rename(self._path + ".new", self._path)
+        except OSError as failure:
+            self.error = "OSError: %s" % failure
+
+    def records(self):
+        """Yield each record as bytes. OSError."""
+        if self._size:
+            with open(self._path, "rb") as file:
+                for line in file:
+                    yield line[:-1]
 
 
 class Meter:
     """`ident` is the ID in its records, `address` an iec102.master.LinkAddress.
 
     `schedules`: list of Schedule; `log`: whether scheduled readings are kept for delivery; `options`: what the
-    readings need to know beyond that (days, contract, resend …).
+    readings need to know beyond that (days, contract, resend …); `place`: how the names of its files begin.
     """
 
-    def __init__(self, ident, address, schedules, log=True, options=None, ledger=None):
+    def __init__(self, ident, address, schedules, log=True, options=None, ledger=None, place=""):
+        self.place = place
         self.ident = ident
         self.address = address
         self.schedules = schedules

@@ -65,7 +65,7 @@ class MeterLine:
         """Read `kind` of `meter` now, in the background; returns its Result. ValueError: too many waiting."""
         if len(self._asked) >= _MOST_ASKED:
             raise ValueError("too many readings are waiting for %s" % self.name)
-        result = Result()
+        result = Result("%sresult%d" % (meter.place, kind))
         meter.pending[kind] = result
         self._asked.append((meter, kind, args, result))
         self._wake.set()
@@ -127,9 +127,8 @@ class MeterLine:
         finally:
             self._room.leave_session()
         if result is not None:
-            result.utc = self.clock.utc()
-            result.error = error
-            result.running = False
+            await self.flash_free()
+            result.finish(self.clock.utc(), error)
             meter.results[kind] = result
             if meter.pending.get(kind) is result:
                 del meter.pending[kind]

@@ -9,7 +9,7 @@ from firmware.iec102.master import Master
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
-_BATCH_BYTES = const(4096)
+_BATCH_BYTES = const(2048)
 
 
 class Job:
@@ -35,7 +35,12 @@ class Job:
         """Take one finished record: hand it to whoever asked, or have it kept for delivery."""
         if self.result is not None:
             if not kind & readings.EXTENDED:
+                await self._line.flash_free()
                 self.result.add(view)
+        elif self.meter.log and len(view) > _BATCH_BYTES:
+            # Straight from the buffer: a copy of a large record is what the heap has least room for.
+            await self.flush()
+            await self._line.store([(kind or self.kind, self.utc(), view)])
         elif self.meter.log:
             self._batch.append((kind or self.kind, self.utc(), bytes(view)))
             self._size += len(view)

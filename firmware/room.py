@@ -21,11 +21,11 @@ _SESSION_CODE = ("firmware.iec102.", "firmware.readings.", "firmware.metersessio
 _KEPT = ("firmware.iec102.address",)
 
 
-def _short():
-    """Whether memory is short; never on CPython."""
+def _short(times):
+    """Whether there is no room for so many at once; never on CPython."""
     if not hasattr(gc, "mem_free"):
         return False
-    need = _NEED if sys.maxsize > 0x7FFFFFFF else _NEED // 2
+    need = times * (_NEED if sys.maxsize > 0x7FFFFFFF else _NEED // 2)
     if gc.mem_free() >= need:
         return False
     gc.collect()
@@ -41,7 +41,7 @@ class Room:
     async def enter_session(self):
         """Call leave_session() afterwards, whatever happened."""
         start = ticks_ms()
-        while (self.commands or self._waiting) and not self.sessions and _short():
+        while (self.commands or self._waiting) and not self.sessions and _short(2):
             if ticks_diff(ticks_ms(), start) > _SESSION_MS:
                 break
             await sleep_ms(_STEP_MS)
@@ -57,7 +57,8 @@ class Room:
         start = ticks_ms()
         self._waiting += 1
         try:
-            while self.sessions and _short():
+            # What has just entered has yet to load its code: what is free now is not free for us.
+            while (self.sessions and _short(2)) or (self.commands and _short(1)):
                 if ticks_diff(ticks_ms(), start) > _COMMAND_MS:
                     break
                 await sleep_ms(_STEP_MS)

@@ -26,11 +26,12 @@ def sources():
 
 
 def compile_one(path, relative, out):
-    """Compile `path` to `out`; the embedded name is the relative one, so tracebacks stay readable."""
+    """Compile `path` to `out`; the name in tracebacks is the module's, which the interpreter keeps anyway."""
     out.parent.mkdir(parents=True, exist_ok=True)
     # Line numbers cost a board 3 KB of RAM. Libraries keep theirs, and their asserts with them.
     level = ["-O3"] if relative.parts[0] == "firmware" else []
-    command = [str(MPY_CROSS), *level, "-s", relative.as_posix(), "-o", str(out), str(path)]
+    name = ".".join(relative.with_suffix("").parts).replace(".__init__", "")
+    command = [str(MPY_CROSS), *level, "-s", name, "-o", str(out), str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(
@@ -45,7 +46,8 @@ def build(device=DEVICE):
     for path, relative in sources():
         out = device / relative.with_suffix(".mpy")
         wanted.add(out)
-        if not out.exists() or out.stat().st_mtime_ns < path.stat().st_mtime_ns:
+        newest = max(path.stat().st_mtime_ns, Path(__file__).stat().st_mtime_ns)
+        if not out.exists() or out.stat().st_mtime_ns < newest:
             compile_one(path, relative, out)
             compiled += 1
     for name in PLAIN:

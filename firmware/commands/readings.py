@@ -81,10 +81,12 @@ async def _tell(call, kind, meter):
 async def _give(call, result):
     if result.error:
         raise CommandError(_FAILED, result.error)
-    if not result.payloads:
+    empty = True
+    for record in result.records():
+        empty = False
+        await call.say(record)
+    if empty:
         raise CommandError(_NO_DATA, "the meter has nothing in this range")
-    for payload in result.payloads:
-        await call.say(payload)
     if result.dropped:
         text = "%d more records did not fit; ask for a shorter range" % result.dropped
         raise CommandError(_TOO_LONG, text)
@@ -133,8 +135,13 @@ async def _force(call):
         raise CommandError(_NO_METER, "which meter: %s" % (names or "none is set up"))
     result = _ask(line, meter, readings.INSTANT)
     start = ticks_ms()
-    while result.running:
-        if ticks_diff(ticks_ms(), start) > _FORCE_MS:
-            raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
-        await sleep_ms(50)
+    # The session needs the room more than we who only wait for it.
+    call.device.room.leave_command()
+    try:
+        while result.running:
+            if ticks_diff(ticks_ms(), start) > _FORCE_MS:
+                raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
+            await sleep_ms(50)
+    finally:
+        await call.device.room.enter_command()
     await _give(call, result)

@@ -17,6 +17,7 @@ _REPLY_WAIT_MS = const(30000)
 _TURN_MS = const(30)
 _TROUBLE_MS = const(1000)
 _STEP = const(512)  # the payload buffer grows in such steps
+_KEPT = const(2048)  # and keeps that much
 
 
 class Publisher:
@@ -159,7 +160,8 @@ class Publisher:
             return None, None
         if len(topic) > LONGEST_TOPIC:
             raise ValueError("its topic is too long")
-        if length > len(self._payload):
+        # One large record must not hold its memory for ever after.
+        if length > len(self._payload) or len(self._payload) > max(2 * length, _KEPT):
             self._payload = b""
             gc.collect()
             self._payload = bytearray((length + _STEP - 1) // _STEP * _STEP)

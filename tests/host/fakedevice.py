@@ -12,6 +12,9 @@ class Result:
         self.running = running
         self.dropped = 0
 
+    def records(self):
+        return iter(self.payloads)
+
 
 class Meter:
     def __init__(self, ident):

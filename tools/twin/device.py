@@ -116,11 +116,14 @@ class Twin:
         return self
 
     def _spawn(self):
-        path = ":".join((str(DEVICE), str(DEVICE / "lib"), ".frozen"))
+        # MicroPython keeps the path of each module it loaded in its heap; on a board it is as short as this.
+        app = self.folder / "app"
+        if not app.is_symlink():
+            app.symlink_to(DEVICE)
         self.process = spawn(
-            [str(MICROPYTHON), "-X", "heapsize=" + self.heap, str(DEVICE / "main.py")],
+            [str(MICROPYTHON), "-X", "heapsize=" + self.heap, "app/main.py"],
             cwd=self.folder,
-            env=dict(os.environ, MICROPYPATH=path),
+            env=dict(os.environ, MICROPYPATH="app:app/lib:.frozen"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
