@@ -17,6 +17,9 @@ from firmware.schedule import NEVER
 _IDLE_MS = const(1000)
 # Several on one line may be asked for at a time; more are refused.
 _MOST_ASKED = const(16)
+# Bytes of the longest record, closings (readings/closings.py splits them) and others.
+_LARGE = const(8704)
+_USUAL = const(1024)
 _STORE_TRIES = const(20)
 _STORE_WAIT_MS = const(100)
 # In the order in which they need each other.
@@ -144,6 +147,8 @@ class MeterLine:
 
     async def _read(self, meter, kind, args, result):
         try:
+            # First of all, while there still is so much in one piece.
+            buffer = bytearray(_LARGE if kind == readings.CLOSINGS else _USUAL)
             for name in _SESSION_CODE:
                 __import__("firmware." + name)
                 # Loading takes a while on a board; the others have their turn in between.
@@ -151,8 +156,8 @@ class MeterLine:
             from firmware import metersession
 
             if kind == readings.ERROR:
-                return await metersession.report(self, meter)
-            return await metersession.run(self, meter, kind, args, result)
+                return await metersession.report(self, meter, buffer)
+            return await metersession.run(self, meter, kind, args, result, buffer)
         except MemoryError:
             # Not even the code of a session fits just now.
             return "MemoryError: not enough memory for a session"

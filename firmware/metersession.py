@@ -15,12 +15,12 @@ _BATCH_BYTES = const(2048)
 class Job:
     """One reading on its way: what the modules in firmware/readings see of the service."""
 
-    def __init__(self, line, meter, kind, args=None, result=None):
+    def __init__(self, line, meter, kind, args, result, buffer):
         self.meter = meter
         self.kind = kind
         self.args = args
         self.result = result  # None: a scheduled reading
-        self.out = telemetry.Writer()
+        self.out = telemetry.Writer(buffer)
         self.envelope = telemetry.Envelope(*line.header)
         self.clock = line.clock
         self.extended = line.extended
@@ -60,11 +60,13 @@ class Job:
         self.meter.ledger.save()
 
 
-async def run(line, meter, kind, args=None, result=None):
-    """Read `kind` of `meter`; what comes goes to the log or into `result`. Returns an error text, empty if all went
-    well."""
+async def run(line, meter, kind, args, result, buffer):
+    """Read `kind` of `meter` and write its records into `buffer`; they go to the log or into `result`.
+
+    Returns an error text, empty if all went well.
+    """
     start = ticks_ms()
-    job = Job(line, meter, kind, args, result)
+    job = Job(line, meter, kind, args, result, buffer)
     master = Master(line.port, line.trace, line.gate)
     master.link.clean = line.clean
     error = ""
@@ -86,9 +88,9 @@ async def run(line, meter, kind, args=None, result=None):
     return error
 
 
-async def report(line, meter):
+async def report(line, meter, buffer):
     """Keep a record that tells the platform why an interval has no data."""
-    job = Job(line, meter, readings.ERROR)
+    job = Job(line, meter, readings.ERROR, None, None, buffer)
     job.envelope.begin(job.out, "IEC102_ERR", job.utc(), meter.ident)
     job.out.text("ERR", meter.last_error)
     job.out.int("MISSED", meter.missed)

