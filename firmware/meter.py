@@ -10,15 +10,14 @@ _MOST_BYTES = const(16384)
 
 
 class Result:
-    """What a reading on demand came to: `records()` (JSON bytes each) or `error`; nothing while it runs.
+    """What a reading on demand came to: records (JSON) of `sizes` bytes, or `error`; nothing while it runs.
 
     The records wait in the file `path` until the next one takes their place: they are too large for the RAM.
     """
 
     def __init__(self, path):
         self._path = path
-        self._new = True
-        self._size = 0
+        self.sizes = []
         self.utc = 0
         self.dropped = 0  # records that did not fit any more
         self.error = ""
@@ -26,14 +25,12 @@ class Result:
 
     def add(self, view):
         """Keep one record. OSError: the flash is full."""
-        if self._size + len(view) > _MOST_BYTES:
+        if sum(self.sizes) + len(view) > _MOST_BYTES:
             self.dropped += 1
             return
-        with open(self._path + ".new", "wb" if self._new else "ab") as file:
+        with open(self._path + ".new", "ab" if self.sizes else "wb") as file:
             file.write(view)
-            file.write(b"\n")
-        self._new = False
-        self._size += len(view)
+        self.sizes.append(len(view))
 
     def finish(self, utc, error):
         """The reading is over; from now on this is what is given. Never raises: what fails is the `error`."""
@@ -41,17 +38,17 @@ class Result:
         self.error = error
         self.running = False
         try:
-            if self._size:
+            if self.sizes:
                 os.rename(self._path + ".new", self._path)
         except OSError as failure:
             self.error = "OSError: %s" % failure
 
-    def records(self):
-        """Yield each record as bytes. OSError."""
-        if self._size:
-            with open(self._path, "rb") as file:
-                for line in file:
-                    yield line[:-1]
+    def read_into(self, number, view):
+        """Fill `view` (as long as record `number` is) with that record. OSError."""
+        with open(self._path, "rb") as file:
+            file.seek(sum(self.sizes[:number]))
+            if file.readinto(view) != len(view):
+                raise OSError("%s is too short" % self._path)
 
 
 class Meter:

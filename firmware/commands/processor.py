@@ -21,7 +21,7 @@ from firmware.port import const, unload
 LONGEST = const(512)
 # Bytes one answer may have where it has to be in one piece (an MQTT message).
 MOST_BYTES = const(20480)
-# Small pieces are gathered into chunks of this size.
+# A chunk of small pieces.
 _CHUNK = const(256)
 _PACKAGE = "firmware.commands."
 _RESIDENT = ("processor", "console", "remote", "tags")
@@ -85,22 +85,39 @@ class Collector:
         self._pieces = []
         self.size = 0
 
-    async def write(self, data):
-        self.size += len(data)
+    def _grow(self, count):
+        self.size += count
         if self.size > self._most:
             raise TooLong("the answer is longer than %d bytes; ask for less" % self._most)
-        if len(data) >= _CHUNK:
-            # A record: kept where it is, not copied.
-            self._pieces.append(data)
-            return
-        # Records are longer than a chunk, so what has room is a chunk.
-        if not self._pieces or len(self._pieces[-1]) + len(data) > _CHUNK:
-            self._pieces.append(bytearray())
-        self._pieces[-1].extend(data)
+
+    async def write(self, data):
+        self._grow(len(data))
+        # Small pieces are gathered into chunks.
+        last = self._pieces[-1] if self._pieces else None
+        if not isinstance(last, bytearray) or len(last) + len(data) > _CHUNK:
+            last = bytearray()
+            self._pieces.append(last)
+        last.extend(data)
+
+    def later(self, result, number):
+        """A record of a firmware.meter.Result, to be read when the answer is taken."""
+        self._grow(result.sizes[number])
+        self._pieces.append((result, number))
 
     def take(self):
-        """The answer as bytes, in the one allocation it needs."""
-        whole = b"".join(self._pieces)
+        """The answer as a bytearray, in the one allocation it needs. OSError: a record can't be read."""
+        whole = bytearray(self.size)
+        view = memoryview(whole)
+        at = 0
+        for piece in self._pieces:
+            if isinstance(piece, tuple):
+                result, number = piece
+                end = at + result.sizes[number]
+                result.read_into(number, view[at:end])
+            else:
+                end = at + len(piece)
+                view[at:end] = piece
+            at = end
         self.clear()
         return whole
 

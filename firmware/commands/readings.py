@@ -81,12 +81,10 @@ async def _tell(call, kind, meter):
 async def _give(call, result):
     if result.error:
         raise CommandError(_FAILED, result.error)
-    empty = True
-    for record in result.records():
-        empty = False
-        await call.say(record)
-    if empty:
+    if not result.sizes:
         raise CommandError(_NO_DATA, "the meter has nothing in this range")
+    for number in range(len(result.sizes)):
+        await call.say_record(result, number)
     if result.dropped:
         text = "%d more records did not fit; ask for a shorter range" % result.dropped
         raise CommandError(_TOO_LONG, text)

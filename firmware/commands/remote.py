@@ -50,7 +50,7 @@ class Remote:
     async def _reply(self, topic, collector):
         try:
             answer = collector.take()
-        except MemoryError:
+        except (MemoryError, OSError):
             collector.clear()
             answer = b"\r\nERROR\r\n"
         await self._mqtt.reply(topic, answer)

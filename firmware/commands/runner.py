@@ -22,7 +22,7 @@ _MOST_LINES = const(16)
 class Call:
     """One command under way: what the handlers get."""
 
-    def __init__(self, processor, channel, line, write):
+    def __init__(self, processor, channel, line, write, collector=None):
         self.device = processor.device
         self.channel = channel
         self.line = line
@@ -36,6 +36,7 @@ class Call:
         self.echo = None  # the first line of the answer
         self.open = False  # something was written
         self._write = write
+        self._collector = collector
 
     async def begin(self):
         if not self.open:
@@ -47,6 +48,18 @@ class Call:
         """One line of the answer, str or bytes."""
         await self.begin()
         await self._write(data.encode() if isinstance(data, str) else data)
+        await self._write(_END)
+
+    async def say_record(self, result, number):
+        """A line with a record of a firmware.meter.Result."""
+        await self.begin()
+        if self._collector:
+            # It is read when the answer is put together: twice in RAM is more than there is.
+            self._collector.later(result, number)
+        else:
+            data = bytearray(result.sizes[number])
+            result.read_into(number, data)
+            await self._write(data)
         await self._write(_END)
 
     async def end(self, error=None):
@@ -67,7 +80,7 @@ async def execute(processor, text, channel, write, collector):
     after = None
     while lines:
         line = lines.pop(0)
-        call = Call(processor, channel, line, write)
+        call = Call(processor, channel, line, write, collector)
         if channel.text is not None:
             if line.strip().upper() != "END":
                 channel.text.feed(line)

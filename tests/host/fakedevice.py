@@ -12,8 +12,12 @@ class Result:
         self.running = running
         self.dropped = 0
 
-    def records(self):
-        return iter(self.payloads)
+    @property
+    def sizes(self):
+        return [len(payload) for payload in self.payloads]
+
+    def read_into(self, number, view):
+        view[:] = self.payloads[number]
 
 
 class Meter:

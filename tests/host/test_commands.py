@@ -487,13 +487,17 @@ def test_an_answer_that_does_not_fit_becomes_an_error_alone(desk):
     assert desk.error(OURS + "GETIEC102_LC,ID00000")[0] == 10
 
 
-def test_records_are_not_copied_until_the_answer_is_taken():
-    record = b"x" * 3000
+def test_records_are_not_read_until_the_answer_is_taken():
+    from tests.host.fakedevice import Result
+
+    result = Result([b"a" * 700, b"x" * 3000])
     collector = Collector()
-    asyncio.run(collector.write(record))
+    asyncio.run(collector.write(b"echo\r\n"))
+    collector.later(result, 1)
     asyncio.run(collector.write(b"\r\n"))
-    assert any(piece is record for piece in collector._pieces)
-    assert collector.take() == record + b"\r\n" and collector.size == 0
+    assert not any(len(piece) > 100 for piece in collector._pieces)
+    assert collector.take() == b"echo\r\n" + b"x" * 3000 + b"\r\n"
+    assert collector.take() == b""
 
 
 def test_a_handler_that_breaks_does_not_break_its_channel(desk, capsys):
