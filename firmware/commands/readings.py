@@ -83,8 +83,8 @@ async def _give(call, result):
         raise CommandError(_FAILED, result.error)
     if not result.sizes:
         raise CommandError(_NO_DATA, "the meter has nothing in this range")
-    for number in range(len(result.sizes)):
-        await call.say_record(result, number)
+    for place in range(len(result.sizes)):
+        await call.say_record(result, place)
     if result.dropped:
         text = "%d more records did not fit; ask for a shorter range" % result.dropped
         raise CommandError(_TOO_LONG, text)
