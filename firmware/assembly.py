@@ -57,7 +57,7 @@ def build(app):
         stats["damaged"],
     )
     logger_id = config.expand(config.get("logger.id"))
-    app.header = [app.imei, logger_id, config.get("logger.time")]
+    app.header = [app.imei, logger_id, config.get("logger.time"), config.get("logger.profile")]
     app.lines = []
     _build_lines(app)
     app.link = app.board.link(config)
@@ -146,6 +146,7 @@ def _meter(app, index):
         "contract": get("meter.contract", index),
         "resend": get("meter.resend", index),
         "curve_record": int(get("meter.curve_record", index)),
+        "curve_minutes": int(get("meter.curve_minutes", index)),
         "curve_days": get("meter.curve_days", index),
         "set_clock": get("meter.set_clock", index),
         "max_step": get("meter.max_step", index),

@@ -29,11 +29,10 @@ _SESSION_CODE = ("telemetry", "iec102.errors", "iec102.ft12", "iec102.asdu", "ie
 class MeterLine:
     """The service of one serial line."""
 
-    extended = None  # a function that writes the second form of a record, where that is wanted
     trace = None  # sees each frame, see iec102/master.py
 
     def __init__(self, name, port, meters, clock, keep, header, room, gate=None):
-        """`header`: arguments of telemetry.Envelope; `room`: firmware.room.Room."""
+        """`header`: [IMEI, logger id, form of TS, profile]; `room`: firmware.room.Room."""
         self.name = name
         self.port = port
         self.meters = meters

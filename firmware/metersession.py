@@ -21,12 +21,19 @@ class Job:
         self.args = args
         self.result = result  # None: a scheduled reading
         self.out = telemetry.Writer(buffer)
-        self.envelope = telemetry.Envelope(*line.header)
+        # Answers on demand and errors have TITAN's form only.
+        profile = "titan" if result is not None or kind == readings.ERROR else line.header[3]
+        self.titan = profile != "extended"
+        self.envelope = telemetry.Envelope(*line.header[:3])
         self.clock = line.clock
-        self.extended = line.extended
         self._line = line
         self._batch = []
         self._size = 0
+        self.extended = None  # the extended.Form that writes the second form, where that is wanted
+        if profile != "titan":
+            from firmware import extended
+
+            self.extended = extended.Form(self)
 
     def utc(self):
         return self.clock.utc()
@@ -34,9 +41,10 @@ class Job:
     async def emit(self, view, kind=0):
         """Take one finished record: hand it to whoever asked, or have it kept for delivery."""
         if self.result is not None:
-            if not kind & readings.EXTENDED:
-                await self._line.flash_free()
-                self.result.add(view)
+            await self._line.flash_free()
+            self.result.add(view)
+        elif not self.titan and not kind & readings.EXTENDED:
+            return
         elif self.meter.log and len(view) > _BATCH_BYTES:
             # Straight from the buffer: a copy of a large record is what the heap has least room for.
             await self.flush()

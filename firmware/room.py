@@ -16,7 +16,13 @@ _STEP_MS = const(20)
 # A command waits at most so long for the sessions under way, a session for the commands.
 _COMMAND_MS = const(20000)
 _SESSION_MS = const(5000)
-_SESSION_CODE = ("firmware.iec102.", "firmware.readings.", "firmware.metersession", "firmware.telemetry")
+_SESSION_CODE = (
+    "firmware.iec102.",
+    "firmware.readings.",
+    "firmware.metersession",
+    "firmware.telemetry",
+    "firmware.extended",
+)
 # What the meters' descriptions hold on to stays.
 _KEPT = ("firmware.iec102.address",)
 

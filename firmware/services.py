@@ -137,6 +137,7 @@ class App:
         self.look_up_topics()
         self.ring.order = self.config.get("logger.order")
         self.header[2] = self.config.get("logger.time")
+        self.header[3] = self.config.get("logger.profile")
         if self.mqtt:
             settings = self.mqtt_settings() or {"enabled": False}
             if settings != self.mqtt.settings:

@@ -8,6 +8,7 @@ split between two of them so that a record stays below the log's limit.
 from binascii import crc32
 
 from firmware.iec102 import timetag
+from firmware.iec102.errors import Iec102Error
 from firmware.port import const
 from firmware.readings import forms
 
@@ -29,7 +30,11 @@ async def read(master, meter, job):
         for tag in (start, end):
             tag.hour = tag.minute = 0
     collector = Closings(meter, job, record, options.get("resend") or job.result is not None)
-    await master.stream(_STORED, record, ({"start": start, "end": end},), collector.take)
+    try:
+        await master.stream(_STORED, record, ({"start": start, "end": end},), collector.take)
+    except Iec102Error:
+        await collector.broken()
+        raise
     await collector.finish()
 
 
@@ -43,24 +48,35 @@ class Closings:
         self.everything = everything
         self.keys = []
         self.open = False
-        self.last = None
+        self.whole = 0  # length of the open record up to the last complete closing; 0: it has none
+        self.count = 0  # objects of the closing under way
 
     async def take(self, answer):
+        out, keys = self.job.out, self.keys
         for item in answer.objects:
             # One key per closing: contract and period. Its objects follow each other.
             period = "%d %s %s" % (self.record, item["DINI"].text(), item["DEND"].text())
             key = crc32(period.encode())
             if not self.everything and self.meter.ledger.seen(key):
                 continue
-            if self.open and key != self.last and self.job.out.length > _SPLIT:
-                await self._close()
-            self.last = key
-            if key not in self.keys:
-                self.keys.append(key)
+            if not keys or key != keys[-1]:
+                if self.open and out.length > _SPLIT:
+                    await self._close()
+                self.whole = out.length if self.open else 0
+                self.count = 0
+                keys.append(key)
             if not self.open:
                 self._begin()
-            self.job.out.item()
-            forms.tariff(self.job.out, item)
+            out.item()
+            forms.tariff(out, item)
+            self.count += 1
+            if self.job.extended and self._unwritten(key):
+                await self.job.extended.tariff(TYPE, self.record, item)
+
+    def _unwritten(self, key):
+        """Whether the extended form of this object was not kept before an earlier attempt broke off."""
+        done = self.meter.options.get("partial")
+        return not done or done[0] != key or self.count > done[1]
 
     def _begin(self):
         out = self.job.out
@@ -74,13 +90,28 @@ class Closings:
         self.open = False
         await self.job.emit(self.job.out.end())
 
+    async def broken(self):
+        """The reply broke off: keep the closings that are complete; the next attempt brings the others."""
+        if self.job.result is not None or not self.keys:
+            return
+        self.meter.options["partial"] = (self.keys.pop(), self.count)
+        if self.open and self.whole:
+            self.job.out.length = self.whole
+            await self._close()
+        await self._remember()
+
     async def finish(self):
         """Emit the last record; on demand also an empty one, so that the asker sees that nothing is there."""
         if not self.open and self.job.result is not None and not self.keys:
             self._begin()
         if self.open:
             await self._close()
-        if self.job.result is None and self.keys:
+        if self.job.result is None:
+            self.meter.options.pop("partial", None)
+            await self._remember()
+
+    async def _remember(self):
+        if self.keys:
             for key in self.keys:
                 self.meter.ledger.add(key)
             await self.job.ledger_saved()

@@ -6,7 +6,7 @@ per period, its time the label of the meter: the END of the period (protocol ref
 """
 
 from firmware.iec102 import timetag
-from firmware.iec102.errors import AsduError, NotAvailableError
+from firmware.iec102.errors import AsduError, Iec102Error, NotAvailableError
 from firmware.port import const
 from firmware.readings import forms
 
@@ -27,7 +27,7 @@ async def read(master, meter, job):
     if job.args:
         await Piece(meter, job, record, *job.args).fetch(master)
         return
-    period = meter.options.get("curve_minutes", 60 if record == _HOURLY else 15) * 60
+    period = period_of(meter, record)
     now = job.utc() // period * period
     name = "lc%d" % record
     mark = meter.ledger.mark(name) or now - meter.options.get("curve_days", 1) * _DAY
@@ -40,7 +40,11 @@ async def read(master, meter, job):
             await piece.fetch(master)
         except NotAvailableError as refusal:
             if refusal.cause not in _NOT_THERE:
+                await piece.broken(name)
                 raise
+        except Iec102Error:
+            await piece.broken(name)
+            raise
         # A period the meter does not have will not come by asking again; one it has not closed yet will.
         mark = end if end < now else max(piece.newest, min(mark, now))
         if piece.newest or end < now:
@@ -48,6 +52,11 @@ async def read(master, meter, job):
             await job.ledger_saved()
         if end == now:
             break
+
+
+def period_of(meter, record):
+    """Seconds of a period of the curve: the setting, else what the record stands for."""
+    return (meter.options.get("curve_minutes") or (60 if record == _HOURLY else 15)) * 60
 
 
 class Piece:
@@ -80,6 +89,12 @@ class Piece:
         span = {"first": _FIRST, "last": _LAST, "start": span["start"], "end": span["end"]}
         await master.stream(_INCREMENTS, self.record, (span,), self.totals)
 
+    async def broken(self, name):
+        """The reply broke off: what came before is kept and not asked for again."""
+        if self.newest:
+            self.meter.ledger.set_mark(name, self.newest)
+            await self.job.ledger_saved()
+
     async def blocks(self, answer):
         for block in answer.objects:
             pairs = [(i + 1, total) for i, total in enumerate(block["totals"])]
@@ -100,3 +115,7 @@ class Piece:
         self.job.envelope.begin(out, TYPE, self.job.utc(), self.meter.ident)
         forms.period(out, self.record, tag, pairs)
         await self.job.emit(out.end())
+        if self.job.extended:
+            await self.job.extended.period(
+                self.record, period_of(self.meter, self.record), tag, pairs
+            )

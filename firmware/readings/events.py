@@ -31,9 +31,11 @@ async def read(master, meter, job):
         except NotAvailableError as refusal:
             if refusal.cause not in _NOTHING:
                 raise
-        if not job.args and reader.newest > start:
-            meter.ledger.set_mark(name, reader.newest)
-            await job.ledger_saved()
+        finally:
+            # Also when the reply broke off: what came before is kept and not asked for again.
+            if not job.args and reader.newest > start:
+                meter.ledger.set_mark(name, reader.newest)
+                await job.ledger_saved()
 
 
 class Section:
@@ -48,7 +50,7 @@ class Section:
 
     async def take(self, answer):
         out = self.job.out
-        count = 0
+        new = []
         for event in answer.objects:
             tag = event["time"]
             try:
@@ -58,12 +60,12 @@ class Section:
             if utc <= self.after:
                 continue
             self.newest = max(self.newest, utc)
-            if not count:
+            if not new:
                 self.job.envelope.begin(out, TYPE, self.job.utc(), self.meter.ident)
                 out.int("REC", self.section)
                 out.key("EV")
                 out.raw("[")
-            count += 1
+            new.append(event)
             out.item()
             out.raw("{")
             for key, name in (("SPA", "spa"), ("SPQ", "spq"), ("SPI", "spi")):
@@ -71,6 +73,8 @@ class Section:
             out.text("DT", "%s:%02d.%03d" % (tag.text()[:-2], tag.second, tag.millisecond))
             out.int("SU", tag.su)
             out.raw("}")
-        if count:
+        if new:
             out.raw("]")
             await self.job.emit(out.end())
+            if self.job.extended:
+                await self.job.extended.events(self.section, new)

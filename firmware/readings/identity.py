@@ -15,3 +15,5 @@ async def read(master, meter, job):
     out.int("EQ", item["equipment"])
     out.text("STD", "%04d-%02d" % (item["standard_year"], item["standard_month"]))
     await job.emit(out.end())
+    if job.extended:
+        await job.extended.identity(item)

@@ -42,3 +42,5 @@ async def read(master, meter, job):
     answer = await master.read(_READ, 0, _OBJECTS)
     utc = job.utc()
     await job.emit(write(job.out, job.envelope, utc, meter.ident, answer.objects))
+    if job.extended:
+        await job.extended.instant(answer.objects)

@@ -30,6 +30,7 @@ async def read(master, meter, job):
             now = job.utc()
         else:
             meter.drift = theirs - now
+    drift = meter.drift
     was_set = await _maybe_set(master, meter, job)
     out = job.out
     job.envelope.begin(out, TYPE, now, meter.ident)
@@ -38,6 +39,8 @@ async def read(master, meter, job):
     out.flag("IV", tag.iv)
     out.flag("SET", was_set)
     await job.emit(out.end())
+    if job.extended:
+        await job.extended.clock(tag, drift, was_set)
 
 
 async def _maybe_set(master, meter, job):

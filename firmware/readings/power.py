@@ -23,3 +23,5 @@ async def read(master, meter, job):
         out.raw("}")
     out.raw("]")
     await job.emit(out.end())
+    if job.extended:
+        await job.extended.power(record, answer)

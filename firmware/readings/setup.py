@@ -11,10 +11,13 @@ async def read(master, meter, job):
     item = answer.objects[0]
     out = job.out
     job.envelope.begin(out, TYPE, job.utc(), meter.ident)
-    for name in item:
+    # MicroPython keeps no order of its own.
+    for name in sorted(item):
         value = item[name]
         if isinstance(value, int):
             out.int(name.upper(), value)
         else:
             out.text(name.upper(), value if isinstance(value, str) else value.text())
     await job.emit(out.end())
+    if job.extended:
+        await job.extended.setup(item)

@@ -14,12 +14,15 @@ async def read(master, meter, job):
     out.key("TAVC")
     out.raw("[")
 
-    def take(answer):
+    record = _CONTRACT_I + meter.options.get("contract", 1) - 1
+
+    async def take(answer):
         for item in answer.objects:
             out.item()
             forms.tariff(out, item)
+            if job.extended:
+                await job.extended.tariff(TYPE, record, item)
 
-    record = _CONTRACT_I + meter.options.get("contract", 1) - 1
     await master.stream(_CURRENT, record, (), take)
     out.raw("]")
     await job.emit(out.end())

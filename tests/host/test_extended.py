@@ -1,0 +1,206 @@
+"""The extended form: every record, its units, validity, directions and times; and docs/json.md."""
+
+import asyncio
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from zoneinfo import ZoneInfo
+
+from firmware import extended, readings, telemetry
+from firmware.iec102.address import LinkAddress
+from firmware.iec102.timetag import TimeTag, from_utc
+from firmware.meter import Meter
+from firmware.zone import Zone
+from tests.host import fieldlab, json_examples, virtual
+
+ROOT = Path(__file__).resolve().parents[2]
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+MADRID = Zone("Europe/Madrid")
+
+
+class Job:
+    """What a Form sees of a session."""
+
+    kind = readings.INSTANT
+
+    def __init__(self, utc=1792891800):
+        self.envelope = telemetry.Envelope("1", "P", "seconds")
+        self.meter = type("M", (), {"ident": "M"})
+        self.clock = type("C", (), {"zone": MADRID})
+        self.kept = []
+        self._utc = utc
+
+    def utc(self):
+        return self._utc
+
+    async def emit(self, view, kind):
+        self.kept.append((kind, json.loads(bytes(view))))
+
+
+def written(name, *args):
+    job = Job()
+    asyncio.run(getattr(extended.Form(job), name)(*args))
+    ((kind, record),) = job.kept
+    assert kind == readings.INSTANT | readings.EXTENDED
+    return record
+
+
+def test_the_document_shows_what_the_firmware_writes():
+    shown = json_examples.in_document(json_examples.DOCUMENT.read_text())
+    made = json_examples.examples()
+    assert shown == made, "run python -m tests.host.json_examples"
+
+
+def test_every_kind_has_both_forms():
+    seen = {(record["TYPE"], kind & readings.EXTENDED) for kind, record in json_examples.records()}
+    names = {readings.module_of(kind).TYPE for kind in json_examples._KINDS}
+    assert seen == {(n, form) for n in names for form in (0, 128)} | {("IEC102_ERR", 0)}
+
+
+@pytest.mark.parametrize(
+    "export, lower, direction, quadrant",
+    [
+        (False, False, "import", 1),
+        (True, False, "export", 2),
+        (True, True, "export", 3),
+        (False, True, "import", 4),
+    ],
+)
+def test_direction_and_quadrant(export, lower, direction, quadrant):
+    power = {
+        "active": 12, "reactive": 3, "cos_phi": 70, "export": export, "quadrant34": lower, "invalid": False,
+    }  # fmt: skip
+    tag = from_utc(1792891800, MADRID)
+    record = written("instant", [{"address": 193, "powers": [power] * 4, "time": tag}])
+    total = record["power"]["total"]
+    assert total["active"] == {"value": 12, "unit": "kW", "valid": True, "direction": direction}
+    assert total["reactive"]["quadrant"] == quadrant
+    assert total["power_factor"]["value"] == 0.07
+    assert record["TS"] == "2026-10-25T01:30:00Z"
+
+
+def test_each_value_has_its_own_validity():
+    totals = [{"value": i, "invalid": i == 3} for i in range(6)]
+    phases = [{"current": 7, "voltage": 2305, "invalid": i == 1} for i in range(3)]
+    tag = from_utc(1792891800, MADRID)
+    tag.iv = 1
+    record = written(
+        "instant",
+        [{"address": 192, "totals": totals, "time": tag}, {"address": 194, "phases": phases, "time": tag}],
+    )  # fmt: skip
+    assert [t["valid"] for t in record["totals"].values()] == [True, True, True, False, True, True]
+    assert list(record["totals"]) == [
+        "active_import", "active_export", "reactive_q1", "reactive_q2", "reactive_q3", "reactive_q4",
+    ]  # fmt: skip
+    assert [p["voltage"]["valid"] for p in record["phases"].values()] == [True, False, True]
+    assert record["phases"]["l1"]["current"] == {"value": 0.7, "unit": "A", "valid": True}
+    assert record["phases"]["l1"]["voltage"]["value"] == 230.5
+    assert record["meter_time_valid"] is False
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_qualifier_names(bit):
+    tag = from_utc(1792891800, MADRID)
+    record = written("period", 11, 3600, tag, [(1, {"value": 1, "qualifier": 1 << bit})])
+    name = extended._QUALIFIERS.split()[7 - bit]
+    assert record["active_import"] == {
+        "value": 1, "unit": "kWh", "valid": bit != 7, "qualifier": [name],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
+def test_periods_of_a_switch_day_join_without_gap_or_overlap(day):
+    zone = ZoneInfo("Europe/Madrid")
+    first = int(dt.datetime.fromisoformat(day).replace(tzinfo=zone).timestamp())
+    end = None
+    for utc in range(first, first + 26 * 3600, 900):
+        record = written("period", 12, 900, from_utc(utc, MADRID), [])
+        start, last = (dt.datetime.fromisoformat(record[key]) for key in ("start", "end"))
+        assert last.timestamp() == utc
+        assert last.utcoffset() == dt.datetime.fromtimestamp(utc, zone).utcoffset()
+        assert start.utcoffset() == dt.datetime.fromtimestamp(utc - 900, zone).utcoffset()
+        assert end is None or start == end
+        end = last
+
+
+def test_a_tag_that_is_no_date_is_null():
+    record = written("clock", TimeTag(), None, False)
+    assert (record["meter_time"], record["meter_time_valid"], record["drift"]) == (
+        None,
+        False,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "profile, forms", [("titan", {1}), ("extended", {129}), ("both", {1, 129})]
+)
+def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, forms, tmp_path):
+    async def main():
+        now = asyncio.get_running_loop().utc
+        meter = Meter("A", LinkAddress(1, 1, 1), [], place=str(tmp_path) + "/m0_")
+        kept = []
+        port = fieldlab.port_of(fieldlab.stations(1, now))
+        line = fieldlab.line_of(port, [meter], kept.extend, profile)
+        assert await line._session(meter, readings.INSTANT)
+        result = line.ask(meter, readings.INSTANT)
+        assert await line._session(*line._asked.pop())
+        answer = bytearray(result.sizes[0])
+        result.read_into(0, answer)
+        assert len(result.sizes) == 1
+        assert list(json.loads(answer))[5] == "VABA"
+        return {kind for kind, _, _ in kept}
+
+    assert virtual.run(main(), 1792891800, limit_s=3600) == forms
+
+
+# Runs on both; what it prints must be the same.
+SCRIPT = """
+import asyncio
+from firmware import extended, telemetry
+from firmware.iec102.timetag import from_utc
+from firmware.zone import Zone
+class Job:
+    kind = 1
+    class meter:
+        ident = "M"
+    class clock:
+        zone = Zone("Europe/Madrid")
+    envelope = telemetry.Envelope("1", "P")
+    def utc(self):
+        return 1792891800
+    async def emit(self, view, kind):
+        print(kind, bytes(view).decode())
+tag = from_utc(1792891800, Job.clock.zone, True)
+tag.millisecond = 7
+total = {"value": 4000000000, "invalid": True, "qualifier": 0xAA}
+power = {"active": 1, "reactive": 2, "cos_phi": 5, "export": True, "quadrant34": False, "invalid": False}
+phase = {"current": 5, "voltage": 2301, "invalid": False}
+item = {key: 3 for key in "DO EaA EiA CA EaRi EiRi CRi EaRc EiRc CRc R7 C7 R8 C8 MPA CMA EPA CE".split()}
+item.update({"FMPA": tag, "DINI": tag, "DEND": tag})
+form = extended.Form(Job())
+async def main():
+    await form.instant([{"totals": [total] * 6, "time": tag}, {"powers": [power] * 4}, {"phases": [phase] * 3}])
+    await form.period(11, 3600, tag, [(i, total) for i in range(1, 9)])
+    await form.tariff("IEC102_TAVC", 134, item)
+    await form.events(52, [{"spa": 1, "spq": 2, "spi": 1, "time": tag}] * 20)
+    await form.clock(tag, -3, True)
+    await form.setup({"a": 1, "b": "x", "c": tag})
+asyncio.run(main())
+"""
+
+
+def test_micropython_writes_the_same():
+    outputs = [
+        subprocess.run(
+            [*command, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+        for command in ([MICROPYTHON, "-X", "heapsize=192k"], [sys.executable])
+    ]
+    assert outputs[0].returncode == 0, outputs[0].stderr
+    assert outputs[0].stdout == outputs[1].stdout
+    assert len(outputs[0].stdout.splitlines()) == 6
