@@ -4,7 +4,7 @@
 """
 
 from firmware import diag, meterline, readings, telemetry
-from firmware.clock import Clock
+from firmware.clock import HOST, Clock
 from firmware.commands.processor import Processor
 from firmware.gate import Gate
 from firmware.iec102.address import LinkAddress
@@ -63,6 +63,12 @@ def build(app):
     app.link = app.board.link(config)
     if hasattr(app.link, "command"):
         app.modem = app.link
+    app.keeper = None
+    if app.clock.source != HOST:
+        # A host looks after its own clock.
+        from firmware.timekeeper import TimeKeeper
+
+        app.keeper = TimeKeeper(app)
     app.processor = Processor(app)
     _build_uplink(app)
     _build_console(app)

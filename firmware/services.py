@@ -114,6 +114,8 @@ class App:
             found.append(("commands", lambda: remote))
         if self.console:
             found.append(("console", lambda: self.console))
+        if self.keeper:
+            found.append(("time", lambda: self.keeper))
         if hasattr(self.link, "run"):
             found.append(("link", lambda: self.link))
         return found
@@ -161,7 +163,7 @@ class App:
         self.restart_reason = reason
 
     def sync(self):
-        """Ask for the time as soon as possible."""
+        """Ask for the time as soon as possible (firmware/timekeeper.py looks here)."""
         self.time_wanted = True
 
     def status(self):

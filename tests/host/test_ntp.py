@@ -1,0 +1,361 @@
+"""The time: NTP servers of every kind on real MicroPython, and how far the device believes them."""
+
+import asyncio
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from firmware import clock, ntp, port
+from firmware.iec102.address import LinkAddress
+from firmware.meter import Meter
+from firmware.timekeeper import TimeKeeper
+from firmware.zone import Zone
+from tests.host import fieldlab, virtual
+
+ROOT = Path(__file__).resolve().parents[2]
+MICROPYTHON = Path(sys.executable).parent / "micropython"
+ERA = 2208988800
+NOW = 1795000000
+
+
+def answer(query, utc, *, first=0x24, stratum=2, originate=None, transmit=True, kiss=b"PPS\0"):
+    """An NTP packet of RFC 5905, written without the code under test."""
+    seconds = (utc + ERA) & 0xFFFFFFFF
+    packet = struct.pack(">BBbb", first, stratum, 6, -20) + bytes(8) + kiss
+    packet += struct.pack(">II", seconds - 10, 0)
+    packet += query[40:48] if originate is None else originate
+    packet += struct.pack(">II", seconds, 0)
+    packet += struct.pack(">II", seconds, 0x10000000) if transmit else bytes(8)
+    return packet
+
+
+class Server:
+    """A UDP server in a thread; `reply(query)` gives the list of packets to send back."""
+
+    def __init__(self, reply):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.host = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        self.queries = []
+        self._reply = reply
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while True:
+            query, peer = self.socket.recvfrom(512)
+            if query == b"end":
+                return
+            self.queries.append(query)
+            for packet in self._reply(query):
+                self.socket.sendto(packet, peer)
+
+    def close(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+            end.sendto(b"end", self.socket.getsockname())
+        self._thread.join()
+        self.socket.close()
+
+
+KINDS = {
+    "good": (lambda q: [answer(q, NOW)], "ok %d" % NOW),
+    "version 3": (lambda q: [answer(q, NOW, first=0x1C)], "ok %d" % NOW),
+    "after 2036": (lambda q: [answer(q, 2200000000)], "ok 2200000000"),
+    "silent": (lambda q: [], "no answer"),
+    "garbage": (lambda q: [b"", b"hello", bytes(48), b"\xff" * 48], "not an answer of a server"),
+    "garbage, then good": (lambda q: [b"\xff" * 60, answer(q, NOW)], "ok %d" % NOW),
+    "echo": (lambda q: [bytes(q)], "not an answer of a server"),
+    "not ours": (lambda q: [answer(q, NOW, originate=b"12345678")], "not the answer to our"),
+    "unsynchronised": (lambda q: [answer(q, NOW, first=0xE4)], "clock is not set"),
+    "stratum 16": (lambda q: [answer(q, NOW, stratum=16)], "clock is not set"),
+    "no time": (lambda q: [answer(q, NOW, transmit=False)], "no time"),
+    "kiss": (lambda q: [answer(q, NOW, stratum=0, kiss=b"RATE")], "Refused RATE"),
+    "forged kiss": (
+        lambda q: [answer(q, 0, stratum=0, kiss=b"DENY", originate=bytes(8)), answer(q, NOW)],
+        "ok %d" % NOW,
+    ),
+}
+
+ASK = """
+import asyncio, socket
+from firmware import ntp
+async def one(host):
+    try:
+        return "ok %%d" %% await ntp.ask(socket, host, %d)
+    except OSError as error:
+        return " ".join([type(error).__name__] + [str(x) for x in error.args])
+async def main():
+    for line in await asyncio.gather(*[one(host) for host in %r]):
+        print(line)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("command", [[MICROPYTHON, "-X", "heapsize=192k"], [sys.executable]])
+def test_servers_of_every_kind(command):
+    servers = [Server(reply) for reply, _ in KINDS.values()]
+    try:
+        hosts = [server.host for server in servers] + ["127.0.0.1:1"]
+        script = ASK % (3000, hosts)
+        done = subprocess.run(
+            [*command, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+    finally:
+        for server in servers:
+            server.close()
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(KINDS) + 1, done.stderr
+    for (name, (_, wanted)), line in zip(KINDS.items(), lines):
+        # A slow machine's delay counts as time under way: a second more is no mistake.
+        later = "ok %d" % (int(wanted[3:]) + 1) if wanted.startswith("ok") else wanted
+        assert wanted in line or later in line, (name, line)
+    assert lines[-1].startswith(("OSError", "ConnectionRefused"))
+    nonces = [query[40:48] for server in servers for query in server.queries]
+    assert len(set(nonces)) == len(servers)
+    assert {query[0] for server in servers for query in server.queries} == {0x23}
+    assert all(
+        len(query) == 48 and query[1:40] == bytes(39) for s in servers for query in s.queries
+    )
+
+
+KEEP = """
+import asyncio, gc, socket, sys
+from firmware import clock, timekeeper
+from firmware.zone import Zone
+from firmware.port import sleep_ms
+class Rtc:
+    now = 0
+    def get(self):
+        return self.now
+    def set(self, utc):
+        self.now = utc
+class Config:
+    def get(self, name):
+        return {"ntp.server": %r, "ntp.server2": "", "ntp.hours": 12}[name]
+class Device:
+    clock = clock.Clock(Rtc(), Zone("UTC"))
+    config = Config()
+    lines = []
+    time_wanted = False
+    class link:
+        socket = socket
+        is_up = staticmethod(lambda: True)
+    class board:
+        feed = staticmethod(lambda: None)
+device = Device()
+async def main():
+    keeper = timekeeper.TimeKeeper(device)
+    gc.collect()
+    before = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+    task = asyncio.create_task(keeper.run())
+    while not device.clock.known:
+        await sleep_ms(20)
+    await sleep_ms(50)
+    gc.collect()
+    grown = gc.mem_alloc() - before
+    print("state", device.clock.utc(), device.clock.source_name(), "firmware.ntp" in sys.modules, grown)
+    device.time_wanted = True
+    while device.time_wanted:
+        await sleep_ms(20)
+    await sleep_ms(50)
+    task.cancel()
+asyncio.run(main())
+"""
+
+
+def test_the_service_on_micropython_and_sync():
+    server = Server(lambda q: [answer(q, NOW)])
+    try:
+        done = subprocess.run(
+            [MICROPYTHON, "-X", "heapsize=192k", "-c", KEEP % server.host],
+            cwd=ROOT, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        deadline = time.monotonic() + 30
+        while len(server.queries) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        server.close()
+    state = [line.split() for line in done.stdout.splitlines() if line.startswith("state")]
+    assert len(state) == 1, done.stderr
+    assert int(state[0][1]) in (NOW, NOW + 1)
+    assert state[0][2:4] == ["ntp", "False"]
+    assert int(state[0][4]) < 4000
+    assert len(server.queries) == 2, "SYNC has to ask once more"
+
+
+# --- what is believed, in virtual time
+
+
+class Rtc:
+    """A board's clock that runs with virtual time from `start`."""
+
+    def __init__(self, start):
+        self._shift = start
+
+    def get(self):
+        return int(asyncio.get_running_loop().time()) + self._shift
+
+    def set(self, utc):
+        self._shift += utc - self.get()
+
+
+class Device:
+    """As much of the App as the time needs. `truth` is the true UTC at the start of the loop."""
+
+    def __init__(self, monkeypatch, source=clock.UNKNOWN, wrong=0, truth=NOW, **settings):
+        self.clock = clock.Clock(Rtc(truth + wrong), Zone("Europe/Madrid"))
+        if source:
+            self.clock.source, self.clock.set_at = source, truth
+        self.settings = {"ntp.server": "one", "ntp.server2": "", "ntp.hours": 12, **settings}
+        self.config = type("C", (), {"get": lambda _, name: self.settings[name]})()
+        self.lines = []
+        self.time_wanted = False
+        self.online = True
+        self.asked = []
+        self.board = type("B", (), {"feed": lambda _: None})()
+        self.link = self
+        self.socket = None
+        self.truth = truth
+        # Server -> seconds it is wrong, or an exception.
+        self.servers = {"one": 0, "two": 0}
+
+        async def ask(_, host, limit_ms=0):
+            self.asked.append((host, self.passed()))
+            says = self.servers[host]
+            if isinstance(says, Exception):
+                await port.sleep_ms(3000)
+                raise says
+            return self.true() + says
+
+        monkeypatch.setattr(ntp, "ask", ask)
+        monkeypatch.setitem(port.__dict__, "_passed", [0, 0, False])
+
+    def is_up(self):
+        return self.online
+
+    def passed(self):
+        return int(asyncio.get_running_loop().time())
+
+    def true(self):
+        return self.truth + self.passed()
+
+    @property
+    def error(self):
+        return self.clock.utc() - self.true()
+
+    def live(self, seconds, *events):
+        """Run the service; `events`: (second, function) in order. Returns (error, source) at the end."""
+
+        async def main():
+            task = asyncio.create_task(TimeKeeper(self).run())
+            for second, function in events:
+                await port.sleep_ms((second - self.passed()) * 1000)
+                function()
+            await port.sleep_ms((seconds - self.passed()) * 1000)
+            task.cancel()
+            return self.error, self.clock.source_name()
+
+        return virtual.run(main(), self.truth, limit_s=seconds + 100)
+
+
+def test_the_clock_is_set_and_looked_at_twice_a_day(monkeypatch):
+    device = Device(monkeypatch, wrong=-NOW)
+    assert device.live(2 * 86400) == (0, "ntp")
+    assert 3 <= len(device.asked) <= 4
+
+
+def test_a_server_that_is_wrong_by_years_does_not_move_a_good_clock(monkeypatch):
+    device = Device(monkeypatch, source=clock.NTP)
+    device.servers["one"] = 3 * 365 * 86400
+    assert device.live(4 * 3600) == (0, "ntp")
+    assert len(device.asked) > 8
+
+
+def test_an_impossible_year_is_never_taken(monkeypatch):
+    device = Device(monkeypatch, wrong=-NOW)
+    device.servers["one"] = -10 * 365 * 86400
+    _, source = device.live(3600)
+    assert source == "unknown"
+
+
+def test_a_wrong_meter_or_modem_time_is_put_right_when_two_answers_agree(monkeypatch):
+    device = Device(monkeypatch, source=clock.MODEM, wrong=86400)
+    assert device.live(3600) == (0, "ntp")
+    assert len(device.asked) == 2
+
+
+def test_a_second_server_stands_in_and_may_contradict(monkeypatch):
+    device = Device(monkeypatch, wrong=-NOW, **{"ntp.server2": "two"})
+    device.servers["one"] = OSError("silent")
+    assert device.live(3600) == (0, "ntp")
+    assert [host for host, _ in device.asked] == ["one", "two"]
+
+
+def test_questions_become_rarer_while_nobody_answers_and_differ_between_devices(monkeypatch):
+    gaps = []
+    for _ in range(2):
+        device = Device(monkeypatch, wrong=-NOW)
+        device.servers["one"] = OSError("silent")
+        device.live(40000)
+        times = [second for _, second in device.asked]
+        gaps.append([b - a for a, b in zip(times, times[1:])])
+    for row in gaps:
+        assert all(15 << min(i, 8) <= gap + 4 for i, gap in enumerate(row[:8])), row
+        assert max(row) <= 5410
+        assert 13 <= len(row) <= 22
+    assert gaps[0] != gaps[1]
+
+
+def test_kiss_of_death_is_obeyed_for_long_but_sync_may_ask(monkeypatch):
+    device = Device(monkeypatch, wrong=-NOW)
+    device.servers["one"] = ntp.Refused("DENY")
+    device.live(8 * 3600, (3600, lambda: setattr(device, "time_wanted", True)))
+    assert [second // 10 for _, second in device.asked] == [0, 360]
+
+
+def test_nothing_is_asked_without_a_network_and_at_once_with_it(monkeypatch):
+    device = Device(monkeypatch, wrong=-NOW)
+    device.online = False
+    device.live(1000, (900, lambda: setattr(device, "online", True)))
+    assert len(device.asked) == 1
+    assert 900 <= device.asked[0][1] <= 917
+
+
+def test_the_modems_time_is_taken_until_ntp_answers(monkeypatch):
+    device = Device(monkeypatch, wrong=-NOW)
+    device.servers["one"] = OSError("silent")
+    device.on_time = None
+    assert device.live(500, (100, lambda: device.on_time(device.true()))) == (0, "modem")
+    device.servers["one"] = 0
+    assert device.live(500)[1] == "ntp"
+
+
+@pytest.mark.parametrize("server", ["", "one"])
+def test_a_meter_is_the_last_resort(monkeypatch, tmp_path, server):
+    device = Device(monkeypatch, wrong=-NOW, **{"ntp.server": server})
+    device.servers["one"] = OSError("silent")
+
+    async def main():
+        meter = Meter("A", LinkAddress(1, 1, 1), [], place=str(tmp_path) + "/m0_")
+        found = fieldlab.stations(1, device.true, ahead=40)
+        line = fieldlab.line_of(fieldlab.port_of(found), [meter], [].extend, clock=device.clock)
+        device.lines = [line]
+        tasks = [asyncio.create_task(x.run()) for x in (line, TimeKeeper(device))]
+        await port.sleep_ms(30000)
+        first = device.error, device.clock.source_name()
+        device.servers["one"] = 0
+        await port.sleep_ms(300_000)
+        for task in tasks:
+            task.cancel()
+        return first, (device.error, device.clock.source_name())
+
+    first, then = virtual.run(main(), NOW, limit_s=1000)
+    assert (abs(first[0] - 40) <= 1, first[1]) == (True, "meter")
+    assert then[1] == ("ntp" if server else "meter")
+    assert abs(then[0]) <= (0 if server else 41)
