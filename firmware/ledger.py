@@ -21,9 +21,12 @@ class Ledger:
         self._marks = {}
         self._keys = []
         self.damaged = False
-        self._load()
+        self.dirty = False  # something has moved since save()
+        self.load()
 
-    def _load(self):
+    def load(self):
+        """Read the file again, forgetting what was not saved."""
+        self.dirty = False
         if not self._path:
             return
         try:
@@ -43,7 +46,9 @@ class Ledger:
 
     def set_mark(self, name, utc):
         """Move a watermark; `save()` makes it last."""
-        self._marks[name] = utc
+        if self._marks.get(name) != utc:
+            self._marks[name] = utc
+            self.dirty = True
 
     def seen(self, key):
         return key in self._keys
@@ -52,9 +57,11 @@ class Ledger:
         """Remember a 32-bit key; the oldest is forgotten when there are too many."""
         if key not in self._keys:
             self._keys.append(key)
+            self.dirty = True
             del self._keys[:-_MOST_KEYS]
 
     def save(self):
+        self.dirty = False
         if not self._path:
             return
         with open(self._path + ".new", "w") as file:

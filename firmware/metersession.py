@@ -10,6 +10,7 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
 _BATCH_BYTES = const(2048)
+_LARGER_BATCH = const(3072)
 
 
 class Job:
@@ -43,29 +44,38 @@ class Job:
         if self.result is not None:
             await self._line.flash_free()
             self.result.add(view)
-        elif not self.titan and not kind & readings.EXTENDED:
             return
-        elif self.meter.log and len(view) > _BATCH_BYTES:
+        if not self.meter.log:
+            return
+        # Before a record's first form only: whoever moves the ledger does so behind both of its forms.
+        if self._size >= (_LARGER_BATCH if kind & readings.EXTENDED else _BATCH_BYTES):
+            await self.flush()
+        if not self.titan and not kind & readings.EXTENDED:
+            return
+        if len(view) > _BATCH_BYTES:
             # Straight from the buffer: a copy of a large record is what the heap has least room for.
             await self.flush()
             await self._line.store([(kind or self.kind, self.utc(), view)])
-        elif self.meter.log:
-            self._batch.append((kind or self.kind, self.utc(), bytes(view)))
-            self._size += len(view)
-            if self._size >= _BATCH_BYTES:
-                await self.flush()
+            return
+        self._batch.append((kind or self.kind, self.utc(), bytes(view)))
+        self._size += len(view)
 
     async def flush(self):
-        """Put what has been emitted into the log; it is durable when this returns."""
+        """Put what has been emitted into the log, then the ledger that says so; both are durable when this returns.
+
+        Nothing else has its turn between the two: the ledger never claims more than the log has, and only a power
+        cut in between makes a record come twice.
+        """
+        ledger = self.meter.ledger
         if self._batch:
             batch, self._batch, self._size = self._batch, [], 0
-            await self._line.store(batch)
-
-    async def ledger_saved(self):
-        """Keep the ledger; only after flush(), so that it never claims more than the log has."""
-        await self.flush()
-        await self._line.flash_free()
-        self.meter.ledger.save()
+            try:
+                await self._line.store(batch)
+            except (OSError, MemoryError):
+                ledger.load()
+                raise
+        if ledger.dirty:
+            ledger.save()
 
 
 async def run(line, meter, kind, args, result, buffer):

@@ -8,7 +8,7 @@ split between two of them so that a record stays below the log's limit.
 from binascii import crc32
 
 from firmware.iec102 import timetag
-from firmware.iec102.errors import Iec102Error
+from firmware.iec102.errors import Iec102Error, NotAvailableError
 from firmware.port import const
 from firmware.readings import forms
 
@@ -17,6 +17,7 @@ _STORED = const(134)
 _CONTRACT_I = const(134)  # record addresses 134, 135, 136: contracts I, II, III
 _SPLIT = const(5000)
 _DAY = const(86400)
+_NOT_THERE = (13, 18)  # causes: record or period not available
 
 
 async def read(master, meter, job):
@@ -32,6 +33,10 @@ async def read(master, meter, job):
     collector = Closings(meter, job, record, options.get("resend") or job.result is not None)
     try:
         await master.stream(_STORED, record, ({"start": start, "end": end},), collector.take)
+    except NotAvailableError as refusal:
+        if job.result is not None or refusal.cause not in _NOT_THERE:
+            raise
+        # Nothing was closed in these days; asking again would not help.
     except Iec102Error:
         await collector.broken()
         raise
@@ -114,4 +119,4 @@ class Closings:
         if self.keys:
             for key in self.keys:
                 self.meter.ledger.add(key)
-            await self.job.ledger_saved()
+            await self.job.flush()

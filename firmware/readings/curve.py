@@ -6,7 +6,7 @@ per period, its time the label of the meter: the END of the period (protocol ref
 """
 
 from firmware.iec102 import timetag
-from firmware.iec102.errors import AsduError, Iec102Error, NotAvailableError
+from firmware.iec102.errors import AsduError, NotAvailableError
 from firmware.port import const
 from firmware.readings import forms
 
@@ -35,21 +35,17 @@ async def read(master, meter, job):
         if mark >= now:
             break
         end = min(mark + _DAY, now)
-        piece = Piece(meter, job, record, mark, end)
+        piece = Piece(meter, job, record, mark, end, name)
         try:
             await piece.fetch(master)
         except NotAvailableError as refusal:
             if refusal.cause not in _NOT_THERE:
-                await piece.broken(name)
                 raise
-        except Iec102Error:
-            await piece.broken(name)
-            raise
         # A period the meter does not have will not come by asking again; one it has not closed yet will.
         mark = end if end < now else max(piece.newest, min(mark, now))
         if piece.newest or end < now:
             meter.ledger.set_mark(name, mark)
-            await job.ledger_saved()
+            await job.flush()
         if end == now:
             break
 
@@ -62,13 +58,14 @@ def period_of(meter, record):
 class Piece:
     """The periods with an end in (start, end], UTC."""
 
-    def __init__(self, meter, job, record, start, end):
+    def __init__(self, meter, job, record, start, end, name=""):
         self.meter = meter
         self.job = job
         self.record = record
         self.start = start
         self.end = end
         self.newest = 0
+        self.name = name  # of the mark in the ledger; it moves with each period
 
     async def fetch(self, master):
         zone = self.job.clock.zone
@@ -88,12 +85,6 @@ class Piece:
                 self.meter.options["no_blocks"] = True
         span = {"first": _FIRST, "last": _LAST, "start": span["start"], "end": span["end"]}
         await master.stream(_INCREMENTS, self.record, (span,), self.totals)
-
-    async def broken(self, name):
-        """The reply broke off: what came before is kept and not asked for again."""
-        if self.newest:
-            self.meter.ledger.set_mark(name, self.newest)
-            await self.job.ledger_saved()
 
     async def blocks(self, answer):
         for block in answer.objects:
@@ -119,3 +110,5 @@ class Piece:
             await self.job.extended.period(
                 self.record, period_of(self.meter, self.record), tag, pairs
             )
+        if self.name:
+            self.meter.ledger.set_mark(self.name, self.newest)

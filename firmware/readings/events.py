@@ -21,7 +21,7 @@ async def read(master, meter, job):
         else:
             start = meter.ledger.mark(name) or now - meter.options.get("event_days", 7) * _DAY
             end = now
-        reader = Section(meter, job, section, start)
+        reader = Section(meter, job, section, start, "" if job.args else name)
         span = {
             "start": timetag.from_utc(start - 60, job.clock.zone),
             "end": timetag.from_utc(end + 60, job.clock.zone),
@@ -31,22 +31,18 @@ async def read(master, meter, job):
         except NotAvailableError as refusal:
             if refusal.cause not in _NOTHING:
                 raise
-        finally:
-            # Also when the reply broke off: what came before is kept and not asked for again.
-            if not job.args and reader.newest > start:
-                meter.ledger.set_mark(name, reader.newest)
-                await job.ledger_saved()
 
 
 class Section:
-    """One event record: emits what is newer than `after` (UTC)."""
+    """One event record: emits what is newer than `after` (UTC) and moves its mark in the ledger behind it."""
 
-    def __init__(self, meter, job, section, after):
+    def __init__(self, meter, job, section, after, name):
         self.meter = meter
         self.job = job
         self.section = section
         self.after = after
         self.newest = after
+        self.name = name  # of the mark in the ledger
 
     async def take(self, answer):
         out = self.job.out
@@ -78,3 +74,5 @@ class Section:
             await self.job.emit(out.end())
             if self.job.extended:
                 await self.job.extended.events(self.section, new)
+            if self.name:
+                self.meter.ledger.set_mark(self.name, self.newest)
