@@ -1,1 +1,1 @@
-"""The record log: see ring.py. Imported by app; imports port only."""
+"""The record log: ring.py is its face, format.py says how it stands on the flash. Imported by the app; imports port."""

@@ -1,19 +1,21 @@
-"""The record log: a ring of append-only segment files.
+"""The record log: a ring of append-only segments with a journal in front of it.
 
-A segment is a file `NNNNNNNN.log` (number of its first record); a record is a head (magic, kind, sequence number,
-UTC, length, CRC-32) and its payload. When there are too many segments the oldest is deleted. What has been
-acknowledged stands in `acks`: everything below a number, and single numbers above it.
+What is appended is durable when the call returns. A single record goes into the journal (a commit or two of its own
+size); when that is full, all of it moves into the newest segment in one write. Many records at once go into the
+segment directly. Acknowledgements are entries like records, so nothing is ever rewritten. When there are too many
+segments, or the flash is full, the oldest segment is deleted; the newest record is never refused.
 """
 
-import os
-import struct
-from binascii import crc32
+from firmware.log import format
+from firmware.log.acks import Acks
+from firmware.log.files import Files
+from firmware.log.find import Finder
+from firmware.log.journal import Journal
+from firmware.port import const, unload
 
-from firmware.port import const
-
-_MAGIC = const(0xA5)
-_HEAD = "<BBHIII"
-_HEAD_LENGTH = const(16)
+_NO_SPACE = const(28)
+# So many records at once are worth a write into the segment of their own.
+_FEW = const(3)
 
 
 class LogError(OSError):
@@ -21,168 +23,290 @@ class LogError(OSError):
 
 
 class Ring:
-    """`root` is a folder; `segment` bytes after which a new file begins, `segments` files kept."""
+    """`store`: a folder's path or an object like files.Files; `segment` bytes after which a new file begins,
+    `segments` files kept. `order`: "fifo" or "lifo", may be changed at any time. Counters: `damaged`, `lost`."""
 
-    def __init__(self, root, segment=16384, segments=64):
-        self._root = root
-        self._limit = segment
-        self._most = segments
-        self._files = []  # numbers of the first records of the segments, oldest first
-        self._size = 0  # of the newest
-        self._next = 1
-        self._low = 0  # everything up to here is acknowledged
-        self._above = set()
-        self._flying = {}
-        self._cursor = None
-        self._dirty = False
+    def __init__(self, store, segment=16384, segments=64):
+        self.store = Files(store) if isinstance(store, str) else store
+        self.journal = Journal(self.store)
+        self.limit = segment
+        self.segments = segments
+        self.acks = Acks()
+        self._head = bytearray(format.HEAD)
+        self.finder = Finder(self.store, self._head)
+        self.first = self.newest = 0  # numbers of the segments; 0: there are none
+        self.size = 0  # of the newest
+        self.previous = 0  # length of the newest segment's last entry
+        self.last = 0  # sequence number of the newest record
+        self._flying = set()
+        self._from = 0  # FIFO goes on here
+        self.dirty = False
         self.order = "fifo"
-        self.lost = self.damaged = 0
+        self.damaged = 0
 
-    def _path(self, first):
-        return "%s/%08d.log" % (self._root, first)
+    @property
+    def lost(self):
+        return self.acks.lost
 
     def mount(self):
-        try:
-            os.mkdir(self._root)
-        except OSError:
-            pass  # it is there
-        names = [name for name in os.listdir(self._root) if name.endswith(".log")]
-        self._files = sorted(int(name[:-4]) for name in names)
-        try:
-            with open(self._root + "/acks") as file:
-                numbers = [int(x) for x in file.read().split()]
-            self._low, self.lost = numbers[0], numbers[1]
-            self._above = set(numbers[2:])
-        except (OSError, ValueError, IndexError):
-            pass  # no record has been acknowledged yet
-        if self._files:
-            first = self._files[-1]
-            self._next = first
-            end = 0
-            for at, head in self._scan(first):
-                self._next = head[3] + 1
-                end = at + _HEAD_LENGTH + head[2]
-            self._size = os.stat(self._path(first))[6]
-            if end != self._size:
-                self._size = self._limit  # a torn tail: go on in a new segment
-        self._next = max(self._next, self._low + 1)
+        """Find out what is there. Reads the folder, the newest segment and the journal, never all records. OSError."""
+        from firmware.log import mount
 
-    def _scan(self, first):
-        """Yield (offset, head) of every good record of a segment."""
-        with open(self._path(first), "rb") as file:
-            at = 0
-            while True:
-                file.seek(at)
-                raw = file.read(_HEAD_LENGTH)
-                if len(raw) < _HEAD_LENGTH:
-                    return
-                head = struct.unpack(_HEAD, raw)
-                payload = file.read(head[2])
-                if head[0] != _MAGIC or len(payload) < head[2] or crc32(payload) != head[5]:
-                    self.damaged += 1
-                    return
-                yield at, head
-                at += _HEAD_LENGTH + head[2]
+        mount.mount(self)
+        unload("firmware.log.mount")
+
+    # --- appending
 
     def append(self, kind, utc, payload):
         return self.append_many([(kind, utc, payload)])
 
     def append_many(self, records):
-        """Durable when it returns; the sequence number of the last record."""
-        if not self._files or self._size >= self._limit:
-            self._files.append(self._next)
-            self._size = 0
-            while len(self._files) > self._most:
+        """Keep (kind, utc, payload) each, payload of 1 to 16384 bytes; the sequence number of the last record.
+
+        ValueError, before anything is written; OSError.
+        """
+        for kind, _, payload in records:
+            if not 0 < len(payload) <= format.LONGEST:
+                raise ValueError("a record has 1 to %d bytes, not %d" % (format.LONGEST, len(payload)))
+            if not 0 <= kind < format.ACK:
+                raise ValueError("there is no kind %d" % kind)
+        if len(records) > _FEW:
+            self._insist(self.write, list(records))
+        else:
+            for record in records:
+                self._insist(self._append, record)
+        return self.last
+
+    def _insist(self, function, argument):
+        """Make room as often as the flash is full."""
+        while True:
+            try:
+                return function(argument)
+            except OSError as error:
+                if error.errno != _NO_SPACE or self.first >= self.newest:
+                    raise
                 self._drop_oldest()
-        with open(self._path(self._files[-1]), "ab") as file:
-            for kind, utc, payload in records:
-                file.write(
-                    struct.pack(_HEAD, _MAGIC, kind, len(payload), self._next, utc, crc32(payload))
-                )
-                file.write(payload)
-                self._size += _HEAD_LENGTH + len(payload)
-                self._next += 1
-        return self._next - 1
+
+    def _append(self, record):
+        kind, utc, payload = record
+        length = format.HEAD + len(payload)
+        if not self.journal.could_fit(length):
+            self.write([record])
+            return
+        if not self.journal.fits(length):
+            self.write([])
+        format.pack(self._head, kind, self.last + 1, utc, payload)
+        self.journal.put(self.last + 1, self._head, payload)
+        self.last += 1
+
+    def write(self, records):
+        """Move the journal's records and then `records` into the segments."""
+        journal = self.journal
+        waiting = list(journal.entries)
+        number = 0
+        done = False
+        while not done:
+            if self.size >= self.limit or not self.newest:
+                self._begin_segment()
+            fresh = self.size == 0
+            size, previous, last = self.size, self.previous, self.last
+            self.finder.forget()
+            try:
+                file = self.store.append(self.newest)
+                try:
+                    if fresh:
+                        size, previous = self._put_acks(file, size, 0)
+                    while waiting and size < self.limit:
+                        size, previous = self._move(file, waiting[0], size, previous)
+                        waiting.pop(0)
+                    while not waiting and number < len(records) and size < self.limit:
+                        kind, utc, payload = records[number]
+                        format.pack(self._head, kind, last + 1, utc, payload)
+                        size, previous = self._put(file, payload, size, previous)
+                        last += 1
+                        number += 1
+                    done = not waiting and number == len(records)
+                    if done and not fresh and (self.dirty or journal.used):
+                        size, previous = self._put_acks(file, size, previous, last)
+                finally:
+                    file.close()
+            except Exception:
+                # What stands at its end now is not known.
+                self.size = self.limit
+                if fresh and not self.store.size(self.newest):
+                    self.newest -= 1
+                    self.first = min(self.first, self.newest)
+                raise
+            self.size, self.previous, self.last = size, previous, last
+            journal.entries = list(waiting)
+            # Should the next segment fail, these are not written again.
+            del records[:number]
+            number = 0
+            if fresh:
+                self._drop_surplus()
+        journal.clear()
+        self.dirty = False
+
+    def _begin_segment(self):
+        self.newest += 1
+        if not self.first:
+            self.first = self.newest
+        self.size = self.previous = 0
+        if self.newest - self.first >= self.segments:
+            # What has to go is noted in the acknowledgement at the segment's beginning.
+            start = self.finder.begins(self.first + 1)
+            if start:
+                self.gone(start - 1)
+
+    def _put_acks(self, file, size, previous, last=None):
+        last = self.last if last is None else last
+        if size == 0 and self.journal.entries:
+            # At a segment's beginning it says where the records behind it begin.
+            last = self.journal.entries[0][0] - 1
+        payload = self.acks.payload()
+        format.pack(self._head, format.ACK, last, 0, payload)
+        return self._put(file, payload, size, previous)
+
+    def _put(self, file, payload, size, previous):
+        format.follow(self._head, previous)
+        file.write(self._head)
+        file.write(payload)
+        length = format.HEAD + len(payload)
+        return size + length, length
+
+    def _move(self, file, entry, size, previous):
+        whole = bytearray(entry[2])
+        self.journal.read(entry, memoryview(whole))
+        format.follow(whole, previous)
+        file.write(whole)
+        return size + entry[2], entry[2]
+
+    # --- making room
+
+    def gone(self, seq):
+        """Records up to `seq` are no longer there; count those nobody has got."""
+        acks = self.acks
+        acks.lost += acks.count(acks.low + 1, seq)
+        if seq > acks.low:
+            acks.add(acks.low + 1, seq)
+            self.dirty = True
+
+    def _drop_surplus(self):
+        while self.newest - self.first >= self.segments:
+            self._drop_oldest()
 
     def _drop_oldest(self):
-        first = self._files.pop(0)
-        end = self._files[0]
-        for seq in range(max(first, self._low + 1), end):
-            if seq not in self._above:
-                self.lost += 1
-        self._low = max(self._low, end - 1)
-        self._settle()
-        self._dirty = True
-        self.flush()
-        os.remove(self._path(first))
-        self._cursor = None
+        start = self.finder.begins(self.first + 1)
+        if start:
+            self.gone(start - 1)
+        self.finder.forget()
+        if self.store.size(self.first):
+            self.store.remove(self.first)
+        self.first += 1
+
+    # --- delivering
 
     def take(self):
-        """The next pending record's number, now in flight; None if there is none."""
-        if self._cursor is None:
-            self._cursor = self._low
-        seq = self._cursor + 1
-        while seq < self._next and (seq in self._above or seq in self._flying or seq <= self._low):
-            seq += 1
-        if seq >= self._next:
-            return None
-        self._cursor = seq
-        self._flying[seq] = None
+        """The number of the next record that is neither done nor in flight, now in flight; None if there is none."""
+        acks = self.acks
+        if self.order == "fifo" or acks.many():
+            seq = acks.after(self._from if self.order == "fifo" else 0)
+            while seq in self._flying:
+                seq = acks.after(seq + 1)
+            if seq > self.last:
+                return None
+            self._from = seq + 1
+        else:
+            seq = acks.before(self.last)
+            while seq in self._flying:
+                seq = acks.before(seq - 1)
+            if seq <= acks.low:
+                return None
+        self._flying.add(seq)
         return seq
 
-    def _find(self, seq):
-        place = self._flying.get(seq)
-        if place:
-            return place
-        first = max([f for f in self._files if f <= seq] or [0])
-        if first:
-            for at, head in self._scan(first):
-                if head[3] == seq:
-                    self._flying[seq] = (first, at, head)
-                    return self._flying[seq]
-        raise LogError("record %d is not there" % seq)
-
     def info(self, seq):
-        head = self._find(seq)[2]
-        return head[1], head[4], head[2]
+        """(kind, utc, length) of a record. LogError."""
+        fields = self._fields(seq)
+        return fields[0], fields[4], fields[1]
+
+    def _fields(self, seq):
+        entry = self.journal.find(seq)
+        fields = None
+        try:
+            if entry:
+                self.journal.read(entry, memoryview(self._head))
+                fields = format.unpack(self._head)
+            else:
+                fields = self.finder.find(seq, self.first, self.newest)
+        except OSError as error:
+            self.finder.forget()
+            raise LogError("record %d can't be read: %s" % (seq, error)) from None
+        if not fields:
+            self.damaged += 1
+            raise LogError("record %d is not there" % seq)
+        return fields
 
     def read_into(self, seq, buf):
-        first, at, head = self._find(seq)
-        with open(self._path(first), "rb") as file:
-            file.seek(at + _HEAD_LENGTH)
-            return file.readinto(memoryview(buf)[: head[2]])
+        """Copy a record's payload to `buf`; returns its length. LogError: it is damaged."""
+        entry = self.journal.find(seq)
+        fields = self._fields(seq)
+        length = fields[1]
+        view = memoryview(buf)[:length]
+        if entry:
+            whole = bytearray(entry[2])
+            self.journal.read(entry, memoryview(whole))
+            view[:] = memoryview(whole)[format.HEAD :]
+        else:
+            self.finder.read_into(view)
+        if not format.is_good(fields, view):
+            self.damaged += 1
+            raise LogError("record %d is damaged" % seq)
+        return length
+
+    # --- what becomes of them
 
     def ack(self, seq):
-        self._flying.pop(seq, None)
-        if seq > self._low:
-            self._above.add(seq)
-            self._dirty = True
-            self._settle()
-
-    def _settle(self):
-        while self._low + 1 in self._above:
-            self._low += 1
-            self._above.discard(self._low)
-        for seq in [s for s in self._above if s <= self._low]:
-            self._above.discard(seq)
+        """A record is done; flush() makes that durable."""
+        self._flying.discard(seq)
+        if 0 < seq <= self.last and not self.acks.has(seq):
+            self.acks.add(seq, seq)
+            self.dirty = True
 
     def flush(self):
-        if not self._dirty:
+        """Make the acknowledgements durable. OSError."""
+        if not self.dirty:
             return
-        numbers = [self._low, self.lost] + sorted(self._above)
-        with open(self._root + "/acks.new", "w") as file:
-            file.write(" ".join(str(n) for n in numbers))
-        os.rename(self._root + "/acks.new", self._root + "/acks")
-        self._dirty = False
+        payload = self.acks.payload()
+        if self.journal.fits(format.HEAD + len(payload)):
+            format.pack(self._head, format.ACK, self.last, 0, payload)
+            self.journal.put(0, self._head, payload)
+            self.dirty = False
+        else:
+            self._insist(self.write, [])
 
     def release(self, seq=None):
-        self._flying = {}
-        self._cursor = None
+        """One record, or all, back from in flight to pending."""
+        if seq is None:
+            self._flying.clear()
+        else:
+            self._flying.discard(seq)
+        self._from = 0
+
+    def clear(self):
+        """Everything counts as done. OSError."""
+        self._flying.clear()
+        if self.last > self.acks.low:
+            self.acks.add(self.acks.low + 1, self.last)
+            self.dirty = True
+        self.flush()
 
     def stats(self):
-        depth = self._next - 1 - self._low - len(self._above)
+        depth = self.acks.count(1, self.last)
         return {
             "depth": depth,
+            "oldest": self.acks.after(0) if depth else 0,
+            "newest": self.last,
             "in_flight": len(self._flying),
             "lost": self.lost,
             "damaged": self.damaged,

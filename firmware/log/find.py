@@ -1,0 +1,106 @@
+"""Finds records in the segments, quickest where one follows the other."""
+
+from firmware.log import format, walk
+from firmware.port import const
+
+# Records to go one by one before searching anew is quicker.
+_NEAR = const(64)
+
+
+class Finder:
+    """`head`: a bytearray(20) that is free whenever this is called.
+
+    The segment read last stays open: opening one makes littlefs read its folder. Whoever changes a segment calls
+    forget().
+    """
+
+    def __init__(self, store, head):
+        self._store = store
+        self._head = head
+        self._place = None  # (segment, at, seq) of the record found last
+        self._file = None
+        self._number = self._size = 0  # of the open file
+
+    def forget(self):
+        """Segments have changed."""
+        if self._file:
+            self._file.close()
+        self._file = None
+
+    def _open(self, number):
+        """Open a segment; its size, 0 if there is none. OSError."""
+        if self._file is None or self._number != number:
+            self.forget()
+            self._size = self._store.size(number)
+            if self._size:
+                self._file = self._store.open(number)
+                self._number = number
+        return self._size
+
+    def _forward(self, at):
+        return walk.heads(self._file, self._size, self._head, at)
+
+    def read_into(self, view):
+        """The beginning of the payload of the record found last. OSError."""
+        if self._open(self._place[0]):
+            self._file.seek(self._place[1] + format.HEAD)
+            self._file.readinto(view)
+
+    def begins(self, number):
+        """Sequence number of the first record that may be in a segment; 0 if nothing in it can be read."""
+        if self._open(number):
+            for _, fields in self._forward(0):
+                return fields[3] + 1 if fields[0] == format.ACK else fields[3]
+        return 0
+
+    def find(self, seq, first, newest):
+        """The fields (format.unpack) of a record in the segments `first` to `newest`, or None. OSError."""
+        place = self._place
+        if place and place[0] < first:
+            place = None
+        if place and abs(place[2] - seq) < _NEAR:
+            if place[2] <= seq:
+                return self._on(place[0], place[1], seq, newest)
+            fields = self._back(seq)
+            if fields:
+                return fields
+        low, high = first, newest
+        while low < high:
+            middle = (low + high + 1) // 2
+            start = self.begins(middle)
+            if not start:
+                break  # unreadable: the slow way, from below it
+            if start > seq:
+                high = middle - 1
+            else:
+                low = middle
+        return self._on(low, 0, seq, newest)
+
+    def _on(self, number, at, seq, newest):
+        """Look from `at` in a segment on, and in those behind it."""
+        while number <= newest:
+            if self._open(number):
+                for place, fields in self._forward(at):
+                    if fields[0] != format.ACK and fields[3] >= seq:
+                        if fields[3] > seq:
+                            return None
+                        self._place = (number, place, seq)
+                        return fields
+            number += 1
+            at = 0
+        return None
+
+    def _back(self, seq):
+        """Go back in the segment of the record found last, entry by entry."""
+        number, at, _ = self._place
+        size = self._open(number)
+        fields = walk.head_at(self._file, at, size, self._head) if size else None
+        while fields and fields[2] and at >= fields[2]:
+            at -= fields[2]
+            fields = walk.head_at(self._file, at, size, self._head)
+            if fields and fields[0] != format.ACK and fields[3] <= seq:
+                if fields[3] == seq:
+                    self._place = (number, at, seq)
+                    return fields
+                break
+        return None
