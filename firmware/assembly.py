@@ -45,7 +45,9 @@ def build(app):
     app.room = Room()
     app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
     diag.info("start", "clock: %s (%s)", telemetry.stamp(app.clock.utc()), app.clock.source_name())
-    app.ring = Ring(app.board.root + "/log")
+    app.ring = Ring(
+        app.board.root + "/log", config.get("logger.segment"), config.get("logger.segments")
+    )
     app.ring.mount()
     app.ring.order = config.get("logger.order")
     stats = app.ring.stats()

@@ -47,7 +47,18 @@ class App:
 
     def keep(self, batch):
         """Put a batch of (kind, utc, payload) into the log."""
-        self.ring.append_many(batch)
+        ring = self.ring
+        longest, most = self._limits
+        if longest and any(len(record[2]) > longest for record in batch):
+            diag.error("log", "a record of more than logger.size %d bytes is not kept", longest)
+            batch = [record for record in batch if len(record[2]) <= longest]
+        if batch:
+            ring.append_many(batch)
+        while most:
+            stats = ring.stats()
+            if stats["depth"] <= most:
+                break
+            ring.gone(stats["oldest"])
 
     # --- the way out
 
@@ -87,12 +98,13 @@ class App:
         }
 
     def look_up_topics(self):
-        """Keep the topics at hand: a record on its way must not wait for a look at the settings."""
+        """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
         get, expand = self.config.get, self.config.expand
         names = ("logger.topic", "logger.extended_topic", "mqtt.status_topic")
         topics = [expand(get(name)) for name in names]
         self._topics = topics if get("logger.enabled") else ["", "", ""]
         self._answers = expand(get("mqtt.atr_topic"))
+        self._limits = get("logger.size"), get("logger.registers")
 
     def topic_for(self, kind):
         """Topic of a record; empty: it is not wanted."""

@@ -21,8 +21,8 @@ order|oldest or newest first
 time|form of TS; unix is 2022-07-13T09:42:06Z
 profile|form of the records
 extended_topic|topic of the extended form
-size|most bytes of a record; 0: no limit
-registers|most records kept; 0: what the flash takes
+size|most bytes of a record, a longer one is not kept; 0: no limit
+registers|most records that may wait, the oldest goes; 0: what the flash takes
 segment|bytes after which the log begins a new file
 segments|files the log keeps
 """,
