@@ -3,7 +3,7 @@
 `build(app)` fills an App (services.py). Settings that are wrong cost the part they belong to, and are told.
 """
 
-from firmware import diag, meterline, readings, telemetry
+from firmware import appwork, diag, meterline, readings, telemetry
 from firmware.clock import HOST, Clock
 from firmware.commands.processor import Processor
 from firmware.gate import Gate
@@ -169,7 +169,7 @@ def _meter(app, index):
 
 def _build_uplink(app):
     app.mqtt = None
-    settings = app.mqtt_settings()
+    settings = appwork.mqtt_settings(app)
     if settings is None:
         return
     from umqtt import simple

@@ -9,7 +9,6 @@ segments, or the flash is full, the oldest segment is deleted; the newest record
 from firmware.log import format
 from firmware.log.acks import Acks
 from firmware.log.files import Files
-from firmware.log.find import Finder
 from firmware.log.journal import Journal
 from firmware.port import const, unload
 
@@ -32,8 +31,8 @@ class Ring:
         self.limit = segment
         self.segments = segments
         self.acks = Acks()
-        self._head = bytearray(format.HEAD)
-        self.finder = Finder(self.store, self._head)
+        self.head = bytearray(format.HEAD)
+        self._finder = None
         self.first = self.newest = 0  # numbers of the segments; 0: there are none
         self.size = 0  # of the newest
         self.previous = 0  # length of the newest segment's last entry
@@ -43,6 +42,23 @@ class Ring:
         self.dirty = False
         self.order = "fifo"
         self.damaged = 0
+
+    @property
+    def finder(self):
+        """Finds records in the segments; in memory only while some wait there."""
+        if self._finder is None:
+            from firmware.log.find import Finder
+
+            self._finder = Finder(self.store, self.head)
+        return self._finder
+
+    def forget_places(self, wholly=False):
+        """Segments have changed, or (`wholly`) nobody looks for records any more."""
+        if self._finder:
+            self._finder.forget()
+            if wholly:
+                self._finder = None
+                unload("firmware.log.find", "firmware.log.walk")
 
     @property
     def lost(self):
@@ -85,7 +101,7 @@ class Ring:
             except OSError as error:
                 if error.errno != _NO_SPACE or self.first >= self.newest:
                     raise
-                self._drop_oldest()
+                self._segments("drop_oldest")
 
     def _append(self, record):
         kind, utc, payload = record
@@ -95,135 +111,54 @@ class Ring:
             return
         if not self.journal.fits(length):
             self.write([])
-        format.pack(self._head, kind, self.last + 1, utc, payload)
-        self.journal.put(self.last + 1, self._head, payload)
+        format.pack(self.head, kind, self.last + 1, utc, payload)
+        self.journal.put(self.last + 1, self.head, payload)
         self.last += 1
 
     def write(self, records):
-        """Move the journal's records and then `records` into the segments."""
-        journal = self.journal
-        waiting = list(journal.entries)
-        number = 0
-        done = False
-        while not done:
-            if self.size >= self.limit or not self.newest:
-                self._begin_segment()
-            fresh = self.size == 0
-            size, previous, last = self.size, self.previous, self.last
-            self.finder.forget()
-            try:
-                file = self.store.append(self.newest)
-                try:
-                    if fresh:
-                        size, previous = self._put_acks(file, size, 0)
-                    while waiting and size < self.limit:
-                        size, previous = self._move(file, waiting[0], size, previous)
-                        waiting.pop(0)
-                    while not waiting and number < len(records) and size < self.limit:
-                        kind, utc, payload = records[number]
-                        format.pack(self._head, kind, last + 1, utc, payload)
-                        size, previous = self._put(file, payload, size, previous)
-                        last += 1
-                        number += 1
-                    done = not waiting and number == len(records)
-                    if done and not fresh and (self.dirty or journal.used):
-                        size, previous = self._put_acks(file, size, previous, last)
-                finally:
-                    file.close()
-            except Exception:
-                # What stands at its end now is not known.
-                self.size = self.limit
-                if fresh and not self.store.size(self.newest):
-                    self.newest -= 1
-                    self.first = min(self.first, self.newest)
-                raise
-            self.size, self.previous, self.last = size, previous, last
-            journal.entries = list(waiting)
-            # Should the next segment fail, these are not written again.
-            del records[:number]
-            number = 0
-            if fresh:
-                self._drop_surplus()
-        journal.clear()
-        self.dirty = False
-
-    def _begin_segment(self):
-        self.newest += 1
-        if not self.first:
-            self.first = self.newest
-        self.size = self.previous = 0
-        if self.newest - self.first >= self.segments:
-            # What has to go is noted in the acknowledgement at the segment's beginning.
-            start = self.finder.begins(self.first + 1)
-            if start:
-                self.gone(start - 1)
-
-    def _put_acks(self, file, size, previous, last=None):
-        last = self.last if last is None else last
-        if size == 0 and self.journal.entries:
-            # At a segment's beginning it says where the records behind it begin.
-            last = self.journal.entries[0][0] - 1
-        payload = self.acks.payload()
-        format.pack(self._head, format.ACK, last, 0, payload)
-        return self._put(file, payload, size, previous)
-
-    def _put(self, file, payload, size, previous):
-        format.follow(self._head, previous)
-        file.write(self._head)
-        file.write(payload)
-        length = format.HEAD + len(payload)
-        return size + length, length
-
-    def _move(self, file, entry, size, previous):
-        whole = bytearray(entry[2])
-        self.journal.read(entry, memoryview(whole))
-        format.follow(whole, previous)
-        file.write(whole)
-        return size + entry[2], entry[2]
-
-    # --- making room
+        """Move the journal's records and then `records` (a list, emptied as they are kept) into the segments."""
+        self._segments("write", records)
 
     def gone(self, seq):
         """Records up to `seq` are no longer there; count those nobody has got."""
-        acks = self.acks
-        acks.lost += acks.count(acks.low + 1, seq)
-        if seq > acks.low:
-            acks.add(acks.low + 1, seq)
-            self.dirty = True
+        self._segments("gone", seq)
 
-    def _drop_surplus(self):
-        while self.newest - self.first >= self.segments:
-            self._drop_oldest()
+    def _segments(self, what, *arguments):
+        """Loaded for the moment: most appends and deliveries only touch the journal."""
+        from firmware.log import segments
 
-    def _drop_oldest(self):
-        start = self.finder.begins(self.first + 1)
-        if start:
-            self.gone(start - 1)
-        self.finder.forget()
-        if self.store.size(self.first):
-            self.store.remove(self.first)
-        self.first += 1
+        try:
+            getattr(segments, what)(self, *arguments)
+        finally:
+            unload("firmware.log.segments")
 
     # --- delivering
 
     def take(self):
         """The number of the next record that is neither done nor in flight, now in flight; None if there is none."""
-        acks = self.acks
-        if self.order == "fifo" or acks.many():
-            seq = acks.after(self._from if self.order == "fifo" else 0)
-            while seq in self._flying:
-                seq = acks.after(seq + 1)
-            if seq > self.last:
-                return None
-            self._from = seq + 1
+        seq = self._oldest() if self.order == "fifo" or self.acks.many() else self._latest()
+        if seq is None:
+            self.forget_places(True)
         else:
-            seq = acks.before(self.last)
-            while seq in self._flying:
-                seq = acks.before(seq - 1)
-            if seq <= acks.low:
-                return None
-        self._flying.add(seq)
+            self._flying.add(seq)
         return seq
+
+    def _oldest(self):
+        acks = self.acks
+        seq = acks.after(self._from if self.order == "fifo" else 0)
+        while seq in self._flying:
+            seq = acks.after(seq + 1)
+        if seq > self.last:
+            return None
+        self._from = seq + 1
+        return seq
+
+    def _latest(self):
+        acks = self.acks
+        seq = acks.before(self.last)
+        while seq in self._flying:
+            seq = acks.before(seq - 1)
+        return seq if seq > acks.low else None
 
     def info(self, seq):
         """(kind, utc, length) of a record. LogError."""
@@ -235,12 +170,12 @@ class Ring:
         fields = None
         try:
             if entry:
-                self.journal.read(entry, memoryview(self._head))
-                fields = format.unpack(self._head)
+                self.journal.read(entry, memoryview(self.head))
+                fields = format.unpack(self.head)
             else:
                 fields = self.finder.find(seq, self.first, self.newest)
         except OSError as error:
-            self.finder.forget()
+            self.forget_places()
             raise LogError("record %d can't be read: %s" % (seq, error)) from None
         if not fields:
             self.damaged += 1
@@ -279,8 +214,8 @@ class Ring:
             return
         payload = self.acks.payload()
         if self.journal.fits(format.HEAD + len(payload)):
-            format.pack(self._head, format.ACK, self.last, 0, payload)
-            self.journal.put(0, self._head, payload)
+            format.pack(self.head, format.ACK, self.last, 0, payload)
+            self.journal.put(0, self.head, payload)
             self.dirty = False
         else:
             self._insist(self.write, [])

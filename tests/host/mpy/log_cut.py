@@ -9,7 +9,7 @@ import sys
 
 import vfs
 
-sys.path.insert(0, ".")
+sys.path.insert(0, "build/device")
 from firmware.log.ring import LogError, Ring  # noqa: E402
 
 PART, PARTS, FURTHER = (int(word) for word in sys.argv[1:4])

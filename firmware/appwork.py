@@ -1,0 +1,108 @@
+"""What the App (services.py) does now and then: look at its settings, take new ones, tell its state."""
+
+import gc
+
+from firmware import diag
+from firmware.port import const, monotonic_s
+
+# A changed connection has to hold this long before it counts as good.
+_SETTLE_S = const(10)
+
+
+def mqtt_settings(app):
+    """The dict MqttService wants, or None where nothing is to be delivered."""
+    get, expand = app.config.get, app.config.expand
+    if not get("mqtt.enabled"):
+        return None
+    scheme, _, rest = get("mqtt.broker").partition("://")
+    host, _, port = rest.rstrip("/").partition(":")
+    if scheme not in ("tcp", "mqtt") or not host or (port and not port.isdigit()):
+        diag.error("config", "mqtt.broker %r: tcp://host:port is wanted", get("mqtt.broker"))
+        return None
+    state = '{"IMEI":"%s","STATE":"%%s","VERSION":"%s","RESET":"%s"}' % (
+        app.imei,
+        app.version,
+        app.board.reset_cause(),
+    )
+    topics = [expand(get(name)) for name in ("mqtt.at_topic", "mqtt.at_topic2") if get(name)]
+    return {
+        "host": host,
+        "port": int(port or 1883),
+        "client_id": expand(get("mqtt.id")),
+        "user": get("mqtt.user"),
+        "password": get("mqtt.password"),
+        "keepalive": get("mqtt.keepalive"),
+        "qos": get("mqtt.qos"),
+        "window": get("mqtt.window"),
+        "puback_ms": get("mqtt.puback_timeout") * 1000,
+        "subscribe": topics,
+        "online_topic": expand(get("mqtt.online_topic")),
+        "online": state % "online",
+        "offline": state % "offline",
+    }
+
+
+def look_up_topics(app):
+    """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
+    get, expand = app.config.get, app.config.expand
+    names = ("logger.topic", "logger.extended_topic", "mqtt.status_topic")
+    topics = [expand(get(name)) for name in names]
+    app.topics = topics if get("logger.enabled") else ["", "", ""]
+    app.answers = expand(get("mqtt.atr_topic"))
+    app.limits = get("logger.size"), get("logger.registers")
+
+
+def change(app, values):
+    """Take and keep settings, and use them at once where that is possible. ConfigError.
+
+    What could cut the device off is on trial: when the broker is not reached again in `device.trial` minutes
+    the old values come back.
+    """
+    needs = app.config.change(values, app.config.get("device.trial") * 60)
+    if "link" in needs:
+        app.config.begin_trial()
+        app.trial_since = monotonic_s()
+    _apply(app)
+
+
+def _apply(app):
+    """Use the settings as they are now."""
+    look_up_topics(app)
+    app.ring.order = app.config.get("logger.order")
+    app.header[2] = app.config.get("logger.time")
+    app.header[3] = app.config.get("logger.profile")
+    if app.mqtt:
+        settings = mqtt_settings(app) or {"enabled": False}
+        if settings != app.mqtt.settings:
+            app.mqtt.reconfigure(settings)
+
+
+def watch_trial(app):
+    """Confirm settings on trial once the broker is reached with them, or take them back."""
+    if not app.config.trying:
+        return
+    passed = monotonic_s() - app.trial_since
+    if app.mqtt and app.mqtt.connected and passed > _SETTLE_S:
+        app.config.confirm()
+        diag.info("config", "the changed settings work and stay")
+    elif passed > app.config.trying:
+        names = ", ".join(app.config.expire())
+        diag.error("config", "the broker was not reached; taken back: %s", names)
+        _apply(app)
+
+
+def status(app):
+    """What GETSTATUS tells."""
+    return {
+        "version": app.version,
+        "imei": app.imei,
+        "utc": app.clock.utc(),
+        "clock": app.clock.source_name(),
+        "heap": gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0,
+        "turn_ms": app.longest_turn_ms,
+        "log": app.ring.stats(),
+        "mqtt": app.mqtt.status() if app.mqtt else {},
+        "link": app.link.status(),
+        "meters": [meter.status() for line in app.lines for meter in line.meters],
+        "restarts": {w.name: w.restarts for w in app.watched if w.restarts},
+    }
