@@ -1,18 +1,18 @@
 """The `extended` form of the records: units, validity, direction, quadrants, qualifier names, RFC 3339 times.
 
 Loaded for a session while `logger.profile` asks for it, and let go with it. The modules in firmware/readings hand
-over what the codec gave them; each function here streams one record into the job's second buffer and has it kept
+over what the codec gave them; each function here streams one record into the job's buffer and has it kept
 with the kind's EXTENDED bit. docs/json.md shows every record.
 """
 
 from firmware import telemetry
 from firmware.iec102.errors import AsduError
 from firmware.port import const
-from firmware.readings import EXTENDED
+from firmware.readings import CLOSINGS, EXTENDED, TARIFF
 from firmware.zone import civil
 
-# Bytes of most records; the buffer grows for the others.
-SIZE = const(2560)
+# Bytes of a tariff object.
+_SIZE = const(1280)
 # Qualifier bits 7 to 0 (protocol reference 5).
 _QUALIFIERS = "invalid unsynchronised overflow clock_checked parameters_changed intrusion power_failure reserved"
 # Object addresses 1 to 8 (protocol reference 3.3), and the six of object 192 in the same order.
@@ -36,7 +36,9 @@ class Form:
 
     def __init__(self, job):
         self.job = job
-        self.out = telemetry.Writer(SIZE)
+        # The first form of most records is complete before the second begins: one buffer serves both.
+        between = job.kind in (CLOSINGS, TARIFF)
+        self.out = telemetry.Writer(_SIZE) if between else job.out
 
     def begin(self, name):
         """Start a record of TYPE `name`: TITAN's envelope, TS always RFC 3339, and what form this is."""

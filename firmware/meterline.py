@@ -18,8 +18,10 @@ _IDLE_MS = const(1000)
 # Several on one line may be asked for at a time; more are refused.
 _MOST_ASKED = const(16)
 # Bytes of the longest record, closings (readings/closings.py splits them) and others.
-_LARGE = const(8704)
+_LARGE = const(7168)
 _USUAL = const(1024)
+# Those of the extended form.
+_WIDE = const(2048)
 _STORE_TRIES = const(20)
 _STORE_WAIT_MS = const(100)
 # In the order in which they need each other.
@@ -147,7 +149,8 @@ class MeterLine:
     async def _read(self, meter, kind, args, result):
         try:
             # First of all, while there still is so much in one piece.
-            buffer = bytearray(_LARGE if kind == readings.CLOSINGS else _USUAL)
+            size = _USUAL if self.header[3] == "titan" else _WIDE
+            buffer = bytearray(_LARGE if kind == readings.CLOSINGS else size)
             for name in _SESSION_CODE:
                 __import__("firmware." + name)
                 # Loading takes a while on a board; the others have their turn in between.

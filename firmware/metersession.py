@@ -11,6 +11,8 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
 _BATCH_BYTES = const(2048)
 _LARGER_BATCH = const(3072)
+# A longer record is not copied but kept at once.
+_COPIED = const(1100)
 
 
 class Job:
@@ -52,7 +54,7 @@ class Job:
             await self.flush()
         if not self.titan and not kind & readings.EXTENDED:
             return
-        if len(view) > _BATCH_BYTES:
+        if len(view) > _COPIED:
             # Straight from the buffer: a copy of a large record is what the heap has least room for.
             await self.flush()
             await self._line.store([(kind or self.kind, self.utc(), view)])

@@ -48,7 +48,12 @@ def port_of(found):
 
 
 def line_of(port, meters, keep, profile="titan", clock=None):
-    """The service of one line over `port`; `keep(batch)` has what is logged."""
+    """The service of one line over `port`; `keep(batch)` has what is logged, payloads as bytes."""
     clock = clock or Clock(Rtc(), Zone("Europe/Madrid"), HOST)
     header = [IMEI, "ID-" + IMEI, "unix", profile]
-    return MeterLine("port 1", port, meters, clock, keep, header, Room())
+
+    def copied(batch):
+        # A payload may be a view of the session's buffer, which the next record overwrites.
+        keep([(kind, utc, bytes(payload)) for kind, utc, payload in batch])
+
+    return MeterLine("port 1", port, meters, clock, copied, header, Room())

@@ -32,6 +32,7 @@ class Job:
         self.meter = type("M", (), {"ident": "M"})
         self.clock = type("C", (), {"zone": MADRID})
         self.kept = []
+        self.out = telemetry.Writer()
         self._utc = utc
 
     def utc(self):
@@ -171,6 +172,7 @@ class Job:
     class clock:
         zone = Zone("Europe/Madrid")
     envelope = telemetry.Envelope("1", "P")
+    out = telemetry.Writer()
     def utc(self):
         return 1792891800
     async def emit(self, view, kind):
