@@ -1,14 +1,14 @@
 """The `extended` form of the records: units, validity, direction, quadrants, qualifier names, RFC 3339 times.
 
 Loaded for a session while `logger.profile` asks for it, and let go with it. The modules in firmware/readings hand
-over what the codec gave them; each function here streams one record into the job's buffer and has it kept
+over what the codec gave them; each method streams one record into the job's buffer and has it kept
 with the kind's EXTENDED bit. docs/json.md shows every record.
 """
 
 from firmware import telemetry
 from firmware.iec102.errors import AsduError
 from firmware.port import const
-from firmware.readings import CLOSINGS, EXTENDED, TARIFF
+from firmware.readings import CLOSINGS, CURVE, EXTENDED, INSTANT, TARIFF
 from firmware.zone import civil
 
 # Bytes of a tariff object.
@@ -16,23 +16,19 @@ _SIZE = const(1280)
 # Qualifier bits 7 to 0 (protocol reference 5).
 _QUALIFIERS = "invalid unsynchronised overflow clock_checked parameters_changed intrusion power_failure reserved"
 # Object addresses 1 to 8 (protocol reference 3.3), and the six of object 192 in the same order.
-_TOTALS = "active_import active_export reactive_q1 reactive_q2 reactive_q3 reactive_q4 reserve_7 reserve_8"
-# Value, qualifier, name and unit of each value of a tariff object (TITAN reference 3.3).
-_TARIFF = """EaA CA active kWh
-EiA CA active_increment kWh
-EaRi CRi inductive kvarh
-EiRi CRi inductive_increment kvarh
-EaRc CRc capacitive kvarh
-EiRc CRc capacitive_increment kvarh
-R7 C7 reserve_7 -
-R8 C8 reserve_8 -
-MPA CMA max_power kW
-EPA CE excess_power kW"""
+TOTALS = "active_import active_export reactive_q1 reactive_q2 reactive_q3 reactive_q4 reserve_7 reserve_8"
 _INVALID = const(0x80)
+_PERIODS = (CLOSINGS, CURVE, TARIFF)
 
 
-class Form:
-    """Writes the extended records of one Job (firmware/metersession.py)."""
+def form(job):
+    """The Form that can write what `job` reads; only that part of the code is loaded."""
+    name = "values" if job.kind == INSTANT else "periods" if job.kind in _PERIODS else "facts"
+    return __import__("firmware.extended" + name, None, None, ("Form",)).Form(job)
+
+
+class Base:
+    """The pieces of the extended records of one Job (firmware/metersession.py)."""
 
     def __init__(self, job):
         self.job = job
@@ -106,168 +102,3 @@ class Form:
                 out.string(word)
             at >>= 1
         out.raw("]}")
-
-    # --- records
-
-    async def instant(self, objects):
-        """Objects 192, 193 and 194 of a 163 (protocol reference 6.8)."""
-        out = self.out
-        self.begin("IEC102")
-        self.meter_time(objects[0]["time"])
-        for item in objects:
-            if "totals" in item:
-                self._six(item["totals"])
-            elif "powers" in item:
-                out.key("power")
-                out.raw("{")
-                for name, power in zip(("total", "l1", "l2", "l3"), item["powers"]):
-                    self._power(name, power)
-                out.raw("}")
-            elif "phases" in item:
-                out.key("phases")
-                out.raw("{")
-                for name, phase in zip(("l1", "l2", "l3"), item["phases"]):
-                    self._phase(name, phase)
-                out.raw("}")
-        await self.keep()
-
-    def _six(self, totals):
-        out = self.out
-        out.key("totals")
-        out.raw("{")
-        for number, name in enumerate(_TOTALS.split()[:6]):
-            total = totals[number]
-            unit = "kWh" if number < 2 else "kvarh"
-            self.value(name, total["value"], unit, not total["invalid"])
-            out.raw("}")
-        out.raw("}")
-
-    def _power(self, name, power):
-        out = self.out
-        valid, export, lower = not power["invalid"], power["export"], power["quadrant34"]
-        out.key(name)
-        out.raw("{")
-        self.value("active", power["active"], "kW", valid)
-        out.text("direction", "export" if export else "import")
-        out.raw("}")
-        self.value("reactive", power["reactive"], "kvar", valid)
-        # Import is quadrant 1 or 4, export 2 or 3.
-        out.int("quadrant", (3 if lower else 2) if export else (4 if lower else 1))
-        out.raw("}")
-        self.value("power_factor", power["cos_phi"], "1", valid, 3)
-        out.raw("}}")
-
-    def _phase(self, name, phase):
-        out = self.out
-        valid = not phase["invalid"]
-        out.key(name)
-        out.raw("{")
-        self.value("current", phase["current"], "A", valid, 1)
-        out.raw("}")
-        self.value("voltage", phase["voltage"], "V", valid, 1)
-        out.raw("}}")
-
-    async def tariff(self, name, record, item):
-        """One tariff object of a closing or of the current values (135, 136; protocol reference 6.5)."""
-        out = self.out
-        self.begin(name)
-        out.int("contract", record - 133)
-        address = item["DO"]
-        out.int("object", address)
-        out.text("period", "total" if address == 20 else "P%d" % (address - 20))
-        self.time("start", item["DINI"])
-        self.time("end", item["DEND"])
-        for line in _TARIFF.split("\n"):
-            value, bits, title, unit = line.split(" ")
-            self.qualified(title, item[value], unit, item[bits])
-        self.time("max_power_time", item["FMPA"])
-        await self.keep()
-
-    async def period(self, record, seconds, tag, pairs):
-        """One period of a load curve; its label is its end (protocol reference 6.3). `seconds` is its length."""
-        out = self.out
-        self.begin("IEC102_LC")
-        out.int("record", record)
-        out.int("minutes", seconds // 60)
-        zone = self.job.clock.zone
-        end = tag.to_utc(zone)
-        tag_su, start = tag.su, end - seconds
-        if zone.is_summer(end) == bool(tag_su):
-            # A meter that follows the zone's rule: the start may be on the other side of a switch.
-            tag.su = zone.is_summer(start)
-        self.time("start", tag, start)
-        tag.su = tag_su
-        self.time("end", tag)
-        out.flag("meter_time_valid", not tag.iv)
-        names = _TOTALS.split()
-        for address, total in pairs:
-            unit = "kWh" if address < 3 else "kvarh" if address < 7 else "-"
-            self.qualified(names[address - 1], total["value"], unit, total["qualifier"])
-        await self.keep()
-
-    async def events(self, section, events):
-        """The new events of one answer (protocol reference 6.7)."""
-        out = self.out
-        self.begin("IEC102_EV")
-        out.int("record", section)
-        out.key("events")
-        out.raw("[")
-        for event in events:
-            out.item()
-            out.raw("{")
-            self.time("time", event["time"])
-            out.flag("time_valid", not event["time"].iv)
-            out.int("point", event["spa"])
-            out.int("qualifier", event["spq"])
-            out.flag("on", event["spi"])
-            out.raw("}")
-        out.raw("]")
-        await self.keep()
-
-    async def clock(self, tag, drift, was_set):
-        """The meter's clock (72) and how many seconds it is ahead."""
-        self.begin("IEC102_CLOCK")
-        self.meter_time(tag)
-        self.out.key("drift")
-        if drift is None:
-            self.out.raw("null")
-        else:
-            self.out.raw('{"value":%d,"unit":"s"}' % drift)
-        self.out.flag("set", was_set)
-        await self.keep()
-
-    async def identity(self, item):
-        """Manufacturer and equipment (71)."""
-        self.begin("IEC102_ID")
-        for name in ("manufacturer", "equipment"):
-            self.out.int(name, item[name])
-        self.out.text("standard", "%04d-%02d" % (item["standard_year"], item["standard_month"]))
-        await self.keep()
-
-    async def power(self, record, answer):
-        """Contracted powers (145)."""
-        out = self.out
-        self.begin("IEC102_PC")
-        out.int("contract", record - 133)
-        self.time("since", answer.time)
-        out.key("contracted")
-        out.raw("{")
-        for item in answer.objects:
-            self.value("P%d" % (item["address"] - 20), item["power"], "kW", True)
-            out.raw("}")
-        out.raw("}")
-        await self.keep()
-
-    async def setup(self, item):
-        """The meter's configuration (142), names as in the protocol reference 6.6."""
-        self.begin("IEC102_CFG")
-        # MicroPython keeps no order of its own.
-        for name in sorted(item):
-            value = item[name]
-            if isinstance(value, int):
-                self.out.int(name, value)
-            elif isinstance(value, str):
-                self.out.text(name, value)
-            else:
-                self.time(name, value)
-        await self.keep()

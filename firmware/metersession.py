@@ -32,11 +32,11 @@ class Job:
         self._line = line
         self._batch = []
         self._size = 0
-        self.extended = None  # the extended.Form that writes the second form, where that is wanted
+        self.extended = None  # the extended.Base that writes the second form, where that is wanted
         if profile != "titan":
             from firmware import extended
 
-            self.extended = extended.Form(self)
+            self.extended = extended.form(self)
 
     def utc(self):
         return self.clock.utc()
@@ -89,6 +89,8 @@ async def run(line, meter, kind, args, result, buffer):
     job = Job(line, meter, kind, args, result, buffer)
     master = Master(line.port, line.trace, line.gate)
     master.link.clean = line.clean
+    if result is not None:
+        result.sizes = []
     error = ""
     try:
         await master.open(meter.address)

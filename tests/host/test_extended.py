@@ -25,8 +25,6 @@ MADRID = Zone("Europe/Madrid")
 class Job:
     """What a Form sees of a session."""
 
-    kind = readings.INSTANT
-
     def __init__(self, utc=1792891800):
         self.envelope = telemetry.Envelope("1", "P", "seconds")
         self.meter = type("M", (), {"ident": "M"})
@@ -44,9 +42,10 @@ class Job:
 
 def written(name, *args):
     job = Job()
-    asyncio.run(getattr(extended.Form(job), name)(*args))
+    job.kind = {"instant": readings.INSTANT, "period": readings.CURVE}.get(name, readings.CLOCK)
+    asyncio.run(getattr(extended.form(job), name)(*args))
     ((kind, record),) = job.kept
-    assert kind == readings.INSTANT | readings.EXTENDED
+    assert kind == job.kind | readings.EXTENDED
     return record
 
 
@@ -166,7 +165,6 @@ from firmware import extended, telemetry
 from firmware.iec102.timetag import from_utc
 from firmware.zone import Zone
 class Job:
-    kind = 1
     class meter:
         ident = "M"
     class clock:
@@ -184,14 +182,17 @@ power = {"active": 1, "reactive": 2, "cos_phi": 5, "export": True, "quadrant34":
 phase = {"current": 5, "voltage": 2301, "invalid": False}
 item = {key: 3 for key in "DO EaA EiA CA EaRi EiRi CRi EaRc EiRc CRc R7 C7 R8 C8 MPA CMA EPA CE".split()}
 item.update({"FMPA": tag, "DINI": tag, "DEND": tag})
-form = extended.Form(Job())
+def form(kind):
+    job = Job()
+    job.kind = kind
+    return extended.form(job)
 async def main():
-    await form.instant([{"totals": [total] * 6, "time": tag}, {"powers": [power] * 4}, {"phases": [phase] * 3}])
-    await form.period(11, 3600, tag, [(i, total) for i in range(1, 9)])
-    await form.tariff("IEC102_TAVC", 134, item)
-    await form.events(52, [{"spa": 1, "spq": 2, "spi": 1, "time": tag}] * 20)
-    await form.clock(tag, -3, True)
-    await form.setup({"a": 1, "b": "x", "c": tag})
+    await form(1).instant([{"totals": [total] * 6, "time": tag}, {"powers": [power] * 4}, {"phases": [phase] * 3}])
+    await form(3).period(11, 3600, tag, [(i, total) for i in range(1, 9)])
+    await form(4).tariff("IEC102_TAVC", 134, item)
+    await form(5).events(52, [{"spa": 1, "spq": 2, "spi": 1, "time": tag}] * 20)
+    await form(7).clock(tag, -3, True)
+    await form(9).setup({"a": 1, "b": "x", "c": tag})
 asyncio.run(main())
 """
 
