@@ -14,6 +14,9 @@ _EDIT = " set set_many save change "
 _TRIAL = " trial begin_trial confirm expire "
 _TEXT = " text row key is_secret changed dump import_text mask "
 
+# Defaults that are kept at hand between two commands.
+_MOST_SEEN = 8
+
 
 class ConfigError(ValueError):
     """A setting was refused; the text names it, the value and what is allowed."""
@@ -94,6 +97,8 @@ class Config:
         _unload("firmware.setting")
         _unload("firmware.config")
         self._released = True
+        if len(self._seen) > _MOST_SEEN:
+            self._seen = {}
 
     def __getattr__(self, name):
         if " %s " % name in _EDIT:

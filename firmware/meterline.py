@@ -24,6 +24,7 @@ _USUAL = const(1024)
 _WIDE = const(2048)
 _STORE_TRIES = const(20)
 _STORE_WAIT_MS = const(100)
+_MEMORY_TRIES = const(3)
 # In the order in which they need each other.
 _SESSION_CODE = ("telemetry", "iec102.errors", "iec102.ft12", "iec102.asdu", "iec102.link", "iec102.master")
 
@@ -125,11 +126,16 @@ class MeterLine:
 
     async def _session(self, meter, kind, args=None, result=None):
         """Open, read, close. Returns True when the reading is complete."""
-        await self._room.enter_session()
-        try:
-            error = await self._read(meter, kind, args, result)
-        finally:
-            self._room.leave_session()
+        for _ in range(_MEMORY_TRIES):
+            await self._room.enter_session()
+            try:
+                error = await self._read(meter, kind, args, result)
+            finally:
+                self._room.leave_session()
+            if not error.startswith("MemoryError"):
+                break
+            # Whatever took the heap just now may be gone in a moment.
+            await sleep_ms(_STORE_WAIT_MS)
         if result is not None:
             await self.flash_free()
             result.finish(self.clock.utc(), error)

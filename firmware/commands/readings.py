@@ -134,6 +134,7 @@ async def _force(call):
     result = _ask(line, meter, readings.INSTANT)
     start = ticks_ms()
     # The session needs the room more than we who only wait for it.
+    call.device.config.release()
     call.device.room.leave_command()
     try:
         while result.running:

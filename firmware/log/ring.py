@@ -56,9 +56,9 @@ class Ring:
         """Segments have changed, or (`wholly`) nobody looks for records any more."""
         if self._finder:
             self._finder.forget()
-            if wholly:
-                self._finder = None
-                unload("firmware.log.find", "firmware.log.walk")
+        if wholly:
+            self._finder = None
+            unload("firmware.log.find", "firmware.log.walk")
 
     @property
     def lost(self):
@@ -70,6 +70,7 @@ class Ring:
 
         mount.mount(self)
         unload("firmware.log.mount")
+        self.forget_places(True)
 
     # --- appending
 
@@ -137,10 +138,10 @@ class Ring:
     def take(self):
         """The number of the next record that is neither done nor in flight, now in flight; None if there is none."""
         seq = self._oldest() if self.order == "fifo" or self.acks.many() else self._latest()
-        if seq is None:
-            self.forget_places(True)
-        else:
+        if seq is not None:
             self._flying.add(seq)
+        elif self._finder:
+            self.forget_places(True)
         return seq
 
     def _oldest(self):
