@@ -15,7 +15,7 @@ from firmware.iec102.address import LinkAddress
 from firmware.iec102.timetag import TimeTag, from_utc
 from firmware.meter import Meter
 from firmware.zone import Zone
-from tests.host import fieldlab, json_examples, virtual
+from tests.host import fieldlab, json_examples, twinlab, virtual
 
 ROOT = Path(__file__).resolve().parents[2]
 MICROPYTHON = Path(sys.executable).parent / "micropython"
@@ -207,3 +207,15 @@ def test_micropython_writes_the_same():
     assert outputs[0].returncode == 0, outputs[0].stderr
     assert outputs[0].stdout == outputs[1].stdout
     assert len(outputs[0].stdout.splitlines()) == 6
+
+
+def test_both_forms_reach_the_broker_from_the_twin(tmp_path):
+    settings = {"logger.profile": "both", "logger.extended_topic": "lector102/[IMEI]/READINGS"}
+    with twinlab.Lab(tmp_path, settings=settings) as lab:
+        lab.twin.start()
+        titan = lab.record(60)
+        topic = "lector102/%s/READINGS" % twinlab.IDENT
+        other = json.loads(lab.next(60, topic)[1])
+    assert (titan["TYPE"], list(titan)[5]) == ("IEC102", "VABA")
+    assert (other["TYPE"], other["FORM"]) == ("IEC102", "extended")
+    assert other["totals"]["active_import"]["unit"] == "kWh"

@@ -126,7 +126,7 @@ def test_servers_of_every_kind(command):
 
 KEEP = """
 import asyncio, gc, socket, sys
-from firmware import clock, timekeeper
+from firmware import clock, diag, readings, timekeeper
 from firmware.zone import Zone
 from firmware.port import sleep_ms
 class Rtc:
