@@ -67,7 +67,7 @@ def _take_over_journal(ring):
     """Records that were in no segment yet go into one, and the acknowledgements too: the slots are used anew."""
     records = []
     known = ring.acks.payload()
-    for head, payload in _entries(ring.journal):
+    for head, payload in entries(ring.journal):
         fields = format.unpack(head)
         if fields and format.is_good(fields, payload):
             if fields[0] == format.ACK:
@@ -96,7 +96,7 @@ def _number(record):
     return record[0]
 
 
-def _entries(journal):
+def entries(journal):
     """Yield each whole entry that the slots hold, as (head, payload), the oldest first."""
     found = {}  # stamp -> [first slot, parts, bytes there]
     for slot in range(journal.store.slots):
