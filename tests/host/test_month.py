@@ -93,9 +93,12 @@ class Month:
 
     async def power_off(self):
         """All that is in RAM is gone."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = self._tasks
+        while pending:
+            # CPython's wait_for loses a cancellation that comes in the same turn as its result.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=0.001)
         self._tasks = []
 
     async def _deliver(self):
@@ -126,9 +129,8 @@ class Month:
             (29 * DAY + 4444, self._return),
         ]
         for day in range(1, 22):
-            # A session is under way some seconds after each full hour.
-            at = day * DAY + self.random.randrange(24) * HOUR
-            story.append((at + self.random.randrange(6), self._cut))
+            # It began at 05:17; curves are read at 00:00, 06:00, 12:00 and 18:00.
+            story.append((day * DAY + 43 * 60 + self.random.randrange(4) * 6 * HOUR, self._cut))
             at = day * DAY + self.random.randrange(20) * HOUR + 1800
             story.append((at, lambda: self._cover(False)))
             story.append((at + self.random.randrange(4 * HOUR), lambda: self._cover(True)))
