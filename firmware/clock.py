@@ -5,7 +5,7 @@ has set it: NTP, the modem's network time or, as the last resort, the meter. A b
 worse one at once; a worse one never moves a clock that a better one has set.
 """
 
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import const
 
 UNKNOWN = const(0)
 METER = const(1)
@@ -87,16 +87,3 @@ def next_aligned(now, interval, zone):
     # The offset may change in between: what counts is the wall clock at the due time.
     shift = offset - zone.offset(due)
     return due + shift if due + shift > now else due
-
-
-class Ticker:
-    """Milliseconds since it was made or restarted, safe for waits up to some days."""
-
-    def __init__(self):
-        self.restart()
-
-    def restart(self):
-        self._since = ticks_ms()
-
-    def ms(self):
-        return ticks_diff(ticks_ms(), self._since)

@@ -18,7 +18,7 @@ _IDLE_MS = const(1000)
 # Several on one line may be asked for at a time; more are refused.
 _MOST_ASKED = const(16)
 # Bytes of the longest record, closings (readings/closings.py splits them) and others.
-_LARGE = const(7168)
+_LARGE = const(6144)
 _USUAL = const(1024)
 # Those of the extended form.
 _WIDE = const(2048)

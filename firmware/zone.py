@@ -7,19 +7,11 @@ in the Union (directive 2000/84/EC).
 from firmware.port import const
 
 _DAY = const(86400)
-# Name -> standard (winter) offset in seconds east of Greenwich.
-_OFFSETS = {
-    "Europe/Madrid": 3600,
-    "Africa/Ceuta": 3600,
-    "Atlantic/Canary": 0,
-    "Europe/Lisbon": 0,
-    "Europe/Dublin": 0,
-    "Europe/Paris": 3600,
-    "Europe/Berlin": 3600,
-    "Europe/Rome": 3600,
-    "Europe/Athens": 7200,
-    "Europe/Helsinki": 7200,
-}
+# Names with their standard (winter) offsets in hours east of Greenwich; one text is smaller than a table.
+_OFFSETS = (
+    " Europe/Madrid 1 Africa/Ceuta 1 Atlantic/Canary 0 Europe/Lisbon 0 Europe/Dublin 0 Europe/Paris 1"
+    " Europe/Berlin 1 Europe/Rome 1 Europe/Athens 2 Europe/Helsinki 2 UTC 0 "
+)
 NAMES = (
     "Europe/Madrid",
     "Atlantic/Canary",
@@ -85,12 +77,12 @@ class Zone:
     """A zone by name; ValueError for one that is not known. "UTC" has no summer time."""
 
     def __init__(self, name="Europe/Madrid"):
-        if name != "UTC" and name not in _OFFSETS:
-            raise ValueError(
-                "unknown zone %s; known: UTC, %s" % (name, ", ".join(sorted(_OFFSETS)))
-            )
+        _, found, rest = _OFFSETS.partition(" %s " % name)
+        if not found or not name or " " in name or name.isdigit():
+            known = ", ".join(sorted(_OFFSETS.split()[::2]))
+            raise ValueError("unknown zone %s; known: %s" % (name, known))
         self.name = name
-        self.standard = _OFFSETS.get(name, 0)
+        self.standard = int(rest[0]) * 3600
         self.has_summer = name != "UTC"
 
     def is_summer(self, utc):

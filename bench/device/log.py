@@ -57,8 +57,8 @@ def fresh(blocks=256):
     return flash
 
 
-def start(segments=40):
-    ring = Ring("/b/log", segment=16384, segments=segments)
+def start(segments=40, segment=16384):
+    ring = Ring("/b/log", segment=segment, segments=segments)
     ring.mount()
     return ring
 
@@ -120,7 +120,9 @@ def burst():
 
 def depth(count):
     flash = fresh(256 if count < 1000 else 8000)
-    ring = start(2000)
+    # Who has room for so many records gives them larger files.
+    segment = 16384 if count < 1000 else 65536
+    ring = start(2000, segment)
     batch = [(1, 0, RECORD)] * 100
     for _ in range(count // 100):
         ring.append_many(batch)
@@ -130,11 +132,11 @@ def depth(count):
     vfs.umount("/b")
     vfs.mount(vfs.VfsLfs2(flash, progsize=32), "/b")
     batch = None
-    start(2000)  # so that its code and the journal's records are in place
+    start(2000, segment)  # so that its code and the journal's records are in place
     gc.collect()
     before = gc.mem_alloc()
     flash.zero()
-    ring = start(2000)
+    ring = start(2000, segment)
     reads, read, changes = flash.reads, flash.read, flash.operations()
     gc.collect()
     ram = gc.mem_alloc() - before

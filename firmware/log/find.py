@@ -62,6 +62,8 @@ class Finder:
             if place[2] <= seq:
                 return self._on(place[0], place[1], seq, newest)
             fields = self._back(seq)
+            if not fields and place[0] > first:
+                fields = self._on(place[0] - 1, 0, seq, place[0])
             if fields:
                 return fields
         low, high = first, newest
