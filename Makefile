@@ -13,13 +13,14 @@ BROKER   ?=
 export INTERVAL SPEED METERS BROKER
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lib build run test lint format bench docs clean
+.PHONY: help setup lib build run test lint format bench proof docs clean
 
 help:
 	@echo "make run            read a simulated meter, see its JSON arrive at a broker (Ctrl-C ends it)"
 	@echo "make run -- --once  the same, ends after the first record"
 	@echo "make test           lint, host tests and MicroPython tests"
 	@echo "make bench          the figures the project promises, as a table and JSON in bench/results/"
+	@echo "make proof          cut the power at every flash operation of the log, all ways to the end (ten minutes)"
 	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
 	@echo "make build          compile the firmware for a board into build/device/"
 	@echo "make docs           write docs/settings.md and docs/commands.md anew from the tables in the code"
@@ -69,6 +70,9 @@ format: $(STAMP)
 
 bench: build
 	@$(PY) -m bench
+
+proof: build
+	@$(PY) -m bench _power
 
 docs: $(STAMP)
 	@$(PY) -m tools.docs

@@ -1,7 +1,7 @@
 # Runs on MicroPython: argv = part, parts, further. The log on real littlefs over a flash in RAM, with the power cut
 # within every program and erase of a scripted workload. Each cut: a new start, everything checked, and the workload
-# goes on: to its end for one position within each operation where the operation's number says so (every `further`-th,
-# 1: always), else for a few steps. Prints JSON: operations, cuts, ends, steps.
+# goes on: to its end for one position within every `further`-th operation (1: for all), else for a few steps.
+# Prints JSON: operations, cuts, ends, records, lost, wraps.
 import gc
 import json
 import random
@@ -248,7 +248,8 @@ for at in range(0, STEPS, CHUNK):
             trial.start(Flash(flash.bytes))
             trial.recovered()
             rest = steps[at + done :]
-            if position == operations // PARTS % POSITIONS and operations // PARTS % FURTHER == 0:
+            turn = operations // PARTS
+            if FURTHER == 1 or (position == turn % POSITIONS and turn % FURTHER == 0):
                 ends += 1
             else:
                 rest = rest[:AFTER]
