@@ -1,8 +1,8 @@
 """Records a second through a line with 100 ms round trip: the uplink's window against umqtt.robust's stop-and-wait.
 
 The same kind of broker (Mosquitto, or amqtt where it is missing) and proxy serve both, in MicroPython with 192 kB of
-heap. The records are made up as they are read, so that the line counts and not the flash. umqtt.robust publishes
-QoS 1, one after the other. Of ours every record must arrive, first arrivals in order, with and without a broker
+heap. Ours come out of the real log on littlefs and are noted there as delivered; umqtt.robust publishes what it makes
+up, QoS 1, one after the other. Of ours every record must arrive, first arrivals in order, with and without a broker
 restart in the middle.
 """
 
@@ -65,7 +65,8 @@ def drain(libraries, who, count, restart):
     listener = Listener(broker.port)
     env = dict(os.environ, MICROPYPATH="%s:.frozen" % libraries)
     command = [str(MICROPYTHON), "-X", "heapsize=192k", "bench/device/drain.py"]
-    command += [who, str(proxy.port), str(count), str(WINDOW)]
+    folder = tempfile.mkdtemp()
+    command += [who, str(proxy.port), str(count), str(WINDOW), folder + "/flash.img"]
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -84,6 +85,7 @@ def drain(libraries, who, count, restart):
         listener.close()
         proxy.close()
         broker.stop()
+        shutil.rmtree(folder)
     return judge(listener.payloads, count, json.loads(out.strip().splitlines()[-1]))
 
 

@@ -1,12 +1,13 @@
-# Runs on MicroPython: argv = who ("firmware" or "robust"), port, how many records, window.
+# Runs on MicroPython: argv = who ("firmware" or "robust"), port, how many records, window, flash image.
 # Prints {"ms", "reconnects", "longest_ms"}: from the moment the connection is up until the last PUBACK.
 import asyncio
 import json
 import sys
 import time
 
-sys.path.insert(0, ".")
+sys.path.insert(0, "build/device")
 WHO, PORT, COUNT, WINDOW = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+FLASH = sys.argv[5]
 # As long as a record of a meter reading.
 FILLER = b"x" * 320
 
@@ -15,46 +16,22 @@ def payload(seq):
     return b"%d %s" % (seq, FILLER)
 
 
-class Records:
-    """What the service needs of a log, with the records made up as they are read."""
+def filled(count):
+    """The real log on a littlefs in a file, with `count` records waiting in it."""
+    import vfs
 
-    def __init__(self, count):
-        self.left = count
-        self._count = count
-        self._low = 1
-        self._flying = set()
-        self._done = set()
+    from firmware.boards.twin import FileFlash
+    from firmware.log.ring import Ring
 
-    def take(self):
-        while self._low in self._done:
-            self._done.discard(self._low)
-            self._low += 1
-        seq = self._low
-        while seq in self._flying or seq in self._done:
-            seq += 1
-        if seq > self._count:
-            return None
-        self._flying.add(seq)
-        return seq
-
-    def info(self, seq):
-        return 1, 0, len(payload(seq))
-
-    def read_into(self, seq, buf):
-        data = payload(seq)
-        buf[: len(data)] = data
-        return len(data)
-
-    def ack(self, seq):
-        self._flying.discard(seq)
-        self._done.add(seq)
-        self.left -= 1
-
-    def flush(self):
-        pass
-
-    def release(self, seq=None):
-        self._flying.clear()
+    flash = FileFlash(FLASH, 256)
+    vfs.VfsLfs2.mkfs(flash, progsize=32)
+    vfs.mount(vfs.VfsLfs2(flash, progsize=32), "/drain")
+    ring = Ring("/drain/log")
+    ring.mount()
+    for first in range(1, count + 1, 20):
+        last = min(first + 20, count + 1)
+        ring.append_many([(1, 0, payload(seq)) for seq in range(first, last)])
+    return ring
 
 
 class Link:
@@ -80,14 +57,14 @@ async def firmware():
 
     settings = {"host": "127.0.0.1", "port": PORT, "client_id": "bench", "keepalive": 60}
     settings["window"] = WINDOW
-    records = Records(COUNT)
+    records = filled(COUNT)
     service = MqttService(
         simple, settings, records, Link(), lambda kind: "bench/t", lambda: None, None, 0, changed
     )
     task = asyncio.create_task(service.run())
     longest = 0
     last = time.ticks_ms()
-    while records.left:
+    while records.stats()["depth"]:
         await asyncio.sleep_ms(10)
         now = time.ticks_ms()
         longest = max(longest, time.ticks_diff(now, last) - 10)
