@@ -159,6 +159,10 @@ def _meter(app, index):
         "set_clock": get("meter.set_clock", index),
         "max_step": get("meter.max_step", index),
     }
+    for line in app.lines:
+        for meter in line.meters:
+            if meter.options == options:
+                options = meter.options  # one for all of the same kind
     place = "%s/m%d_" % (app.board.root, index)
     ledger = Ledger(place + "ledger.json")
     if ledger.damaged:

@@ -13,9 +13,10 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
 # Heap (bytes, of a 64-bit build; half on a board) a session or a command may take for its code and data.
 _NEED = const(49152)
 _STEP_MS = const(20)
-# A command waits at most so long for the sessions under way, a session for the commands.
+# A command waits at most so long for the sessions under way, a session for the commands and for another line.
 _COMMAND_MS = const(20000)
 _SESSION_MS = const(5000)
+_LINE_MS = const(120000)
 _SESSION_CODE = (
     "firmware.iec102.",
     "firmware.readings.",
@@ -47,8 +48,9 @@ class Room:
     async def enter_session(self):
         """Call leave_session() afterwards, whatever happened."""
         start = ticks_ms()
-        while (self.commands or self._waiting) and not self.sessions and _short(2):
-            if ticks_diff(ticks_ms(), start) > _SESSION_MS:
+        # Another line's session ends by its own deadline; two at a time are for boards with more memory.
+        while (self.sessions or self.commands or self._waiting) and _short(2):
+            if ticks_diff(ticks_ms(), start) > (_LINE_MS if self.sessions else _SESSION_MS):
                 break
             await sleep_ms(_STEP_MS)
         self.sessions += 1
@@ -77,8 +79,19 @@ class Room:
 
 
 def release_session_code():
-    """Give back the code of sessions; the next one loads it again."""
-    for name in list(sys.modules):
-        if name.startswith(_SESSION_CODE) and name not in _KEPT:
-            unload(name)
+    """Give back the code of sessions; the next one loads it again. Works in a heap that is full."""
     gc.collect()
+    while True:
+        name = _loaded()
+        if not name:
+            break
+        unload(name)
+    gc.collect()
+
+
+def _loaded():
+    """Name of a module that may go, or None."""
+    for name in sys.modules:
+        if name.startswith(_SESSION_CODE) and name not in _KEPT:
+            return name
+    return None

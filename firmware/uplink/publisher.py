@@ -85,7 +85,7 @@ class Publisher:
                 self._ring.ack(self._done[0])
                 self._done.pop(0)
             self._ring.flush()
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             # Tried again later; meanwhile the window stays taken, so repetitions stay bounded.
             self._trouble("note deliveries", error)
 
@@ -134,13 +134,18 @@ class Publisher:
             return False
         try:
             seq = self._ring.take()
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._trouble("find the next record", error)
             return False
         if seq is None:
             return False
         try:
             topic, payload = self._load(seq)
+        except MemoryError as error:
+            # A session has the heap just now; the record is not to blame.
+            self._ring.release(seq)
+            self._trouble("give a record", error)
+            return False
         except (OSError, ValueError) as error:
             diag.error("mqtt", "record %d is passed over: %s", seq, error)
             topic = payload = None
