@@ -6,7 +6,7 @@ with the kind's EXTENDED bit. docs/json.md shows every record.
 """
 
 from firmware import telemetry
-from firmware.iec102.errors import AsduError
+from firmware.iec102 import errors
 from firmware.port import const
 from firmware.readings import CLOSINGS, CURVE, EXTENDED, INSTANT, TARIFF
 from firmware.zone import civil
@@ -33,11 +33,15 @@ class Base:
     def __init__(self, job):
         self.job = job
         # The first form of most records is complete before the second begins: one buffer serves both.
-        between = job.kind in (CLOSINGS, TARIFF)
-        self.out = telemetry.Writer(_SIZE) if between else job.out
+        self.out = job.out
+        self._between = job.kind in (CLOSINGS, TARIFF)
 
     def begin(self, name):
         """Start a record of TYPE `name`: TITAN's envelope, TS always RFC 3339, and what form this is."""
+        if self._between:
+            # The first form goes on afterwards: this one is written behind it.
+            room = self.job.out.rest()
+            self.out = telemetry.Writer(room if len(room) >= _SIZE else _SIZE)
         out, envelope = self.out, self.job.envelope
         out.begin()
         out.text("IMEI", envelope.imei)
@@ -61,7 +65,7 @@ class Base:
         if utc is None:
             try:
                 utc = tag.to_utc(zone)
-            except AsduError:
+            except errors.AsduError:
                 out.raw("null")
                 return
         offset = zone.standard + (3600 if tag.su and zone.has_summer else 0)

@@ -6,8 +6,8 @@ from firmware.extended import Base
 class Form(Base):
     async def events(self, section, events):
         """The new events of one answer (protocol reference 6.7)."""
-        out = self.out
         self.begin("IEC102_EV")
+        out = self.out
         out.int("record", section)
         out.key("events")
         out.raw("[")
@@ -45,8 +45,8 @@ class Form(Base):
 
     async def power(self, record, answer):
         """Contracted powers (145)."""
-        out = self.out
         self.begin("IEC102_PC")
+        out = self.out
         out.int("contract", record - 133)
         self.time("since", answer.time)
         out.key("contracted")

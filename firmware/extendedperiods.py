@@ -18,8 +18,8 @@ EPA CE excess_power kW"""
 class Form(Base):
     async def tariff(self, name, record, item):
         """One tariff object of a closing or of the current values (135, 136; protocol reference 6.5)."""
-        out = self.out
         self.begin(name)
+        out = self.out
         out.int("contract", record - 133)
         address = item["DO"]
         out.int("object", address)
@@ -34,8 +34,8 @@ class Form(Base):
 
     async def period(self, record, seconds, tag, pairs):
         """One period of a load curve; its label is its end (protocol reference 6.3). `seconds` is its length."""
-        out = self.out
         self.begin("IEC102_LC")
+        out = self.out
         out.int("record", record)
         out.int("minutes", seconds // 60)
         zone = self.job.clock.zone

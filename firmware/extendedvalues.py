@@ -6,8 +6,8 @@ from firmware.extended import TOTALS, Base
 class Form(Base):
     async def instant(self, objects):
         """Objects 192, 193 and 194 of a 163 (protocol reference 6.8)."""
-        out = self.out
         self.begin("IEC102")
+        out = self.out
         self.meter_time(objects[0]["time"])
         for item in objects:
             if "totals" in item:

@@ -12,7 +12,8 @@ _HEX = "0123456789abcdef"
 
 
 class Writer:
-    """A JSON object being written into a buffer (a bytearray, or how many bytes of one) that only ever grows.
+    """A JSON object being written into a buffer (a bytearray or memoryview, or how many bytes of one) that only
+    ever grows.
 
     `begin()`, any number of `raw/key/int/text/…`, `end()`; `view()` is a memoryview of what was written,
     valid until the next `begin()`.
@@ -32,6 +33,10 @@ class Writer:
 
     def view(self):
         return memoryview(self._buf)[: self.length]
+
+    def rest(self):
+        """What is free behind the record, as a memoryview: for another record until this one goes on."""
+        return memoryview(self._buf)[self.length :]
 
     def raw(self, text):
         """Append `text` (ASCII str, or bytes) as it stands."""

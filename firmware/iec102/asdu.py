@@ -4,7 +4,7 @@
 share one codec. What the objects of a type look like is told in docs/architecture.md.
 """
 
-from firmware.iec102.errors import AsduError, FrameError
+from firmware.iec102 import errors
 from firmware.port import const
 
 HEAD = 6
@@ -13,48 +13,57 @@ _NEGATIVE = const(0x40)
 _TEST = const(0x80)
 _SQ = const(0x80)
 
-# Type -> (module in this folder, VSQ count of a request or of a single answer; None: number of objects).
+# Modules in this folder, four apart, and how many objects the VSQ of a request or of a single answer counts.
+_MODULES = ("events", "totals", "simple", "setup", "tariff", "instant")
+_EVENTS = const(0)
+_TOTALS = const(4)
+_SIMPLE = const(8)
+_SETUP = const(12)
+_TARIFF = const(16)
+_INSTANT = const(20)
+_ONE = const(1)
+_MANY = const(2)  # as many as there are
 _TYPES = {
-    1: ("events", None),
-    8: ("totals", None),
-    11: ("totals", None),
-    71: ("simple", 1),
-    72: ("simple", 1),
-    100: ("simple", 0),
-    102: ("simple", 0),
-    103: ("simple", 0),
-    122: ("simple", 1),
-    123: ("simple", 1),
-    129: ("setup", 1),
-    133: ("simple", 0),
-    134: ("simple", 1),
-    135: ("tariff", None),
-    136: ("tariff", None),
-    139: ("totals", None),
-    140: ("totals", None),
-    141: ("simple", 0),
-    142: ("setup", 1),
-    144: ("simple", 0),
-    145: ("tariff", None),
-    147: ("simple", 0),
-    148: ("tariff", None),
-    150: ("simple", None),
-    151: ("setup", None),
-    156: ("simple", None),
-    157: ("setup", None),
-    162: ("simple", None),
-    163: ("instant", None),
-    181: ("simple", 1),
-    182: ("simple", 0),
-    183: ("simple", 1),
-    187: ("simple", 0),
-    189: ("simple", 1),
-    190: ("simple", 1),
+    1: _EVENTS | _MANY,
+    8: _TOTALS | _MANY,
+    11: _TOTALS | _MANY,
+    71: _SIMPLE | _ONE,
+    72: _SIMPLE | _ONE,
+    100: _SIMPLE,
+    102: _SIMPLE,
+    103: _SIMPLE,
+    122: _SIMPLE | _ONE,
+    123: _SIMPLE | _ONE,
+    129: _SETUP | _ONE,
+    133: _SIMPLE,
+    134: _SIMPLE | _ONE,
+    135: _TARIFF | _MANY,
+    136: _TARIFF | _MANY,
+    139: _TOTALS | _MANY,
+    140: _TOTALS | _MANY,
+    141: _SIMPLE,
+    142: _SETUP | _ONE,
+    144: _SIMPLE,
+    145: _TARIFF | _MANY,
+    147: _SIMPLE,
+    148: _TARIFF | _MANY,
+    150: _SIMPLE | _MANY,
+    151: _SETUP | _MANY,
+    156: _SIMPLE | _MANY,
+    157: _SETUP | _MANY,
+    162: _SIMPLE | _MANY,
+    163: _INSTANT | _MANY,
+    181: _SIMPLE | _ONE,
+    182: _SIMPLE,
+    183: _SIMPLE | _ONE,
+    187: _SIMPLE,
+    189: _SIMPLE | _ONE,
+    190: _SIMPLE | _ONE,
 }
 
 
 class Asdu:
-    """`type`, `cause` (1..63), `point` (0..65535), `record` (0..255), `objects` (list of dict), `time` (tag or None).
+    """`type`, `cause` (1..63), `point` (0..65535), `record` (0..255), `objects` (dicts), `time` (tag or None).
 
     `count` is the object count of the VSQ; None means what the type wants. `sq`, `negative` and `test` are
     the bits of these names.
@@ -75,9 +84,9 @@ class Asdu:
         """The VSQ byte."""
         count = self.count
         if count is None:
-            count = _TYPES[self.type][1] if self.type in _TYPES else None
-        if count is None:
-            count = len(self.objects)
+            count = _TYPES.get(self.type, _MANY) & 3
+            if count == _MANY:
+                count = len(self.objects)
         return count | (_SQ if self.sq else 0)
 
 
@@ -87,21 +96,21 @@ def known_types():
 
 def _module(type, length):
     if type not in _TYPES:
-        raise AsduError("ASDU type %d is unknown (%d bytes)" % (type, length))
-    name = "firmware.iec102." + _TYPES[type][0]
+        raise errors.AsduError("ASDU type %d is unknown (%d bytes)" % (type, length))
+    name = "firmware.iec102." + _MODULES[_TYPES[type] >> 2]
     return __import__(name, None, None, ("decode", "encode"))
 
 
 def wrong_length(type, length):
     """The error for an ASDU whose length does not fit its type."""
-    return AsduError("ASDU type %d: a length of %d bytes does not fit" % (type, length))
+    return errors.AsduError("ASDU type %d: a length of %d bytes does not fit" % (type, length))
 
 
 def decode(buf):
     """Decode the whole of `buf` (bytes or memoryview); AsduError names the type and the length."""
     length = len(buf)
     if length < HEAD:
-        raise AsduError("%d bytes are no ASDU: the head alone has 6" % length)
+        raise errors.AsduError("%d bytes are no ASDU: the head alone has 6" % length)
     type = buf[0]
     cause = buf[2]
     asdu = Asdu(type, cause & _CAUSE, buf[3] | buf[4] << 8, buf[5])
@@ -127,11 +136,38 @@ def encode(asdu, buf, at=0):
         buf[at + 5] = asdu.record
         return module.encode(type, asdu.objects, asdu.time, buf, at + HEAD) - at
     except IndexError:
-        raise FrameError(
+        raise errors.FrameError(
             "ASDU type %d does not fit the buffer of %d bytes" % (type, len(buf))
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise AsduError("ASDU type %d can't be encoded: %s" % (type, error)) from None
+        raise errors.AsduError("ASDU type %d can't be encoded: %s" % (type, error)) from None
+
+
+class Objects:
+    """The objects of an answer, `size` bytes each, made by `make(data, at)` when they are looked at.
+
+    All at once the objects of one ASDU take up to 10 KB of heap.
+    """
+
+    def __init__(self, data, size, make):
+        self._data = data
+        self._size = size
+        self._make = make
+
+    def __len__(self):
+        return len(self._data) // self._size
+
+    def __getitem__(self, number):
+        if not 0 <= number < len(self):
+            raise IndexError("there is no object %d" % number)
+        return self._make(self._data, number * self._size)
+
+    def __iter__(self):
+        for number in range(len(self)):
+            yield self[number]
+
+    def __eq__(self, other):
+        return list(self) == list(other)
 
 
 def put32(buf, at, value):

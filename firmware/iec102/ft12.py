@@ -1,6 +1,6 @@
 """FT1.2 frames (protocol reference 2.1): fixed `10 C A A CS 16`, variable `68 L L 68 C A A ASDU CS 16`."""
 
-from firmware.iec102.errors import FrameError
+from firmware.iec102 import errors
 from firmware.port import const
 
 _FIXED = const(0x10)
@@ -20,7 +20,7 @@ _SIZE = const(800)
 def encode_fixed(buf, control, link):
     """Write a fixed frame to `buf`; returns its length, 6."""
     if not 0 <= link <= 0xFFFF:
-        raise FrameError("link address %d is not 0 to 65535" % link)
+        raise errors.FrameError("link address %d is not 0 to 65535" % link)
     buf[0] = _FIXED
     buf[1] = control
     buf[2] = link & 0xFF
@@ -33,9 +33,9 @@ def encode_fixed(buf, control, link):
 def encode_variable(buf, control, link, asdu_len):
     """Frame the `asdu_len` bytes that stand at `buf[ASDU_AT:]`; returns the length of the frame."""
     if not 0 <= link <= 0xFFFF:
-        raise FrameError("link address %d is not 0 to 65535" % link)
+        raise errors.FrameError("link address %d is not 0 to 65535" % link)
     if not 6 <= asdu_len <= LONGEST_ASDU:
-        raise FrameError("an ASDU of %d bytes does not fit a frame (6 to 252)" % asdu_len)
+        raise errors.FrameError("an ASDU of %d bytes does not fit a frame (6 to 252)" % asdu_len)
     length = asdu_len + 3
     buf[0] = buf[3] = _VARIABLE
     buf[1] = buf[2] = length

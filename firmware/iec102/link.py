@@ -4,15 +4,7 @@ Unbalanced transmission (protocol reference 2.3): the meter never speaks first. 
 and the frame count bit; what stands inside user data is the business of master.py, its only user.
 """
 
-from firmware.iec102 import ft12
-from firmware.iec102.errors import (
-    BusyError,
-    GarbledError,
-    NackError,
-    NoAnswerError,
-    SessionDeadlineError,
-    WrongLinkError,
-)
+from firmware.iec102 import errors, ft12
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # Control byte, master to meter (protocol reference 2.2).
@@ -60,7 +52,7 @@ class Link:
         self.tx = bytearray(_LONGEST_FRAME)
         self._tx = memoryview(self.tx)
         self._short = bytearray(6)
-        self._rx = bytearray(512)
+        self._rx = bytearray(128)
         self._rx_view = memoryview(self._rx)
         self.trace = None
         self.gate = None  # firmware.gate.Gate: closed while an answer is waited for
@@ -149,7 +141,7 @@ class Link:
         limit = ticks_add(ticks_ms(), self.address.busy_ms)
         while self.full:
             if ticks_diff(limit, ticks_ms()) <= 0:
-                raise BusyError("the meter takes no data for too long (DFC)")
+                raise errors.BusyError("the meter takes no data for too long (DFC)")
             await self.pause(self.address.pause_ms)
             await self.status()
 
@@ -157,7 +149,7 @@ class Link:
         """Wait `ms`; SessionDeadlineError when the session ends before."""
         left = self.left()
         if left <= 0:
-            raise SessionDeadlineError()
+            raise errors.SessionDeadlineError()
         await sleep_ms(min(ms, left))
 
     # --- one frame and its answer
@@ -195,12 +187,12 @@ class Link:
                 if self.gate:
                     self.gate.open()
         if self._foreign:
-            raise WrongLinkError()
-        raise GarbledError() if heard else NoAnswerError()
+            raise errors.WrongLinkError()
+        raise errors.GarbledError() if heard else errors.NoAnswerError()
 
     async def _send(self, frame):
         if self.left() <= 0:
-            raise SessionDeadlineError()
+            raise errors.SessionDeadlineError()
         if self.trace:
             self.trace(">", frame)
         try:
@@ -271,7 +263,7 @@ class Link:
             taken = taken and function == _DATA
             self.asdu = parser.asdu if taken else None
         elif function == _NACK and self._want != _LINK_STATUS:
-            raise NackError()
+            raise errors.NackError()
         else:
             taken = function == (_NOT_AVAILABLE if self._want == _DATA else self._want)
         if taken:
@@ -288,7 +280,7 @@ class Link:
         """The port's readinto into the receive buffer, but not beyond the session deadline."""
         left = self.left()
         if left <= 0:
-            raise SessionDeadlineError()
+            raise errors.SessionDeadlineError()
         n = await self.port.readinto(self._rx, min(timeout_ms, left))
         if n and self.trace:
             self.trace("<", self._rx_view[:n])

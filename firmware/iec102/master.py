@@ -11,18 +11,9 @@ reference 2.3 and 7; causes 3.1.
 """
 
 from firmware.iec102 import asdu as codec
-from firmware.iec102 import ft12
+from firmware.iec102 import errors, ft12
 from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
-from firmware.iec102.errors import (
-    BusyError,
-    Iec102Error,
-    NoAnswerError,
-    NotAvailableError,
-    PasswordError,
-    SessionClosedError,
-    SessionDeadlineError,
-    UnexpectedAsduError,
-)
+from firmware.iec102.errors import Iec102Error, NotAvailableError, unexpected
 from firmware.iec102.link import Link
 from firmware.port import const, ticks_add, ticks_diff, ticks_ms
 
@@ -89,7 +80,7 @@ class Master:
             try:
                 await self._command(_START_SESSION, 0, ({"password": address.password},))
             except NotAvailableError as refusal:
-                raise PasswordError(refusal.cause) from refusal
+                raise errors.PasswordError(cause=refusal.cause) from refusal
         except Iec102Error as error:
             self._failed(error, True)
             raise
@@ -156,7 +147,7 @@ class Master:
                 return answer
             # A confirmation that nobody asked for; the data is still to come.
             if answer.cause != _CONFIRMATION:
-                raise UnexpectedAsduError(answer.type, answer.cause)
+                raise unexpected(answer.type, answer.cause)
 
     async def _stream(self, type, record, objects, on_asdu):
         self._data_type = _STREAM[type]
@@ -177,7 +168,7 @@ class Master:
         await self._ask(type, _ACTIVATION, record, objects)
         answer = await self._next()
         if answer.cause != _CONFIRMATION:
-            raise UnexpectedAsduError(answer.type, answer.cause)
+            raise unexpected(answer.type, answer.cause)
         return answer
 
     # --- one request, one ASDU of its answer
@@ -186,7 +177,7 @@ class Master:
         """Send the request and see it acknowledged."""
         address = self._address
         if address is None:
-            raise SessionClosedError()
+            raise errors.SessionClosedError()
         self._type = type
         self._record = record
         request = codec.Asdu(type, cause, address.point, record)
@@ -205,7 +196,7 @@ class Master:
             while not await link.poll():
                 self.busy_polls += 1
                 if ticks_diff(limit, ticks_ms()) <= 0:
-                    raise BusyError()
+                    raise errors.BusyError()
                 await link.pause(address.pause_ms)
         raw = link.asdu
         head = codec.Asdu(raw[0], raw[2] & _CAUSE, raw[3] | raw[4] << 8, raw[5])
@@ -236,7 +227,7 @@ class Master:
             ours = cause in (_CONFIRMATION, _TERMINATION)
         ours = ours and head.point == self._address.point
         if not ours or (self._record and head.record != self._record):
-            raise UnexpectedAsduError(type, cause)
+            raise unexpected(type, cause)
 
     # --- errors
 
@@ -247,5 +238,5 @@ class Master:
     def _failed(self, error, hopeless=False):
         """Count `error` and note whether the line can still carry a goodbye."""
         self._count(error)
-        if hopeless or isinstance(error, (NoAnswerError, SessionDeadlineError)):
+        if hopeless or isinstance(error, (errors.NoAnswerError, errors.SessionDeadlineError)):
             self._broken = True

@@ -1,18 +1,18 @@
 """Tariff information 135 and 136, contracted powers 145, holidays 148 (protocol reference 6.5 and 6.6)."""
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, get32, put32, wrong_length
+from firmware.iec102.asdu import HEAD, Objects, get32, put32, wrong_length
 from firmware.port import const
 
 _OBJECT = const(63)
 _POWERS = const(145)
 _HOLIDAYS = const(148)
-# TITAN's names in the order of the wire; the number is the length: 4 a value, 1 a qualifier or address, 5 a time.
-_FIELDS = (
-    ("DO", 1), ("EaA", 4), ("EiA", 4), ("CA", 1), ("EaRi", 4), ("EiRi", 4), ("CRi", 1), ("EaRc", 4), ("EiRc", 4),
-    ("CRc", 1), ("R7", 4), ("C7", 1), ("R8", 4), ("C8", 1), ("MPA", 4), ("FMPA", 5), ("CMA", 1), ("EPA", 4),
-    ("CE", 1), ("DINI", 5), ("DEND", 5),
+# TITAN's names in the order of the wire, and their lengths: 4 a value, 1 a qualifier or address, 5 a time.
+NAMES = (
+    "DO", "EaA", "EiA", "CA", "EaRi", "EiRi", "CRi", "EaRc", "EiRc", "CRc", "R7", "C7", "R8", "C8", "MPA", "FMPA",
+    "CMA", "EPA", "CE", "DINI", "DEND",
 )  # fmt: skip
+_LENGTHS = b"\x01\x04\x04\x01\x04\x04\x01\x04\x04\x01\x04\x01\x04\x01\x04\x05\x01\x04\x01\x05\x05"
 
 
 def decode(type, count, buf):
@@ -29,15 +29,15 @@ def decode(type, count, buf):
     size = timetag.LENGTH_A if type == _HOLIDAYS else _OBJECT
     if length != size * count:
         raise wrong_length(type, len(buf))
-    places = range(HEAD, HEAD + length, size)
     if type == _HOLIDAYS:
+        places = range(HEAD, HEAD + length, size)
         return [{"time": timetag.decode_a(buf, at)} for at in places], None
-    return [_record(buf, at) for at in places], None
+    return Objects(bytes(buf[HEAD:]), _OBJECT, _record), None
 
 
 def _record(buf, at):
     item = {}
-    for name, length in _FIELDS:
+    for name, length in zip(NAMES, _LENGTHS):
         if length == 4:
             item[name] = get32(buf, at)
         elif length == 1:
@@ -62,7 +62,7 @@ def encode(type, objects, time, buf, at):
 
 
 def _put_record(item, buf, at):
-    for name, length in _FIELDS:
+    for name, length in zip(NAMES, _LENGTHS):
         if length == 4:
             put32(buf, at, item[name])
         elif length == 1:

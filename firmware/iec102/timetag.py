@@ -1,6 +1,6 @@
 """Time tags a (5 bytes) and b (7 bytes) with every bit kept (protocol reference 4)."""
 
-from firmware.iec102.errors import AsduError
+from firmware.iec102 import errors
 from firmware.port import const
 from firmware.zone import days_in_month
 
@@ -30,25 +30,7 @@ class TimeTag:
         ) = 0
 
     def __eq__(self, other):
-        return isinstance(other, TimeTag) and self.key() == other.key()
-
-    def __repr__(self):
-        return "TimeTag(%s)" % self.text()
-
-    def key(self):
-        """Everything the tag holds, as a tuple."""
-        date = (self.year, self.month, self.day, self.hour, self.minute, self.second)
-        flags = (
-            self.weekday,
-            self.su,
-            self.iv,
-            self.tis,
-            self.res1,
-            self.eti,
-            self.pti,
-            self.res2,
-        )
-        return date + (self.millisecond,) + flags
+        return isinstance(other, TimeTag) and self.__dict__ == other.__dict__
 
     def text(self):
         """TITAN's form: local wall clock to the minute and the summer-time bit, `2022-07-11T13:49-1`."""
@@ -70,7 +52,7 @@ class TimeTag:
     def to_utc(self, zone):
         """UTC seconds since 1970, the summer-time bit deciding; AsduError for an impossible date."""
         if not self.possible():
-            raise AsduError("time tag %s is no date" % self.text())
+            raise errors.AsduError("time tag %s is no date" % self.text())
         return zone.to_utc(
             _CENTURY + self.year,
             self.month,

@@ -15,7 +15,7 @@ from firmware.readings import forms
 TYPE = "IEC102_CTAVM2"
 _STORED = const(134)
 _CONTRACT_I = const(134)  # record addresses 134, 135, 136: contracts I, II, III
-_SPLIT = const(2500)
+_SPLIT = const(600)
 _DAY = const(86400)
 _NOT_THERE = (13, 18)  # causes: record or period not available
 

@@ -5,8 +5,8 @@ of a day, so that a month without power is caught up session by session and no o
 per period, its time the label of the meter: the END of the period (protocol reference 6.3).
 """
 
-from firmware.iec102 import timetag
-from firmware.iec102.errors import AsduError, NotAvailableError
+from firmware.iec102 import errors, timetag
+from firmware.iec102.errors import NotAvailableError
 from firmware.port import const
 from firmware.readings import forms
 
@@ -97,7 +97,7 @@ class Piece:
     async def _period(self, tag, pairs):
         try:
             utc = tag.to_utc(self.job.clock.zone)
-        except AsduError:
+        except errors.AsduError:
             return  # a label that is no time belongs to no period
         if not self.start < utc <= self.end:
             return

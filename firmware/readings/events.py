@@ -1,7 +1,7 @@
 """Events: ASDU 102 for each event record, answered by lists of 1 (protocol reference 6.7), each event once."""
 
-from firmware.iec102 import timetag
-from firmware.iec102.errors import AsduError, NotAvailableError
+from firmware.iec102 import errors, timetag
+from firmware.iec102.errors import NotAvailableError
 from firmware.port import const
 
 TYPE = "IEC102_EV"
@@ -51,7 +51,7 @@ class Section:
             tag = event["time"]
             try:
                 utc = tag.to_utc(self.job.clock.zone)
-            except AsduError:
+            except errors.AsduError:
                 continue  # without a time an event can't be told from an old one
             if utc <= self.after:
                 continue

@@ -1,16 +1,14 @@
 """How tariff objects and periods of a load curve are written (TITAN reference 3.3)."""
 
-_TARIFF_KEYS = (
-    "DO", "EaA", "EiA", "CA", "EaRi", "EiRi", "CRi", "EaRc", "EiRc", "CRc", "R7", "C7", "R8", "C8", "MPA", "FMPA",
-    "CMA", "EPA", "CE", "DINI", "DEND",
-)  # fmt: skip
 _TIMES = ("FMPA", "DINI", "DEND")
 
 
 def tariff(out, item):
     """Write one tariff object (types 135 and 136) with TITAN's 21 keys, times as `2022-07-11T13:49-1`."""
+    from firmware.iec102.tariff import NAMES
+
     out.raw("{")
-    for key in _TARIFF_KEYS:
+    for key in NAMES:
         if key in _TIMES:
             out.text(key, item[key].text())
         else:

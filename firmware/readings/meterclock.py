@@ -5,8 +5,7 @@ larger difference wants a person. As a last resort the device takes its own time
 """
 
 from firmware import clock, diag
-from firmware.iec102 import timetag
-from firmware.iec102.errors import AsduError
+from firmware.iec102 import errors, timetag
 from firmware.port import const
 
 TYPE = "IEC102_CLOCK"
@@ -22,7 +21,7 @@ async def read(master, meter, job):
     now = job.utc()
     try:
         theirs = tag.to_utc(job.clock.zone)
-    except AsduError:
+    except errors.AsduError:
         theirs = None  # a clock that was never set
     if theirs is not None and not tag.iv:
         if job.clock.source in (clock.UNKNOWN, clock.METER):

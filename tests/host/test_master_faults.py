@@ -93,7 +93,7 @@ def key(value):
         return {name: key(v) for name, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [key(v) for v in value]
-    return value.key() if isinstance(value, timetag.TimeTag) else value
+    return tuple(sorted(vars(value).items())) if isinstance(value, timetag.TimeTag) else value
 
 
 def tag(day):

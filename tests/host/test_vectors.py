@@ -179,7 +179,8 @@ def test_bulk_of_captured_hours():
         asdu = codec.decode(parser.asdu)
         assert asdu.type == 11 and len(asdu.objects) == 1
         assert 1 <= asdu.time.weekday <= 7
-        labels.add(asdu.time.key()[:5])
+        tag = asdu.time
+        labels.add((tag.year, tag.month, tag.day, tag.hour, tag.minute))
         assert reframe(parse(raw)) == raw
     assert len(labels) == len(VECTORS["bulk_hourly"]["hex"])
 
