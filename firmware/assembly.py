@@ -189,6 +189,7 @@ def _build_uplink(app):
         app.board.feed,
         app.gate,
         app.jitter(0),
+        crowded=app.room.crowded,
     )
 
 

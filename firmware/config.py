@@ -5,6 +5,7 @@ the tables (settings.py), what reads, changes and shows settings (config*.py) ar
 dropped afterwards.
 """
 
+import json
 import sys
 
 from firmware.port import unload
@@ -48,7 +49,8 @@ class Config:
 
     def __init__(self, path=None):
         self.path = path
-        self.values = {}  # full name -> value, where it is not the default
+        self._values = {}
+        self._packed = ""  # them as JSON while nobody works with them: a third of the room
         self.staged = {}
         self.trying = 0
         self.trial_seconds = 0
@@ -57,7 +59,15 @@ class Config:
         self.restart = []
         self.expansions = {}
         self._released = False
-        self._seen = {}  # defaults that were asked for since release()
+        self._seen = {}  # what was asked for since release()
+
+    @property
+    def values(self):
+        """Full name -> value, where it is not the default; to be changed in place."""
+        if self._values is None:
+            self._values = json.loads(self._packed)
+        self._seen = {}
+        return self._values
 
     def get(self, name, index=None):
         """The value in force of `name` ("mqtt.qos", "meter.3.id", or "meter.id" with its index). ConfigError."""
@@ -66,10 +76,11 @@ class Config:
             name = "%s.%d.%s" % (group, index, field)
         if self.trying and name in self.staged:
             return self.staged[name]
-        if name in self.values:
-            return self.values[name]
         if name in self._seen:
             return self._seen[name]
+        values = json.loads(self._packed) if self._values is None else self._values
+        if name in values:
+            return self._note(name, values[name])
         settings = _use("settings")
         row, index, error = settings.find(name)
         if error:
@@ -77,8 +88,10 @@ class Config:
         key = settings.key(row, index)
         if key != name:
             return self.get(key)
-        value = settings.default(row)
-        if self._released:
+        return self._note(name, settings.default(row))
+
+    def _note(self, name, value):
+        if self._released and self._values is None:
             # Few are asked for all the time; they must not cost a look at the table each.
             self._seen[name] = value
         return value
@@ -97,6 +110,9 @@ class Config:
         _unload("firmware.setting")
         _unload("firmware.config")
         self._released = True
+        if self._values is not None:
+            self._packed = json.dumps(self._values)
+            self._values = None
         if len(self._seen) > _MOST_SEEN:
             self._seen = {}
 

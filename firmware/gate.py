@@ -5,12 +5,11 @@ never speaks unasked, so between two exchanges of a session there is always a sa
 gate while it waits for an answer and opens it in between; whoever wants to write to flash waits for the gate.
 """
 
-import asyncio
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, wait_for_ms
-
-# A waiter needs a few turns of the loop to notice that the gate is open.
-_TURNS = const(16)
+# A waiter looks every millisecond; it gets a few to notice that the gate is open.
+_LOOK_MS = const(1)
+_LOOKS = const(16)
 
 
 class Gate:
@@ -19,25 +18,20 @@ class Gate:
     def __init__(self):
         self._closed = 0
         self._waiting = 0
-        self._open = asyncio.Event()
-        self._open.set()
         self.forced = 0  # waits that ended by their deadline
 
     def close(self):
         self._closed += 1
-        self._open.clear()
 
     def open(self):
         self._closed -= 1
-        if not self._closed:
-            self._open.set()
 
     async def pause(self):
         """For a master between two exchanges: let those who wait for a flash write go first."""
-        for _ in range(_TURNS):
+        for _ in range(_LOOKS):
             if not self._waiting or self._closed:
                 return
-            await sleep_ms(0)
+            await sleep_ms(_LOOK_MS)
 
     async def wait(self, limit_ms=2000):
         """Return as soon as no answer is being received; after `limit_ms` in any case.
@@ -49,13 +43,9 @@ class Gate:
         self._waiting += 1
         try:
             while self._closed:
-                left = limit_ms - ticks_diff(ticks_ms(), start)
-                if left <= 0:
+                if ticks_diff(ticks_ms(), start) >= limit_ms:
                     self.forced += 1
                     return
-                try:
-                    await wait_for_ms(self._open.wait(), left)
-                except asyncio.TimeoutError:
-                    continue
+                await sleep_ms(_LOOK_MS)
         finally:
             self._waiting -= 1

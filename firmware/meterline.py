@@ -6,19 +6,18 @@ deadline, so a silent meter costs the others no more than that. What a session n
 protocol, the readings) is loaded for it and let go afterwards.
 """
 
-import asyncio
 import gc
 
 from firmware import diag, readings
 from firmware.meter import Result
-from firmware.port import const, sleep_ms, wait_for_ms
+from firmware.port import const, sleep_ms
+from firmware.room import LARGEST
 from firmware.schedule import NEVER
 
-_IDLE_MS = const(1000)
+_IDLE_MS = const(250)
 # Several on one line may be asked for at a time; more are refused.
 _MOST_ASKED = const(16)
-# Bytes of the longest record, closings (readings/closings.py splits them) and others.
-_LARGE = const(6144)
+# Bytes of the longest record of all readings but the closings.
 _USUAL = const(1024)
 # Those of the extended form.
 _WIDE = const(2048)
@@ -46,7 +45,6 @@ class MeterLine:
         self._room = room
         self._keep = keep
         self._asked = []
-        self._wake = asyncio.Event()
         self._steps = clock.steps
 
     async def flash_free(self):
@@ -73,7 +71,6 @@ class MeterLine:
         result = Result("%sresult%d" % (meter.place, kind))
         meter.pending[kind] = result
         self._asked.append((meter, kind, args, result))
-        self._wake.set()
         return result
 
     async def run(self):
@@ -87,7 +84,7 @@ class MeterLine:
             meter, schedule = self._next()
             wait = schedule.at - self.clock.utc() if schedule and self.clock.known else NEVER
             if wait > 0:
-                await self._sleep(min(wait * 1000, _IDLE_MS))
+                await sleep_ms(min(wait * 1000, _IDLE_MS))
             else:
                 await self._scheduled(meter, schedule)
 
@@ -108,13 +105,6 @@ class MeterLine:
                     at = schedule.at
                     first = (meter, schedule)
         return first
-
-    async def _sleep(self, ms):
-        try:
-            await wait_for_ms(self._wake.wait(), ms)
-        except asyncio.TimeoutError:
-            return
-        self._wake.clear()
 
     async def _scheduled(self, meter, schedule):
         if await self._session(meter, schedule.kind):
@@ -153,10 +143,11 @@ class MeterLine:
         return True
 
     async def _read(self, meter, kind, args, result):
+        buffer = None
         try:
             # First of all, while there still is so much in one piece.
             size = _USUAL if self.header[3] == "titan" else _WIDE
-            buffer = bytearray(_LARGE if kind == readings.CLOSINGS else size)
+            buffer = self._room.borrow(LARGEST if kind == readings.CLOSINGS else size)
             for name in _SESSION_CODE:
                 __import__("firmware." + name)
                 # Loading takes a while on a board; the others have their turn in between.
@@ -169,3 +160,6 @@ class MeterLine:
         except MemoryError:
             # Not even the code of a session fits just now.
             return "MemoryError: not enough memory for a session"
+        finally:
+            if buffer is not None:
+                self._room.give_back(buffer)

@@ -11,8 +11,9 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
 _BATCH_BYTES = const(2048)
 _LARGER_BATCH = const(3072)
-# A longer record is not copied but kept at once.
+# A longer record is not copied but kept at once; closings need most of the heap for themselves.
 _COPIED = const(1100)
+_COPIED_CLOSING = const(512)
 
 
 class Job:
@@ -54,12 +55,18 @@ class Job:
             await self.flush()
         if not self.titan and not kind & readings.EXTENDED:
             return
-        if len(view) > _COPIED:
+        kind = kind or self.kind
+        most = _COPIED_CLOSING if self.kind == readings.CLOSINGS else _COPIED
+        try:
+            copy = bytes(view) if len(view) <= most else None
+        except MemoryError:
+            copy = None
+        if copy is None:
             # Straight from the buffer: a copy of a large record is what the heap has least room for.
             await self.flush()
-            await self._line.store([(kind or self.kind, self.utc(), view)])
+            await self._line.store([(kind, self.utc(), view)])
             return
-        self._batch.append((kind or self.kind, self.utc(), bytes(view)))
+        self._batch.append((kind, self.utc(), copy))
         self._size += len(view)
 
     async def flush(self):

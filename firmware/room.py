@@ -13,6 +13,8 @@ from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms, un
 # Heap (bytes, of a 64-bit build; half on a board) a session or a command may take for its code and data.
 _NEED = const(49152)
 _STEP_MS = const(20)
+# Bytes of the longest record, one with closings (readings/closings.py splits them).
+LARGEST = const(4096)
 # A command waits at most so long for the sessions under way, a session for the commands and for another line.
 _COMMAND_MS = const(20000)
 _SESSION_MS = const(5000)
@@ -41,6 +43,7 @@ def _short(times):
 
 class Room:
     def __init__(self):
+        self._buffer = bytearray(LARGEST)
         self.sessions = 0
         self.commands = 0
         self._waiting = 0  # commands that wait for the end of a session
@@ -55,10 +58,29 @@ class Room:
             await sleep_ms(_STEP_MS)
         self.sessions += 1
 
+    def crowded(self):
+        """Whether a session needs what is free: what can wait for its end should."""
+        if not self.sessions or not hasattr(gc, "mem_free"):
+            return False
+        return gc.mem_free() < (_NEED if sys.maxsize > 0x7FFFFFFF else _NEED // 2) // 2
+
     def leave_session(self):
         self.sessions -= 1
         if not self.sessions:
             release_session_code()
+
+    def borrow(self, size):
+        """A buffer for the records of a session, `size` bytes or more; give it back. MemoryError.
+
+        The one kept for this is as long as the longest record: so much in one piece may not be free later on. Only
+        two sessions at a time need more.
+        """
+        found, self._buffer = self._buffer, None
+        return found or bytearray(size)
+
+    def give_back(self, buffer):
+        if len(buffer) == LARGEST:
+            self._buffer = buffer
 
     async def enter_command(self):
         """Call leave_command() afterwards, whatever happened."""

@@ -1,28 +1,23 @@
 """A serial line for asyncio: the Port contract (docs/architecture.md) over any UART-like object.
 
 The object has `readinto(buf)` -> count or None and `write(buf)` -> count or None, neither of which
-waits (machine.UART with `timeout=0`), and it can be polled; if only something inside it can, that
-is its attribute `poll`. Optional: `init(baudrate=, bits=, parity=, stop=)` and `txdone()`.
+waits (machine.UART with `timeout=0`). Optional: `init(baudrate=, bits=, parity=, stop=)` and `txdone()`.
 
 `direction(sending)` switches an RS-485 driver: called with True before the first byte goes out and
 with False after the last one has left the wire.
 """
 
-import asyncio
 from errno import ETIMEDOUT
 
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
-# Poll says "readable" for a line that hung up, too; looking again at once would keep everybody
-# else waiting.
-_HUNG_UP_MS = const(20)
+# A line is looked at again after a sixteenth of the time it has been silent for, within these limits. Waiting in
+# asyncio.wait_for takes a task for each wait, which a full heap may not have; half of it would stay behind then.
+_SHORTEST_MS = const(1)
+_LONGEST_MS = const(20)
 # Room for the other tasks, on top of the time the bytes need, before a send is called stuck.
 _SEND_SLACK_MS = const(1000)
-# asyncio on CPython cannot poll an arbitrary object; there (tests only) the line is looked at
-# every ms.
-_CAN_POLL = hasattr(asyncio.StreamReader, "readinto")
 
-_NOTHING = bytearray(0)
 _JUNK = bytearray(64)
 
 
@@ -35,7 +30,6 @@ class SerialPort:
     def __init__(self, uart, baud=9600, bits=8, parity=None, stop=1, direction=None):
         self.uart = uart
         self._direction = direction
-        self._poll = asyncio.StreamReader(getattr(uart, "poll", uart)) if _CAN_POLL else None
         self._shape(baud, bits, parity, stop)
         self.read_errors = 0
 
@@ -72,31 +66,16 @@ class SerialPort:
             # Give way even when there is always something to read.
             await sleep_ms(0)
             return n
-        deadline = ticks_add(ticks_ms(), timeout_ms)
+        start = ticks_ms()
         while True:
-            left = ticks_diff(deadline, ticks_ms())
-            if left <= 0:
+            silent = ticks_diff(ticks_ms(), start)
+            if silent >= timeout_ms:
                 return self._take(buf)
-            if self._poll is None:
-                await sleep_ms(1)
-            elif not await self._readable(left):
-                continue
+            pause = min(max(silent >> 4, _SHORTEST_MS), _LONGEST_MS)
+            await sleep_ms(min(pause, timeout_ms - silent))
             n = self._take(buf)
             if n:
                 return n
-            if self._poll is not None:
-                await sleep_ms(min(left, _HUNG_UP_MS))
-
-    async def _readable(self, timeout_ms):
-        try:
-            # Reading nothing: this only waits until there is something, so a deadline that passes
-            # at the very moment a byte arrives cannot swallow the byte.
-            await asyncio.wait_for_ms(self._poll.readinto(_NOTHING), timeout_ms)
-        except asyncio.TimeoutError:
-            return False
-        except OSError:
-            self.read_errors += 1
-        return True
 
     async def send(self, buf):
         """Hand all of `buf` to the line.

@@ -29,7 +29,6 @@ class ReplUart:
     """Standard input and output as a UART that never waits; Ctrl-C goes on interrupting."""
 
     def __init__(self):
-        self.poll = sys.stdin
         self._in = sys.stdin.buffer
         self._out = sys.stdout.buffer
         self._poller = select.poll()

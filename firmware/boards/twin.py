@@ -7,7 +7,6 @@ would lose. The network is the host's. Exit code 3 asks whoever started the proc
 
 import json
 import os
-import select
 import socket
 import sys
 import termios
@@ -67,28 +66,15 @@ class PtyUart:
 
     def __init__(self, path):
         self.file = open(path, "r+b")  # noqa: SIM115  open for as long as the device runs
-        self.poll = self.file
         fd = self.file.fileno()
         termios.setraw(fd)
         attributes = termios.tcgetattr(fd)
         attributes[6][_VTIME] = 0
         attributes[6][_VMIN] = 0
         termios.tcsetattr(fd, termios.TCSANOW, attributes)
-        self._poller = select.poll()
-        self._poller.register(self.file, select.POLLIN)
 
-    def init(self, **_):
-        """A pty has no baud rate: the simulator at its other end paces the line."""
-
-    def any(self):
-        return 1 if self._poller.poll(0) else 0
-
-    def readinto(self, buf, n=None):
-        count = self.file.readinto(buf) if n is None else self.file.readinto(buf, n)
-        return count or None
-
-    def read(self, n=64):
-        return self.file.read(n) or None
+    def readinto(self, buf):
+        return self.file.readinto(buf) or None
 
     def write(self, buf):
         return self.file.write(buf)

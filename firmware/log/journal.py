@@ -68,18 +68,29 @@ class Journal:
                 return entry
         return None
 
-    def read(self, entry, view):
-        """Fill `view` with the entry's first bytes, head first. OSError."""
+    def pieces(self, entry, skip=0):
+        """Yield the entry's bytes from `skip` on, slot by slot; each piece is valid until the next one. OSError."""
         _, slot, length = entry
         at = 0
-        while at < len(view):
-            count = self.store.read_slot(slot, self.view)
-            piece = min(count - LABEL, len(view) - at)
-            if piece <= 0:
+        while at < length:
+            count = min(self.store.read_slot(slot, self.view) - LABEL, length - at)
+            if count <= 0:
                 raise OSError("slot %d is empty" % slot)
-            view[at : at + piece] = self.view[LABEL : LABEL + piece]
-            at += piece
+            if at + count > skip:
+                yield self.view[LABEL + max(skip - at, 0) : LABEL + count]
+            at += count
             slot += 1
+
+    def read(self, entry, view, skip=0):
+        """Fill `view` with the entry's bytes from `skip` on, head first. OSError."""
+        at = 0
+        for piece in self.pieces(entry, skip):
+            count = min(len(piece), len(view) - at)
+            view[at : at + count] = piece[:count]
+            at += count
+            if at == len(view):
+                return
+        raise OSError("slot %d: the entry is too short" % entry[1])
 
     def clear(self):
         """All entries are in a segment."""

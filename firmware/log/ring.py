@@ -190,9 +190,7 @@ class Ring:
         length = fields[1]
         view = memoryview(buf)[:length]
         if entry:
-            whole = bytearray(entry[2])
-            self.journal.read(entry, memoryview(whole))
-            view[:] = memoryview(whole)[format.HEAD :]
+            self.journal.read(entry, view, format.HEAD)
         else:
             self.finder.read_into(view)
         if not format.is_good(fields, view):

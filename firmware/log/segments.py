@@ -83,10 +83,12 @@ def _put(ring, file, payload, size, previous):
 
 
 def _move(ring, file, entry, size, previous):
-    whole = bytearray(entry[2])
-    ring.journal.read(entry, memoryview(whole))
-    format.follow(whole, previous)
-    file.write(whole)
+    ring.journal.read(entry, memoryview(ring.head))
+    format.follow(ring.head, previous)
+    file.write(ring.head)
+    # Slot by slot: a whole record in one piece may be more than the heap has.
+    for piece in ring.journal.pieces(entry, format.HEAD):
+        file.write(piece)
     return size + entry[2], entry[2]
 
 

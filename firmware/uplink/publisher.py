@@ -21,14 +21,15 @@ _KEPT = const(2048)  # and keeps that much
 
 
 class Publisher:
-    """`gate` as in service.MqttService. Counters: `sent`, `delivered`, `dropped` (records)."""
+    """`gate` and `crowded` as in service.MqttService. Counters: `sent`, `delivered`, `dropped` (records)."""
 
-    def __init__(self, session, ring, topic_for, gate=None):
+    def __init__(self, session, ring, topic_for, gate=None, crowded=None):
         self._session = session
         session.on_acked = self.acked
         self._ring = ring
         self._topic_for = topic_for
         self._gate = gate
+        self._crowded = crowded
         self._payload = b""
         self._done = []  # numbers of records to be acknowledged in the log
         self._replies = []  # (topic, payload) to be sent
@@ -130,7 +131,7 @@ class Publisher:
         return True
 
     def _send_record(self, qos):
-        if self._in_trouble():
+        if self._in_trouble() or (self._crowded and self._crowded()):
             return False
         try:
             seq = self._ring.take()
@@ -138,6 +139,8 @@ class Publisher:
             self._trouble("find the next record", error)
             return False
         if seq is None:
+            # Nothing to send: whoever reads the next records needs the room more.
+            self._payload = b""
             return False
         try:
             topic, payload = self._load(seq)

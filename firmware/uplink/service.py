@@ -28,18 +28,29 @@ class MqttService:
     `ring` is the log, `link` the way out, `topic_for(kind)` the topic of a record or None (then it is dropped),
     `gate` keeps flash writes away from a meter's answers, `feed()` the watchdog, `jitter` (0 to 999) tells this
     device's attempts from those of its neighbours, `on_state(state)` hears every change of `state`: "off",
-    "no network", "connecting", "online", "waiting" (before the next attempt).
+    "no network", "connecting", "online", "waiting" (before the next attempt). `crowded()` says when records should
+    wait for more memory.
     """
 
     def __init__(
-        self, umqtt, settings, ring, link, topic_for, feed, gate=None, jitter=0, on_state=None
+        self,
+        umqtt,
+        settings,
+        ring,
+        link,
+        topic_for,
+        feed,
+        gate=None,
+        jitter=0,
+        on_state=None,
+        crowded=None,
     ):
         self.settings = settings
         self._link = link
         self._jitter = jitter
         self._on_state = on_state
         self._session = Session(umqtt, feed, self._arrived)
-        self._publisher = Publisher(self._session, ring, topic_for, gate)
+        self._publisher = Publisher(self._session, ring, topic_for, gate, crowded)
         self.state = "off"
         self._since = ticks_ms()
         self._changed = False
