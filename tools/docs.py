@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from firmware import settings, settings_help
+from firmware.commands import answer, table
 from firmware.commands import help as commands_help
-from firmware.commands import processor, table
 
 ROOT = Path(__file__).resolve().parent.parent
 _MADE = "<!-- Made by `python -m tools.docs` from the tables in firmware/; changes here are lost. -->\n\n"
@@ -149,7 +149,7 @@ def _setting(row):
 def commands_text():
     """docs/commands.md."""
     parts = [_MADE, _COMMANDS_HEAD]
-    for line in processor.CommandError.__doc__.splitlines():
+    for line in answer.CommandError.__doc__.splitlines():
         code, colon, meaning = line.strip().partition(": ")
         if colon and code.isdigit():
             parts.append("| %s | %s |\n" % (code, meaning))

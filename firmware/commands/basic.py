@@ -2,7 +2,7 @@
 
 import json
 
-from firmware.commands.processor import CommandError
+from firmware.commands.answer import CommandError
 from firmware.port import const, sleep_ms
 
 # Codes of CommandError.

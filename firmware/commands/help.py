@@ -1,7 +1,7 @@
 """HELP: the commands this channel may give, one of them, or a setting; and what each command is for."""
 
 from firmware.commands import table
-from firmware.commands.processor import CommandError
+from firmware.commands.answer import CommandError
 from firmware.port import const
 
 # A code of CommandError.

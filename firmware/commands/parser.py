@@ -1,6 +1,7 @@
 """AT lines into names and arguments (TITAN reference 2.1: any case, blanks around commas); what to hide of them."""
 
-from firmware.commands.processor import LONGEST, CommandError, clean
+from firmware.commands.answer import CommandError, clean
+from firmware.commands.processor import LONGEST
 from firmware.port import const
 
 # Codes of CommandError.

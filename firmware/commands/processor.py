@@ -19,42 +19,8 @@ from firmware.port import const, unload
 
 # Letters of one line; what is longer is refused as a whole.
 LONGEST = const(512)
-# Bytes one answer may have where it has to be in one piece (an MQTT message).
-MOST_BYTES = const(20480)
-# A chunk of small pieces.
-_CHUNK = const(256)
 _PACKAGE = "firmware.commands."
 _RESIDENT = ("processor", "console", "remote", "tags")
-
-
-class CommandError(Exception):
-    """A command was refused: what a line `+MTXERR: code,"text"` says.
-
-    1: the line is not a command, or its arguments are not those wanted
-    2: there is no such command
-    3: not allowed on this channel, or not logged in
-    4: a value is refused
-    5: there is no such meter
-    6: nothing was read yet, or the meter has nothing
-    7: busy: being read, or too much waits
-    8: failed: the meter, the modem or the flash
-    9: no modem is attached
-    10: the line or the answer is too long
-    11: not enough memory
-    """
-
-    def __init__(self, code, text):
-        super().__init__(text)
-        self.code = code
-
-
-def clean(text):
-    """`text` in printable ASCII."""
-    return "".join(c if 32 <= ord(c) < 127 else "?" for c in text)
-
-
-class TooLong(ValueError):
-    """The answer does not fit into one message."""
 
 
 class Channel:
@@ -72,54 +38,6 @@ class Channel:
         self.known = False  # who is there has logged in
         self.wrong = 0  # passwords in a row
         self.text = None  # settings that are being typed (SAVECONFIG,TEXT)
-
-
-class Collector:
-    """Takes an answer that has to be in one piece. `await write(bytes)` raises TooLong beyond `most` bytes."""
-
-    def __init__(self, most=MOST_BYTES):
-        self._most = most
-        self.clear()
-
-    def clear(self):
-        self._pieces = []
-        self.size = 0
-
-    def _grow(self, count):
-        self.size += count
-        if self.size > self._most:
-            raise TooLong("the answer is longer than %d bytes; ask for less" % self._most)
-
-    async def write(self, data):
-        self._grow(len(data))
-        # Small pieces are gathered into chunks.
-        last = self._pieces[-1] if self._pieces else None
-        if not isinstance(last, bytearray) or len(last) + len(data) > _CHUNK:
-            last = bytearray()
-            self._pieces.append(last)
-        last.extend(data)
-
-    def later(self, result, number):
-        """A record of a firmware.meter.Result, to be read when the answer is taken."""
-        self._grow(result.sizes[number])
-        self._pieces.append((result, number))
-
-    def take(self):
-        """The answer as a bytearray, in the one allocation it needs. OSError: a record can't be read."""
-        whole = bytearray(self.size)
-        view = memoryview(whole)
-        at = 0
-        for piece in self._pieces:
-            if isinstance(piece, tuple):
-                result, number = piece
-                end = at + result.sizes[number]
-                result.read_into(number, view[at:end])
-            else:
-                end = at + len(piece)
-                view[at:end] = piece
-            at = end
-        self.clear()
-        return whole
 
 
 class Processor:
@@ -152,6 +70,24 @@ class Processor:
             self.release()
             room.leave_command()
 
+    async def collect(self, text, channel, most=None):
+        """As execute(), for channels whose answers have to be in one piece of at most `most` bytes.
+
+        Returns (what execute() returns, the Collector with the answer or None: there is no memory even for that).
+        """
+        self._running += 1  # the errors raised are those of the answer's own module: it has to stay
+        try:
+            from firmware.commands import answer
+
+            collector = answer.Collector(most or answer.MOST_BYTES)
+            return await self.execute(text, channel, collector.write, collector), collector
+        except MemoryError:
+            self.failed += 1
+            return None, None
+        finally:
+            self._running -= 1
+            self.release()
+
     def release(self):
         """Give back the memory commands and settings were looked up in."""
         if not self._running:
@@ -163,9 +99,15 @@ class Processor:
 
     async def answer(self, line, name):
         """The answer to one line as text, for channels that have no session: SMS. At most 600 characters."""
-        collector = Collector(600)
-        channel = Channel(name, name + ".commands", False)
-        after = await self.execute(line, channel, collector.write, collector)
+        after, collector = await self.collect(line, Channel(name, name + ".commands", False), 600)
         if after:
             after()
-        return collector.take().decode().strip()
+        return collector.take().decode().strip() if collector else "ERROR"
+
+
+def decode(raw):
+    """Bytes of a channel as text; what is no UTF-8 becomes question marks."""
+    try:
+        return bytes(raw).decode()
+    except ValueError:
+        return "".join(chr(b) if 32 <= b < 127 or b in (13, 10) else "?" for b in bytes(raw))

@@ -6,7 +6,7 @@ What cannot be given is told in a line `{"IMEI":...,"TYPE":...,"ID":...,"ERR":"w
 import json
 
 from firmware import readings
-from firmware.commands.processor import CommandError, clean
+from firmware.commands.answer import CommandError, clean
 from firmware.config import number
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.zone import days_in_month

@@ -3,8 +3,7 @@
 Commands are carried out one after the other, so answers come in the order of the commands (TITAN reference 2.3).
 """
 
-from firmware.commands.console import decode
-from firmware.commands.processor import Channel, Collector
+from firmware.commands.processor import Channel, decode
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _TURN_MS = const(50)
@@ -33,11 +32,10 @@ class Remote:
             await self._execute(message[1])
 
     async def _execute(self, payload):
-        collector = Collector()
         channel = self._channel
         # ATE0 counts for the rest of its message only: two platforms must not change each other's answers.
         channel.echo = self._processor.device.config.get("mqtt.echo")
-        after = await self._processor.execute(decode(payload), channel, collector.write, collector)
+        after, collector = await self._processor.collect(decode(payload), channel)
         # A message is complete in itself: settings can't be typed in the next one.
         channel.text = None
         topic = self._topic()
@@ -48,11 +46,12 @@ class Remote:
             after()
 
     async def _reply(self, topic, collector):
-        try:
-            answer = collector.take()
-        except (MemoryError, OSError):
-            collector.clear()
-            answer = b"\r\nERROR\r\n"
+        answer = b"\r\nERROR\r\n"
+        if collector:
+            try:
+                answer = collector.take()
+            except (MemoryError, OSError):
+                collector.clear()
         await self._mqtt.reply(topic, answer)
 
     async def _sent(self):

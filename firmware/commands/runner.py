@@ -5,7 +5,7 @@ An answer (TITAN reference 2.3): the command, data lines, an empty line, then OK
 """
 
 from firmware import diag
-from firmware.commands.processor import CommandError, TooLong, clean
+from firmware.commands.answer import CommandError, TooLong, clean
 from firmware.port import const, unload
 
 # Codes of CommandError.

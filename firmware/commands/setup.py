@@ -1,6 +1,6 @@
 """The commands about settings, each a function of its name."""
 
-from firmware.commands.processor import CommandError
+from firmware.commands.answer import CommandError
 from firmware.port import const
 
 # Codes of CommandError.

@@ -4,8 +4,7 @@ The scanner takes arbitrary pieces and holds at most one command; everything out
 `<mtxtunnelr>` is the form for the far side of a serial gateway (TITAN reference 2.2).
 """
 
-from firmware.commands.console import decode
-from firmware.commands.processor import LONGEST, Channel
+from firmware.commands.processor import LONGEST, Channel, decode
 from firmware.port import const, sleep_ms
 
 _NAME = b"mtxtunnel"

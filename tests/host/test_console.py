@@ -6,8 +6,8 @@ import re
 import pytest
 from hypothesis import given, settings, strategies
 
-from firmware.commands.console import Console, decode
-from firmware.commands.processor import Processor
+from firmware.commands.console import Console
+from firmware.commands.processor import Processor, decode
 from firmware.commands.remote import Remote
 from firmware.commands.tags import Scanner, Tagged
 from tests.host.fakedevice import Device

@@ -15,7 +15,8 @@ def heap():
 device = Device()
 before = heap()
 from firmware.commands import console, remote, tags  # noqa: E402, F401
-from firmware.commands.processor import Channel, Collector, Processor  # noqa: E402
+from firmware.commands.answer import Collector  # noqa: E402
+from firmware.commands.processor import Channel, Processor  # noqa: E402
 
 processor = Processor(device)
 channel = Channel("console", "console.commands")
