@@ -9,7 +9,7 @@ import gc
 import sys
 
 from firmware import boards, diag
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.supervise import Supervised
 
 _TURN_MS = const(100)
@@ -27,6 +27,7 @@ def start():
     # Collecting early and often keeps what stays close together: the heap is not moved afterwards.
     if hasattr(gc, "threshold"):
         gc.threshold(_LOADING)
+    _take_in_names()
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
     from firmware.services import VERSION
@@ -41,6 +42,15 @@ def start():
         if mode != guard.NORMAL:
             diag.error("start", "%s version: %s", mode, guard.report().get("why", ""))
     asyncio.run(run(board, guard))
+
+
+def _take_in_names():
+    """Have every name in the heap side by side (tools/names.py): scattered over it they leave no room between them."""
+    try:
+        __import__("firmware.names")
+    except ImportError:  # not a compiled version
+        return
+    unload("firmware.names")
 
 
 async def run(board, guard=None):

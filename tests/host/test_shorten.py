@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tools import build, names
 from tools.shorten import ROOT, Shortener
 
 FILES = {
@@ -117,3 +119,32 @@ def test_the_firmware_has_a_third_fewer_names_in_memory():
     before = {name for names in shortener.names.values() for name in names}
     after = {short for names in shortener.names.values() for short in names.values()}
     assert len(before) > 500 and len(after) < 100
+
+
+def test_every_name_the_app_may_meet_is_taken_in_at_the_start():
+    device = build.DEVICE
+    build.build()
+    for group in names.GROUPS:
+        mine = set(names.table_of((device / group).with_suffix(".mpy").read_bytes()))
+        for path in device.rglob("*.mpy"):
+            relative = path.relative_to(device)
+            if names.group_of(relative) == group:
+                missing = set(names.table_of(path.read_bytes())) - mine
+                assert not missing or group != names.GROUPS[0], (relative, missing)
+
+
+def test_a_module_of_names_takes_any_name_and_does_nothing(tmp_path):
+    wanted = {"alpha", "firmware.log.ring", "class", "a b", "%s: %s", "", "x-1"}
+    out = tmp_path / "names.mpy"
+    build.compile_one(out, Path("firmware/names.py"), out, names.source(wanted))
+    assert set(names.table_of(out.read_bytes())) >= wanted - {"", "class"}
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "micropython"), "-c", "import names; print(len(dir(names)))"],
+        cwd=tmp_path,
+        env={"MICROPYPATH": "."},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(ValueError, match="no .mpy"):
+        names.table_of(b"\x7fELF")
