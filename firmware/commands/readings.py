@@ -70,10 +70,11 @@ def _find(call, ident):
 
 
 async def _tell(call, kind, meter):
+    """The last good result, also while the next one is being read; an old error only when nothing is under way."""
     result = meter.results.get(kind)
-    if result is None or result.running:
-        if kind in meter.pending:
-            raise CommandError(_BUSY, "the meter is being read; ask again in some seconds")
+    if kind in meter.pending and (result is None or result.error):
+        raise CommandError(_BUSY, "the meter is being read; ask again in some seconds")
+    if result is None:
         raise CommandError(_NO_DATA, "nothing was read yet; send the SET command first")
     await _give(call, result)
 

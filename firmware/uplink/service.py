@@ -115,7 +115,10 @@ class MqttService:
         return self.messages.pop(0) if self.messages else None
 
     def _arrived(self, topic, payload):
-        if len(self.messages) >= _MOST_MESSAGES:
+        # Only what was asked for is a command: brokers have been seen to send retained messages of other topics.
+        if not any(name.encode() == topic for name in self.settings.get("subscribe", ())):
+            self._session.rejected += 1
+        elif len(self.messages) >= _MOST_MESSAGES:
             self.overrun += 1
         else:
             self.messages.append((topic, payload))

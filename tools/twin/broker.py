@@ -10,13 +10,18 @@ _CONFIG = {
         "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True},
     },
 }
+_SHUTDOWN_S = 3
 
 
 class EmbeddedBroker:
-    """`start()` returns when the broker listens; `port` is then known. `stop()` ends it."""
+    """`start()` returns when the broker listens; `port` is then known. `stop()` ends it.
 
-    def __init__(self, port=0):
+    `taken(topic, payload)` is called for each message the broker has taken.
+    """
+
+    def __init__(self, port=0, taken=None):
         self.port = port
+        self._taken = taken
         self._ready = threading.Event()
         self._error = None
         self._loop = None
@@ -57,9 +62,25 @@ class EmbeddedBroker:
         listener = dict(config["listeners"]["default"], bind="127.0.0.1:%d" % self.port)
         config["listeners"] = {"default": listener}
         broker = Broker(config)
+        self._listen_in(broker)
         await broker.start()
         server = next(iter(broker._servers.values())).instance
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()
-        await broker.shutdown()
+        # Under load amqtt's own shutdown may wait for messages nobody takes any more: the port is free all the same.
+        server.close()
+        try:
+            await asyncio.wait_for(broker.shutdown(), _SHUTDOWN_S)
+        except asyncio.TimeoutError:
+            return
+
+    def _listen_in(self, broker):
+        hand_out = broker._broadcast_message
+
+        async def take(session, topic, data, *more):
+            if self._taken:
+                self._taken(topic, bytes(data))
+            await hand_out(session, topic, data, *more)
+
+        broker._broadcast_message = take
