@@ -10,14 +10,14 @@ whole story. Files:
 - `why`: one line about the last change of version.
 
 Three starts in a row that did not end well: back to the previous version; where there is none, or
-the previous one fails as well, safe mode (firmware/safestart.py) - then `starts` is 4.
+the previous one fails as well, safe mode (firmware/update/safestart.py) - then `starts` is 4.
 """
 
 import os
 import sys
 
 _LIMIT = 3
-# What firmware/safestart.py looks up: which start in a row this is; 4 is safe mode.
+# What firmware/update/safestart.py looks up: which start in a row this is; 4 is safe mode.
 _starts = 0
 
 

@@ -11,7 +11,7 @@ def _keep(error):
     account.
     """
     try:
-        from firmware import safestart
+        from firmware.update import safestart
 
         safestart.crashed(error)
     except Exception as second:  # the version itself is broken: all that is left is to say so
@@ -20,7 +20,7 @@ def _keep(error):
 
 def _interrupted():
     """After Ctrl-C: a quiet watchdog at the REPL and, for a deployment, all the app's memory."""
-    safestart = sys.modules.get("firmware.safestart")
+    safestart = sys.modules.get("firmware.update.safestart")
     held = safestart.interrupted() if safestart else None
     # These two hold every task, and each task its service.
     asyncio.new_event_loop()

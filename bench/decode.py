@@ -19,7 +19,7 @@ FRAME = (
 SCRIPT = """
 import gc, time
 from firmware.iec102 import asdu, ft12
-from firmware.zone import Zone
+from firmware.clock.zone import Zone
 raw = bytes.fromhex("%s")
 zone = Zone()
 parser = ft12.Parser()

@@ -36,7 +36,7 @@ def start():
     diag.info("start", "reset cause: %s", board.reset_cause())
     guard = None
     if getattr(board, "versions", True):
-        from firmware import safestart as guard
+        from firmware.update import safestart as guard
 
         mode = guard.begin(board)
         if mode != guard.NORMAL:
@@ -56,7 +56,7 @@ def _take_in_names():
 async def run(board, guard=None):
     """Start every service and watch over them; feeds the watchdog as long as the loop turns in time.
 
-    `guard` is firmware.safestart where the board keeps versions of the firmware; in its safe mode only the
+    `guard` is firmware.update.safestart where the board keeps versions of the firmware; in its safe mode only the
     console and the link run.
     """
     from firmware.services import App

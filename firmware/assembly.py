@@ -3,19 +3,21 @@
 `build(app)` fills an App (services.py). Settings that are wrong cost the part they belong to, and are told.
 """
 
-from firmware import appwork, diag, meterline, readings, telemetry
-from firmware.clock import HOST, Clock
+from firmware import appwork, diag, readings
+from firmware.clock.clock import HOST, Clock
+from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
+from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.gate import Gate
 from firmware.iec102.address import LinkAddress
-from firmware.ledger import Ledger
 from firmware.log.ring import Ring
-from firmware.meter import Meter
+from firmware.meter import line
+from firmware.meter.ledger import Ledger
+from firmware.meter.meter import Meter
+from firmware.meter.schedule import Schedule
 from firmware.port import const
+from firmware.record import telemetry
 from firmware.room import Room
-from firmware.schedule import Schedule
-from firmware.settings import MAX_METERS, MAX_PORTS
-from firmware.zone import Zone
 
 _PARITY = {"none": None, "even": 0, "odd": 1}
 _DAY = const(86400)
@@ -68,7 +70,7 @@ def build(app):
     app.keeper = None
     if app.clock.source != HOST:
         # A host looks after its own clock.
-        from firmware.timekeeper import TimeKeeper
+        from firmware.clock.timekeeper import TimeKeeper
 
         app.keeper = TimeKeeper(app)
     app.processor = Processor(app)
@@ -103,7 +105,7 @@ def _build_lines(app):
         bits, stop = int(config.get("port.bits", port)), int(config.get("port.stop", port))
         baud = int(config.get("port.baud", port))
         serial = app.board.uart(port - 1, baud, bits, _PARITY[parity], stop)
-        line = meterline.MeterLine(
+        line = line.MeterLine(
             "port %d" % port,
             serial,
             meters,

@@ -22,9 +22,9 @@ _LINE_MS = const(120000)
 _SESSION_CODE = (
     "firmware.iec102.",
     "firmware.readings.",
-    "firmware.metersession",
-    "firmware.telemetry",
-    "firmware.extended",
+    "firmware.meter.session",
+    "firmware.record.telemetry",
+    "firmware.record.extended",
 )
 # What the meters' descriptions hold on to stays.
 _KEPT = ("firmware.iec102.address",)

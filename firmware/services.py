@@ -7,7 +7,7 @@ factories hand out the same object each time: a service keeps its counters and q
 import json
 
 from firmware import diag, readings
-from firmware.config import Config
+from firmware.config.store import Config
 from firmware.port import monotonic_s, unload
 from firmware.room import release_session_code
 
@@ -94,7 +94,7 @@ class App:
         self.restart_reason = reason
 
     def sync(self):
-        """Ask for the time as soon as possible (firmware/timekeeper.py looks here)."""
+        """Ask for the time as soon as possible (firmware/clock/timekeeper.py looks here)."""
         self.time_wanted = True
 
     def status(self):

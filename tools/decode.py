@@ -6,11 +6,11 @@ import json
 import re
 import sys
 
+from firmware.clock.zone import Zone
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.errors import Iec102Error, cause_text
 from firmware.iec102.timetag import TimeTag
-from firmware.zone import Zone
 
 # Protocol reference 6: names of the ASDU types.
 MNEMONICS = {

@@ -7,9 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from firmware import settings, settings_help
 from firmware.commands import answer, table
 from firmware.commands import help as commands_help
+from firmware.config import settings, settings_help
 
 ROOT = Path(__file__).resolve().parent.parent
 _MADE = "<!-- Made by `python -m tools.docs` from the tables in firmware/; changes here are lost. -->\n\n"

@@ -18,8 +18,8 @@ import time
 from math import gcd
 from pathlib import Path
 
-from firmware.release import HEAD_MOST, MAGIC
-from firmware.signature import padded
+from firmware.update.release import HEAD_MOST, MAGIC
+from firmware.update.signature import padded
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = ROOT / "keys" / "release.pem"

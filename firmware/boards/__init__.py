@@ -9,7 +9,7 @@ board module has a class `Board` with:
 - `uart(index, baud, bits, parity, stop)` -> a firmware.serialport.SerialPort, `ports` (how many
   there are),
 - `console()` -> a SerialPort, or None where there is none,
-- `rtc` (`get()`, `set(utc)`), `rtc_source` (a source of firmware.clock: HOST where it is right
+- `rtc` (`get()`, `set(utc)`), `rtc_source` (a source of firmware.clock.clock: HOST where it is right
   from the start),
 - `link(config)` -> the way out (docs/architecture.md, Link),
 - `feed()`: keeps the watchdog quiet (the first call starts it), `reset(reason)`: restarts the

@@ -13,10 +13,12 @@ import time
 
 import machine
 
-from firmware import clock, diag, slots
+from firmware import diag
 from firmware.boards.parts import FileStore, ReplUart, Rtc
+from firmware.clock import clock
 from firmware.port import const, ticks_ms
 from firmware.serialport import SerialPort
+from firmware.update import slots
 
 # LED: that many short flashes, then a pause.
 LED_OFF = const(0)
@@ -51,7 +53,7 @@ class Board:
     name = "?"
     root = ""
     rtc_source = clock.UNKNOWN
-    window_ms = 2000  # time to press Ctrl-C before the watchdog runs (firmware/safestart.py)
+    window_ms = 2000  # time to press Ctrl-C before the watchdog runs (firmware/update/safestart.py)
     wiring = ()
     modem = None
     led_pin = None

@@ -7,7 +7,8 @@ import time
 
 import machine
 
-from firmware import diag, slots
+from firmware import diag
+from firmware.update import slots
 
 
 class Rtc:

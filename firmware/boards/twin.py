@@ -14,7 +14,7 @@ import time
 
 import vfs
 
-from firmware import clock
+from firmware.clock import clock
 from firmware.port import const
 from firmware.serialport import SerialPort
 

@@ -64,7 +64,7 @@ class Collector:
         last.extend(data)
 
     def later(self, result, number):
-        """A record of a firmware.meter.Result, to be read when the answer is taken."""
+        """A record of a firmware.meter.meter.Result, to be read when the answer is taken."""
         self._grow(result.sizes[number])
         self._pieces.append((result, number))
 

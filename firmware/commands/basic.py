@@ -75,7 +75,7 @@ async def logout(call):
 
 
 async def setbaudrate(call):
-    from firmware import settings
+    from firmware.config import settings
 
     port, speed = call.args
     if port not in ("0", "1"):

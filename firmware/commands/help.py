@@ -70,7 +70,7 @@ async def help(call):
 
 
 async def _setting(call):
-    from firmware import settings, settings_help
+    from firmware.config import settings, settings_help
 
     config = call.device.config
     try:

@@ -3,7 +3,7 @@
 The code that carries commands out is loaded while one runs: commands are rare and RAM is not. `device` offers what
 they need:
 
-- `config` (firmware.config.Config), `ring` (the log), `clock`, `name`, `version`, `imei`;
+- `config` (firmware.config.store.Config), `ring` (the log), `clock`, `name`, `version`, `imei`;
 - `change(values)`: take, keep and use settings, all or none; ConfigError, OSError;
 - `lines`: each with `name` ("port 1"), `meters` (each with `ident` and `results`, `pending`: kind -> Result),
   `ask(meter, kind, args) -> Result` (ValueError: too many waiting), and `port` (a Port);

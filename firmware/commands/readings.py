@@ -6,10 +6,10 @@ What cannot be given is told in a line `{"IMEI":...,"TYPE":...,"ID":...,"ERR":"w
 import json
 
 from firmware import readings
+from firmware.clock.zone import days_in_month
 from firmware.commands.answer import CommandError, clean
-from firmware.config import number
+from firmware.config.store import number
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.zone import days_in_month
 
 # Codes of CommandError.
 _SYNTAX = const(1)

@@ -51,7 +51,7 @@ class Call:
         await self._write(_END)
 
     async def say_record(self, result, number):
-        """A line with a record of a firmware.meter.Result."""
+        """A line with a record of a firmware.meter.meter.Result."""
         await self.begin()
         if self._collector:
             # It is read when the answer is put together: twice in RAM is more than there is.

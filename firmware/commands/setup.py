@@ -35,7 +35,7 @@ async def saveconfig(call):
     if not call.args and not call.text:
         config.save()
         return
-    from firmware.configimport import Importer
+    from firmware.config.takeover import Importer
 
     importer = Importer(config)
     if not call.text:

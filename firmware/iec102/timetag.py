@@ -1,8 +1,8 @@
 """Time tags a (5 bytes) and b (7 bytes) with every bit kept (protocol reference 4)."""
 
+from firmware.clock.zone import days_in_month
 from firmware.iec102 import errors
 from firmware.port import const
-from firmware.zone import days_in_month
 
 LENGTH_A = 5
 LENGTH_B = 7

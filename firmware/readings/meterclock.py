@@ -4,7 +4,8 @@ Setting is off by default (option `set_clock`) and never moves the clock by more
 larger difference wants a person. As a last resort the device takes its own time from the meter.
 """
 
-from firmware import clock, diag
+from firmware import diag
+from firmware.clock import clock
 from firmware.iec102 import errors, timetag
 from firmware.port import const
 

@@ -20,7 +20,8 @@ PARTS = (
 
 APP = """
 import asyncio, json, os, socket
-from firmware import boards, safestart
+from firmware import boards
+from firmware.update import safestart
 
 VERSION = %r
 
@@ -43,7 +44,7 @@ async def run(board):
     except OSError:
         url = ""
     if url:
-        from firmware.update import Updater, UpdateError
+        from firmware.update.update import Updater, UpdateError
         try:
             print("UPDATE ready", await Updater("", socket, backoff_s=0).run(url))
             safestart.restarting()

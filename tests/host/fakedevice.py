@@ -1,8 +1,8 @@
 """The `device` that commands act on (firmware/commands/processor.py), in memory. Runs on MicroPython, too."""
 
-from firmware.config import Config
+from firmware.clock.zone import Zone
+from firmware.config.store import Config
 from firmware.room import Room
-from firmware.zone import Zone
 
 
 class Result:

@@ -5,10 +5,10 @@ Use it inside `virtual.run()`: the meters' true time is the virtual clock, and s
 
 import asyncio
 
-from firmware.clock import HOST, Clock
-from firmware.meterline import MeterLine
+from firmware.clock.clock import HOST, Clock
+from firmware.clock.zone import Zone
+from firmware.meter.line import MeterLine
 from firmware.room import Room
-from firmware.zone import Zone
 from tests.host.fakes import StationMeter
 from tools.meter.model import Meter as Model
 from tools.meter.station import Station

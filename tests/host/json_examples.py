@@ -9,7 +9,7 @@ from pathlib import Path
 
 from firmware import readings
 from firmware.iec102.address import LinkAddress
-from firmware.meter import Meter
+from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "json.md"

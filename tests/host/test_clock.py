@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zoneinfo import ZoneInfo
 
-from firmware import clock
-from firmware.zone import Zone
+from firmware.clock import clock
+from firmware.clock.zone import Zone
 
 MADRID = Zone("Europe/Madrid")
 NOW = 1795000000  # November 2026

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies
 
-from firmware import settings as table
-from firmware import settings_help
-from firmware.config import Config, ConfigError
-from firmware.zone import Zone
+from firmware.clock.zone import Zone
+from firmware.config import settings as table
+from firmware.config import settings_help
+from firmware.config.store import Config, ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 MICROPYTHON = Path(sys.executable).parent / "micropython"

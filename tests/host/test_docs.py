@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from firmware import settings
 from firmware.commands import table
+from firmware.config import settings
 from tools import docs
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from zoneinfo import ZoneInfo
 
-from firmware import extended, readings, telemetry
+from firmware import readings
+from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.timetag import TimeTag, from_utc
-from firmware.meter import Meter
-from firmware.zone import Zone
+from firmware.meter.meter import Meter
+from firmware.record import extended, telemetry
 from tests.host import fieldlab, json_examples, twinlab, virtual
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,9 +162,9 @@ def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, fo
 # Runs on both; what it prints must be the same.
 SCRIPT = """
 import asyncio
-from firmware import extended, telemetry
+from firmware.record import extended, telemetry
 from firmware.iec102.timetag import from_utc
-from firmware.zone import Zone
+from firmware.clock.zone import Zone
 class Job:
     class meter:
         ident = "M"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware import telemetry
 from firmware.readings import instant
+from firmware.record import telemetry
 from tests.host.meter_reader import (
     NOW,
     ZONE,

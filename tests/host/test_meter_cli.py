@@ -12,8 +12,8 @@ import tty
 
 import pytest
 
+from firmware.clock.zone import Zone
 from firmware.iec102 import ft12
-from firmware.zone import Zone
 from tests.host.meter_reader import ACK, DATA, NO_DATA, Reader, fixed, span, split
 from tools.meter.faults import HELP
 from tools.twin.device import ROOT, MeterProcess

@@ -15,13 +15,14 @@ import random
 import pytest
 from zoneinfo import ZoneInfo
 
-from firmware import diag, meterline, port, readings, room
+from firmware import diag, port, readings, room
+from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
-from firmware.ledger import Ledger
 from firmware.log.ring import Ring
-from firmware.meter import Meter
-from firmware.schedule import Schedule
-from firmware.zone import Zone
+from firmware.meter import line
+from firmware.meter.ledger import Ledger
+from firmware.meter.meter import Meter
+from firmware.meter.schedule import Schedule
 from tests.host import fieldlab, virtual
 from tests.host.fakes import StationMeter
 

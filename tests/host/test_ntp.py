@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from firmware import clock, ntp, port
+from firmware import port
+from firmware.clock import clock, ntp
+from firmware.clock.timekeeper import TimeKeeper
+from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
-from firmware.meter import Meter
-from firmware.timekeeper import TimeKeeper
-from firmware.zone import Zone
+from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,7 +85,7 @@ KINDS = {
 
 ASK = """
 import asyncio, socket
-from firmware import ntp
+from firmware.clock import ntp
 async def one(host):
     try:
         return "ok %%d" %% await ntp.ask(socket, host, %d)
@@ -126,8 +127,9 @@ def test_servers_of_every_kind(command):
 
 KEEP = """
 import asyncio, gc, socket, sys
-from firmware import clock, diag, readings, timekeeper
-from firmware.zone import Zone
+from firmware.clock import clock, timekeeper
+from firmware import diag, readings
+from firmware.clock.zone import Zone
 from firmware.port import sleep_ms
 class Rtc:
     now = 0
@@ -159,7 +161,7 @@ async def main():
     await sleep_ms(50)
     gc.collect()
     grown = gc.mem_alloc() - before
-    print("state", device.clock.utc(), device.clock.source_name(), "firmware.ntp" in sys.modules, grown)
+    print("state", device.clock.utc(), device.clock.source_name(), "firmware.clock.ntp" in sys.modules, grown)
     device.time_wanted = True
     while device.time_wanted:
         await sleep_ms(20)

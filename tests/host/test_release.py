@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware import release as device
-from firmware.signature import verify
+from firmware.update import release as device
+from firmware.update.signature import verify
 from tools import release
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,7 +156,7 @@ def test_verify_on_micropython_within_the_heap_of_a_board(tmp_path):
     digest = hashlib.sha256(b"x").digest()
     script = (
         "import asyncio, binascii, time\n"
-        "from firmware import signature\n"
+        "from firmware.update import signature\n"
         "async def main():\n"
         " worst = 0\n"
         " task = asyncio.create_task(signature.verify(%r, %r, %r))\n"

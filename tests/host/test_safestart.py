@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import boot
-from firmware import safestart, slots
+from firmware.update import safestart, slots
 from tests.host import boardlab
 
 ROOT = Path(__file__).resolve().parents[2]

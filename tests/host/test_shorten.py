@@ -106,11 +106,11 @@ def test_a_traceback_from_a_device_gets_its_names_back():
     shortener = Shortener()
     path = ROOT / "firmware" / "meterline.py"
     short = shortener.names[path]["_session"]
-    line = '  File "firmware.meterline", line 1, in %s\n' % short
+    line = '  File "firmware.meter.line", line 1, in %s\n' % short
     done = subprocess.run(
         [sys.executable, "-m", "tools.shorten"], cwd=ROOT, input=line, capture_output=True, text=True
     )
-    assert done.stdout == '  File "firmware.meterline", line 1, in _session\n'
+    assert done.stdout == '  File "firmware.meter.line", line 1, in _session\n'
     assert shortener.restore("ValueError: _a\n") == "ValueError: _a\n"
 
 

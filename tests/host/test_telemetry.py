@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware import telemetry
 from firmware.readings import instant
+from firmware.record import telemetry
 
 # Application note 51, section 8, as one line.
 SAMPLE = (

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from firmware.download import Download, DownloadError
+from firmware.update.download import Download, DownloadError
 from tests.host import boardlab
 from tools import release
 from tools.board.deploy import compile_tree
@@ -137,7 +137,7 @@ def test_full_flash_is_told_and_nothing_changes(tmp_path, key):
     "damage",
     [
         {"early": "import does_not_exist"},
-        {"extra": [("firmware/safestart.py", "raise ValueError('broken at import')\n")]},
+        {"extra": [("firmware/update/safestart.py", "raise ValueError('broken at import')\n")]},
     ],
     ids=["crashes when started", "crashes at import"],
 )

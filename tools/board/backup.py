@@ -5,7 +5,7 @@ import os
 import time
 import zipfile
 
-from firmware.config import Config, ConfigError
+from firmware.config.store import Config, ConfigError
 from tools.board.deploy import SLOTS
 from tools.board.device import BoardError, Progress
 

@@ -1,6 +1,6 @@
 """Bring the firmware onto a board: only what changed, checked by hash, the old version kept.
 
-The new version goes into the folder that does not run (app.a or app.b, see firmware/slots.py).
+The new version goes into the folder that does not run (app.a or app.b, see firmware/update/slots.py).
 Until its last file is written and every hash was compared on the board itself, the board goes on
 starting the old one; then a small file is renamed, and the next start is the new one. `rollback`
 renames it back.

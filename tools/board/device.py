@@ -69,8 +69,8 @@ class Device:
         """
         self.exec(
             "import sys, gc\n"
-            "if 'firmware.safestart' in sys.modules:\n"
-            " _held = sys.modules['firmware.safestart'].interrupted()\n"
+            "if 'firmware.update.safestart' in sys.modules:\n"
+            " _held = sys.modules['firmware.update.safestart'].interrupted()\n"
             "app = None\n"
             "for _n in list(sys.modules):\n"
             " if _n.split('.')[0] in ('firmware', 'umqtt'): del sys.modules[_n]\n"

@@ -11,7 +11,7 @@ import stat
 import sys
 from pathlib import Path
 
-from firmware.config import Config, ConfigError
+from firmware.config.store import Config, ConfigError
 from tools.board.device import BoardError
 
 # What an installer is asked, in this order; (name, question).
@@ -166,7 +166,7 @@ def write(device, values, out=print):
     )
     # The values travel in the raw REPL, not through any shell.
     device.exec(
-        "from firmware.config import Config\n_c = Config('/config.json')\n_c.load()\n"
+        "from firmware.config.store import Config\n_c = Config('/config.json')\n_c.load()\n"
         "_needs = _c.change(%r)" % values
     )
     needs = set(device.eval("_needs")) - {""}

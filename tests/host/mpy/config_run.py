@@ -5,7 +5,7 @@ import sys
 
 gc.collect()
 before = gc.mem_alloc()
-from firmware.config import Config, ConfigError  # noqa: E402
+from firmware.config.store import Config, ConfigError  # noqa: E402
 
 path = sys.argv[1]
 config = Config(path)

@@ -90,7 +90,7 @@ def change(slots, boot):
 
 def main():
     import boot
-    from firmware import slots
+    from firmware.update import slots
 
     ram = Ram()
     vfs.VfsLfs2.mkfs(ram, progsize=256)

@@ -25,7 +25,7 @@ class Clock:
     """The device's clock over a board RTC.
 
     `rtc` has `get() -> UTC seconds` and `set(utc)`; `source` says whether the RTC is right from the start
-    (the twin's is: HOST). `zone` is a firmware.zone.Zone and only serves aligned schedules.
+    (the twin's is: HOST). `zone` is a firmware.clock.zone.Zone and only serves aligned schedules.
     """
 
     def __init__(self, rtc, zone, source=UNKNOWN):

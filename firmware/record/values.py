@@ -1,6 +1,6 @@
 """The extended form of the instantaneous values; see extended.py."""
 
-from firmware.extended import TOTALS, Base
+from firmware.record.extended import TOTALS, Base
 
 
 class Form(Base):

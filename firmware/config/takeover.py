@@ -1,7 +1,7 @@
 """Settings from `NAME: value` lines, one line at a time, so that no large text ever has to be in memory."""
 
-from firmware import settings
-from firmware.config import ConfigError
+from firmware.config import settings
+from firmware.config.store import ConfigError
 
 _LONGEST = 512
 _MOST_CHANGES = 300
@@ -47,7 +47,7 @@ class Importer:
         self._check(row, settings.key(row, index), value)
 
     def _check(self, row, key, value):
-        from firmware.configcheck import check
+        from firmware.config.check import check
 
         try:
             self._values[key] = check(row, key, value)

@@ -1,11 +1,11 @@
 """Keeps the device's clock right: NTP, else the modem's network time, else a meter's clock.
 
-A service. The question itself (firmware/ntp.py) is loaded for the moment. A failed question is followed by the next
+A service. The question itself (firmware/clock/ntp.py) is loaded for the moment. A failed question is followed by the next
 after 15, 30, 60 … 3600 s and up to a half more; a server that does not want us is left alone for longer.
 """
 
 
-from firmware import clock
+from firmware.clock import clock
 from firmware.port import const, monotonic_s, sleep_ms, unload
 
 _LOOK_MS = const(1000)
@@ -42,10 +42,10 @@ class TimeKeeper:
             await sleep_ms(_LOOK_MS)
 
     async def _once(self):
-        """Ask once (firmware/timesync.py); the seconds until the next time."""
-        from firmware import timesync
+        """Ask once (firmware/clock/timesync.py); the seconds until the next time."""
+        from firmware.clock import timesync
 
         try:
             return await timesync.once(self)
         finally:
-            unload("firmware.timesync")
+            unload("firmware.clock.timesync")

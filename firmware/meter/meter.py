@@ -2,7 +2,7 @@
 
 import os
 
-from firmware.ledger import Ledger
+from firmware.meter.ledger import Ledger
 from firmware.port import const
 
 # More bytes of an answer to a reading on demand are not kept: what asks for it gets one message.

@@ -1,6 +1,6 @@
 """The extended form of what has periods: closings, tariff values, load curves; see extended.py."""
 
-from firmware.extended import TOTALS, Base
+from firmware.record.extended import TOTALS, Base
 
 # Value, qualifier, name and unit of each value of a tariff object (TITAN reference 3.3).
 _TARIFF = """EaA CA active kWh

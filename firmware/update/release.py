@@ -3,7 +3,7 @@
     L102REL1                      magic
     u16 length of the head, u16 length of the signature (big end first)
     head                          JSON: version, serial, mpy, arch, size and sha256 of the body
-    signature                     of everything before it (firmware/signature.py)
+    signature                     of everything before it (firmware/update/signature.py)
     body                          files: u8 length of the path, u32 size, path, content
 
 The signature covers the body through its hash in the head: the head can be checked after the first
@@ -15,8 +15,8 @@ import json
 import os
 import struct
 
-from firmware import signature, slots
 from firmware.port import const, sleep_ms
+from firmware.update import signature, slots
 
 MAGIC = b"L102REL1"
 # The head fits into what is fetched first.

@@ -5,11 +5,11 @@ over what the codec gave them; each method streams one record into the job's buf
 with the kind's EXTENDED bit. docs/json.md shows every record.
 """
 
-from firmware import telemetry
+from firmware.clock.zone import civil
 from firmware.iec102 import errors
 from firmware.port import const
 from firmware.readings import CLOSINGS, CURVE, EXTENDED, INSTANT, TARIFF
-from firmware.zone import civil
+from firmware.record import telemetry
 
 # Bytes of a tariff object.
 _SIZE = const(1280)
@@ -24,11 +24,11 @@ _PERIODS = (CLOSINGS, CURVE, TARIFF)
 def form(job):
     """The Form that can write what `job` reads; only that part of the code is loaded."""
     name = "values" if job.kind == INSTANT else "periods" if job.kind in _PERIODS else "facts"
-    return __import__("firmware.extended" + name, None, None, ("Form",)).Form(job)
+    return __import__("firmware.record.extended" + name, None, None, ("Form",)).Form(job)
 
 
 class Base:
-    """The pieces of the extended records of one Job (firmware/metersession.py)."""
+    """The pieces of the extended records of one Job (firmware/meter/session.py)."""
 
     def __init__(self, job):
         self.job = job

@@ -3,14 +3,14 @@
 What is staged or on trial stands in a file of its own; the settings' file keeps the old values until confirm().
 """
 
-from firmware import configfile
+from firmware.config import files
 
 FILE = ".trial"
 
 
 def trial(config, values, seconds):
     """Put `values` in force for `seconds`: then confirm() or expire(). ConfigError, OSError."""
-    from firmware.configedit import stage
+    from firmware.config.edit import stage
 
     stage(config, values, seconds)
     begin_trial(config)
@@ -27,8 +27,8 @@ def confirm(config):
     """The device is online: what was on trial is good. OSError."""
     if not config.trying:
         return
-    from firmware.configedit import put, save
-    from firmware.configtext import row
+    from firmware.config.edit import put, save
+    from firmware.config.text import row
 
     for full in config.staged:
         put(config, row(config, full)[0], full, config.staged[full])
@@ -53,6 +53,6 @@ def keep(config):
             "tried": config.trying > 0,
             "values": config.staged,
         }
-        configfile.write(config, FILE, data)
+        files.write(config, FILE, data)
     elif config.path:
-        configfile.remove(config, FILE)
+        files.remove(config, FILE)

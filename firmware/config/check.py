@@ -1,7 +1,7 @@
 """Is a value good for a setting? Texts and what JSON has become the setting's type, or a ConfigError says why not."""
 
-from firmware.config import ConfigError, number
-from firmware.settings import MAX_METERS
+from firmware.config.settings import MAX_METERS
+from firmware.config.store import ConfigError, number
 
 _TRUE = ("1", "on", "true", "yes")
 _FALSE = ("0", "off", "false", "no")

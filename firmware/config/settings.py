@@ -1,6 +1,6 @@
 """The table of every setting: one line each, and nothing else knows their names, ranges or defaults.
 
-The lines are in firmware/settingtables/: `name|heritage name|type|limits|default|needs`, the name
+The lines are in firmware/config/tables/: `name|heritage name|type|limits|default|needs`, the name
 without its group, `needs` what a change needs: nothing, a `restart`, or it is a `link` change that could cut the
 device off. Types (checked in configcheck.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and
 of at most `limits` characters `str`, `secret`, `word` (no blanks, nothing that means something in a topic or a
@@ -47,7 +47,7 @@ _HOMES = (
 
 
 def module(group):
-    """The name of the module that has a group, in firmware/settingtables/ and in firmware/settinghelp/."""
+    """The name of the module that has a group, in firmware/config/tables/ and in firmware/config/helptexts/."""
     at = _MODULES.find("\n" + group + " ") + len(group) + 2
     return _MODULES[at : _MODULES.find("\n", at)]
 
@@ -59,7 +59,7 @@ def _map(text, name):
 
 
 def _table(group):
-    name = "firmware.settingtables." + module(group)
+    name = "firmware.config.tables." + module(group)
     return __import__(name, None, None, ("TABLES",)).TABLES[group]
 
 
@@ -82,7 +82,7 @@ def row(name):
 def rows(groups=NAMES):
     """Every row in the order of the table."""
     for group in groups:
-        name = "firmware.settingtables." + module(group)
+        name = "firmware.config.tables." + module(group)
         there = name in sys.modules
         table = _table(group)
         at = 1

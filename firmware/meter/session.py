@@ -1,12 +1,13 @@
 """One session with one meter: open, read, close. Loaded when a reading is due and let go afterwards.
 
-`run(line, job)` belongs to firmware/meterline.py, which plans the readings; the modules in firmware/readings do them.
+`run(line, job)` belongs to firmware/meter/line.py, which plans the readings; the modules in firmware/readings do them.
 """
 
-from firmware import diag, readings, telemetry
+from firmware import diag, readings
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import Master
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.record import telemetry
 
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
 _BATCH_BYTES = const(2048)
@@ -35,7 +36,7 @@ class Job:
         self._size = 0
         self.extended = None  # the extended.Base that writes the second form, where that is wanted
         if profile != "titan":
-            from firmware import extended
+            from firmware.record import extended
 
             self.extended = extended.form(self)
 

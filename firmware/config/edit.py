@@ -1,13 +1,13 @@
 """What changes the settings: each public function here is a method of Config, `config` being itself."""
 
-from firmware import settings
-from firmware.configtext import row
+from firmware.config import settings
+from firmware.config.text import row
 from firmware.port import unload
 
 
 def _checked(config, values):
     """[(row, full name, value)] of a dict of names and values; ConfigError."""
-    from firmware.configcheck import check, distinct
+    from firmware.config.check import check, distinct
 
     checked = []
     for name in values:
@@ -17,7 +17,7 @@ def _checked(config, values):
     news = {full: value for _, full, value in checked}
     distinct(lambda full: news[full] if full in news else config.get(full), news)
     # What is written afterwards needs the room.
-    unload("firmware.configcheck")
+    unload("firmware.config.check")
     return checked
 
 
@@ -83,12 +83,12 @@ def stage(config, values, seconds):
 def save(config):
     """Write the file; the one before stays as the last good one. A power cut leaves one of the two. OSError."""
     if config.path:
-        from firmware import configfile
+        from firmware.config import files
 
-        configfile.write(config, "", config.values)
+        files.write(config, "", config.values)
 
 
 def _trial():
-    from firmware import configtrial
+    from firmware.config import trial
 
     return configtrial

@@ -1,10 +1,10 @@
 """Config.load(): the settings from their files, whatever is in these."""
 
-from firmware import configfile, settings
-from firmware.config import ConfigError
-from firmware.configcheck import check
-from firmware.configedit import put
-from firmware.configtrial import FILE, expire, trial
+from firmware.config import files, settings
+from firmware.config.check import check
+from firmware.config.edit import put
+from firmware.config.store import ConfigError
+from firmware.config.trial import FILE, expire, trial
 
 
 def load(config):
@@ -14,15 +14,15 @@ def load(config):
     """
     if not config.path:
         return
-    stored = configfile.load(config) or {}
+    stored = files.load(config) or {}
     backup = None
     for name in stored:
         try:
             _take(config, name, stored[name])
         except ConfigError as error:
-            configfile.problem(config, str(error))
+            files.problem(config, str(error))
             if backup is None:
-                backup = configfile.read(config, ".bak") or {}
+                backup = files.read(config, ".bak") or {}
             _take_old(config, name, backup)
     _begin_stored(config)
 
@@ -47,7 +47,7 @@ def _take_old(config, name, backup):
 
 def _begin_stored(config):
     """What was staged before the restart comes into force; what was in force then has failed."""
-    stored = configfile.read(config, FILE)
+    stored = files.read(config, FILE)
     if stored is None:
         return
     try:
@@ -55,7 +55,7 @@ def _begin_stored(config):
         if not stored["tried"] and 0 < seconds < 1 << 20:
             trial(config, values, seconds)
             return
-        configfile.problem(config, "not confirmed, taken back: " + ", ".join(sorted(values)))
+        files.problem(config, "not confirmed, taken back: " + ", ".join(sorted(values)))
     except (KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
-        configfile.problem(config, "the settings on trial are not usable: %s" % error)
+        files.problem(config, "the settings on trial are not usable: %s" % error)
     expire(config)

@@ -11,8 +11,8 @@ import io
 import sys
 import time
 
-from firmware import slots
 from firmware.port import const, monotonic_s
+from firmware.update import slots
 
 NORMAL = "normal"  # the current version
 PREVIOUS = "previous"  # the version before, because the newer one crashed

@@ -2,7 +2,8 @@
 
 import os
 
-from firmware import clock, diag, readings
+from firmware import diag, readings
+from firmware.clock import clock
 from firmware.port import const, monotonic_s, unload
 
 _FIRST_S = const(15)
@@ -37,7 +38,7 @@ async def once(keeper):
         # Another server has done nothing to us.
         return _back_off(keeper, unwanted and len(servers) == 1)
     finally:
-        unload("firmware.ntp")
+        unload("firmware.clock.ntp")
     keeper.fails = 0
     hours = device.config.get("ntp.hours") * 3600
     return hours + _random(hours // 8)
@@ -50,7 +51,7 @@ def _back_off(keeper, unwanted):
 
 
 async def _ask(keeper, host):
-    from firmware import ntp
+    from firmware.clock import ntp
 
     device = keeper.device
     # The lookup of the name is the one thing that blocks.

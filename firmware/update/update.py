@@ -1,6 +1,6 @@
 """Remote update: fetch a release, check it, put it beside the running version, start it on trial.
 
-Nothing that runs is touched before the very end: one small file is renamed (firmware/slots.py),
+Nothing that runs is touched before the very end: one small file is renamed (firmware/update/slots.py),
 and the next start is the new version's trial. It ends with `safestart.confirm_online()`, or the
 device goes back by itself: after three starts that fail (boot.py) or half an hour without the
 broker.
@@ -8,9 +8,18 @@ broker.
 
 import sys
 
-from firmware import diag, slots
-from firmware.download import Download, DownloadError
-from firmware.release import HEAD_MOST, ReleaseError, check_body, free, read_head, read_key, unpack
+from firmware import diag
+from firmware.update import slots
+from firmware.update.download import Download, DownloadError
+from firmware.update.release import (
+    HEAD_MOST,
+    ReleaseError,
+    check_body,
+    free,
+    read_head,
+    read_key,
+    unpack,
+)
 
 # Room littlefs needs to go on working, and half a block wasted per file.
 _RESERVE = 65536

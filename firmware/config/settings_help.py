@@ -1,12 +1,12 @@
 """What each setting is for and what it allows, in words. Loaded for HELP and for the reference only."""
 
-from firmware import settings
+from firmware.config import settings
 
 
 def of(name):
     """The help of a setting, by our name."""
     group, _, field = name.partition(".")
-    where = "firmware.settinghelp." + settings.module(group)
+    where = "firmware.config.helptexts." + settings.module(group)
     text = __import__(where, None, None, ("TEXTS",)).TEXTS[group]
     at = text.find("\n" + field + "|")
     return text[at + len(field) + 2 : text.find("\n", at + 1)] if at >= 0 else ""

@@ -8,8 +8,9 @@ it, and a TLS handshake would stop every reading for seconds on a small board.
 import os
 import random
 
-from firmware import diag, slots
+from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.update import slots
 
 _SILENCE_MS = const(30000)
 _CONNECT_MS = const(20000)

@@ -3,8 +3,8 @@
 The text form are `NAME: value` lines with heritage names, as TITAN's predecessor writes them.
 """
 
-from firmware import settings
-from firmware.config import ConfigError
+from firmware.config import settings
+from firmware.config.store import ConfigError
 
 # How the names of secrets end.
 _SECRET = ("password", "key", "pin")
@@ -86,7 +86,7 @@ def mask(config, words):
 
 def import_text(config, lines, seconds=0):
     """Take a text of `NAME: value` lines, all or nothing; returns the configimport.Importer. ConfigError, OSError."""
-    from firmware.configimport import Importer
+    from firmware.config.takeover import Importer
 
     importer = Importer(config)
     at = 0

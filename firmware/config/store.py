@@ -108,7 +108,7 @@ class Config:
     def release(self):
         """Take out of memory what is only needed for a moment: when start-up is over, and after each command."""
         _unload("firmware.setting")
-        _unload("firmware.config")
+        _unload("firmware.config.store")
         self._released = True
         if self._values is not None:
             self._packed = json.dumps(self._values)
@@ -136,14 +136,14 @@ def _run(module, name, config, args, named):
         return getattr(_use(module), name)(config, *args, **named)
     finally:
         if module != "configtext":
-            _unload("firmware.config")
+            _unload("firmware.config.store")
 
 
 def _unload(start):
     for name in list(sys.modules):
         if name.startswith(start) and name not in (
             __name__,
-            "firmware.settingtables",
-            "firmware.settinghelp",
+            "firmware.config.tables",
+            "firmware.config.helptexts",
         ):
             unload(name)

@@ -1,6 +1,6 @@
 """The extended form of what a meter tells about itself: events, clock, identity, powers, setup; see extended.py."""
 
-from firmware.extended import Base
+from firmware.record.extended import Base
 
 
 class Form(Base):

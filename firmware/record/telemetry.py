@@ -4,8 +4,8 @@
 3.3): `IMEI, TYPE, TS, P, ID`, then the data; no blanks. Nothing here knows where a record goes.
 """
 
+from firmware.clock.zone import civil
 from firmware.port import const
-from firmware.zone import civil
 
 _GROW = const(512)
 _HEX = "0123456789abcdef"

@@ -2,17 +2,17 @@
 
 A `MeterLine` is one service. It is handed its port, its meters, the clock and a `keep(records)` function (the log's
 append_many); it knows neither the log nor the broker. One session at a time uses the line; a session has a hard
-deadline, so a silent meter costs the others no more than that. What a session needs (firmware/metersession.py, the
+deadline, so a silent meter costs the others no more than that. What a session needs (firmware/meter/session.py, the
 protocol, the readings) is loaded for it and let go afterwards.
 """
 
 import gc
 
 from firmware import diag, readings
-from firmware.meter import Result
+from firmware.meter.meter import Result
+from firmware.meter.schedule import NEVER
 from firmware.port import const, sleep_ms
 from firmware.room import LARGEST
-from firmware.schedule import NEVER
 
 _IDLE_MS = const(250)
 # Several on one line may be asked for at a time; more are refused.
@@ -152,11 +152,11 @@ class MeterLine:
                 __import__("firmware." + name)
                 # Loading takes a while on a board; the others have their turn in between.
                 await sleep_ms(0)
-            from firmware import metersession
+            from firmware.meter import session
 
             if kind == readings.ERROR:
-                return await metersession.report(self, meter, buffer)
-            return await metersession.run(self, meter, kind, args, result, buffer)
+                return await session.report(self, meter, buffer)
+            return await session.run(self, meter, kind, args, result, buffer)
         except MemoryError:
             # Not even the code of a session fits just now.
             return "MemoryError: not enough memory for a session"
