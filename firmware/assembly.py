@@ -11,8 +11,8 @@ from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.gate import Gate
 from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
-from firmware.meter import line
 from firmware.meter.ledger import Ledger
+from firmware.meter.line import MeterLine
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from firmware.port import const
@@ -105,7 +105,7 @@ def _build_lines(app):
         bits, stop = int(config.get("port.bits", port)), int(config.get("port.stop", port))
         baud = int(config.get("port.baud", port))
         serial = app.board.uart(port - 1, baud, bits, _PARITY[parity], stop)
-        line = line.MeterLine(
+        line = MeterLine(
             "port %d" % port,
             serial,
             meters,

@@ -23,8 +23,7 @@ _SESSION_CODE = (
     "firmware.iec102.",
     "firmware.readings.",
     "firmware.meter.session",
-    "firmware.record.telemetry",
-    "firmware.record.extended",
+    "firmware.record.",
 )
 # What the meters' descriptions hold on to stays.
 _KEPT = ("firmware.iec102.address",)

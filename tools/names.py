@@ -13,18 +13,13 @@ MODEM = "firmware/modem/"
 _LEFT_OUT = (
     "firmware/boards/",
     "firmware/update",
-    "firmware/download",
-    "firmware/release",
-    "firmware/signature",
-    "firmware/safestart",
-    "firmware/slots",
-    "firmware/configimport",
-    "firmware/settinghelp",
-    "firmware/settings_help",
+    "firmware/config/takeover",
+    "firmware/config/helptexts",
+    "firmware/config/settings_help",
     "firmware/commands/help",
     "firmware/commands/tags",
-    "firmware/ntp",
-    "firmware/time",
+    "firmware/clock/ntp",
+    "firmware/clock/time",
 )
 GROUPS = ("firmware/names.py", MODEM + "names.py")
 

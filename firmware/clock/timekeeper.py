@@ -1,7 +1,7 @@
 """Keeps the device's clock right: NTP, else the modem's network time, else a meter's clock.
 
-A service. The question itself (firmware/clock/ntp.py) is loaded for the moment. A failed question is followed by the next
-after 15, 30, 60 … 3600 s and up to a half more; a server that does not want us is left alone for longer.
+A service. The question itself (ntp.py) is loaded for the moment. A failed question is followed by the next after 15,
+30, 60 … 3600 s and up to a half more; a server that does not want us is left alone for longer.
 """
 
 

@@ -91,4 +91,4 @@ def save(config):
 def _trial():
     from firmware.config import trial
 
-    return configtrial
+    return trial

@@ -1,6 +1,6 @@
 """The files of the settings: read with suspicion, written so that a power cut leaves the old one or the new one.
 
-Beside the file itself: `.bak`, the good one before it; `.new`, one that is being written; and what configedit.py
+Beside the file itself: `.bak`, the good one before it; `.new`, one that is being written; and what edit.py
 keeps with a suffix of its own. `config` gives `path`, `problems` and `damaged`.
 """
 

@@ -2,7 +2,7 @@
 
 The lines are in firmware/config/tables/: `name|heritage name|type|limits|default|needs`, the name
 without its group, `needs` what a change needs: nothing, a `restart`, or it is a `link` change that could cut the
-device off. Types (checked in configcheck.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and
+device off. Types (checked in check.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and
 of at most `limits` characters `str`, `secret`, `word` (no blanks, nothing that means something in a topic or a
 command), `topic` (no wildcards), `list` (words and commas), `broker` (a URI); `code` is a secret number (limits as of
 an int).
@@ -21,7 +21,7 @@ from firmware.port import unload
 
 MAX_METERS = 8
 MAX_PORTS = 2
-# In the order of the reference; each with the module of firmware/settingtables that has it.
+# In the order of the reference; each with the module of firmware/config/tables that has it.
 # Texts instead of dicts, here and below: every short string in the code stays in memory for good.
 _MODULES = """
 device general

@@ -1,8 +1,8 @@
 """The settings: what was set over the defaults, and changes that have yet to prove themselves.
 
 The file holds flat names and only what differs from the defaults. Only what a running device needs stays in memory:
-the tables (settings.py), what reads, changes and shows settings (config*.py) are loaded when they are wanted and
-dropped afterwards.
+the tables (settings.py) and what reads, changes and shows settings (the other modules here) are loaded when they are
+wanted and dropped afterwards.
 """
 
 import json
@@ -15,6 +15,8 @@ _EDIT = " set set_many save change "
 _TRIAL = " trial begin_trial confirm expire "
 _TEXT = " text row key is_secret changed dump import_text mask "
 
+# Empty but for what they hold.
+_FOLDERS = ("firmware.config.tables", "firmware.config.helptexts")
 # Defaults that are kept at hand between two commands.
 _MOST_SEEN = 8
 
@@ -32,7 +34,7 @@ def number(text, least, most):
 
 
 def _use(name):
-    return __import__("firmware." + name, None, None, (name,))
+    return __import__("firmware.config." + name, None, None, (name,))
 
 
 class Config:
@@ -42,9 +44,9 @@ class Config:
     `trying`: seconds the values on trial have to prove themselves (0: none are in force); `staged`: names -> values
     on trial, whether in force or not yet. `expansions`: what [IMEI], [ID] and [P] stand for.
 
-    Besides get(), expand() and release() a Config has as methods what these describe: configload.py (load),
-    configedit.py (set, set_many, save, change), configtrial.py (trial, begin_trial, confirm, expire) and
-    configtext.py (text, row, key, is_secret, changed, dump, import_text, mask).
+    Besides get(), expand() and release() a Config has as methods what these modules describe: load (load), edit (set,
+    set_many, save, change), trial (trial, begin_trial, confirm, expire) and text (text, row, key, is_secret, changed,
+    dump, import_text, mask).
     """
 
     def __init__(self, path=None):
@@ -107,8 +109,7 @@ class Config:
 
     def release(self):
         """Take out of memory what is only needed for a moment: when start-up is over, and after each command."""
-        _unload("firmware.setting")
-        _unload("firmware.config.store")
+        _unload()
         self._released = True
         if self._values is not None:
             self._packed = json.dumps(self._values)
@@ -118,13 +119,13 @@ class Config:
 
     def __getattr__(self, name):
         if " %s " % name in _EDIT:
-            module = "configedit"
+            module = "edit"
         elif " %s " % name in _TRIAL:
-            module = "configtrial"
+            module = "trial"
         elif name == "load":
-            module = "configload"
+            module = "load"
         elif " %s " % name in _TEXT:
-            module = "configtext"
+            module = "text"
         else:
             raise AttributeError(name)
         return lambda *args, **named: _run(module, name, self, args, named)
@@ -135,15 +136,15 @@ def _run(module, name, config, args, named):
     try:
         return getattr(_use(module), name)(config, *args, **named)
     finally:
-        if module != "configtext":
-            _unload("firmware.config.store")
+        if module != "text":
+            _unload("settings", "tables")
 
 
-def _unload(start):
+def _unload(*kept):
+    """Let go of everything in this folder but this module and those that are `kept`."""
     for name in list(sys.modules):
-        if name.startswith(start) and name not in (
-            __name__,
-            "firmware.config.tables",
-            "firmware.config.helptexts",
-        ):
+        words = name.split(".")
+        if words[:2] != ["firmware", "config"] or name == __name__ or len(words) < 3:
+            continue
+        if not (words[2] in kept or name in _FOLDERS):
             unload(name)

@@ -85,7 +85,7 @@ def mask(config, words):
 
 
 def import_text(config, lines, seconds=0):
-    """Take a text of `NAME: value` lines, all or nothing; returns the configimport.Importer. ConfigError, OSError."""
+    """Take a text of `NAME: value` lines, all or nothing; returns the takeover.Importer. ConfigError, OSError."""
     from firmware.config.takeover import Importer
 
     importer = Importer(config)

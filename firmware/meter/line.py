@@ -25,7 +25,7 @@ _STORE_TRIES = const(20)
 _STORE_WAIT_MS = const(100)
 _MEMORY_TRIES = const(3)
 # In the order in which they need each other.
-_SESSION_CODE = ("telemetry", "iec102.errors", "iec102.ft12", "iec102.asdu", "iec102.link", "iec102.master")
+_SESSION_CODE = ("record.telemetry", "iec102.errors", "iec102.ft12", "iec102.asdu", "iec102.link", "iec102.master")
 
 
 class MeterLine:

@@ -24,7 +24,7 @@ _PERIODS = (CLOSINGS, CURVE, TARIFF)
 def form(job):
     """The Form that can write what `job` reads; only that part of the code is loaded."""
     name = "values" if job.kind == INSTANT else "periods" if job.kind in _PERIODS else "facts"
-    return __import__("firmware.record.extended" + name, None, None, ("Form",)).Form(job)
+    return __import__("firmware.record." + name, None, None, ("Form",)).Form(job)
 
 
 class Base:

@@ -19,7 +19,7 @@ from firmware import diag, port, readings, room
 from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
-from firmware.meter import line
+from firmware.meter import line as meterline
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule

@@ -104,7 +104,7 @@ def test_inherited_and_own_names_do_not_collide(tree):
 
 def test_a_traceback_from_a_device_gets_its_names_back():
     shortener = Shortener()
-    path = ROOT / "firmware" / "meterline.py"
+    path = ROOT / "firmware" / "meter" / "line.py"
     short = shortener.names[path]["_session"]
     line = '  File "firmware.meter.line", line 1, in %s\n' % short
     done = subprocess.run(
