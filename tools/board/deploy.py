@@ -13,7 +13,7 @@ import time
 from tools import build
 from tools.board.device import ROOT, BoardError, Progress, dumps
 
-SLOTS = ROOT / "firmware" / "slots.py"
+SLOTS = ROOT / "firmware" / "update" / "slots.py"
 # boot.py and main.py choose and start a version, so they lie outside of both.
 AROUND = ("boot.py", "main.py")
 # Boards of the unix port; real ones need not carry them.
