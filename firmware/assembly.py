@@ -76,6 +76,7 @@ def build(app):
     app.processor = Processor(app)
     _build_uplink(app)
     _build_console(app)
+    appwork.switch_trace(app)
 
 
 def _identify(app):

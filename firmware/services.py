@@ -19,6 +19,7 @@ class App:
 
     version = VERSION
     modem = None
+    tracer = None  # firmware.trace.Trace while iec102.trace is on
 
     def __init__(self, board):
         self.board = board

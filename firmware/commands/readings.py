@@ -33,18 +33,18 @@ async def run(call):
     kind = _SUFFIXES.split(" ").index(suffix) + readings.INSTANT
     if call.name.startswith("GET"):
         try:
-            _, meter = _find(call, call.args[0])
+            _, meter = find(call, call.args[0])
             await _tell(call, kind, meter)
         except CommandError as error:
             await call.say(_why(call, str(error)))
             raise
         return
-    line, meter = _find(call, call.args[0])
+    line, meter = find(call, call.args[0])
     span = _range(call.args[1:], call.device.clock.zone) if len(call.args) > 1 else None
-    _ask(line, meter, kind, span)
+    ask(line, meter, kind, span)
 
 
-def _ask(line, meter, kind, span=None):
+def ask(line, meter, kind, span=None):
     try:
         return line.ask(meter, kind, span)
     except ValueError as error:
@@ -57,7 +57,7 @@ def _why(call, text):
     return '{"IMEI":%s,"TYPE":%s,"ID":%s,"ERR":%s}' % tuple(json.dumps(word) for word in words)
 
 
-def _find(call, ident):
+def find(call, ident):
     """(line, meter) of an ID in any case."""
     known = []
     for line in call.device.lines:
@@ -126,13 +126,19 @@ async def _force(call):
     """Read now, wait for it and show it. The result is not logged."""
     meters = [(line, meter) for line in call.device.lines for meter in line.meters]
     if call.args:
-        line, meter = _find(call, call.args[0])
+        line, meter = find(call, call.args[0])
     elif len(meters) == 1:
         line, meter = meters[0]
     else:
         names = ", ".join(meter.ident for _, meter in meters)
         raise CommandError(_NO_METER, "which meter: %s" % (names or "none is set up"))
-    result = _ask(line, meter, readings.INSTANT)
+    result = ask(line, meter, readings.INSTANT)
+    await wait(call, result)
+    await _give(call, result)
+
+
+async def wait(call, result):
+    """Until the reading is over; CommandError after 90 s."""
     start = ticks_ms()
     # The session needs the room more than we who only wait for it.
     call.device.config.release()
@@ -144,4 +150,3 @@ async def _force(call):
             await sleep_ms(50)
     finally:
         await call.device.room.enter_command()
-    await _give(call, result)

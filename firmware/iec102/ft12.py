@@ -66,6 +66,7 @@ class Parser:
         self._start = 0
         self._end = 0
         self._force = False
+        self._rest = None  # what the buffer had no room for
         self._filter = link_filter
         self._prm = prm
         self.fixed = False
@@ -83,43 +84,48 @@ class Parser:
         """Forget what waits."""
         self._start = self._end = 0
         self._force = False
+        self._rest = None
 
     def flush(self):
         """Nothing more will come: what waits is not the beginning of a frame. Call `next()` afterwards."""
         self._force = True
 
     def feed(self, data, n=None):
-        """Take the first `n` bytes of `data` (all of them by default)."""
-        n = len(data) if n is None else n
-        if n > _SIZE:
-            self.dropped += n - _SIZE + self.pending
-            data = memoryview(data)[n - _SIZE : n]
-            n = _SIZE
-            self._start = self._end = 0
-        if self._end + n > _SIZE:
-            self._make_room(n)
-        if n == len(data):
-            self._buf[self._end : self._end + n] = data
-        else:
-            self._view[self._end : self._end + n] = memoryview(data)[:n]
-        self._end += n
+        """Take the first `n` bytes of `data` (all of them by default), however many.
 
-    def _make_room(self, n):
+        What does not fit the buffer stays in `data` until next() has made room: call it until it returns False before
+        `data` changes or more is fed; what is still left then is dropped.
+        """
+        if self._rest is not None:
+            self.dropped += len(self._rest)
+            self._rest = None
+        n = len(data) if n is None else n
+        if self._end + n <= _SIZE and n == len(data):
+            self._buf[self._end : self._end + n] = data
+            self._end += n
+        else:
+            self._rest = memoryview(data)[:n]
+            self._refill()
+
+    def _refill(self):
+        """Move what is left of the last feed() into the buffer, as much as fits; False if there was nothing."""
+        if self._rest is None:
+            return False
         keep = self._end - self._start
-        if keep + n > _SIZE:
-            # Only a caller that does not call next() gets here.
-            self.dropped += keep + n - _SIZE
-            self._start += keep + n - _SIZE
-            keep = _SIZE - n
-        self._view[:keep] = bytes(self._view[self._start : self._end])
-        self._start = 0
-        self._end = keep
+        if self._start:
+            self._view[:keep] = bytes(self._view[self._start : self._end])
+            self._start = 0
+        count = min(_SIZE - keep, len(self._rest))
+        self._view[keep : keep + count] = self._rest[:count]
+        self._end = keep + count
+        self._rest = self._rest[count:] if count < len(self._rest) else None
+        return count > 0
 
     def next(self):
         """Find the next frame; False when there is none (yet)."""
         buf = self._buf
         self.asdu = None
-        while self._start < self._end:
+        while self._start < self._end or self._refill():
             first = buf[self._start]
             if first == _FIXED:
                 length = self._fixed_length()
@@ -131,8 +137,11 @@ class Parser:
                 if self._accept(length):
                     return True
                 continue
-            if length == 0 and not self._force:
-                return False
+            if length == 0:
+                if self._refill():
+                    continue
+                if not self._force:
+                    return False
             self._start += 1
             self.dropped += 1
         self._start = self._end = 0

@@ -134,6 +134,7 @@ class MeterLine:
                 del meter.pending[kind]
         if kind == readings.ERROR:
             return True
+        meter.failing = bool(error)
         if error:
             meter.errors += 1
             meter.last_error = error

@@ -245,3 +245,21 @@ def test_frames_that_do_not_fit_are_refused():
         ft12.encode_fixed(bytearray(6), 0, 65536)
     with pytest.raises(FrameError):
         ft12.encode_variable(bytearray(300), 0, 1, 253)
+
+
+def test_one_piece_larger_than_the_buffer_loses_no_frame():
+    frames = GOOD * 3
+    stream = b"".join(frames)
+    assert len(stream) > 1600
+    assert pour(ft12.Parser(), [stream], flush=False) == [whole(raw) for raw in frames]
+    noisy = b"\xff\x68" * 700 + stream
+    parser = ft12.Parser()
+    assert pour(parser, [noisy], flush=False) == [whole(raw) for raw in frames] and parser.dropped == 1400
+
+
+@pytest.mark.parametrize("before", range(790, 811))
+def test_the_border_of_the_buffer_costs_nothing(before):
+    short = bytes.fromhex("100b01000c16")
+    stream = b"\xff" * (before - 6) + short + short + GOOD[-1]
+    found = pour(ft12.Parser(), [stream], flush=False)
+    assert found == [whole(short), whole(short), whole(GOOD[-1])]

@@ -21,6 +21,7 @@ def app(tmp_path):
     found.ring = Ring(str(tmp_path / "log"))
     found.ring.mount()
     found.header = ["1", "P", "unix", "titan"]
+    found.lines = []
     found.mqtt = None
     found.look_up_topics()
     return found

@@ -11,7 +11,7 @@ trial||int|2,1440|10|
 """,
     "console": """
 enabled||bool||on|restart
-echo||bool||on|
+echo||bool||on|restart
 commands||list|200|*|
 """,
     "logger": """

@@ -14,12 +14,14 @@ at_remote|~MTX_ATRemote|bool||off|restart
 commands||list|200|view,meter|
 """,
     "iec102": """
-answer_timeout||int|50,60000|2000|
-gap_timeout||int|5,10000|200|
-retries||int|0,10|3|
-busy_limit||int|1,600|20|
-session_deadline||int|1,3600|60|
-turnaround||int|0,1000|0|
+answer_timeout||int|50,60000|2000|restart
+gap_timeout||int|5,10000|200|restart
+retries||int|0,10|3|restart
+busy_limit||int|1,600|20|restart
+session_deadline||int|1,3600|60|restart
+turnaround||int|0,1000|0|restart
+trace||choice|off,console,file,topic|off|
+trace_topic||topic|120|lector102/[IMEI]/TRACE|
 totals||choice|object192,tariff|object192|restart
 """,
     "meter": """
@@ -33,7 +35,7 @@ interval|~IEC102_period|int|0,10080|15|restart
 closing|~IEC102_fiscalClose|bool||off|restart
 closing_days|~IEC102_fiscalDays|int|1,400|31|restart
 contract||int|1,3|1|restart
-resend||bool||off|
+resend||bool||off|restart
 logger||bool||on|restart
 curve||int|0,10080|0|restart
 curve_record||choice|11,12|11|restart
