@@ -5,6 +5,7 @@ factory may hand out the same object if the service says so itself.
 """
 
 import asyncio
+import gc
 import sys
 
 from firmware import diag
@@ -37,16 +38,28 @@ class Supervised:
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # whatever it is must not reach the other services
-                self.last_error = "%s: %s" % (type(error).__name__, error)
-                _show(error)
+                self._failed(error)
             self.restarts += 1
             if ticks_diff(ticks_ms(), start) > _WELL_MS:
                 wait = _FIRST_MS
-            diag.error(
-                self.name, "%s; starts again in %d ms", self.last_error, wait + self._jitter
-            )
+            self._tell(wait + self._jitter)
             await sleep_ms(wait + self._jitter)
             wait = min(wait * 2, _LAST_MS)
+
+    def _failed(self, error):
+        # A service that ran out of memory leaves none for words; it has to start again all the same.
+        self.last_error = "out of memory"
+        try:
+            _show(error)
+            self.last_error = "%s: %s" % (type(error).__name__, error)
+        except MemoryError:
+            gc.collect()
+
+    def _tell(self, wait):
+        try:
+            diag.error(self.name, "%s; starts again in %d ms", self.last_error, wait)
+        except MemoryError:
+            gc.collect()
 
 
 def _show(error):

@@ -6,6 +6,7 @@ does not fit is counted. The password never appears: a frame that opens a sessio
 
 import asyncio
 import os
+from binascii import hexlify
 
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
@@ -73,12 +74,17 @@ class Trace:
                 self._size -= len(frame[3])
                 try:
                     await self._put(text_of(*frame))
-                except (OSError, MemoryError) as error:
-                    diag.error("trace", "not kept: %s", error)
+                except (OSError, MemoryError):
                     self.dropped += 1
             if self.dropped and not self._frames:
-                dropped, self.dropped = self.dropped, 0
-                diag.warn("trace", "%d frames were left out", dropped)
+                await self._own_up()
+
+    async def _own_up(self):
+        try:
+            await self._put("%d frames were left out" % self.dropped)
+            self.dropped = 0
+        except (OSError, MemoryError):
+            return  # told later
 
     def _complete(self):
         """Whether nothing can be added to the oldest frame any more."""
@@ -107,7 +113,7 @@ def text_of(name, ticks, direction, data, secret=False):
     # Nobody knows where in a spoilt answer the password stands: nothing of one that is longer than an ACK is shown.
     if secret and len(data) > 6:
         shown = data[:_SECRET_AT] if direction == ">" else b""
-    digits = " ".join("%02x" % byte for byte in shown)
+    digits = hexlify(shown, " ").decode() if shown else ""
     if len(shown) < len(data):
         digits += " **"
     return "%s %d %s %s | %s" % (name, ticks, direction, digits, words_of(data))

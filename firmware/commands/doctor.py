@@ -5,7 +5,6 @@ reading is not logged.
 """
 
 from firmware import readings
-from firmware.commands import advice
 from firmware.commands.answer import CommandError
 from firmware.commands.readings import ask, find, wait
 from firmware.port import const
@@ -37,6 +36,13 @@ async def doctor(call):
         raise CommandError(_FAILED, "%d fault%s" % (faults, "s" if faults > 1 else ""))
 
 
+def _advice():
+    # Not before the meter was read: a session needs the room.
+    from firmware.commands import advice
+
+    return advice
+
+
 async def _fault(call, what, todo):
     await call.say("FAULT %s" % call.device.config.mask(what))
     if todo:
@@ -59,7 +65,7 @@ async def _clock(call):
 async def _meter(call, meter, error):
     name = "meter %s: " % meter.ident
     if error:
-        return await _fault(call, name + error, advice.of(error))
+        return await _fault(call, name + error, _advice().of(error))
     if not meter.reads and not call.args:
         return await _ok(call, name + "not read yet; DOCTOR,%s reads it" % meter.ident)
     return await _ok(call, name + "answers, %d readings, %d failed" % (meter.reads, meter.errors))
@@ -72,7 +78,7 @@ async def _way_out(call):
         words = [str(status[key]) for key in ("operator", "technology", "ip") if status.get(key)]
         return await _ok(call, "uplink (%s): up%s" % (kind, ": " + ", ".join(words) if words else ""))
     problem = status.get("problem") or status.get("state") or "down"
-    return await _fault(call, "uplink (%s): %s" % (kind, problem), advice.of_link(problem))
+    return await _fault(call, "uplink (%s): %s" % (kind, problem), _advice().of_link(problem))
 
 
 async def _broker(call):
@@ -80,7 +86,7 @@ async def _broker(call):
     if status["connected"]:
         return await _ok(call, "broker: connected for %d s, %d delivered" % (status["since"], status["delivered"]))
     why = status["last_error"] or status["state"]
-    return await _fault(call, "broker: %s" % why, advice.of_broker(why))
+    return await _fault(call, "broker: %s" % why, _advice().of_broker(why))
 
 
 async def _log(call):
