@@ -194,6 +194,10 @@ def _build_uplink(app):
         app.jitter(0),
         crowded=app.room.crowded,
     )
+    if app.config.get("ha.enabled"):
+        from firmware.discovery import Discovery
+
+        app.discovery = Discovery(app)
 
 
 def _build_console(app):

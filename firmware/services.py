@@ -20,6 +20,7 @@ class App:
     version = VERSION
     modem = None
     tracer = None  # firmware.trace.Trace while iec102.trace is on
+    discovery = None
 
     def __init__(self, board):
         self.board = board
@@ -111,6 +112,8 @@ class App:
             remote = Remote(self.mqtt, self.processor, lambda: self.answers)
             found.append(("mqtt", lambda: self.mqtt))
             found.append(("commands", lambda: remote))
+        if self.discovery:
+            found.append(("ha", lambda: self.discovery))
         if self.console:
             found.append(("console", lambda: self.console))
         if self.keeper:

@@ -19,6 +19,7 @@ _GROUPS = {
     "console": "The local console",
     "uplink": "The way to the network",
     "mqtt": "The broker",
+    "ha": "Home Assistant ([how](integrations.md))",
     "sms": "Commands by SMS",
     "ntp": "The time",
     "port": "Serial ports: `port.1` and `port.2`",

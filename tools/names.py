@@ -20,6 +20,8 @@ _LEFT_OUT = (
     "firmware/commands/tags",
     "firmware/clock/ntp",
     "firmware/clock/time",
+    "firmware/discovery",
+    "firmware/homeassistant",
 )
 GROUPS = ("firmware/names.py", MODEM + "names.py")
 

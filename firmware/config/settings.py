@@ -28,6 +28,7 @@ device general
 console general
 uplink network
 mqtt network
+ha network
 sms network
 ntp network
 port meters

@@ -32,7 +32,7 @@ class Publisher:
         self._crowded = crowded
         self._payload = b""
         self._done = []  # numbers of records to be acknowledged in the log
-        self._replies = []  # (topic, payload) to be sent
+        self._replies = []  # (topic, payload, retain) to be sent
         self._replying = []  # those on the way
         self._records_turn = False
         self._trouble_at = None  # ticks of the log's last refusal
@@ -40,7 +40,7 @@ class Publisher:
 
     # --- replies
 
-    async def reply(self, topic, payload):
+    async def reply(self, topic, payload, retain=False):
         """See MqttService.reply."""
         topic, payload = _bytes(topic), _bytes(payload)
         if len(topic) > LONGEST_TOPIC:
@@ -52,7 +52,7 @@ class Publisher:
                     self._replies.pop(0)
                 break
             await sleep_ms(_TURN_MS)
-        self._replies.append((topic, payload))
+        self._replies.append((topic, payload, retain))
 
     def replies_wait(self):
         return bool(self._replies or self._replying)
@@ -127,7 +127,7 @@ class Publisher:
     def _send_reply(self, qos):
         cargo = self._replies.pop(0)
         self._replying.append(cargo)
-        self._session.publish(cargo[0], cargo[1], cargo, qos)
+        self._session.publish(cargo[0], cargo[1], cargo, qos, cargo[2])
         return True
 
     def _send_record(self, qos):

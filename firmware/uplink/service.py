@@ -103,12 +103,16 @@ class MqttService:
         while self.connected and condition() and ticks_diff(ticks_ms(), start) < _LEAVE_MS:
             await sleep_ms(_IDLE_MS)
 
-    async def reply(self, topic, payload):
+    async def reply(self, topic, payload, retain=False):
         """Queue a message that is not a record (str or bytes); waits while the queue is full, up to 30 s.
 
         Then the oldest one is dropped. It is sent again after a loss of the connection, like a record.
         """
-        await self._publisher.reply(topic, payload)
+        await self._publisher.reply(topic, payload, retain)
+
+    def quiet(self):
+        """Whether no message of reply() waits or is on its way."""
+        return not self._publisher.replies_wait()
 
     def next_message(self):
         """The oldest incoming (topic, payload), both bytes, or None."""

@@ -43,6 +43,10 @@ commands|commands the broker may give
 online_topic|retained topic: online, offline
 status_topic|topic of readings that failed; empty: none
 """,
+    "ha": """
+enabled|announce the meters to Home Assistant
+prefix|what the topics of the announcements begin with
+""",
     "ntp": """
 server|NTP server; empty: none
 server2|a second one

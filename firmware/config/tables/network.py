@@ -43,6 +43,10 @@ commands||list|200|view,meter,setup,modem,REBOOT|
 online_topic||topic|120|lector102/[IMEI]/ONLINE|link
 status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS|
 """,
+    "ha": """
+enabled||bool||off|restart
+prefix||topic|64|homeassistant|
+""",
     "ntp": """
 server|MTX_TPServer|word|64|pool.ntp.org|
 server2|MTX_TPServer2|word|64||

@@ -1,0 +1,323 @@
+"""Home Assistant's discovery: what is announced fits its rules, and the records fit what is announced.
+
+The rules are those of home-assistant.io ("MQTT", discovery; "MQTT sensor", "MQTT binary sensor") and
+developers.home-assistant.io ("Sensor entity": device classes with their units and state classes),
+as read in November 2026.
+"""
+
+import json
+import re
+import time
+
+import pytest
+
+from firmware import discovery, homeassistant, readings
+from firmware.meter.meter import Meter
+from firmware.meter.schedule import Schedule
+from tests.host import json_examples
+from tests.host.twinlab import IDENT, LOGGER, Lab
+
+# Device class -> (units, state classes) a sensor of it may have; a superset of what we use would prove nothing.
+CLASSES = {
+    "energy": ({"J", "kJ", "MJ", "GJ", "mWh", "Wh", "kWh", "MWh", "GWh", "TWh"}, {"total", "total_increasing"}),
+    "reactive_energy": ({"varh", "kvarh"}, {"total", "total_increasing"}),
+    "power": ({"mW", "W", "kW", "MW", "GW", "TW"}, {"measurement"}),
+    "reactive_power": ({"var"}, {"measurement"}),  # mvar and kvar came later
+    "power_factor": ({None, "%"}, {"measurement"}),
+    "current": ({"A", "mA"}, {"measurement"}),
+    "voltage": ({"V", "mV", "µV", "kV", "MV"}, {"measurement"}),
+}  # fmt: skip
+ABBREVIATIONS = {
+    "avty_t": "availability_topic",
+    "avty_tpl": "availability_template",
+    "dev": "device",
+    "dev_cla": "device_class",
+    "ent_cat": "entity_category",
+    "exp_aft": "expire_after",
+    "name": "name",
+    "o": "origin",
+    "pl_off": "payload_off",
+    "pl_on": "payload_on",
+    "qos": "qos",
+    "stat_cla": "state_class",
+    "stat_t": "state_topic",
+    "uniq_id": "unique_id",
+    "unit_of_meas": "unit_of_measurement",
+    "val_tpl": "value_template",
+}
+BOTH = {
+    "availability_topic", "availability_template", "device", "device_class", "entity_category", "expire_after",
+    "name", "origin", "qos", "state_topic", "unique_id", "value_template",
+}  # fmt: skip
+OPTIONS = {
+    "sensor": BOTH | {"state_class", "unit_of_measurement"},
+    "binary_sensor": BOTH | {"payload_on", "payload_off"},
+}
+DEVICE = {"ids", "name", "mf", "mdl", "hw", "sw", "sn", "via_device"}
+ORIGIN = {"name", "sw", "url"}
+TOPIC = re.compile(r"(?P<prefix>.+)/(?P<component>sensor|binary_sensor)/(?P<object>[a-zA-Z0-9_-]+)/config")
+TEMPLATE = re.compile(
+    r'\{%if value_json\.ID=="([^"]*)" and value_json\.(\w+) is defined%\}'
+    r"\{\{value_json\.(\w+)([*/]\d+)?\}\}\{%endif%\}"
+)
+
+
+def check(topic, payload, prefix="homeassistant"):
+    """Every rule for one announcement; returns its options by their full names."""
+    where = TOPIC.fullmatch(topic)
+    assert where and where["prefix"] == prefix, topic
+    assert set(payload) <= set(ABBREVIATIONS), payload
+    options = {ABBREVIATIONS[name]: value for name, value in payload.items()}
+    assert set(options) <= OPTIONS[where["component"]]
+    assert {"state_topic", "unique_id", "name", "device", "origin"} <= set(options)
+    assert options["unique_id"] == where["object"]
+    assert set(options["device"]) <= DEVICE and options["device"]["ids"] and options["device"]["name"]
+    assert set(options["origin"]) <= ORIGIN and options["origin"]["name"]
+    assert options["qos"] in (0, 1, 2)
+    if where["component"] == "sensor":
+        units, states = CLASSES[options["device_class"]]
+        assert options.get("unit_of_measurement") in units, options
+        assert options["state_class"] in states
+        assert isinstance(options["expire_after"], int) and options["expire_after"] > 0
+    else:
+        assert options["device_class"] == "connectivity"
+        assert options["entity_category"] == "diagnostic"
+    return options
+
+
+def value(template, record):
+    """What Home Assistant makes of a record: the template's text; empty where it says nothing."""
+    meter, asked, key, factor = TEMPLATE.fullmatch(template).groups()
+    assert asked == key
+    if record.get("ID") != meter or key not in record:
+        return ""
+    # Jinja's * and / of numbers are Python's.
+    number = record[key]
+    if factor:
+        number = number * int(factor[1:]) if factor[0] == "*" else number / int(factor[1:])
+    return str(number)
+
+
+class Device:
+    version = "0.1.0"
+    name = "lector102 on a board"
+
+    def __init__(self, *meters, imei="869101054287764", topic="lector102/x/LOGGER"):
+        self.imei = imei
+        self.topics = [topic, "", ""]
+        self.lines = [self]
+        self.meters = [
+            Meter(name, None, [Schedule(kind, seconds)], log) for name, kind, seconds, log in meters
+        ]
+
+
+def announced(device, online="lector102/x/ONLINE", prefix="homeassistant"):
+    found = []
+    while homeassistant.message(device, prefix, online, len(found)):
+        found.append(homeassistant.message(device, prefix, online, len(found)))
+    return found
+
+
+METER = ("ID00000", readings.INSTANT, 900, True)
+
+
+def test_every_announcement_keeps_the_rules():
+    found = announced(Device(METER))
+    assert len(found) == 1 + 21
+    for topic, payload in found:
+        json.dumps(payload)
+        check(topic, payload)
+    assert len({topic for topic, _ in found}) == len(found)
+
+
+def test_every_value_of_a_record_has_its_entity_and_its_scale():
+    record = next(
+        each for kind, each in json_examples.records() if kind == readings.INSTANT
+    )
+    shown = {}
+    for topic, payload in announced(Device(METER))[1:]:
+        options = check(topic, payload)
+        text = value(options["value_template"], record)
+        key = TEMPLATE.fullmatch(options["value_template"])[2]
+        shown[key] = (text, options.get("unit_of_measurement"), options["device_class"])
+        assert options["state_topic"] == "lector102/x/LOGGER"
+        assert options["expire_after"] > 2 * 900
+    assert sorted(shown) == sorted(list(record)[5:]), "every key of a record behind ID"
+    assert shown["VABA"] == (str(record["VABA"]), "kWh", "energy")
+    assert shown["VABRI"] == (str(record["VABRI"]), "kvarh", "reactive_energy")
+    assert shown["PAT"] == (str(record["PAT"]), "kW", "power")
+    assert shown["PRF2"] == (str(1000 * record["PRF2"]), "var", "reactive_power")
+    assert float(shown["FPT"][0]) == pytest.approx(record["FPT"] / 1000)
+    assert float(shown["IF3"][0]) == pytest.approx(record["IF3"] / 10)
+    assert float(shown["TF1"][0]) == pytest.approx(record["TF1"] / 10)
+
+
+def test_a_template_says_nothing_for_another_meter_another_type_or_a_value_that_is_missing():
+    template = announced(Device(METER))[4][1]["val_tpl"]
+    assert value(template, {"ID": "ID00000", "PAT": 7}) == "7"
+    assert value(template, {"ID": "ID00001", "PAT": 7}) == ""
+    assert value(template, {"ID": "ID00000"}) == ""
+    kinds = [each for kind, each in json_examples.records() if not kind & readings.EXTENDED]
+    for record in kinds:
+        keys = {TEMPLATE.fullmatch(p["val_tpl"])[2] for _, p in announced(Device(METER))[1:]}
+        assert record["TYPE"] == "IEC102" or not keys & set(record), record["TYPE"]
+
+
+def test_each_meter_is_a_device_behind_the_box():
+    second = ("ID00001", readings.INSTANT, 60, True)
+    found = [check(topic, payload) for topic, payload in announced(Device(METER, second))]
+    box = found[0]["device"]["ids"]
+    assert found[0]["state_topic"] == "lector102/x/ONLINE" and "availability_topic" not in found[0]
+    devices = {each["device"]["ids"]: each["device"] for each in found[1:]}
+    assert len(devices) == 2 and box not in devices
+    assert {each["name"] for each in devices.values()} == {"ID00000", "ID00001"}
+    assert all(each["via_device"] == box for each in devices.values())
+    for each in found[1:]:
+        assert each["availability_topic"] == "lector102/x/ONLINE"
+        assert each["availability_template"] == "{{value_json.STATE}}"
+    assert len({each["unique_id"] for each in found}) == len(found)
+
+
+def test_without_an_online_topic_there_is_no_availability_and_no_box():
+    for topic, payload in announced(Device(METER), online=""):
+        options = check(topic, payload)
+        assert "availability_topic" not in options and "via_device" not in options["device"]
+
+
+@pytest.mark.parametrize(
+    "meter", (("A", readings.INSTANT, 900, False), ("A", readings.CURVE, 900, True))
+)
+def test_a_meter_whose_values_are_not_delivered_is_not_announced(meter):
+    assert len(announced(Device(meter))) == 1
+
+
+def test_odd_names_stay_apart_and_are_legal():
+    names = ("A.1", "A_1", "A_2e1", "A'1", "a 1", "é")
+    device = Device(*((name, readings.INSTANT, 60, True) for name in names), imei="x:y_z")
+    found = announced(device)
+    for topic, payload in found:
+        assert TOPIC.fullmatch(topic)
+        json.dumps(payload)
+    assert len({topic for topic, _ in found}) == 1 + 21 * len(names)
+
+
+# --- end to end: MicroPython, a real broker
+
+
+def entities(lab, count, seconds=90, prefix="homeassistant"):
+    """The next `count` announcements, topic -> payload (bytes)."""
+    found = {}
+    deadline = time.monotonic() + seconds
+    while len(found) < count:
+        topic, payload = lab.next(max(deadline - time.monotonic(), 1))
+        if topic.startswith(prefix + "/"):
+            found[topic] = payload
+        elif topic == LOGGER:
+            lab.records.append(json.loads(payload))
+    return found
+
+
+def retained(lab, prefix="homeassistant"):
+    """What the broker keeps under `prefix`: topic -> payload."""
+    import paho.mqtt.client as mqtt
+
+    found = {}
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client.on_connect = lambda c, *_: c.subscribe(prefix + "/#", 1)
+    client.on_message = lambda _c, _u, m: found.update({m.topic: m.payload}) if m.retain else None
+    client.connect("127.0.0.1", lab.port)
+    client.loop_start()
+    size = -1
+    while size != len(found):
+        size = len(found)
+        time.sleep(1)
+    client.loop_stop()
+    client.disconnect()
+    return found
+
+
+def told(lab, times, seconds=60):
+    """Wait until everything was announced for the `times`th time."""
+    deadline = time.monotonic() + seconds
+    while sum("entities announced" in line for line in lab.twin.lines) < times:
+        assert time.monotonic() < deadline, "\n".join(lab.twin.lines[-30:])
+        time.sleep(0.1)
+
+
+ALL = 1 + 2 * 21
+
+
+def test_the_twin_announces_its_meters_after_each_connection_and_takes_them_back(tmp_path):
+    with Lab(tmp_path, meters=2, interval=4, settings={"ha.enabled": True}) as lab:
+        lab.twin.start()
+        first = entities(lab, ALL)
+        options = [check(topic, json.loads(payload)) for topic, payload in first.items()]
+        online = "lector102/%s/ONLINE" % IDENT
+        assert {each.get("availability_topic", online) for each in options} == {online}
+        lab.twin.wait_line("ha: %d entities announced under homeassistant" % ALL, 30)
+        assert set(retained(lab)) == set(first)
+        # The records go on, and each is what the templates of its meter take.
+        record = lab.record()
+        said = [
+            value(each["value_template"], record)
+            for each in options
+            if each["state_topic"] == LOGGER
+        ]
+        assert len(said) == 42 and sum(bool(text) for text in said) == 21
+        # A broker that was away hears it again.
+        lab.broker.stop()
+        lab.collect(0.2)
+        lab.twin.wait_line("mqtt.*(lost|again|refused|down)", 30)
+        lab.start_broker()
+        told(lab, 2)
+        assert entities(lab, ALL) == first
+        lab.collect(1)
+        # Another topic for the records: said again, without a new connection.
+        assert "OK" in lab.at("AT^MTXTUNNEL=SETPARAM,logger.topic,lector102/[IMEI]/OTHER")
+        changed = entities(lab, ALL)
+        moved = [json.loads(each)["stat_t"] for each in changed.values()]
+        assert moved.count("lector102/%s/OTHER" % IDENT) == 42
+        # Switched off: everything is taken back.
+        assert "OK" in lab.at("AT^MTXTUNNEL=SETPARAM,ha.enabled,off")
+        gone = entities(lab, ALL)
+        assert set(gone) == set(first) and not any(gone.values())
+        assert retained(lab) == {}
+        assert not [line for line in lab.twin.lines if "no memory" in line or "Traceback" in line]
+
+
+def test_nothing_is_announced_unless_wanted(tmp_path):
+    with Lab(tmp_path, interval=2) as lab:
+        lab.twin.start()
+        for _ in range(3):
+            lab.record()
+        lab.collect(2)
+        assert retained(lab) == {}
+
+
+def test_records_are_not_held_up_and_memory_lasts(tmp_path):
+    """Eight meters, a reading every few seconds, and 169 announcements in between."""
+    settings = {"ha.enabled": True, "logger.profile": "both"}
+    with Lab(tmp_path, meters=8, interval=15, settings=settings) as lab:
+        lab.twin.start()
+        found = entities(lab, 1 + 8 * 21, 110)
+        for topic, payload in found.items():
+            check(topic, json.loads(payload))
+        assert len({r["ID"] for r in lab.records}) >= 1
+        assert not [line for line in lab.twin.lines if "MemoryError" in line]
+
+
+def test_the_extended_form_alone_is_refused_in_words(monkeypatch):
+    class Config:
+        @staticmethod
+        def get(name):
+            return {"ha.enabled": True, "ha.prefix": "homeassistant"}[name]
+
+    class Mqtt:
+        settings = {"online_topic": "o"}
+
+    device = Device(METER)
+    device.config, device.mqtt, device.header = Config, Mqtt, ["", "", "", "extended"]
+    told = []
+    monkeypatch.setattr(homeassistant.diag, "sink", lambda *words: told.append(words))
+    assert homeassistant.plan(discovery.Discovery(device)) == (None, "o")
+    assert "titan" in str(told)
