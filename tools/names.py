@@ -20,8 +20,6 @@ _LEFT_OUT = (
     "firmware/commands/tags",
     "firmware/clock/ntp",
     "firmware/clock/time",
-    "firmware/discovery",
-    "firmware/homeassistant",
 )
 GROUPS = ("firmware/names.py", MODEM + "names.py")
 
