@@ -169,7 +169,8 @@ def over_mqtt(listen, send, port):
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
     client.on_connect = lambda c, *_: c.subscribe(topic, 1)
     client.on_subscribe = lambda c, *_: c.publish(words[2], words[3], 1)
-    client.on_message = lambda _c, _u, message: heard.put(message.payload.decode())
+    # The embedded broker also hands out what is retained on other topics.
+    client.on_message = lambda _c, _u, m: m.topic == topic and heard.put(m.payload.decode())
     client.connect(words[1], int(port))
     client.loop_start()
     try:
