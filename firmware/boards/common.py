@@ -222,7 +222,7 @@ class Board:
             return None
         from firmware.modem.link import ModemLink
 
-        baud = modem.get("baud", 115200)
+        baud = modem.get("baud") or int(config.get("uplink.baud"))
         size = _MODEM_BUFFER
         uart = self._open(modem, baud, 8, None, 1, size, size, **self.modem_uart)
         dcd = modem.get("dcd")
@@ -269,7 +269,7 @@ def modem_settings(config, baud):
         "auth": get("uplink.auth"),
         "pin": get("uplink.pin"),
         "network": get("uplink.network"),
-        "model": "auto",
+        "model": get("uplink.model"),
         "baud": baud,
         "cmux": get("uplink.cmux"),
         "keep_online_host": get("uplink.ping_host"),
