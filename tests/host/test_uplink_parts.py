@@ -370,7 +370,7 @@ class Line:
     def room(self):
         return True
 
-    def publish(self, topic, payload, cargo, qos):
+    def publish(self, topic, payload, cargo, qos, retain=False):
         self.pid += 1
         self.flying[self.pid] = (cargo, 0)
         self.out.append(bytes(payload))
