@@ -33,7 +33,6 @@ def start():
     from firmware.services import VERSION
 
     diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
-    diag.info("start", "reset cause: %s", board.reset_cause())
     guard = None
     if getattr(board, "versions", True):
         from firmware.update import safestart as guard

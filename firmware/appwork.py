@@ -1,6 +1,7 @@
 """What the App (services.py) does now and then: look at its settings, take new ones, tell its state."""
 
 import gc
+import json
 
 from firmware import diag
 from firmware.port import const, monotonic_s, unload
@@ -19,11 +20,6 @@ def mqtt_settings(app):
     if scheme not in ("tcp", "mqtt") or not host or (port and not port.isdigit()):
         diag.error("config", "mqtt.broker %r: tcp://host:port is wanted", get("mqtt.broker"))
         return None
-    state = '{"IMEI":"%s","STATE":"%%s","VERSION":"%s","RESET":"%s"}' % (
-        app.imei,
-        app.version,
-        app.board.reset_cause(),
-    )
     topics = [expand(get(name)) for name in ("mqtt.at_topic", "mqtt.at_topic2") if get(name)]
     return {
         "host": host,
@@ -37,9 +33,32 @@ def mqtt_settings(app):
         "puback_ms": get("mqtt.puback_timeout") * 1000,
         "subscribe": topics,
         "online_topic": expand(get("mqtt.online_topic")),
-        "online": state % "online",
-        "offline": state % "offline",
+        "online": app.online_text,
+        "offline": json.dumps({"IMEI": app.imei, "STATE": "offline", "VERSION": app.version}),
     }
+
+
+# What the online topic tells of the way out, where it is known; the name in the message is in capitals.
+_LINK_FACTS = (
+    "uplink", "operator", "technology", "signal", "ip", "uptime", "connects", "last_reason", "last_measure",
+    "measures",
+)  # fmt: skip
+
+
+def online_text(app):
+    """What stands on the online topic while we are connected."""
+    text = {
+        "IMEI": app.imei,
+        "STATE": "online",
+        "VERSION": app.version,
+        "RESET": app.reset_cause,
+        "LOG": app.ring.stats()["depth"],
+    }
+    link = app.link.status()
+    for name in _LINK_FACTS:
+        if link.get(name) not in (None, ""):
+            text[name.upper()] = link[name]
+    return json.dumps(text)
 
 
 def look_up_topics(app):
@@ -110,6 +129,7 @@ def status(app):
     return {
         "version": app.version,
         "imei": app.imei,
+        "reset": app.reset_cause,
         "utc": app.clock.utc(),
         "clock": app.clock.source_name(),
         "heap": gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0,

@@ -4,7 +4,7 @@
 """
 
 from firmware import appwork, diag, readings
-from firmware.clock.clock import HOST, Clock
+from firmware.clock.clock import HOST, MODEM, Clock
 from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
@@ -67,6 +67,7 @@ def build(app):
     app.link = app.board.link(config)
     if hasattr(app.link, "command"):
         app.modem = app.link
+        app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
     app.keeper = None
     if app.clock.source != HOST:
         # A host looks after its own clock.
@@ -74,6 +75,9 @@ def build(app):
 
         app.keeper = TimeKeeper(app)
     app.processor = Processor(app)
+    if app.modem:
+        app.modem.execute = app.processor.answer  # of a short message
+    _build_tags(app)
     _build_uplink(app)
     _build_console(app)
     appwork.switch_trace(app)
@@ -102,10 +106,7 @@ def _build_lines(app):
         if port > app.board.ports:
             diag.error("start", "this board has no port %d; its meters are not read", port)
             continue
-        parity = config.get("port.parity", port)
-        bits, stop = int(config.get("port.bits", port)), int(config.get("port.stop", port))
-        baud = int(config.get("port.baud", port))
-        serial = app.board.uart(port - 1, baud, bits, _PARITY[parity], stop)
+        serial, form = _serial(app, port)
         line = MeterLine(
             "port %d" % port,
             serial,
@@ -118,16 +119,37 @@ def _build_lines(app):
         )
         app.lines.append(line)
         names = ", ".join(meter.ident for meter in meters)
-        diag.info(
-            "start",
-            "port %d: %d baud %d%s%d: %s",
-            port,
-            baud,
-            bits,
-            parity[0].upper(),
-            stop,
-            names,
-        )
+        diag.info("start", "port %d: %s: %s", port, form, names)
+
+
+def _serial(app, port):
+    """(the port as its settings want it, these in words)."""
+
+    def get(name):
+        return app.config.get("port." + name, port)
+
+    baud, bits, parity, stop = int(get("baud")), int(get("bits")), get("parity"), int(get("stop"))
+    flow, rs485 = get("flow") == "hardware", get("type") == "rs485"
+    serial = app.board.uart(port - 1, baud, bits, _PARITY[parity], stop, flow, rs485)
+    return serial, "%d baud %d%s%d" % (baud, bits, parity[0].upper(), stop)
+
+
+def _build_tags(app):
+    """AT commands in tags on the ports that want them and that no meter hangs on (TITAN reference 2.2)."""
+    app.tags = []
+    taken = [line.name for line in app.lines]
+    for port in range(1, MAX_PORTS + 1):
+        local, remote = app.config.get("port.at", port), app.config.get("port.at_remote", port)
+        if not (local or remote) or not app.config.get("port.enabled", port):
+            continue
+        if "port %d" % port in taken or port > app.board.ports:
+            diag.error("start", "port %d takes no commands: it is a meter's, or not there", port)
+            continue
+        from firmware.commands.tags import Tagged
+
+        serial, form = _serial(app, port)
+        app.tags.append(Tagged(serial, app.processor, port, local, remote))
+        diag.info("start", "port %d: %s: commands in tags", port, form)
 
 
 def _meter(app, index):
@@ -159,6 +181,7 @@ def _meter(app, index):
         "curve_record": int(get("meter.curve_record", index)),
         "curve_minutes": int(get("meter.curve_minutes", index)),
         "curve_days": get("meter.curve_days", index),
+        "totals": get("iec102.totals"),
         "set_clock": get("meter.set_clock", index),
         "max_step": get("meter.max_step", index),
     }

@@ -25,6 +25,8 @@ class App:
     def __init__(self, board):
         self.board = board
         self.name = "lector102 on " + board.name
+        self.reset_cause = board.reset_cause()
+        diag.info("start", "reset cause: %s", self.reset_cause)
         self.config = Config(board.root + "/config.json")
         self.watched = []
         self.longest_turn_ms = 0
@@ -70,6 +72,10 @@ class App:
             return self.topics[2]
         return self.topics[1 if kind & readings.EXTENDED else 0]
 
+    def online_text(self):
+        """What the online topic says after a login; a JSON object."""
+        return self._work("online_text")
+
     # --- for the supervisor
 
     def jitter(self, number):
@@ -114,6 +120,7 @@ class App:
             found.append(("commands", lambda: remote))
         if self.discovery:
             found.append(("ha", lambda: self.discovery))
+        found += [(tagged.name, lambda tagged=tagged: tagged) for tagged in self.tags]
         if self.console:
             found.append(("console", lambda: self.console))
         if self.keeper:

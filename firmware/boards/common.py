@@ -146,11 +146,19 @@ class Board:
 
     # --- serial lines
 
-    def uart(self, index, baud=9600, bits=8, parity=None, stop=1):
-        """Meter port `index` (from 0) as a SerialPort."""
+    def uart(self, index, baud=9600, bits=8, parity=None, stop=1, flow=False, rs485=False):
+        """Meter port `index` (from 0) as a SerialPort. `flow`: RTS and CTS, where they are wired."""
         pins = self.wiring[index]
+        more = {}
+        if flow and "rts" in pins and "cts" in pins:
+            kind = machine.UART
+            more = {"rts": machine.Pin(pins["rts"]), "cts": machine.Pin(pins["cts"]), "flow": kind.RTS | kind.CTS}
+        elif flow:
+            diag.error("board", "port %d has no RTS and CTS: no flow control", index + 1)
+        if rs485 and not self._directions[index]:
+            diag.warn("board", "port %d: no direction pin; its RS-485 driver has to switch by itself", index + 1)
         uart = self._open(
-            pins, baud, bits, parity, stop, _METER_RX, _METER_TX, bool(pins.get("invert"))
+            pins, baud, bits, parity, stop, _METER_RX, _METER_TX, bool(pins.get("invert")), **more
         )
         return SerialPort(uart, baud, bits, parity, stop, self._directions[index])
 
@@ -220,6 +228,7 @@ class Board:
         modem = self.modem
         if not modem or not hasattr(network, "PPP"):
             return None
+        from firmware.boards.modem_settings import modem_settings
         from firmware.modem.link import ModemLink
 
         baud = modem.get("baud") or int(config.get("uplink.baud"))
@@ -257,21 +266,3 @@ class Board:
                 'no Ethernet here: board.json has no "ethernet" or this build has no network.LAN'
             )
         return netlink.EthLink(network, socket, self.ethernet)
-
-
-def modem_settings(config, baud):
-    """The settings of firmware.modem.link.ModemLink from ours."""
-    get = config.get
-    return {
-        "apn": get("uplink.apn"),
-        "user": get("uplink.user"),
-        "password": get("uplink.password"),
-        "auth": get("uplink.auth"),
-        "pin": get("uplink.pin"),
-        "network": get("uplink.network"),
-        "model": get("uplink.model"),
-        "baud": baud,
-        "cmux": get("uplink.cmux"),
-        "keep_online_host": get("uplink.ping_host"),
-        "keep_online_period": get("uplink.ping_minutes") * 60,
-    }

@@ -181,3 +181,25 @@ class Wires:
             self._asked = now
             self._dcd = self.ask("dcd") == "1"
         return self._dcd
+
+
+def link(setup, config, store, reboot):
+    """The ModemLink of a twin: `setup` has `pty` and `control` (a port) of a tools.modem, perhaps `timing`."""
+    from firmware.boards.modem_settings import modem_settings
+    from firmware.boards.twin import PtyUart
+
+    settings = modem_settings(config, int(config.get("uplink.baud")))
+    settings["timing"] = setup.get("timing")
+    # The tables of the settings and the modem's code together are more than there is room for.
+    config.release()
+    from firmware.modem.link import ModemLink
+
+    class Uart(PtyUart):
+        IRQ_RXIDLE = const(4)
+
+        def irq(self, handler=None, trigger=0):
+            return None
+
+    sockets, wires = Sockets(), Wires(setup["control"])
+    pins = {name: getattr(wires, name) for name in ("power_key", "reset", "dcd", "set_baud")}
+    return ModemLink(Uart(setup["pty"]), sockets.PPP, settings, sockets, store, reboot, **pins)

@@ -154,7 +154,7 @@ class Board:
     def reset_cause(self):
         return self._setup.get("cause", "power on")
 
-    def uart(self, index, baud=9600, bits=8, parity=None, stop=1):
+    def uart(self, index, baud=9600, bits=8, parity=None, stop=1, flow=False, rs485=False):
         uart = PtyUart(self._setup["ports"][index])
         return SerialPort(uart, baud)
 
@@ -163,7 +163,14 @@ class Board:
         return SerialPort(PtyUart(path), 115200) if path else None
 
     def link(self, config):
-        return HostLink()
+        """The host's network, or with uplink.type modem the simulated one of twin.json's `modem` (pty, control)."""
+        modem = self._setup.get("modem")
+        if config.get("uplink.type") != "modem" or not modem:
+            return HostLink()
+        from firmware.boards.modem_twin import link
+        from firmware.boards.parts import FileStore
+
+        return link(modem, config, FileStore(self.root + "/modem.json"), self.reset)
 
     def feed(self):
         self.fed += 1

@@ -85,7 +85,7 @@ async def setbaudrate(call):
         raise CommandError(_BAD_VALUE, "the speed is one of " + speeds)
     index = int(port) + 1
     get = call.device.config.get
-    for line in call.device.lines:
+    for line in call.device.lines + call.device.tags:
         if line.name == "port %d" % index:
             bits, stop = int(get("port.bits", index)), int(get("port.stop", index))
             parity = {"even": 0, "odd": 1}.get(get("port.parity", index))

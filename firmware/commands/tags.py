@@ -72,7 +72,8 @@ class Tagged:
     """A service over a Port that nothing else reads. `number`: which port; `local`, `remote`: which tags it obeys."""
 
     def __init__(self, port, processor, number=1, local=True, remote=False):
-        self._port = port
+        self.name = "port %d" % number
+        self.port = port
         self._processor = processor
         self._channel = Channel("serial", "port.%d.commands" % number)
         self._names = (_NAME if local else b"", _NAME + b"r" if remote else b"")
@@ -81,7 +82,7 @@ class Tagged:
 
     async def run(self):
         while True:
-            count = await self._port.readinto(self._buf, _AWAY_MS)
+            count = await self.port.readinto(self._buf, _AWAY_MS)
             if not count:
                 self._scanner.reset()
             for tag, command in self._scanner.feed(memoryview(self._buf)[:count]):
@@ -102,6 +103,6 @@ class Tagged:
 
     async def _send(self, data):
         try:
-            await self._port.send(data)
+            await self.port.send(data)
         except OSError:
             return  # nobody takes the answer; the command was carried out all the same

@@ -43,7 +43,9 @@ async def enter(session, settings, sockets):
     for name in settings.get("subscribe", ()):
         await _subscribe(session, name.encode())
     if topic:
-        session.publish(topic, settings["online"].encode(), None, 1, True)
+        online = settings["online"]
+        text = online() if callable(online) else online
+        session.publish(topic, text.encode(), None, 1, True)
 
 
 def _client(umqtt, settings):

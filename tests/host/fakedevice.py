@@ -25,6 +25,9 @@ class Meter:
         self.ident = ident
         self.results = {}
         self.pending = {}
+        self.reads = self.errors = 0
+        self.last_error = ""
+        self.failing = False
 
 
 class Port:
@@ -71,7 +74,7 @@ class Ring:
         self.depth = 7
 
     def stats(self):
-        return {"depth": self.depth, "oldest": 1, "newest": 7, "dropped": 0}
+        return {"depth": self.depth, "oldest": 1, "newest": 7, "dropped": 0, "lost": 0, "damaged": 0}
 
     def clear(self):
         self.depth = 0
@@ -79,6 +82,7 @@ class Ring:
 
 class Clock:
     zone = Zone("Europe/Madrid")
+    known = True
 
     def source_name(self):
         return "ntp"
@@ -96,6 +100,22 @@ class Modem:
         return list(self.answers.get(line, ["OK"]))
 
 
+class Link:
+    def __init__(self):
+        self.state = {"uplink": "host", "up": True}
+
+    def status(self):
+        return self.state
+
+
+class Mqtt:
+    def __init__(self):
+        self.state = {"connected": True, "since": 12, "delivered": 3, "state": "online", "last_error": ""}
+
+    def status(self):
+        return self.state
+
+
 class Device:
     name = "lector102 on test"
     version = "9.9.9"
@@ -108,6 +128,9 @@ class Device:
         self.clock = Clock()
         self.room = Room()
         self.lines = [Line("port 1", [Meter(name) for name in meters])]
+        self.tags = []
+        self.link = Link()
+        self.mqtt = Mqtt()
         self.modem = None
         self.restarts = []
         self.synced = 0

@@ -13,6 +13,9 @@ class Board:
     def __init__(self, root):
         self.root = root
 
+    def reset_cause(self):
+        return "test"
+
 
 @pytest.fixture
 def app(tmp_path):

@@ -1,11 +1,15 @@
-"""Eight meters on two ports in 192 KiB, one of them silent: the others are read all the same."""
+"""The device's two serial ports: meters on both, one of them silent; AT commands in tags on one."""
 
+import json
+import os
+import select
 import time
 
 import pytest
 
-from tests.host.twinlab import Lab, meter_settings
+from tests.host.twinlab import IDENT, Lab, meter_settings
 from tools.twin.device import MeterProcess
+from tools.twin.ptys import Bridge
 
 
 @pytest.mark.timeout(240)
@@ -32,3 +36,52 @@ def test_eight_meters_on_two_ports_and_a_silent_one(tmp_path):
             lab.twin.wait_line("ID00007: NoAnswerError", 30)
     finally:
         second.stop()
+
+
+def test_commands_in_tags_on_a_port_without_a_meter(tmp_path):
+    tagged = Bridge()
+    settings = {"port.2.at": True, "port.2.commands": "view"}
+    with Lab(tmp_path, settings=settings) as lab:
+        lab.twin.setup["ports"].append(tagged.device)
+        lab.twin.start()
+        lab.twin.wait_line("port 2: 9600 baud 8N1: commands in tags")
+        fd = os.open(tagged.person, os.O_RDWR | os.O_NOCTTY)
+        try:
+            os.write(fd, b"noise <MTXTunnel>AT^MTXTUNNEL=VERSION</mtxtunnel> ")
+            os.write(fd, b"<mtxtunnel>AT^MTXTUNNEL=REBOOT</mtxtunnel>")
+            heard = b""
+            deadline = time.monotonic() + 30
+            while heard.lower().count(b"</mtxtunnel>") < 2 and time.monotonic() < deadline:
+                if select.select([fd], [], [], 1)[0]:
+                    heard += os.read(fd, 1000)
+        finally:
+            os.close(fd)
+            tagged.close()
+        first, second = heard.split(b"</MTXTunnel>")
+        assert first.startswith(b"<MTXTunnel>AT^MTXTUNNEL=VERSION\r\nlector102 ") and first.endswith(b"\r\n\r\nOK\r\n")
+        # This port may look only.
+        assert second.startswith(b"<mtxtunnel>AT^MTXTUNNEL=REBOOT\r\n\r\nERROR\r\n"), heard
+
+
+def test_a_port_with_a_meter_takes_no_commands_and_says_so(tmp_path):
+    with Lab(tmp_path, settings={"port.1.at": True}) as lab:
+        lab.twin.start()
+        lab.twin.wait_line("port 1 takes no commands: it is a meter's")
+        lab.record()
+
+
+def test_energies_of_the_current_tariff_instead_of_object_192(tmp_path):
+    with Lab(tmp_path, settings={"iec102.totals": "tariff"}) as lab:
+        lab.twin.start()
+        record = lab.record()
+        lab.client.publish("lector102/%s/AT" % IDENT, "AT^MTXTUNNEL=SETIEC102_TAVC,ID00000", qos=1)
+        lab.next(20, "lector102/%s/ATR" % IDENT)
+        deadline = time.monotonic() + 30
+        answer = ""
+        while '"TAVC":' not in answer and time.monotonic() < deadline:
+            answer = lab.at("AT^MTXTUNNEL=GETIEC102_TAVC,ID00000")
+        total = json.loads(answer.split("\r\n")[1])["TAVC"][0]
+        assert total["DO"] == 20
+        # The meter counts on between the two.
+        for key, name in (("VABA", "EaA"), ("VABRI", "EaRi"), ("VABRC", "EaRc")):
+            assert 0 <= total[name] - record[key] <= 5, (record, total)

@@ -22,7 +22,7 @@ enabled|commands by SMS
 reply|answers by SMS
 all_phones|anybody may send commands
 phones|numbers that may, with commas between them
-alias|a word that stands for a command, as in READ>AT^MTXTUNNEL=FORCEREAD
+alias|words that stand for commands, as in READ>AT^MTXTUNNEL=FORCEREAD|LOG>AT^MTXTUNNEL=GETLOG
 commands|commands an SMS may give
 """,
     "mqtt": """
