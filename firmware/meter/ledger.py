@@ -18,43 +18,56 @@ class Ledger:
 
     def __init__(self, path=None):
         self._path = path
-        self._marks = {}
-        self._keys = []
         self.damaged = False
         self.dirty = False  # something has moved since save()
         self.load()
 
+    def forget(self):
+        """Let go of what the file has: it is read again when it is wanted."""
+        if self._path and not self.dirty:
+            self._marks = self._keys = None
+
+    def _need(self):
+        if self._marks is None:
+            self.load()
+
     def load(self):
-        """Read the file again, forgetting what was not saved."""
+        """Read the file again, forgetting what was not saved. MemoryError leaves it to be read again later."""
         self.dirty = False
-        if not self._path:
-            return
+        self._marks = self._keys = None
+        marks, keys = {}, []
         try:
-            with open(self._path) as file:
-                stored = json.load(file)
-            marks, keys = stored["marks"], stored["keys"]
-            self._marks = {str(name): int(value) for name, value in marks.items()}
-            self._keys = [int(key) for key in keys][-_MOST_KEYS:]
+            if self._path:
+                with open(self._path) as file:
+                    stored = json.load(file)
+                marks = {str(name): int(value) for name, value in stored["marks"].items()}
+                keys = [int(key) for key in stored["keys"]][-_MOST_KEYS:]
         except OSError:
-            return
+            pass  # nothing has been read yet
         except (ValueError, KeyError, TypeError, AttributeError):
             self.damaged = True
+            marks, keys = {}, []
+        self._marks, self._keys = marks, keys
 
     def mark(self, name):
         """UTC up to which `name` is complete, 0 if never."""
+        self._need()
         return self._marks.get(name, 0)
 
     def set_mark(self, name, utc):
         """Move a watermark; `save()` makes it last."""
+        self._need()
         if self._marks.get(name) != utc:
             self._marks[name] = utc
             self.dirty = True
 
     def seen(self, key):
+        self._need()
         return key in self._keys
 
     def add(self, key):
         """Remember a 32-bit key; the oldest is forgotten when there are too many."""
+        self._need()
         if key not in self._keys:
             self._keys.append(key)
             self.dirty = True
@@ -62,7 +75,7 @@ class Ledger:
 
     def save(self):
         self.dirty = False
-        if not self._path:
+        if not self._path or self._marks is None:
             return
         with open(self._path + ".new", "w") as file:
             json.dump({"marks": self._marks, "keys": self._keys}, file)

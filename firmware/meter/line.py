@@ -81,35 +81,38 @@ class MeterLine:
             if self._asked:
                 await self._session(*self._asked.pop(0))
                 continue
-            meter, schedule = self._next()
-            wait = schedule.at - self.clock.utc() if schedule and self.clock.known else NEVER
+            at, meter, number = self._next()
+            wait = at - self.clock.utc() if meter and self.clock.known else NEVER
             if wait > 0:
                 await sleep_ms(min(wait * 1000, _IDLE_MS))
             else:
-                await self._scheduled(meter, schedule)
+                await self._scheduled(meter, number)
 
     def _replan(self):
         self._steps = self.clock.steps
         if self.clock.known:
             for meter in self.meters:
-                for schedule in meter.schedules:
-                    schedule.plan(self.clock)
+                meter.schedules.plan(self.clock)
 
     def _next(self):
-        """(meter, schedule) that is due first, or (None, None)."""
-        first = (None, None)
-        at = NEVER
+        """(UTC, meter, number of its schedule) of what is due first; (NEVER, None, None)."""
+        first = (NEVER, None, None)
         for meter in self.meters:
-            for schedule in meter.schedules:
-                if schedule.at < at:
-                    at = schedule.at
-                    first = (meter, schedule)
+            at, number = meter.schedules.first()
+            if at < first[0]:
+                first = (at, meter, number)
         return first
 
-    async def _scheduled(self, meter, schedule):
+    async def _scheduled(self, meter, number):
+        schedule = meter.schedules.take(number)
         if await self._session(meter, schedule.kind):
             meter.succeeded(schedule, self.clock)
-        elif not schedule.failure(self.clock):
+            given_up = False
+        else:
+            given_up = not schedule.failure(self.clock)
+        meter.schedules.put(number, schedule)
+        meter.ledger.forget()
+        if given_up:
             meter.missed += 1
             diag.error("meter", "%s: reading given up: %s", meter.ident, meter.last_error)
             await self._session(meter, readings.ERROR)
@@ -132,6 +135,7 @@ class MeterLine:
             meter.results[kind] = result
             if meter.pending.get(kind) is result:
                 del meter.pending[kind]
+            meter.ledger.forget()
         if kind == readings.ERROR:
             return True
         meter.failing = bool(error)

@@ -3,6 +3,7 @@
 import os
 
 from firmware.meter.ledger import Ledger
+from firmware.meter.schedule import Schedules
 from firmware.port import const
 
 # More bytes of an answer to a reading on demand are not kept: what asks for it gets one message.
@@ -62,12 +63,13 @@ class Meter:
         self.place = place
         self.ident = ident
         self.address = address
-        self.schedules = schedules
         self.log = log
         self.options = options or {}
         self.ledger = ledger or Ledger()
         for schedule in schedules:
             schedule.done = self.ledger.mark("done%d" % schedule.kind)
+        self.schedules = Schedules(schedules)
+        self.ledger.forget()
         self.results = {}  # kind -> Result of the last reading on demand that ended
         self.pending = {}  # kind -> Result of one under way
         self.reads = 0

@@ -1,5 +1,7 @@
 """When one kind of reading of one meter is due, tried again or given up."""
 
+from array import array
+
 from firmware.port import const
 
 # Seconds between the attempts at one due reading; the last one repeats.
@@ -7,7 +9,8 @@ _RETRY_S = (2, 5, 10, 30)
 _ATTEMPTS = const(4)
 # A reading that must not be given up is tried again for ever, at most this far apart.
 _PATIENT_S = const(900)
-NEVER = const(1 << 60)
+NEVER = const(0xFFFFFFFF)
+_FIELDS = const(7)
 
 
 class Schedule:
@@ -56,3 +59,55 @@ class Schedule:
             return True
         self.plan(clock)
         return False
+
+
+class Schedules:
+    """All schedules of one meter as bare numbers: as objects they would take six times the room, all the time.
+
+    `take()` makes one an object for the moment it is worked with, `put()` keeps what has become of it.
+    """
+
+    def __init__(self, schedules=()):
+        # Unsigned: good for UTC until 2106, and NEVER fits.
+        self._numbers = array("I", [0] * (_FIELDS * len(schedules)))
+        for number, schedule in enumerate(schedules):
+            self.put(number, schedule)
+
+    def __len__(self):
+        return len(self._numbers) // _FIELDS
+
+    def put(self, number, schedule):
+        at = number * _FIELDS
+        for value in (
+            schedule.at,
+            schedule.due,
+            schedule.done,
+            schedule.tries,
+            schedule.kind,
+            schedule.interval,
+            1 if schedule.once else 0,
+        ):
+            self._numbers[at] = value
+            at += 1
+
+    def take(self, number):
+        at = number * _FIELDS
+        due_at, due, done, tries, kind, interval, once = self._numbers[at : at + _FIELDS]
+        schedule = Schedule(kind, interval, once == 1)
+        schedule.at, schedule.due, schedule.done, schedule.tries = due_at, due, done, tries
+        return schedule
+
+    def plan(self, clock):
+        for number in range(len(self)):
+            schedule = self.take(number)
+            schedule.plan(clock)
+            self.put(number, schedule)
+
+    def first(self):
+        """(UTC, number) of the one that is due first; (NEVER, None) where there is none."""
+        found, number = NEVER, None
+        for place in range(len(self)):
+            at = self._numbers[place * _FIELDS]
+            if at < found:
+                found, number = at, place
+        return found, number
