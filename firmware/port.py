@@ -59,6 +59,20 @@ def unload(*names):
             delattr(parent, last)
 
 
+def unload_all(starts, kept=()):
+    """Forget every module whose name begins with one of `starts` (a tuple), but for `kept`.
+
+    Works in a heap that is full: nothing is listed first, and each module that goes makes room.
+    """
+    while MICROPYTHON:
+        for name in sys.modules:
+            if name.startswith(starts) and name not in kept:
+                break
+        else:
+            return
+        unload(name)
+
+
 _passed = [0, 0, False]  # ticks at the last look, seconds up to then, whether there was one
 
 

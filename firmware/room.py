@@ -8,7 +8,7 @@ ever: whoever has waited long enough goes on and may run out of memory, which co
 import gc
 import sys
 
-from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload_all
 
 # Heap (bytes, of a 64-bit build; half on a board) a session or a command may take for its code and data.
 _NEED = const(49152)
@@ -102,17 +102,5 @@ class Room:
 def release_session_code():
     """Give back the code of sessions; the next one loads it again. Works in a heap that is full."""
     gc.collect()
-    while MICROPYTHON:  # CPython keeps what it has loaded
-        name = _loaded()
-        if not name:
-            break
-        unload(name)
+    unload_all(_SESSION_CODE, _KEPT)
     gc.collect()
-
-
-def _loaded():
-    """Name of a module that may go, or None."""
-    for name in sys.modules:
-        if name.startswith(_SESSION_CODE) and name not in _KEPT:
-            return name
-    return None

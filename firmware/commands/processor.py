@@ -13,14 +13,18 @@ they need:
 """
 
 import gc
-import sys
 
-from firmware.port import const, unload
+from firmware.port import const, unload_all
 
 # Letters of one line; what is longer is refused as a whole.
 LONGEST = const(512)
 _PACKAGE = "firmware.commands."
-_RESIDENT = ("processor", "console", "remote", "tags")
+_RESIDENT = (
+    "firmware.commands.processor",
+    "firmware.commands.console",
+    "firmware.commands.remote",
+    "firmware.commands.tags",
+)
 
 
 class Channel:
@@ -67,8 +71,9 @@ class Processor:
             return None
         finally:
             self._running -= 1
-            self.release()
+            # Before anything that may fail in a full heap: who does not leave holds up every session from then on.
             room.leave_command()
+            self.release()
 
     async def collect(self, text, channel, most=None):
         """As execute(), for channels whose answers have to be in one piece of at most `most` bytes.
@@ -91,10 +96,12 @@ class Processor:
     def release(self):
         """Give back the memory commands and settings were looked up in."""
         if not self._running:
-            for name in list(sys.modules):
-                if name.startswith(_PACKAGE) and name[len(_PACKAGE) :] not in _RESIDENT:
-                    unload(name)
-            self.device.config.release()
+            gc.collect()
+            unload_all((_PACKAGE,), _RESIDENT)
+            try:
+                self.device.config.release()
+            except MemoryError:
+                pass  # the settings stay unpacked until the next command has ended
             gc.collect()
 
     async def answer(self, line, name):

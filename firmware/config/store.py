@@ -6,17 +6,23 @@ wanted and dropped afterwards.
 """
 
 import json
-import sys
 
-from firmware.port import unload
+from firmware.port import unload_all
 
 # Which module has which method.
 _EDIT = " set set_many save change "
 _TRIAL = " trial begin_trial confirm expire "
 _TEXT = " text row key is_secret changed dump import_text mask "
 
-# Empty but for what they hold.
-_FOLDERS = ("firmware.config.tables", "firmware.config.helptexts")
+# What stays: this module, and folders that are empty but for what they hold.
+_KEPT = (__name__, "firmware.config.tables", "firmware.config.helptexts")
+# Kept between two steps of one piece of work.
+_TABLES = (
+    "firmware.config.settings",
+    "firmware.config.tables.general",
+    "firmware.config.tables.network",
+    "firmware.config.tables.meters",
+)
 # Defaults that are kept at hand between two commands.
 _MOST_SEEN = 8
 
@@ -137,14 +143,9 @@ def _run(module, name, config, args, named):
         return getattr(_use(module), name)(config, *args, **named)
     finally:
         if module != "text":
-            _unload("settings", "tables")
+            _unload(_TABLES)
 
 
-def _unload(*kept):
-    """Let go of everything in this folder but this module and those that are `kept`."""
-    for name in list(sys.modules):
-        words = name.split(".")
-        if words[:2] != ["firmware", "config"] or name == __name__ or len(words) < 3:
-            continue
-        if not (words[2] in kept or name in _FOLDERS):
-            unload(name)
+def _unload(kept=()):
+    """Let go of everything in this folder but what is `kept`."""
+    unload_all(("firmware.config.",), _KEPT + kept)
