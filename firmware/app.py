@@ -87,6 +87,7 @@ async def _watch(app, guard):
         if late > app.longest_turn_ms:
             app.longest_turn_ms = late
         last = now
+        app.room.note()
         app.board.feed()
         if ticks_diff(now, tidied) > _TIDY_MS:
             tidied = now
@@ -96,13 +97,11 @@ async def _watch(app, guard):
                 if reason:
                     app.restart(reason)
             gc.collect()
-            used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
-            if used > app.peak_heap:
-                app.peak_heap = used
             if ticks_diff(now, reported) > wait:
                 reported, wait = now, _REPORT_MS
                 text = "heap %d, peak %d, longest turn %d ms"
-                diag.info("app", text, used, app.peak_heap, app.longest_turn_ms)
+                used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+                diag.info("app", text, used, app.room.peak, app.longest_turn_ms)
         if app.restart_reason:
             # Let the answer to the command that asked for it go out.
             await sleep_ms(_FAREWELL_MS)

@@ -133,6 +133,7 @@ def status(app):
         "utc": app.clock.utc(),
         "clock": app.clock.source_name(),
         "heap": gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0,
+        "heap_peak": app.room.peak,
         "turn_ms": app.longest_turn_ms,
         "log": app.ring.stats(),
         "mqtt": app.mqtt.status() if app.mqtt else {},

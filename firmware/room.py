@@ -45,7 +45,14 @@ class Room:
         self._buffer = bytearray(LARGEST)
         self.sessions = 0
         self.commands = 0
+        self.peak = 0  # most bytes of heap seen in use
         self._waiting = 0  # commands that wait for the end of a session
+
+    def note(self):
+        """Look how full the heap is, garbage included; call it where much is loaded."""
+        used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+        if used > self.peak:
+            self.peak = used
 
     async def enter_session(self):
         """Call leave_session() afterwards, whatever happened."""
@@ -64,6 +71,7 @@ class Room:
         return gc.mem_free() < (_NEED if sys.maxsize > 0x7FFFFFFF else _NEED // 2) // 2
 
     def leave_session(self):
+        self.note()
         self.sessions -= 1
         if not self.sessions:
             release_session_code()

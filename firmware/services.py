@@ -30,7 +30,6 @@ class App:
         self.config = Config(board.root + "/config.json")
         self.watched = []
         self.longest_turn_ms = 0
-        self.peak_heap = 0
         self.restart_reason = ""
         self.time_wanted = False
         self.trial_since = monotonic_s()

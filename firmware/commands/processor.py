@@ -70,6 +70,7 @@ class Processor:
             await write(b"\r\nERROR\r\n")
             return None
         finally:
+            room.note()
             self._running -= 1
             # Before anything that may fail in a full heap: who does not leave holds up every session from then on.
             room.leave_command()
