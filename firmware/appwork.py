@@ -4,7 +4,7 @@ import gc
 import json
 
 from firmware import diag
-from firmware.port import const, monotonic_s, unload
+from firmware.port import const, monotonic_s
 
 # A changed connection has to hold this long before it counts as good.
 _SETTLE_S = const(10)
@@ -84,21 +84,8 @@ def change(app, values):
     _apply(app)
 
 
-def switch_trace(app):
-    """Trace the frames on the meters' lines, or stop that, as iec102.trace says."""
-    target = app.config.get("iec102.trace")
-    if target == "off" and not app.tracer:
-        return
-    from firmware import trace
-
-    trace.switch(app, target, app.config.expand(app.config.get("iec102.trace_topic")))
-    if target == "off":
-        unload("firmware.trace")
-
-
 def _apply(app):
     """Use the settings as they are now."""
-    switch_trace(app)
     look_up_topics(app)
     app.ring.order = app.config.get("logger.order")
     app.header[1] = app.config.expansions["P"] = app.config.expand(app.config.get("logger.id"))

@@ -80,7 +80,6 @@ def build(app):
     _build_tags(app)
     _build_uplink(app)
     _build_console(app)
-    appwork.switch_trace(app)
 
 
 def _identify(app):

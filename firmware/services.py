@@ -19,7 +19,6 @@ class App:
 
     version = VERSION
     modem = None
-    tracer = None  # firmware.trace.Trace while iec102.trace is on
     discovery = None
 
     def __init__(self, board):

@@ -18,7 +18,6 @@ GETSTATUS|state of the device, or of one section of it: log, mqtt, link, meters
 GETLOG|the log: how many records wait, oldest, newest, how many were lost
 CLEARLOG|delete the records that wait; without YES it only says how many they are
 SYNC|ask for the time now
-DOCTOR|what is wrong and what to do about it; with an ID the meter is read first, nothing is logged
 REBOOT|start again
 LOGIN|log in on the console, where device.password is set
 LOGOUT|end that

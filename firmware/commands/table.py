@@ -18,7 +18,6 @@ GETSTATUS|[section]|0|1|view|basic
 GETLOG||0|0|view|basic
 CLEARLOG|[YES]|0|1|danger|basic
 SYNC||0|0|meter|basic
-DOCTOR|[id]|0|1|meter|doctor
 REBOOT||0|0|danger|basic
 LOGIN|password|1|0|view|basic
 LOGOUT||0|0|view|basic

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from firmware import readings
-from firmware.commands import advice, parser, table
+from firmware.commands import parser, table
 from firmware.commands import answer as answer_module
 from firmware.commands.answer import Collector, CommandError
 from firmware.commands.processor import Channel, Processor, decode
@@ -594,67 +594,3 @@ def test_the_same_on_micropython_and_what_it_costs():
     assert int(re.search(r"resident (\d+)", done.stdout).group(1)) < 40000, done.stdout
     # What a round of all commands costs the second time is a leak.
     assert int(re.search(r"leaked (\d+)", done.stdout).group(1)) < 64, done.stdout
-
-
-# --- DOCTOR
-
-
-def doctor(change=lambda device: None, line="AT^MTXTUNNEL=DOCTOR"):
-    desk = Desk("console", "console.commands")
-    change(desk.device)
-    return desk.say(line)
-
-
-def broken_meter(error):
-    def change(device):
-        meter = device.lines[0].meters[0]
-        meter.failing, meter.last_error = True, error
-
-    return change
-
-
-def link_down(problem):
-    return lambda device: device.link.state.update(up=False, problem=problem)
-
-
-def broker_down(error):
-    return lambda device: device.mqtt.state.update(connected=False, last_error=error)
-
-
-DOCTOR = {
-    "FAULT meter ID00000: NackError: refused": (broken_meter("NackError: refused"), "meter.N.password"),
-    "FAULT meter ID00000: NotAvailableError: no (cause 16, type 162)": (
-        broken_meter("NotAvailableError: no (cause 16, type 162)"), "meter.N.point",
-    ),
-    "FAULT uplink (host): SIM: wrong PIN": (link_down("SIM: wrong PIN"), "uplink.pin"),
-    "FAULT uplink (host): no SIM": (link_down("no SIM"), "push the SIM card in"),
-    "FAULT uplink (host): registration denied": (link_down("registration denied"), "activated and paid"),
-    "FAULT uplink (host): gremlins": (link_down("gremlins"), "wait some minutes"),
-    "FAULT broker: refused: login: user or password": (
-        broker_down("refused: login: user or password"), "mqtt.user and mqtt.password",
-    ),
-    "FAULT broker: no PUBACK within 20000 ms": (broker_down("no PUBACK within 20000 ms"), "its log says why"),
-    "FAULT broker: -2": (broker_down("-2"), "spelling"),
-    "FAULT clock: not set": (lambda device: setattr(device.clock, "known", False), "SYNC"),
-    "FAULT meters: none is read": (lambda device: device.lines.clear(), "meter.0.enabled on"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", DOCTOR)
-def test_doctor_names_each_fault_and_what_to_do(fault):
-    change, todo = DOCTOR[fault]
-    lines = doctor(change).split("\r\n")
-    at = next(i for i, line in enumerate(lines) if line.startswith(fault))
-    assert lines[at + 1].startswith("do    ") and todo in lines[at + 1], lines
-    assert lines[-2] == "ERROR" and len([line for line in lines if line.startswith("FAULT")]) == 1
-
-
-def test_doctor_finds_nothing_and_hides_secrets():
-    assert doctor().endswith("\r\n\r\nOK\r\n")
-    assert not advice.of("a fault nobody knows")
-
-    def change(device):
-        device.config.set("mqtt.password", "hush-hush")
-        device.mqtt.state.update(connected=False, last_error="bad word hush-hush")
-
-    assert "hush-hush" not in doctor(change)

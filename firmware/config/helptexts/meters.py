@@ -20,8 +20,6 @@ retries|repetitions of a frame
 busy_limit|seconds a meter may say that it is busy
 session_deadline|seconds a session may take
 turnaround|ms of silence before each frame
-trace|show the frames on the meters' lines: on the console, in the file trace.txt, on a topic
-trace_topic|topic of the trace
 totals|where VABA, VABRI and VABRC come from: object 192 or the current tariff values
 """,
     "meter": """

@@ -20,8 +20,6 @@ retries||int|0,10|3|restart
 busy_limit||int|1,600|20|restart
 session_deadline||int|1,3600|60|restart
 turnaround||int|0,1000|0|restart
-trace||choice|off,console,file,topic|off|
-trace_topic||topic|120|lector102/[IMEI]/TRACE|
 totals||choice|object192,tariff|object192|restart
 """,
     "meter": """
