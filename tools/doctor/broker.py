@@ -1,0 +1,287 @@
+"""`tools.doctor broker`: name, TCP, TLS, login, subscription, publication; each with its deadline."""
+
+import asyncio
+import socket
+import ssl
+import threading
+import uuid
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+
+from tools.doctor.report import Fault
+
+_PLAIN, _TLS = ("tcp", "mqtt"), ("tls", "ssl", "mqtts")
+# CONNACK codes of MQTT 3.1.1.
+_REFUSED = {
+    1: ("the protocol version", "the broker has to speak MQTT 3.1.1"),
+    2: ("the client id", "set mqtt.id to one the broker takes"),
+    3: ("everybody at the moment (server unavailable)", "ask whoever runs the broker"),
+    4: ("user or password", "correct mqtt.user and mqtt.password; the broker's log says which"),
+    5: (
+        "this client (not authorised)",
+        "correct mqtt.user and mqtt.password, or the broker's list of rights",
+    ),
+}
+_ACCEPTED = 0x80
+
+
+class Target:
+    """A broker's URL taken apart; ValueError says what is wanted."""
+
+    def __init__(self, url):
+        parts = urlsplit(url if "://" in url else "tcp://" + url)
+        if parts.scheme not in _PLAIN + _TLS or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("tcp://host:port or tls://host:port is wanted, not %s" % url)
+        if parts.username or parts.password:
+            raise ValueError(
+                "user and password do not belong into the URL: --user, --password-file"
+            )
+        self.host = parts.hostname
+        self.tls = parts.scheme in _TLS
+        self.port = parts.port or (8883 if self.tls else 1883)
+
+
+class BrokerDoctor:
+    """`target` a Target, `args` those of the command line, `password` a text or ""."""
+
+    def __init__(self, target, args, password, report):
+        self.target, self.args, self.password, self.report = target, args, password, report
+        self.wait = args.timeout
+        self.addresses = []
+        self.client = None
+        self.context = None
+        self.events = {}
+        self.topic = args.topic or "lector102/doctor/%s" % uuid.uuid4().hex[:8]
+        self.text = b"lector102 doctor " + uuid.uuid4().hex[:8].encode()
+
+    async def run(self):
+        steps = [("name", self.name), ("TCP", self.tcp)]
+        if self.target.tls:
+            steps.append(("TLS", self.tls))
+        steps += [
+            ("login", self.login),
+            ("subscription", self.subscribe),
+            ("publication", self.publish),
+            ("delivery", self.deliver),
+        ]
+        try:
+            await self.report.steps(steps)
+        finally:
+            if self.client:
+                self.client.disconnect()
+                self.client.loop_stop()
+
+    async def _blocking(self, function, what, *todo):
+        """Run a call that blocks, in a thread of its own that may be left behind; Fault at the deadline."""
+        loop = asyncio.get_running_loop()
+        result = loop.create_future()
+
+        def call():
+            try:
+                value, error = function(), None
+            except Exception as failure:  # noqa: BLE001  handed on to whoever waits
+                value, error = None, failure
+            try:
+                loop.call_soon_threadsafe(done, value, error)
+            except RuntimeError:
+                return  # nobody waits any more
+
+        def done(value, error):
+            if not result.done():
+                result.set_exception(error) if error else result.set_result(value)
+
+        threading.Thread(target=call, daemon=True).start()
+        try:
+            return await asyncio.wait_for(result, self.wait)
+        except asyncio.TimeoutError:
+            raise Fault("%s within %d s" % (what, self.wait), *todo) from None
+
+    # --- the way there
+
+    async def name(self):
+        host, port = self.target.host, self.target.port
+        self.report.doing("looking up %s" % host)
+        todo = (
+            "check the spelling of mqtt.broker",
+            "does this computer's network have a name server? An APN for machines may have none: use a number",
+        )
+        try:
+            found = await self._blocking(
+                lambda: socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM),
+                "DNS: no answer about %s" % host,
+                *todo,
+            )
+        except (socket.gaierror, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise Fault("DNS: the name %s is not known (%s)" % (host, why), *todo) from None
+        # The device takes IPv4 only.
+        self.addresses = [entry[4] for entry in found if entry[0] == socket.AF_INET]
+        if not self.addresses:
+            raise Fault(
+                "DNS: %s has no IPv4 address, and the device needs one" % host,
+                "ask whoever runs the broker for an A record",
+            )
+        self.report.ok("DNS: %s is %s" % (host, self.addresses[0][0]))
+
+    async def tcp(self):
+        where = "%s:%d" % (self.addresses[0][0], self.target.port)
+        self.report.doing("TCP to %s" % where)
+        firewall = (
+            "a firewall on the way or the broker is off: ask whoever runs it, and the carrier"
+        )
+        try:
+            await self._blocking(
+                lambda: socket.create_connection(self.addresses[0], self.wait).close(),
+                "TCP: no answer from %s" % where,
+                firewall,
+            )
+        except ConnectionRefusedError:
+            raise Fault(
+                "TCP: %s refuses the connection, nothing listens on this port" % where,
+                "check the port in mqtt.broker: 1883 is usual, 8883 for TLS",
+                "is the broker running?",
+            ) from None
+        except OSError as error:
+            raise Fault(
+                "TCP: %s can't be reached (%s)" % (where, error.strerror or error), firewall
+            ) from None
+        self.report.ok("TCP: %s takes connections" % where)
+
+    async def tls(self):
+        self.report.doing("TLS with %s" % self.target.host)
+        try:
+            self.context = ssl.create_default_context(cafile=self.args.ca)
+        except (OSError, ssl.SSLError) as error:
+            raise Fault("TLS: %s holds no certificates (%s)" % (self.args.ca, error)) from None
+
+        def shake():
+            raw = socket.create_connection(self.addresses[0], self.wait)
+            with self.context.wrap_socket(raw, server_hostname=self.target.host) as sock:
+                return "%s, %s" % (sock.version(), sock.cipher()[0])
+
+        try:
+            found = await self._blocking(
+                shake, "TLS: the broker does not answer", "is this its port for TLS? 8883 is usual"
+            )
+        except ssl.SSLCertVerificationError as error:
+            raise Fault(
+                "TLS: the broker's certificate is not accepted (%s)" % error.verify_message,
+                "an authority of your own: --ca FILE with its certificate",
+                "the name in mqtt.broker has to be one the certificate was made for; look at its dates, too",
+            ) from None
+        except (ssl.SSLError, OSError) as error:
+            raise Fault(
+                "TLS: the broker does not speak it here (%s)"
+                % (getattr(error, "reason", None) or error),
+                "tcp:// if it has none, or its port for TLS (8883 is usual)",
+            ) from None
+        self.report.ok("TLS: %s" % found)
+
+    # --- MQTT
+
+    async def login(self):
+        args = self.args
+        who = args.id or "lector102-doctor-%s" % uuid.uuid4().hex[:6]
+        self.report.doing("login as %s%s" % (who, ", user " + args.user if args.user else ""))
+        client = self.client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, who, clean_session=True, reconnect_on_failure=False
+        )
+        if args.user:
+            client.username_pw_set(args.user, self.password)
+        if self.context:
+            client.tls_set_context(self.context)
+        client.connect_timeout = self.wait
+        self._listen(client)
+        try:
+            await self._blocking(
+                lambda: client.connect(self.target.host, self.target.port, 30),
+                "login: no connection",
+            )
+        except OSError as error:
+            raise Fault("login: the connection broke (%s)" % error) from None
+        client.loop_start()
+        code = await self._event(
+            "connack",
+            "login: the broker does not answer (no CONNACK)",
+            "is this an MQTT broker? Perhaps the port is that of another service, or wants TLS",
+        )
+        if code:
+            what, todo = _REFUSED.get(code, ("us (code %d)" % code, "ask whoever runs the broker"))
+            raise Fault("login refused: the broker does not take %s" % what, todo)
+        self.report.ok("login: the broker takes us")
+
+    def _listen(self, client):
+        loop = asyncio.get_running_loop()
+
+        def tell(name, value):
+            future = self.events.setdefault(name, loop.create_future())
+            if not future.done():
+                future.set_result(value)
+
+        def later(name, value):
+            loop.call_soon_threadsafe(tell, name, value)
+
+        # Version 2 of the callbacks gives MQTT 5 reason codes; the packet's own code is kept aside.
+        client.on_connect = lambda c, u, f, code, p: later("connack", _code_of(code))
+        client.on_subscribe = lambda c, u, mid, codes, p: later("suback", codes[0].value)
+        client.on_publish = lambda c, u, mid, code, p: later("puback", 0)
+        client.on_message = lambda c, u, m: m.payload == self.text and later("message", 0)
+        client.on_disconnect = lambda c, u, f, code, p: later("gone", str(code))
+
+    async def _event(self, name, what, *todo):
+        loop = asyncio.get_running_loop()
+        wanted = self.events.setdefault(name, loop.create_future())
+        gone = self.events.setdefault("gone", loop.create_future())
+        await asyncio.wait((wanted, gone), timeout=self.wait, return_when=asyncio.FIRST_COMPLETED)
+        if wanted.done():
+            return wanted.result()
+        if gone.done():
+            raise Fault("%s: it closed the connection" % what, *todo)
+        raise Fault("%s within %d s" % (what, self.wait), *todo)
+
+    async def subscribe(self):
+        self.report.doing("subscribing to %s" % self.topic)
+        self.client.subscribe(self.topic, 1)
+        code = await self._event(
+            "suback", "subscription: no answer (no SUBACK)", "ask whoever runs the broker"
+        )
+        if code >= _ACCEPTED:
+            raise Fault(
+                "subscription refused: this user may not read %s" % self.topic,
+                "give the user the right in the broker, or try the device's own topic: --topic (mqtt.at_topic)",
+            )
+        self.report.ok("subscription to %s" % self.topic)
+
+    async def publish(self):
+        self.report.doing("publishing to %s" % self.topic)
+        self.client.publish(self.topic, self.text, 1)
+        await self._event(
+            "puback",
+            "publication: the broker does not confirm (no PUBACK)",
+            "its disk may be full or it is overloaded: its log says why",
+        )
+        self.report.ok("publication confirmed")
+
+    async def deliver(self):
+        await self._event(
+            "message",
+            "delivery: the message did not come back",
+            "the user may not write to %s: the broker drops silently what it does not allow"
+            % self.topic,
+        )
+        self.report.ok("the message came back: the whole way works")
+
+
+# paho's names of MQTT 5 for the CONNACK codes of 3.1.1.
+_MEANINGS = {
+    "Unsupported protocol version": 1,
+    "Client identifier not valid": 2,
+    "Server unavailable": 3,
+    "Bad user name or password": 4,
+    "Not authorized": 5,
+}
+
+
+def _code_of(reason):
+    return 0 if not reason.is_failure else _MEANINGS.get(str(reason), reason.value)

@@ -1,0 +1,73 @@
+"""The data connection of `tools.doctor modem`: dial, negotiate PPP as the firmware does, hang up."""
+
+from types import SimpleNamespace
+
+from firmware.boards.ppp_standin import PPP
+from firmware.modem import dial
+from firmware.modem.at import ModemError
+from firmware.modem.ladder import Failure
+from tools.doctor.report import Fault
+
+_TIMES = {"dial": 60000, "ppp": 30000, "close": 3000}
+
+
+class Call:
+    """`modem` is a ModemDoctor whose modem is in the network."""
+
+    def __init__(self, modem):
+        self.modem = modem
+        self.session = None
+
+    async def dial(self):
+        args = self.modem.args
+        if args.apn:
+            await self.modem.quietly('AT+CGDCONT=1,"IP","%s"' % args.apn)
+        self.modem.report.doing("dialling (APN %s)" % (args.apn or "as it stands in the modem"))
+        link = SimpleNamespace(
+            channel=self.modem.channel,
+            uart=self.modem.uart,
+            timing=_TIMES,
+            ppp_factory=PPP,
+            session=None,
+        )
+        link.settings = {"auth": args.auth, "user": args.user, "password": self.modem.password}
+        try:
+            await dial.call(link, self.modem.uart)
+        except Failure as failure:
+            self.session = link.session
+            raise self._no_data(str(failure)) from None
+        self.session = link.session
+        self.modem.report.ok("data connection: address %s" % self.session.ip)
+        self.modem.report.note(
+            "the way from there to the broker: tools.doctor broker, or DOCTOR,broker on the device"
+        )
+
+    def _no_data(self, why):
+        if why.startswith("dialling"):
+            return Fault(
+                "the network refuses the data connection (%s)" % why,
+                "check the APN: --apn NAME, and uplink.apn in the device; the carrier knows it",
+            )
+        if "user or password" in why:
+            return Fault(
+                "the APN refuses user or password",
+                "check uplink.user, uplink.password and uplink.auth (pap or chap)",
+            )
+        return Fault(
+            "no address from the network (%s)" % why,
+            "check the APN, and whether it wants user and password (uplink.auth)",
+        )
+
+    async def hang_up(self):
+        """Leave the modem as it was found: in command mode. Nothing to do where nothing was dialled."""
+        if not self.session:
+            return
+        self.modem.report.doing("hanging up")
+        await self.session.close(_TIMES["close"])
+        self.modem.channel.attach(self.modem.uart)
+        if not await self.modem.at(None):
+            await self.modem.escape(None)
+        try:
+            await self.modem.channel.command("ATH", 2000)
+        except ModemError:
+            return

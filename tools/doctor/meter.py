@@ -1,0 +1,273 @@
+"""`tools.doctor meter`: is there a meter on the line, where, and does it let itself be read?"""
+
+from firmware.iec102 import errors
+from firmware.iec102.address import LinkAddress
+from firmware.iec102.master import Master
+from tools.doctor import linescan, words
+from tools.doctor.meterreads import Reads
+from tools.doctor.report import Fault
+
+_WRONG_POINT = 16
+_START_SESSION = 183
+# More than one answer in so many that had to be asked for again is a bad line.
+_BAD_LINE = 20
+
+
+class MeterDoctor:
+    """`uart` is a HostUart, `port` the SerialPort over it; `args` those of the command line, `password` an int."""
+
+    def __init__(self, uart, port, args, password, report, trace=None):
+        self.uart, self.port, self.args, self.password = uart, port, args, password
+        self.report = report
+        self.trace = trace
+        self.line = None
+        self.link = None
+        self.point = None
+        self.master = None
+
+    async def run(self):
+        steps = [("line and link address", self.find)]
+        if self.password is not None:
+            steps += [("measuring point and password", self.log_in), ("readings", self.read)]
+        await self.report.steps(steps)
+        if self.master:
+            await self.master.close()
+        if self.point is not None or (self.link is not None and self.password is None):
+            self.settings()
+
+    # --- is anybody there
+
+    async def find(self):
+        args, report = self.args, self.report
+        if self.uart.fixed:
+            lines = [(args.baud or 9600, args.format or "8N1")]
+        else:
+            lines = linescan.lines_of(args.baud, args.format, args.only)
+        links = list(args.links)
+        scan = linescan.Scan(
+            self.port, args.answer_ms, args.pause_ms, args.frames, report.doing, self.trace
+        )
+        found = await scan.run(lines, links)
+        if self.uart.lost:
+            raise Fault(
+                "the port went away: %s" % self.uart.lost,
+                "plug the adapter in firmly and try again",
+            )
+        if found.impossible:
+            report.note("this port has no %s: not tried" % ", ".join(sorted(found.impossible)))
+        if found.link is None:
+            raise self.nobody(found, lines, links)
+        self.line, self.link = found.line, found.link
+        where = "" if self.uart.fixed else " at %d baud %s" % self.line
+        report.ok(
+            "a meter answers%s, link address %d (%d frames)" % (where, self.link, found.frames)
+        )
+        self.compare()
+
+    def compare(self):
+        """Name what is not as the installer gave it."""
+        args = self.args
+        baud, form = self.line
+        if not self.uart.fixed:
+            if args.baud and args.baud != baud:
+                self.report.fault(
+                    "wrong baud rate: %d was given, the meter speaks %d" % (args.baud, baud),
+                    "set port.1.baud to %d" % baud,
+                )
+            if args.format and args.format != form:
+                self.report.fault(
+                    "wrong parity: %s was given, the meter speaks %s" % (args.format, form),
+                    "set port.1.parity to %s" % _PARITIES[form[1]],
+                )
+        if args.link is not None and args.link != self.link:
+            self.report.fault(
+                "wrong link address: %d was given, the meter has %d" % (args.link, self.link),
+                "set meter.0.link to %d" % self.link,
+            )
+
+    def nobody(self, found, lines, links):
+        """The Fault for a line on which no meter was found."""
+        if found.garbled:
+            line = max(found.garbled, key=found.garbled.get)
+            return Fault(
+                "noise: something answers (most at %d baud %s), but no frame of it is good" % line,
+                "wrong speed or parity, if the meter uses one that was not tried: --baud, --format",
+                "two meters with one link address, or a bus without its terminating resistors",
+                "the wires A and B of RS-485 exchanged, or an optical head that sits badly",
+            )
+        tried = "%d settings of the line, %d link addresses, %d frames" % (
+            len(lines),
+            len(links),
+            found.frames,
+        )
+        more = [
+            "the link address is another one: it is in the distributor's papers or on the meter's display; "
+            "--link N, or --links 1-300 to look for it"
+        ]
+        if found.cut:
+            more.append(
+                "%d combinations were left out for --frames %d" % (found.cut, self.args.frames)
+            )
+        if found.echoes:
+            return Fault(
+                "the meter is mute: only our own frames come back (%s)" % tried,
+                "an optical head echoes: put it onto the meter's port, cable downwards",
+                "RS-485: the transceiver hears itself; look at the wires to the meter",
+                *more,
+            )
+        return Fault(
+            "the meter is mute: nothing answers (%s)" % tried,
+            "check that the meter has power and that this is its port for reading",
+            "RS-232: exchange TX and RX (a null modem adapter); RS-485: exchange A and B",
+            *more,
+        )
+
+    # --- does it let us in
+
+    async def log_in(self):
+        args = self.args
+        self.master = Master(self.port, self.trace)
+        self.master.link.clean = True
+        points = list(args.points)
+        tried = []
+        while points:
+            point = points.pop(0)
+            tried.append(point)
+            self.report.doing("measuring point %d: password" % point)
+            other = await self._open(point)
+            if other is None:
+                self.point = point
+                self.report.ok("the password is right, measuring point %d" % point)
+                if args.point is not None and args.point != point:
+                    self.report.fault(
+                        "wrong measuring point: %d was given, the meter has %d"
+                        % (args.point, point),
+                        "set meter.0.point to %d" % point,
+                    )
+                return
+            if other >= 0 and other not in tried:
+                points.insert(0, other)
+        raise Fault(
+            "wrong measuring point: the meter has none of %s" % ", ".join(map(str, tried)),
+            "take it from the distributor's papers (punto de medida): --point N, or --points 1-20",
+        )
+
+    async def _open(self, point):
+        """None when the session is open, else the measuring point the meter named, -1 if it named none."""
+        args = self.args
+        address = LinkAddress(
+            self.link, point, self.password, args.via, args.answer_ms and args.answer_ms * 2
+        )
+        link = self.master.link
+        link.asdu = None
+        try:
+            await self.master.open(address)
+            return None
+        except errors.PasswordError as refusal:
+            if refusal.cause == _WRONG_POINT:
+                return -1
+            why = words.cause(refusal.cause) if refusal.cause >= 13 else "negative answer"
+            raise self.password_fault(why) from None
+        except errors.UnexpectedAsduError as surprise:
+            raw = link.asdu
+            if (
+                surprise.type == _START_SESSION
+                and raw is not None
+                and raw[3] | raw[4] << 8 != point
+            ):
+                return raw[3] | raw[4] << 8
+            raise Fault(
+                "the meter answers the password with something else: %s" % surprise
+            ) from None
+        except errors.NackError:
+            raise self.nack() from None
+        except errors.BusyError:
+            raise self.busy() from None
+        except errors.NoAnswerError as silence:
+            raise self.silent(silence) from None
+        except errors.Iec102Error as error:
+            raise Fault("the session can't be opened: %s" % error) from None
+
+    def password_fault(self, why):
+        return Fault(
+            "wrong password (%s)" % why,
+            "ask the distributor for the meter's password (clave de lectura), a number up to 4294967295",
+            "do not guess: some meters lock themselves after a few wrong ones",
+        )
+
+    def nack(self):
+        return Fault(
+            "NACK: %s" % words.NACK,
+            "a wrong password is answered so by some meters: check it first",
+            "another reader may have a session open: wait two minutes and try again",
+        )
+
+    def busy(self):
+        return Fault(
+            "busy: the meter answers, but has had no data for %d s" % (_BUSY_S[self.args.via]),
+            "another reader may be at work on another port of the meter: try again in some minutes",
+        )
+
+    def silent(self, silence):
+        if self.uart.lost:
+            return Fault("the port went away: %s" % self.uart.lost)
+        if isinstance(silence, errors.GarbledError):
+            return self.noise("its answers to longer frames are spoilt")
+        return Fault(
+            "the meter falls silent at the password",
+            "a wrong password is answered so by some meters: check it first",
+            "if it is right: the line may lose longer frames (RS-485 direction, terminating resistors)",
+        )
+
+    def noise(self, what):
+        return Fault(
+            "noise: %s" % what,
+            "shorter cable, shield on one end, terminating resistors at both ends of an RS-485 bus",
+            "an optical head must sit straight and keep out daylight",
+        )
+
+    # --- what does it have
+
+    async def read(self):
+        try:
+            await Reads(self.master, self.report, self.args).run()
+        except errors.BusyError:
+            raise self.busy() from None
+        except errors.NoAnswerError as silence:
+            raise self.lost(silence) from None
+        link = self.master.link
+        if link.repeats * _BAD_LINE > link.sent:
+            fault = self.noise("%d of %d frames had to be repeated" % (link.repeats, link.sent))
+            self.report.fault(fault, *fault.todo)
+
+    def lost(self, silence):
+        if self.uart.lost:
+            return Fault("the port went away: %s" % self.uart.lost)
+        if isinstance(silence, errors.GarbledError):
+            return self.noise("its answers are spoilt")
+        return Fault(
+            "the meter fell silent in the middle of a session",
+            "look at the plugs, then try again; a meter that does so again and again is at fault itself",
+        )
+
+    def settings(self):
+        """What the device wants to be told, ready to be typed."""
+        self.report.plain()
+        self.report.plain(
+            "Settings for the device (make config, or AT^MTXTUNNEL=SETPARAM,name,value):"
+        )
+        if not self.uart.fixed:
+            baud, form = self.line
+            self.report.plain("  port.1.baud = %d" % baud)
+            self.report.plain("  port.1.bits = %s" % form[0])
+            self.report.plain("  port.1.parity = %s" % _PARITIES[form[1]])
+            self.report.plain("  port.1.stop = %s" % form[2])
+        self.report.plain("  meter.0.link = %d" % self.link)
+        if self.point is not None:
+            self.report.plain("  meter.0.point = %d" % self.point)
+            self.report.plain("  meter.0.password = the one you gave")
+        self.report.plain("  meter.0.enabled = on")
+
+
+_PARITIES = {"N": "none", "E": "even", "O": "odd"}
+_BUSY_S = {"wire": 20, "tcp": 30, "gsm": 60}

@@ -1,0 +1,124 @@
+"""A serial port of this computer, a pty, or a TCP serial server, as the firmware's protocol code wants it."""
+
+import sys
+
+import serial
+
+from firmware.serialport import SerialPort
+from tools.doctor.report import Fault
+
+try:
+    from termios import error as _TermiosError
+except ImportError:  # not on Windows
+
+    class _TermiosError(Exception):
+        pass
+
+
+_PARITY = {None: serial.PARITY_NONE, 0: serial.PARITY_EVEN, 1: serial.PARITY_ODD}
+
+
+class NotPossible(Exception):
+    """The port does not know this speed or parity."""
+
+
+class HostUart:
+    """machine.UART's manners over pyserial: nothing waits; `lost` says why the port went away, if it did.
+
+    `fixed`: the speed is somebody else's business (a raw TCP connection).
+    """
+
+    def __init__(self, where, baud=9600):
+        self.lost = ""
+        self.fixed = where.startswith(("tcp://", "socket://"))
+        url = "socket://" + where[6:] if where.startswith("tcp://") else where
+        try:
+            # A second program on the port would take half of the answers away.
+            own = {"exclusive": True} if sys.platform != "win32" and "://" not in url else {}
+            self._serial = serial.serial_for_url(
+                url, baud, timeout=0, write_timeout=2, do_not_open=True, **own
+            )
+            self._serial.open()
+        except (OSError, ValueError, _TermiosError) as error:
+            raise Fault(
+                "%s can't be opened: %s" % (where, reason(error)), *_advice(error)
+            ) from None
+        self._rest = b""
+
+    def init(self, baudrate, bits=8, parity=None, stop=1):
+        if self.fixed:
+            return
+        try:
+            self._serial.apply_settings(
+                dict(
+                    self._serial.get_settings(),
+                    baudrate=baudrate,
+                    bytesize=bits,
+                    parity=_PARITY[parity],
+                    stopbits=stop,
+                )
+            )
+        except (OSError, ValueError, _TermiosError) as error:
+            raise NotPossible(str(error)) from None
+
+    def readinto(self, buf):
+        try:
+            data = self._serial.read(min(len(buf), max(self._serial.in_waiting, 1)))
+        except (OSError, _TermiosError) as error:
+            self.lost = reason(error)
+            return None
+        buf[: len(data)] = data
+        return len(data) or None
+
+    def any(self):
+        try:
+            return self._serial.in_waiting
+        except (OSError, _TermiosError):
+            return 0
+
+    def write(self, buf):
+        try:
+            return self._serial.write(bytes(buf)) or len(buf)
+        except (OSError, _TermiosError) as error:
+            self.lost = reason(error)
+            raise OSError(self.lost) from None
+
+    def close(self):
+        try:
+            self._serial.close()
+        except (OSError, _TermiosError):
+            pass  # it has gone already
+
+
+def port_over(uart, baud=9600):
+    return SerialPort(uart, baud)
+
+
+def reason(error):
+    """The shortest words for what an operating system said."""
+    text = str(error)
+    # pyserial puts its own sentence around them.
+    for mark in ("Errno 2]", "Errno 13]", "Errno 16]", "Errno 11]", "Errno 111]"):
+        at = text.find(mark)
+        if at >= 0:
+            return text[at + len(mark) :].strip().partition(":")[0].strip("'\" )")
+    return text
+
+
+def _advice(error):
+    text = str(error)
+    if "Errno 13]" in text or "denied" in text.lower():
+        return (
+            "give yourself the right to the port: sudo usermod -a -G dialout $USER, then log in again",
+        )
+    if "Errno 11]" in text or "Errno 16]" in text or "lock" in text:
+        return ("another program has the port: close it (a console, a terminal program)",)
+    if "Errno 2]" in text:
+        return (
+            "plug the adapter in, or name another port; list them: python -m serial.tools.list_ports",
+        )
+    if "111]" in text or "refused" in text:
+        return ("check address and port of the serial server, and that its raw TCP mode is on",)
+    return (
+        "check the name of the port: /dev/ttyUSB0, COM3, tcp://HOST:PORT or rfc2217://HOST:PORT",
+    )
