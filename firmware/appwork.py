@@ -69,6 +69,10 @@ def look_up_topics(app):
     app.topics = topics if get("logger.enabled") else ["", "", ""]
     app.answers = expand(get("mqtt.atr_topic"))
     app.limits = get("logger.size"), get("logger.registers")
+    if app.tracer or get("iec102.trace") != "off":
+        from firmware import frametrace
+
+        frametrace.switch(app)
 
 
 def change(app, values):

@@ -26,6 +26,9 @@ class Gate:
     def open(self):
         self._closed -= 1
 
+    def is_open(self):
+        return not self._closed
+
     async def pause(self):
         """For a master between two exchanges: let those who wait for a flash write go first."""
         for _ in range(_LOOKS):

@@ -24,6 +24,7 @@ _SESSION_CODE = (
     "firmware.readings.",
     "firmware.meter.session",
     "firmware.record.",
+    "firmware.meterprobe",
 )
 # What the meters' descriptions hold on to stays.
 _KEPT = ("firmware.iec102.address",)

@@ -20,6 +20,7 @@ class App:
     version = VERSION
     modem = None
     discovery = None
+    tracer = None  # frametrace.Tracer while iec102.trace is on
 
     def __init__(self, board):
         self.board = board

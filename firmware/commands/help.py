@@ -17,6 +17,7 @@ VERSION|version of the firmware
 GETSTATUS|state of the device, or of one section of it: log, mqtt, link, meters
 GETLOG|the log: how many records wait, oldest, newest, how many were lost
 CLEARLOG|delete the records that wait; without YES it only says how many they are
+DOCTOR|what is wrong and what to do; with the id of a meter its line is tried, which takes up to a minute
 SYNC|ask for the time now
 REBOOT|start again
 LOGIN|log in on the console, where device.password is set

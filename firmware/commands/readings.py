@@ -133,12 +133,6 @@ async def _force(call):
         names = ", ".join(meter.ident for _, meter in meters)
         raise CommandError(_NO_METER, "which meter: %s" % (names or "none is set up"))
     result = ask(line, meter, readings.INSTANT)
-    await wait(call, result)
-    await _give(call, result)
-
-
-async def wait(call, result):
-    """Until the reading is over; CommandError after 90 s."""
     start = ticks_ms()
     # The session needs the room more than we who only wait for it.
     call.device.config.release()
@@ -150,3 +144,4 @@ async def wait(call, result):
             await sleep_ms(50)
     finally:
         await call.device.room.enter_command()
+    await _give(call, result)

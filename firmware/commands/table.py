@@ -17,6 +17,7 @@ VERSION||0|0|view|basic
 GETSTATUS|[section]|0|1|view|basic
 GETLOG||0|0|view|basic
 CLEARLOG|[YES]|0|1|danger|basic
+DOCTOR|[id or modem or broker]|0|1|meter|doctor
 SYNC||0|0|meter|basic
 REBOOT||0|0|danger|basic
 LOGIN|password|1|0|view|basic

@@ -80,7 +80,8 @@ class Master:
             try:
                 await self._command(_START_SESSION, 0, ({"password": address.password},))
             except NotAvailableError as refusal:
-                raise errors.PasswordError(cause=refusal.cause) from refusal
+                text = "%s (cause %d)" % (errors.PasswordError.text, refusal.cause)
+                raise errors.PasswordError(text, refusal.cause) from refusal
         except Iec102Error as error:
             self._failed(error, True)
             raise

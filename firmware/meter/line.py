@@ -136,9 +136,8 @@ class MeterLine:
             if meter.pending.get(kind) is result:
                 del meter.pending[kind]
             meter.ledger.forget()
-        if kind == readings.ERROR:
+        if kind in (readings.ERROR, readings.PROBE):
             return True
-        meter.failing = bool(error)
         if error:
             meter.errors += 1
             meter.last_error = error
@@ -150,6 +149,10 @@ class MeterLine:
     async def _read(self, meter, kind, args, result):
         buffer = None
         try:
+            if kind == readings.PROBE:
+                from firmware import meterprobe
+
+                return await meterprobe.run(self, meter, args)
             # First of all, while there still is so much in one piece.
             size = _USUAL if self.header[3] == "titan" else _WIDE
             buffer = self._room.borrow(LARGEST if kind == readings.CLOSINGS else size)

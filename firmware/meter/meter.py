@@ -77,7 +77,6 @@ class Meter:
         self.missed = 0  # due readings that were given up
         self.last_ok = 0
         self.last_error = ""
-        self.failing = False  # the last reading failed
         self.drift = None  # seconds the meter's clock is ahead of ours, when both are known
 
     def succeeded(self, schedule, clock):

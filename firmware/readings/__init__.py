@@ -17,6 +17,7 @@ IDENTITY = const(6)
 CLOCK = const(7)
 POWER = const(8)
 SETUP = const(9)
+PROBE = const(14)  # no reading but a look at the line, see firmware/meterprobe.py
 ERROR = const(15)
 EXTENDED = const(0x80)
 

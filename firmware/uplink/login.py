@@ -78,7 +78,8 @@ async def _subscribe(session, topic):
         return
     session.call(session.client.subscribe, topic, 1)
     if (await _answer(session, _SUBACK, 5))[4] & 0x80:
-        diag.error("mqtt", "the broker refuses the topic %s", topic.decode())
+        session.refused = topic.decode()
+        diag.error("mqtt", "the broker refuses the topic %s", session.refused)
 
 
 async def _answer(session, kind, length):

@@ -78,6 +78,7 @@ class MqttService:
             "reconnects": max(self.connections - 1, 0),
             "waiting": len(session.flying),
             "last_error": self.last_error,
+            "refused": session.refused,
             "overrun": self.overrun,
             "rejected": session.rejected,
             "tx": session.stream.sent,
@@ -113,6 +114,10 @@ class MqttService:
     def quiet(self):
         """Whether no message of reply() waits or is on its way."""
         return not self._publisher.replies_wait()
+
+    def replies_wait(self):
+        """Whether messages given to reply() have yet to go out."""
+        return self._publisher.replies_wait()
 
     def next_message(self):
         """The oldest incoming (topic, payload), both bytes, or None."""

@@ -32,6 +32,8 @@ class Session:
     turn() and may only take note: umqtt.simple is at work around them.
     """
 
+    refused = ""  # the topic the broker did not let us subscribe to last
+
     def __init__(self, umqtt, feed, arrived):
         self.umqtt = umqtt
         self.feed = feed
@@ -61,6 +63,7 @@ class Session:
         """Start anew with these settings, and no connection yet."""
         self.close()
         self.settings = settings
+        self.refused = ""
 
     # --- running
 

@@ -27,7 +27,6 @@ class Meter:
         self.pending = {}
         self.reads = self.errors = 0
         self.last_error = ""
-        self.failing = False
 
 
 class Port:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from firmware import readings
-from firmware.commands import parser, table
 from firmware.commands import answer as answer_module
+from firmware.commands import parser, table
 from firmware.commands.answer import Collector, CommandError
 from firmware.commands.processor import Channel, Processor, decode
 from tests.host.fakedevice import Device, Modem

@@ -21,6 +21,9 @@ busy_limit|seconds a meter may say that it is busy
 session_deadline|seconds a session may take
 turnaround|ms of silence before each frame
 totals|where VABA, VABRI and VABRC come from: object 192 or the current tariff values
+trace|show every frame with its meaning: on the console, in trace.txt and trace.old.txt on the flash, or on a topic
+trace_topic|topic of the frames
+trace_minutes|minutes after which the trace ends by itself; 0: never
 """,
     "meter": """
 enabled|the meter is read

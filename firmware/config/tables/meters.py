@@ -21,6 +21,9 @@ busy_limit||int|1,600|20|restart
 session_deadline||int|1,3600|60|restart
 turnaround||int|0,1000|0|restart
 totals||choice|object192,tariff|object192|restart
+trace||choice|off,console,file,topic|off|
+trace_topic||topic|120|lector102/[IMEI]/TRACE|
+trace_minutes||int|0,10080|60|
 """,
     "meter": """
 enabled||bool||off|restart

@@ -1,0 +1,94 @@
+"""DOCTOR: what is wrong between the meters and the broker, in words, and what to do next.
+
+Tells what the services know about themselves. Only with the ID of a meter its line is used: it is read once, and
+where nobody answers firmware/meterprobe.py looks whether speed, parity or link address are other ones.
+"""
+
+from firmware import readings
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+
+_WAIT_MS = const(90000)
+_STEP_MS = const(50)
+
+
+async def doctor(call):
+    what = call.args[0].lower() if call.args else ""
+    if what not in ("", "modem", "broker"):
+        await _probe(call, call.args[0])
+        return
+    from firmware.commands import doctorwords
+
+    state = call.device.status()
+    if what in ("", "modem"):
+        await _say(call, "network", doctorwords.network(state.get("link") or {}))
+    if what in ("", "broker"):
+        get = call.device.config.get
+        broker = get("mqtt.broker") if get("mqtt.enabled") else ""
+        await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker))
+    if what == "":
+        await _meters(call, state.get("meters") or (), doctorwords)
+
+
+async def _say(call, name, found):
+    """`found`: (what is, what to do or "")."""
+    await call.say("%s: %s" % (name, call.device.config.mask(found[0])))
+    if found[1]:
+        await call.say("  do: " + found[1])
+
+
+async def _meters(call, meters, doctorwords):
+    if not meters:
+        await _say(call, "meters", ("FAULT none is set up", "set meter.0.enabled on, then REBOOT"))
+    for meter in meters:
+        error = meter.get("last_error") if meter.get("errors") else ""
+        reads = meter.get("reads", 0)
+        if error:
+            found = doctorwords.meter(error)
+            found = found[0], found[1] + "; AT^MTXTUNNEL=DOCTOR,%s tries its line" % meter["id"]
+            if reads:
+                found = "%d times read; last time it failed: %s" % (reads, found[0][6:]), found[1]
+        elif reads:
+            found = "ok, read %d times" % reads, ""
+        else:
+            found = "not read yet", "AT^MTXTUNNEL=DOCTOR,%s reads it now" % meter["id"]
+        await _say(call, "meter " + meter["id"], found)
+
+
+async def _probe(call, ident):
+    """Read the meter's identity; where it is silent, try other settings of its line."""
+    from firmware.commands.readings import ask, find
+
+    line, meter = find(call, ident)
+    result = await _wait(call, ask(line, meter, readings.IDENTITY))
+    if result is None:
+        await _say(call, "meter " + meter.ident, ("the line is busy", "ask again in a minute"))
+        return
+    probed = None
+    if result.error.startswith(("NoAnswer", "Garbled", "WrongLink")):
+        get, port = call.device.config.get, int(line.name.split(" ")[1])
+        parity = {"even": 0, "odd": 1}.get(get("port.parity", port))
+        settings = int(get("port.baud", port)), int(get("port.bits", port)), parity
+        settings += (int(get("port.stop", port)),)
+        probed = await _wait(call, ask(line, meter, readings.PROBE, settings))
+        meter.results.pop(readings.PROBE, None)
+    from firmware.commands import doctorwords
+
+    found = doctorwords.meter(result.error)
+    if probed and probed.error:
+        found = doctorwords.probed(probed.error, port, meter.address.link) or found
+    await _say(call, "meter " + meter.ident, found)
+
+
+async def _wait(call, result):
+    """`result` when it is there, or None. The session needs the room more than we who only wait for it."""
+    start = ticks_ms()
+    call.device.config.release()
+    call.device.room.leave_command()
+    try:
+        while result.running:
+            if ticks_diff(ticks_ms(), start) > _WAIT_MS:
+                return None
+            await sleep_ms(_STEP_MS)
+    finally:
+        await call.device.room.enter_command()
+    return result
