@@ -140,7 +140,8 @@ def broker(state, url):
         return "%s; before that: %s" % (words, fault[6:]), todo
     if not error:
         return "not online yet: %s" % state.get("state", ""), "ask again in half a minute"
-    number = error[7:].partition("]")[0] if error.startswith("[Errno ") else error
+    # "-202", "[Errno -2] …", "[addrinfo error -2]", as the ports have it.
+    number = error.partition("]")[0].split(" ")[-1]
     if number in _DNS or "Name or service" in error:
         return (
             "FAULT DNS: the name in mqtt.broker is not known",

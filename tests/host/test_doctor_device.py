@@ -66,7 +66,7 @@ METERS = {
     "nack": (("--wrong-password", "nack"), {"meter.0.password": 99}, "NACK"),
     "busy": (("--busy", "1000"), {}, "busy"),
     "noise": (("--corrupt", "1.0"), {}, "noise"),
-    "type": (("--no-type", "100"), {}, r"lacks this reading \(cause 14\)"),
+    "type": (("--no-type", "100"), {}, r"the meter lacks this reading \(cause 14\)"),
 }
 
 
