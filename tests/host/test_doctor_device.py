@@ -49,7 +49,9 @@ def test_all_is_well(tmp_path):
         lab.record()
         answer = ask_until(lab, DOCTOR, "(?s)broker: ok.*meter ID00000: ok")
         assert re.search(r"network: up \(host\)\r\n", answer)
-        assert re.search(r"broker: ok, online at tcp://127.0.0.1:%d, \d+ records" % lab.port, answer)
+        assert re.search(
+            r"broker: ok, online at tcp://127.0.0.1:%d, \d+ records" % lab.port, answer
+        )
         assert re.search(r"meter ID00000: ok, read \d+ times\r\n", answer)
         assert "FAULT" not in answer and answer.endswith("\r\nOK\r\n")
         assert "meter ID00000: ok, it was read" in typed(lab, DOCTOR + ",id00000")
@@ -115,7 +117,11 @@ BROKERS = {
     "port": (None, "tcp://127.0.0.1:%d" % brokers.free_port(), "TCP: the port is closed"),
     "silent": (lambda: brokers.BadBroker("silent"), "", "the broker is silent: no CONNACK"),
     "login": (lambda: brokers.BadBroker("refuse"), "", "login refused: not authorised"),
-    "puback": (lambda: brokers.BadBroker("no_puback"), "", r"does not confirm records \(no PUBACK\)"),
+    "puback": (
+        lambda: brokers.BadBroker("no_puback"),
+        "",
+        r"does not confirm records \(no PUBACK\)",
+    ),
     "topic": (_refusing_subscriptions, "", "subscription refused: lector102/%s/AT" % IDENT),
 }
 
@@ -149,7 +155,9 @@ def test_no_coverage_and_no_broker_set(tmp_path):
 
 def test_the_trace_on_a_topic_shows_frames_and_no_password(tmp_path):
     settings = {"meter.0.password": 0x12345678, "meter.0.interval": 4}
-    with Lab(tmp_path, settings=settings, broker=True, meter=("--password", str(0x12345678))) as lab:
+    with Lab(
+        tmp_path, settings=settings, broker=True, meter=("--password", str(0x12345678))
+    ) as lab:
         lab.twin.start()
         lab.record()
         lab.at("AT^MTXTUNNEL=SETPARAM,iec102.trace,topic")
@@ -160,7 +168,10 @@ def test_the_trace_on_a_topic_shows_frames_and_no_password(tmp_path):
         assert re.search(r"port 1 > 104901004a16 \| link 1: request link status", text), text
         assert re.search(r"< 100b01000c16 \| link 1: link status", text)
         for direction, cause in ((">", "6 activation"), ("<", "7 confirmation")):
-            found = r"%s 68[0-9a-f]{24}\*{10}16 .*password \(type 183\), cause %s" % (direction, cause)
+            found = r"%s 68[0-9a-f]{24}\*{10}16 .*password \(type 183\), cause %s" % (
+                direction,
+                cause,
+            )
             assert re.search(found, text), text
         assert "78563412" not in text
         assert re.search(r"instantaneous values \(type 163\), cause 5 request", text)

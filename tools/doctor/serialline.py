@@ -33,11 +33,11 @@ class HostUart:
         self.fixed = where.startswith(("tcp://", "socket://"))
         url = "socket://" + where[6:] if where.startswith("tcp://") else where
         try:
-            # A second program on the port would take half of the answers away.
+            # A second program on the port would take half of the answers away. RFC 2217 knows no limit to a write.
             own = {"exclusive": True} if sys.platform != "win32" and "://" not in url else {}
-            self._serial = serial.serial_for_url(
-                url, baud, timeout=0, write_timeout=2, do_not_open=True, **own
-            )
+            if not url.startswith("rfc2217:"):
+                own["write_timeout"] = 2
+            self._serial = serial.serial_for_url(url, baud, timeout=0, do_not_open=True, **own)
             self._serial.open()
         except (OSError, ValueError, _TermiosError) as error:
             raise Fault(
@@ -99,7 +99,7 @@ def reason(error):
     text = str(error)
     # pyserial puts its own sentence around them.
     for mark in ("Errno 2]", "Errno 13]", "Errno 16]", "Errno 11]", "Errno 111]"):
-        at = text.find(mark)
+        at = text.rfind(mark)
         if at >= 0:
             return text[at + len(mark) :].strip().partition(":")[0].strip("'\" )")
     return text
