@@ -118,10 +118,8 @@ def day():
         schedules["meter.%d.curve" % index] = 60
     meter = ["--baud", BAUD, "--clock", START.strftime("%Y-%m-%dT%H:%M:%S"), "--clock-speed", SPEED]
     twin = {"speed": SPEED, "epoch": int(START.timestamp())}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Lab(folder, meter=meter, meters=METERS, interval=HOUR, settings=schedules, **twin) as lab,
-    ):
+    options = {"meter": meter, "meters": METERS, "interval": HOUR, "settings": schedules, **twin}
+    with tempfile.TemporaryDirectory() as folder, Lab(folder, **options) as lab:
         lab.twin.start()
         began = time.monotonic()
         started = number(r"(\d+) bytes of heap", lab.twin.wait_line("bytes of heap in use"))

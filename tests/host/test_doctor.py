@@ -78,8 +78,18 @@ def test_a_meter_is_found_read_and_its_settings_told(simulated):
         (("--wrong-password", "nack"), (), 99, "NACK: the meter refuses the frame"),
         (("--wrong-password", "silent"), (), 99, "the meter falls silent at the password"),
         (("--mute",), ("--frames", 20), 1, "the meter is mute: nothing answers"),
-        (("--mute", "--echo"), ("--frames", 20), 1, "the meter is mute: only our own frames come back"),
-        (("--corrupt", "1.0"), ("--frames", 20), 1, "noise: something answers .* no frame of it is good"),
+        (
+            ("--mute", "--echo"),
+            ("--frames", 20),
+            1,
+            "the meter is mute: only our own frames come back",
+        ),
+        (
+            ("--corrupt", "1.0"),
+            ("--frames", 20),
+            1,
+            "noise: something answers .* no frame of it is good",
+        ),
         (
             ("--drop", "0.15", "--seed", "3"),
             ("--answer-ms", 150),

@@ -213,3 +213,24 @@ def test_the_trace_in_a_file_outlives_a_power_cut(tmp_path):
         assert b"request link status" in image and b"instantaneous values (type 163)" in image
         lab.twin.start()
         lab.record()
+
+
+def test_the_trace_of_a_long_session_costs_no_record(tmp_path):
+    """Closings of a year and the curve: the trace may leave frames out and says so, the records all come."""
+    settings = {
+        "iec102.trace": "topic",
+        "meter.0.interval": 5,
+        "meter.0.closing": True,
+        "meter.0.closing_days": 400,
+        "meter.0.curve": 60,
+        "meter.0.curve_days": 5,
+    }
+    with Lab(tmp_path, settings=settings) as lab:
+        lab.twin.start()
+        kinds = {}
+        deadline = time.monotonic() + 100
+        while len(kinds) < 3 and time.monotonic() < deadline:
+            record = lab.record(60)
+            kinds[record["TYPE"]] = kinds.get(record["TYPE"], 0) + 1
+        assert len(kinds) == 3, (kinds, lab.twin.lines[-20:])
+        assert not [line for line in lab.twin.lines if re.search("restarted|Traceback", line)]

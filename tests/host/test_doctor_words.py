@@ -1,0 +1,93 @@
+"""What DOCTOR on the device makes of what the modem link and the meters' readings report."""
+
+import pytest
+
+from firmware.commands import doctorwords
+from firmware.iec102 import errors
+from tests.host.modem_world import World, run_virtual
+
+
+def told(faults, settings=None, seconds=400, wanted="FAULT", **options):
+    """What DOCTOR says about a modem with these faults, as soon as it names one."""
+
+    async def main():
+        world = World("sim7600", faults, settings or {}, **options)
+        await world.until(
+            lambda: doctorwords.network(world.link.status())[0].startswith(wanted), seconds
+        )
+        return doctorwords.network(world.link.status())
+
+    return run_virtual(main)
+
+
+@pytest.mark.parametrize(
+    "faults, settings, options, words",
+    [
+        ({"no-sim": 1}, {}, {}, "no SIM card"),
+        ({"puk": 1}, {}, {}, "the SIM is blocked and wants its PUK"),
+        ({}, {"pin": "9999"}, {"pin": "1234"}, "wrong PIN"),
+        ({}, {}, {"pin": "1234"}, "the SIM wants a PIN and none is set"),
+        ({"denied": 1}, {}, {}, "registration denied"),
+        ({"no-signal": 1}, {}, {}, "no signal"),
+        ({"no-pdp": 1}, {}, {}, "the network refuses the data connection"),
+        ({"no-ipcp": 1}, {}, {}, "no address from the network"),
+        ({}, {"auth": "pap", "user": "u", "password": "x"}, {"auth": "pap:u:y"}, "the APN refuses user or password"),
+        ({"freeze": "power"}, {}, {"pins": False}, "the modem does not answer"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_modem_is_named_with_what_to_do(faults, settings, options, words):
+    fault, todo = told(faults, settings, **options)
+    assert fault.startswith("FAULT " + words) and todo and "note this line" not in todo, (
+        fault,
+        todo,
+    )
+    assert "9999" not in fault + todo
+
+
+def test_a_link_that_is_up_has_its_signal_in_words():
+    words, todo = told({}, wanted="up")
+    assert "4G" in words and "signal good (-75 dBm)" in words and not todo
+
+
+@pytest.mark.parametrize("cause", range(13, 19))
+def test_each_cause_has_its_words(cause):
+    error = errors.NotAvailableError(cause, 162)
+    fault, todo = doctorwords.meter("NotAvailableError: %s" % error)
+    assert (
+        fault.startswith("FAULT ")
+        and "(cause %d" % cause in fault
+        and "note this line" not in todo
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "NoAnswerError",
+        "GarbledError",
+        "WrongLinkError",
+        "NackError",
+        "BusyError",
+        "PasswordError",
+        "SessionDeadlineError",
+    ],
+)
+def test_each_error_of_the_protocol_has_its_words(name):
+    error = getattr(errors, name)()
+    fault, todo = doctorwords.meter("%s: %s" % (name, error))
+    assert "note this line" not in todo and fault != "FAULT %s: %s" % (name, error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["-2", "[Errno -2] x", "[addrinfo error -2]", "-202", "[Errno -2] Name or service not known"],
+)
+def test_a_name_that_is_not_known_in_the_words_of_each_port(error):
+    state = {"connected": False, "state": "waiting", "last_error": error}
+    assert "DNS" in doctorwords.broker(state, "tcp://x")[0]
+
+
+def test_an_unknown_error_is_repeated_not_explained_away():
+    state = {"connected": False, "state": "waiting", "last_error": "something new"}
+    fault, todo = doctorwords.broker(state, "tcp://x")
+    assert fault == "FAULT something new" and "note this line" in todo
