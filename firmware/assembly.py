@@ -214,7 +214,7 @@ def _build_uplink(app):
         app.board.feed,
         app.gate,
         app.jitter(0),
-        crowded=app.room.crowded,
+        room=app.room,
     )
     if app.config.get("ha.enabled"):
         from firmware.discovery import Discovery

@@ -11,10 +11,13 @@ sink = print
 
 
 def _line(level, source, text, args):
-    if args:
-        text = text % args
-    ms = ticks_diff(ticks_ms(), _start)
-    sink("%5d.%03d %s %s: %s" % (ms // 1000, ms % 1000, level, source, text))
+    try:
+        if args:
+            text = text % args
+        ms = ticks_diff(ticks_ms(), _start)
+        sink("%5d.%03d %s %s: %s" % (ms // 1000, ms % 1000, level, source, text))
+    except MemoryError:
+        pass  # a line less: whoever says something in a full heap has more important things to do
 
 
 def info(source, text, *args):

@@ -56,9 +56,41 @@ class Processor:
         `collector`: where `write` belongs to one, so that an answer that gets too long can be taken back. Returns
         None, or a function to call when the answer is out (a restart). Raises nothing a command could cause.
         """
-        room = self.device.room
-        await room.enter_command()
+        await self._enter()
+        try:
+            return await self._execute(text, channel, write, collector)
+        finally:
+            self._leave()
+
+    async def collect(self, text, channel, most=None):
+        """As execute(), for channels whose answers have to be in one piece of at most `most` bytes.
+
+        Returns (what execute() returns, the Collector with the answer or None: there is no memory even for that).
+        """
+        await self._enter()
+        try:
+            from firmware.commands import answer
+
+            collector = answer.Collector(most or answer.MOST_BYTES)
+            return await self._execute(text, channel, collector.write, collector), collector
+        except MemoryError:
+            self.failed += 1
+            return None, None
+        finally:
+            self._leave()
+
+    async def _enter(self):
+        await self.device.room.enter_command()
         self._running += 1
+
+    def _leave(self):
+        self.device.room.note()
+        self._running -= 1
+        # Before anything that may fail in a full heap: who does not leave holds up every session from then on.
+        self.device.room.leave_command()
+        self.release()
+
+    async def _execute(self, text, channel, write, collector):
         try:
             runner = __import__("firmware.commands.runner", None, None, ("execute",))
             return await runner.execute(self, text, channel, write, collector)
@@ -69,30 +101,6 @@ class Processor:
                 collector.clear()
             await write(b"\r\nERROR\r\n")
             return None
-        finally:
-            room.note()
-            self._running -= 1
-            # Before anything that may fail in a full heap: who does not leave holds up every session from then on.
-            room.leave_command()
-            self.release()
-
-    async def collect(self, text, channel, most=None):
-        """As execute(), for channels whose answers have to be in one piece of at most `most` bytes.
-
-        Returns (what execute() returns, the Collector with the answer or None: there is no memory even for that).
-        """
-        self._running += 1  # the errors raised are those of the answer's own module: it has to stay
-        try:
-            from firmware.commands import answer
-
-            collector = answer.Collector(most or answer.MOST_BYTES)
-            return await self.execute(text, channel, collector.write, collector), collector
-        except MemoryError:
-            self.failed += 1
-            return None, None
-        finally:
-            self._running -= 1
-            self.release()
 
     def release(self):
         """Give back the memory commands and settings were looked up in."""

@@ -34,7 +34,10 @@ class Remote:
     async def _execute(self, payload):
         channel = self._channel
         # ATE0 counts for the rest of its message only: two platforms must not change each other's answers.
-        channel.echo = self._processor.device.config.get("mqtt.echo")
+        try:
+            channel.echo = self._processor.device.config.get("mqtt.echo")
+        except MemoryError:
+            pass  # a session has the heap: as it was with the message before
         after, collector = await self._processor.collect(decode(payload), channel)
         # A message is complete in itself: settings can't be typed in the next one.
         channel.text = None

@@ -131,7 +131,10 @@ class Publisher:
         return True
 
     def _send_record(self, qos):
-        if self._in_trouble() or (self._crowded and self._crowded()):
+        if self._in_trouble():
+            return False
+        if self._crowded and self._crowded():
+            self._payload = b""
             return False
         try:
             seq = self._ring.take()

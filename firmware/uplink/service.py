@@ -28,8 +28,8 @@ class MqttService:
     `ring` is the log, `link` the way out, `topic_for(kind)` the topic of a record or None (then it is dropped),
     `gate` keeps flash writes away from a meter's answers, `feed()` the watchdog, `jitter` (0 to 999) tells this
     device's attempts from those of its neighbours, `on_state(state)` hears every change of `state`: "off",
-    "no network", "connecting", "online", "waiting" (before the next attempt). `crowded()` says when records should
-    wait for more memory.
+    "no network", "connecting", "online", "waiting" (before the next attempt). `room` (firmware.room.Room): a
+    login waits its turn for the heap like a command, and records wait while a session needs what is free.
     """
 
     def __init__(
@@ -43,14 +43,15 @@ class MqttService:
         gate=None,
         jitter=0,
         on_state=None,
-        crowded=None,
+        room=None,
     ):
         self.settings = settings
         self._link = link
         self._jitter = jitter
         self._on_state = on_state
         self._session = Session(umqtt, feed, self._arrived)
-        self._publisher = Publisher(self._session, ring, topic_for, gate, crowded)
+        self._publisher = Publisher(self._session, ring, topic_for, gate, room and room.crowded)
+        self._room = room
         self.state = "off"
         self._since = ticks_ms()
         self._changed = False
@@ -175,6 +176,9 @@ class MqttService:
             return
         except Refused as refusal:
             self.last_error = "refused: %s" % refusal
+        except MemoryError:
+            # The turn may have stopped within a packet: only a new connection is sure to be in step.
+            self.last_error = "out of memory"
         except OSError as failure:
             self.last_error = str(failure) or type(failure).__name__
             self._link.suspect()
@@ -201,7 +205,13 @@ class MqttService:
         """Connect and serve until the settings change; OSError or Refused when the connection is lost."""
         self._enter("connecting")
         session, publisher = self._session, self._publisher
-        await _login("enter", session, self.settings, self._link.socket)
+        if self._room:
+            await self._room.enter_command()
+        try:
+            await _login("enter", session, self.settings, self._link.socket)
+        finally:
+            if self._room:
+                self._room.leave_command()
         self.connections += 1
         self._enter("online")
         diag.info("mqtt", "connected to %s:%d", self.settings["host"], self.settings["port"])
