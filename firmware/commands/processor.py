@@ -84,10 +84,11 @@ class Processor:
         self._running += 1
 
     def _leave(self):
-        self.device.room.note()
+        room = self.device.room
         self._running -= 1
         # Before anything that may fail in a full heap: who does not leave holds up every session from then on.
-        self.device.room.leave_command()
+        room.leave_command()
+        room.note()
         self.release()
 
     async def _execute(self, text, channel, write, collector):

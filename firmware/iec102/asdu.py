@@ -4,8 +4,10 @@
 share one codec. What the objects of a type look like is told in docs/architecture.md.
 """
 
+import sys
+
 from firmware.iec102 import errors
-from firmware.port import const
+from firmware.port import const, unload
 
 HEAD = 6
 _CAUSE = const(0x3F)
@@ -15,6 +17,7 @@ _SQ = const(0x80)
 
 # Modules in this folder, four apart, and how many objects the VSQ of a request or of a single answer counts.
 _MODULES = ("events", "totals", "simple", "setup", "tariff", "instant")
+_FOLDER = "firmware.iec102."
 _EVENTS = const(0)
 _TOTALS = const(4)
 _SIMPLE = const(8)
@@ -97,8 +100,13 @@ def known_types():
 def _module(type, length):
     if type not in _TYPES:
         raise errors.AsduError("ASDU type %d is unknown (%d bytes)" % (type, length))
-    name = "firmware.iec102." + _MODULES[_TYPES[type] >> 2]
-    return __import__(name, None, None, ("decode", "encode"))
+    wanted = _MODULES[_TYPES[type] >> 2]
+    if _FOLDER + wanted not in sys.modules:
+        # One at a time: a session has little room, and asks for one kind of thing after the other.
+        for name in _MODULES:
+            if name != wanted:
+                unload(_FOLDER + name)
+    return __import__(_FOLDER + wanted, None, None, ("decode", "encode"))
 
 
 def wrong_length(type, length):

@@ -17,28 +17,17 @@ class Ledger:
     """`path` None keeps it in memory only (tests)."""
 
     def __init__(self, path=None):
-        self._path = path
+        self.path = path
         self.damaged = False
         self.dirty = False  # something has moved since save()
         self.load()
 
-    def forget(self):
-        """Let go of what the file has: it is read again when it is wanted."""
-        if self._path and not self.dirty:
-            self._marks = self._keys = None
-
-    def _need(self):
-        if self._marks is None:
-            self.load()
-
     def load(self):
-        """Read the file again, forgetting what was not saved. MemoryError leaves it to be read again later."""
-        self.dirty = False
-        self._marks = self._keys = None
+        """Read the file again, forgetting what was not saved."""
         marks, keys = {}, []
         try:
-            if self._path:
-                with open(self._path) as file:
+            if self.path:
+                with open(self.path) as file:
                     stored = json.load(file)
                 marks = {str(name): int(value) for name, value in stored["marks"].items()}
                 keys = [int(key) for key in stored["keys"]][-_MOST_KEYS:]
@@ -48,26 +37,23 @@ class Ledger:
             self.damaged = True
             marks, keys = {}, []
         self._marks, self._keys = marks, keys
+        self.dirty = False
 
     def mark(self, name):
         """UTC up to which `name` is complete, 0 if never."""
-        self._need()
         return self._marks.get(name, 0)
 
     def set_mark(self, name, utc):
         """Move a watermark; `save()` makes it last."""
-        self._need()
         if self._marks.get(name) != utc:
             self._marks[name] = utc
             self.dirty = True
 
     def seen(self, key):
-        self._need()
         return key in self._keys
 
     def add(self, key):
         """Remember a 32-bit key; the oldest is forgotten when there are too many."""
-        self._need()
         if key not in self._keys:
             self._keys.append(key)
             self.dirty = True
@@ -75,8 +61,8 @@ class Ledger:
 
     def save(self):
         self.dirty = False
-        if not self._path or self._marks is None:
+        if not self.path:
             return
-        with open(self._path + ".new", "w") as file:
+        with open(self.path + ".new", "w") as file:
             json.dump({"marks": self._marks, "keys": self._keys}, file)
-        os.rename(self._path + ".new", self._path)
+        os.rename(self.path + ".new", self.path)

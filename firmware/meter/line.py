@@ -111,7 +111,7 @@ class MeterLine:
         else:
             given_up = not schedule.failure(self.clock)
         meter.schedules.put(number, schedule)
-        meter.ledger.forget()
+        meter.rest()
         if given_up:
             meter.missed += 1
             diag.error("meter", "%s: reading given up: %s", meter.ident, meter.last_error)
@@ -135,7 +135,7 @@ class MeterLine:
             meter.results[kind] = result
             if meter.pending.get(kind) is result:
                 del meter.pending[kind]
-            meter.ledger.forget()
+            meter.rest()
         if kind in (readings.ERROR, readings.PROBE):
             return True
         if error:

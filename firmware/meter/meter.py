@@ -65,11 +65,11 @@ class Meter:
         self.address = address
         self.log = log
         self.options = options or {}
-        self.ledger = ledger or Ledger()
+        self._ledger = ledger or Ledger()
         for schedule in schedules:
             schedule.done = self.ledger.mark("done%d" % schedule.kind)
         self.schedules = Schedules(schedules)
-        self.ledger.forget()
+        self.rest()
         self.results = {}  # kind -> Result of the last reading on demand that ended
         self.pending = {}  # kind -> Result of one under way
         self.reads = 0
@@ -78,6 +78,23 @@ class Meter:
         self.last_ok = 0
         self.last_error = ""
         self.drift = None  # seconds the meter's clock is ahead of ours, when both are known
+
+    @property
+    def ledger(self):
+        if isinstance(self._ledger, str):
+            self._ledger = Ledger(self._ledger)
+        return self._ledger
+
+    def rest(self, lost=False):
+        """Between two sessions: let go of what the flash has. `lost`: also of what has moved and was not saved."""
+        ledger = self._ledger
+        if isinstance(ledger, str):
+            return
+        if ledger.path and (lost or not ledger.dirty):
+            # Read again when it is wanted; nothing is allocated here, so this works in a full heap.
+            self._ledger = ledger.path
+        elif lost:
+            ledger.load()
 
     def succeeded(self, schedule, clock):
         """Plan the next reading; keeps `done` where the schedule must survive a restart."""

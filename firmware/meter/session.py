@@ -82,7 +82,7 @@ class Job:
             try:
                 await self._line.store(batch)
             except (OSError, MemoryError):
-                ledger.load()
+                self.meter.rest(True)
                 raise
         if ledger.dirty:
             ledger.save()
