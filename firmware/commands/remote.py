@@ -3,6 +3,8 @@
 Commands are carried out one after the other, so answers come in the order of the commands (TITAN reference 2.3).
 """
 
+import gc
+
 from firmware.commands.processor import Channel, decode
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
@@ -10,6 +12,8 @@ _TURN_MS = const(50)
 # The restart a command asked for waits until its answer is at the broker, or this long.
 _LEAST_MS = const(500)
 _MOST_MS = const(5000)
+_MEMORY_TRIES = const(40)
+_ERROR = b"\r\nERROR\r\n"
 
 
 class Remote:
@@ -29,7 +33,26 @@ class Remote:
             if message is None:
                 await sleep_ms(_TURN_MS)
                 continue
-            await self._execute(message[1])
+            await self._carry_out(message[1])
+
+    async def _carry_out(self, payload):
+        """Execute a message; each gets an answer, whatever there is of the heap."""
+        for _ in range(_MEMORY_TRIES):
+            try:
+                execution = self._execute(payload)
+            except MemoryError:
+                # Nothing of it has been done yet, so it may be tried again.
+                gc.collect()
+                await sleep_ms(_LEAST_MS)
+                continue
+            try:
+                await execution
+                return
+            except MemoryError:
+                gc.collect()
+                break
+        if self._topic():
+            await self._mqtt.reply(self._topic(), _ERROR)
 
     async def _execute(self, payload):
         channel = self._channel
@@ -49,7 +72,7 @@ class Remote:
             after()
 
     async def _reply(self, topic, collector):
-        answer = b"\r\nERROR\r\n"
+        answer = _ERROR
         if collector:
             try:
                 answer = collector.take()
