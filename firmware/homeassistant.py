@@ -169,7 +169,8 @@ def _meters(device):
 
 def _interval(meter):
     """Seconds between two readings of the instantaneous values that are delivered; 0: there are none."""
-    for schedule in meter.schedules:
+    for number in range(len(meter.schedules)):
+        schedule = meter.schedules.take(number)
         if schedule.kind == readings.INSTANT and meter.log:
             return schedule.interval
     return 0
