@@ -3,6 +3,7 @@
 import argparse
 import datetime as dt
 import json
+import os
 import re
 import sys
 
@@ -42,6 +43,7 @@ UNITS = {
     "EaA": "kWh", "EiA": "kWh", "EaRi": "kvarh", "EiRi": "kvarh", "EaRc": "kvarh", "EiRc": "kvarh", "MPA": "kW",
     "vt_primary": "0.1 V", "vt_secondary": "0.1 V", "ct_primary": "0.1 A", "ct_secondary": "0.1 A", "battery": "%",
 }  # fmt: skip
+NEVER = "2000-00-00T00:00-0"  # a label of zeros (protocol reference 4)
 QUALIFIER_KEYS = ("qualifier", "CA", "CRi", "CRc", "C7", "C8", "CMA", "CE")
 
 
@@ -55,7 +57,8 @@ def parse_hex(text):
     if not digits:
         raise BadFrame("no bytes")
     if not re.fullmatch("[0-9a-fA-F]+", digits):
-        raise BadFrame("not hexadecimal: %s" % text.strip()[:40])
+        shown = "".join(c if " " <= c <= "~" else "?" for c in text.strip()[:40])
+        raise BadFrame("not hexadecimal: %s" % shown)
     if len(digits) % 2:
         raise BadFrame("an odd number of hexadecimal digits")
     return bytes.fromhex(digits)
@@ -69,6 +72,8 @@ def why(raw):
         if raw[5] != 0x16:
             return "the end byte is %02X, not 16" % raw[5]
         return "checksum %02X, computed %02X" % (raw[4], sum(raw[1:4]) & 0xFF)
+    if raw == b"\xe5":
+        return "E5 is FT1.2's single character (an acknowledgement), not a frame"
     if raw[0] != 0x68:
         return "no start byte: a frame begins with 10 or 68, not %02X" % raw[0]
     if len(raw) < 15:
@@ -191,6 +196,8 @@ def explain(result):
 
 def moment_text(tag):
     notes = ", INVALID" if tag["invalid"] else ""
+    if tag["text"] == NEVER:
+        return "never%s" % notes
     return "%s (UTC %s, %s time%s)" % (
         tag["text"],
         tag["utc"] or "impossible",
@@ -235,6 +242,8 @@ def lines_of(args):
         if all(len(word) <= 4 for word in args.hex):
             return [" ".join(args.hex)]
         return args.hex
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")  # any bytes get an answer
     return (line for line in sys.stdin if line.strip())
 
 
@@ -255,19 +264,32 @@ def main(argv=None):
         zone = Zone(args.zone)
     except ValueError as error:
         parser.error(str(error))
+    try:
+        return tell_all(lines_of(args), zone, args.json)
+    except BrokenPipeError:
+        # Whoever read the output has had enough (head); Python must not complain about that at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def tell_all(lines, zone, as_json):
+    """Print what each line is; 1 if one of them is no good frame, else 0."""
     bad = False
-    for line in lines_of(args):
+    for line in lines:
         try:
             result = frame(parse_hex(line), zone)
         except (BadFrame, Iec102Error) as error:
             bad = True
             result = {"ok": False, "error": str(error)}
-        if args.json:
-            print(json.dumps(result))
+        if as_json:
+            print(json.dumps(result), flush=True)
         elif result["ok"]:
             print("\n".join(explain(result)))
         else:
             print("not a good frame: %s" % result["error"])
+    sys.stdout.flush()
     return 1 if bad else 0
 
 

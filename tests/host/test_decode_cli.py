@@ -76,6 +76,8 @@ def test_shapes_of_objects():
         ("680d0e68730100b70106010000010000003416", "two lengths differ"),
         ("680d0d69730100b70106010000010000003416", "second start byte"),
         ("0000", "no start byte"),
+        ("e5", "single character"),
+        ("", "no bytes"),
         ("6809096808010029000501000038" + "16", "type 41"),
     ],
 )
@@ -102,3 +104,22 @@ def test_a_person_reads_units_and_words():
     text = run(frame("v048")).stdout
     assert "cause 18: the integration period is not available" in text
     assert "IV invalid" in run(frame("v039")).stdout
+
+
+def test_any_bytes_on_standard_input_get_an_answer_each():
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.decode", "--json"],
+        cwd=ROOT,
+        input=b"\xff\xfe\n\n104901004a16\r\n\x00\n",
+        env={"PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        timeout=60,
+    )
+    assert [json.loads(row)["ok"] for row in done.stdout.splitlines()] == [False, True, False]
+    assert done.returncode == 1 and not done.stderr
+
+
+def test_a_reader_that_has_had_enough_is_no_fault():
+    command = "yes 104901004a16 | head -5000 | %s -m tools.decode --json | head -1" % sys.executable
+    done = subprocess.run(command, cwd=ROOT, shell=True, capture_output=True, timeout=60)
+    assert json.loads(done.stdout)["ok"] and not done.stderr
