@@ -431,7 +431,12 @@ def running(pid):
         ("--pty", "--zone", "Europe/Nowhere"),
         ("--pty", "--clock", "yesterday"),
         ("--pty", "--clock-speed", "0"),
+        ("--pty", "--clock", "2150-01-01T00:00:00"),
         ("--pty", "--baud", "-1"),
+        ("--pty", "--point", "70000"),
+        ("--pty", "--password", "4294967295", "--meters", "2"),
+        ("--pty", "--peak", "0"),
+        ("--tcp", "127.0.0.1:70000"),
     ],
 )
 def test_bad_options_are_refused(options):
@@ -446,7 +451,7 @@ def test_bad_options_are_refused(options):
     assert done.returncode == 2 and "error: " in done.stderr
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"other": []}'])
+@pytest.mark.parametrize("content", ["[]", "{", '{"other": []}', '{"instant": 5}', '{"closings": [{"DO": 20}]}'])
 def test_a_bad_file_of_values_is_refused(tmp_path, content):
     path = tmp_path / "values.json"
     path.write_text(content)

@@ -20,13 +20,18 @@ _PR_SET_PDEATHSIG = 1
 
 def _moment(text):
     """UTC seconds of an ISO time; without an offset it is UTC."""
-    moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    try:
+        moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise argparse.ArgumentTypeError("a time like 2026-03-29T00:30:00, not %r" % text) from None
+    if not 2000 <= moment.year < 2100:
+        raise argparse.ArgumentTypeError("the years of a meter are 2000 to 2099, not %d" % moment.year)
     return moment.replace(tzinfo=moment.tzinfo or dt.timezone.utc).timestamp()
 
 
 def _address(text):
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError("HOST:PORT, not %r" % text)
     return host, int(port)
 
@@ -193,6 +198,13 @@ def _check(parser, args):
     for name in ("baud", "delay", "busy"):
         if getattr(args, name) < 0:
             parser.error("--%s: not below 0" % name)
+    for name in ("peak", "session_timeout"):
+        if getattr(args, name) < 1:
+            parser.error("--%s: not below 1" % name.replace("_", "-"))
+    if not 0 <= args.point <= 0xFFFF:
+        parser.error("--point: 0 to 65535")
+    if not 0 <= args.password <= 0x100000000 - len(args.link):
+        parser.error("--password: 0 to 4294967295, also that of the last meter")
     if args.clock_speed <= 0:
         parser.error("--clock-speed: more than 0")
     try:

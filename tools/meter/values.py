@@ -7,8 +7,12 @@ summer-time bit). An object of "instant" without a time has the meter's clock.
 import datetime as dt
 import json
 
+from firmware.iec102 import asdu as codec
+from firmware.iec102 import ft12
+from firmware.iec102.errors import Iec102Error
 from firmware.iec102.timetag import TimeTag
 
+_TYPES = {"instant": 163, "closings": 136}
 _TIMES = ("time", "FMPA", "DINI", "DEND")
 
 
@@ -18,12 +22,23 @@ def load(path):
         values = json.load(file)
     if not isinstance(values, dict) or not set(values) <= {"instant", "closings"}:
         raise ValueError('%s: an object with "instant" and "closings" is expected' % path)
-    for items in values.values():
-        for item in items:
-            for key in _TIMES:
-                if key in item:
-                    item[key] = tag_of(item[key])
+    for kind, items in values.items():
+        try:
+            for item in items:
+                for key in _TIMES:
+                    if key in item:
+                        item[key] = tag_of(item[key])
+                _try(kind, item)
+        except (TypeError, AttributeError, ValueError, Iec102Error) as error:
+            raise ValueError("%s: %s: %s" % (path, kind, error)) from None
     return values
+
+
+def _try(kind, item):
+    """ValueError if `item` can't be told over the line: better now than when a master asks for it."""
+    if kind == "instant":
+        item = dict({"time": TimeTag()}, **item)
+    codec.encode(codec.Asdu(_TYPES[kind], objects=[item]), bytearray(ft12.LONGEST))
 
 
 def tag_of(text):
