@@ -79,12 +79,18 @@ def change(app, values):
     """Take and keep settings, and use them at once where that is possible. ConfigError.
 
     What could cut the device off is on trial: when the broker is not reached again in `device.trial` minutes
-    the old values come back.
+    the old values come back. The way to the network changes with the restart, so the trial begins then. A device
+    that has not been at its broker has no connection to lose: what it is told it keeps.
     """
-    needs = app.config.change(values, app.config.get("device.trial") * 60)
-    if "link" in needs:
-        app.config.begin_trial()
-        app.trial_since = monotonic_s()
+    config = app.config
+    online = app.mqtt and app.mqtt.connections
+    needs = config.change(values, config.get("device.trial") * 60 if online else 0)
+    if "link" in needs and config.staged:
+        if any(name.startswith("uplink.") for name in config.staged):
+            config.restage()
+        else:
+            config.begin_trial()
+            app.trial_since = monotonic_s()
     _apply(app)
 
 
@@ -113,6 +119,8 @@ def watch_trial(app):
         names = ", ".join(app.config.expire())
         diag.error("config", "the broker was not reached; taken back: %s", names)
         _apply(app)
+        if "uplink." in names:
+            app.restart("the way to the network was taken back")
 
 
 def status(app):

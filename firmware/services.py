@@ -4,14 +4,17 @@
 factories hand out the same object each time: a service keeps its counters and queues over a restart of its task.
 """
 
+import asyncio
 import json
 
 from firmware import diag, readings
 from firmware.config.store import Config
-from firmware.port import monotonic_s, unload
+from firmware.port import const, monotonic_s, sleep_ms, unload
 from firmware.room import release_session_code
 
 VERSION = "0.1.0"
+_TURN_MS = const(100)
+COMMANDED = "command on "  # begin of the reason of a restart that somebody asked for
 
 
 class App:
@@ -138,6 +141,13 @@ class App:
             unload("firmware.appwork")
 
     async def before_restart(self):
-        """Leave nothing half done: the log is durable at any time, the broker is told."""
+        """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""
+        if self.mqtt:
+            leaving = asyncio.create_task(self.mqtt.leave())
+            while not leaving.done():
+                self.board.feed()
+                await sleep_ms(_TURN_MS)
+        if self.config.trying and self.restart_reason.startswith(COMMANDED):
+            self.config.restage()
         self.ring.flush()
         diag.info("start", "restart: %s; %s", self.restart_reason, json.dumps(self.ring.stats()))

@@ -37,9 +37,11 @@ One line a setting. **Name** is ours; **heritage name** is the one TITAN or its 
 What exists several times has a number in its name: `port.2.baud` (heritage `COMM2_baudrate`), `meter.3.link`
 (heritage `IEC102_linkAddress3`; the first meter, 0, has no number there).
 
-**When** tells when a change is in force: *now*, after a *restart* (`AT^MTXTUNNEL=REBOOT`), or *link*: at once, but on
-trial. Such a change could cut the device off, so the old values come back by themselves when the broker has not been
-reached within `device.trial` minutes.
+**When** tells when a change is in force: *now*, after a *restart* (`AT^MTXTUNNEL=REBOOT`), or *link*: at once
+(`uplink.*`: after a restart), but on trial. Such a change could cut the device off, so the old values come back by
+themselves when the broker has not been reached within `device.trial` minutes, or the power fails before. A device that
+has not reached its broker since it started has no connection to lose: it keeps what it is told. `mqtt.enabled` needs a
+restart where it was off.
 
 Types: *choice* is one of the allowed words; *word* has no blanks and none of `,;"+#/\\`; *topic* has no `+` and `#`;
 *list* is words with commas between them; *secret* shows as `***` everywhere.

@@ -35,5 +35,6 @@ def needs(row):
     if row[5] == "restart":
         return "in force after REBOOT"
     if row[5] == "link":
-        return "in force at once, taken back after device.trial minutes without the broker"
+        when = "after REBOOT" if row[0].startswith("uplink.") else "at once"
+        return "in force " + when + ", taken back after device.trial minutes without the broker"
     return "in force at once"

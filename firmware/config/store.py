@@ -11,7 +11,7 @@ from firmware.port import unload_all
 
 # Which module has which method.
 _EDIT = " set set_many save change "
-_TRIAL = " trial begin_trial confirm expire "
+_TRIAL = " trial begin_trial restage confirm expire "
 _TEXT = " text row key is_secret changed dump import_text mask "
 
 # What stays: this module, and folders that are empty but for what they hold.
@@ -51,8 +51,8 @@ class Config:
     on trial, whether in force or not yet. `expansions`: what [IMEI], [ID] and [P] stand for.
 
     Besides get(), expand() and release() a Config has as methods what these modules describe: load (load), edit (set,
-    set_many, save, change), trial (trial, begin_trial, confirm, expire) and text (text, row, key, is_secret, changed,
-    dump, import_text, mask).
+    set_many, save, change), trial (trial, begin_trial, restage, confirm, expire) and text (text, row, key,
+    is_secret, changed, dump, import_text, mask).
     """
 
     def __init__(self, path=None):
