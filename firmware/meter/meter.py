@@ -56,8 +56,13 @@ class Meter:
     """`ident` is the ID in its records, `address` an iec102.master.LinkAddress.
 
     `schedules`: list of Schedule; `log`: whether scheduled readings are kept for delivery; `options`: what the
-    readings need to know beyond that (days, contract, resend …); `place`: how the names of its files begin.
+    readings need to know beyond that (days, contract, resend …), never changed: meters that are set up alike share
+    it; `place`: how the names of its files begin.
     """
+
+    # What a session leaves to the next one; most meters never have their own.
+    partial = None  # (key of a closing that broke off, its objects that were kept)
+    no_blocks = False  # it has answered that it knows no blocks (189, 190)
 
     def __init__(self, ident, address, schedules, log=True, options=None, ledger=None, place=""):
         self.place = place

@@ -80,7 +80,7 @@ class Closings:
 
     def _unwritten(self, key):
         """Whether the extended form of this object was not kept before an earlier attempt broke off."""
-        done = self.meter.options.get("partial")
+        done = self.meter.partial
         return not done or done[0] != key or self.count > done[1]
 
     def _begin(self):
@@ -99,7 +99,7 @@ class Closings:
         """The reply broke off: keep the closings that are complete; the next attempt brings the others."""
         if self.job.result is not None or not self.keys:
             return
-        self.meter.options["partial"] = (self.keys.pop(), self.count)
+        self.meter.partial = (self.keys.pop(), self.count)
         if self.open and self.whole:
             self.job.out.length = self.whole
             await self._close()
@@ -112,7 +112,7 @@ class Closings:
         if self.open:
             await self._close()
         if self.job.result is None:
-            self.meter.options.pop("partial", None)
+            self.meter.partial = None
             await self._remember()
 
     async def _remember(self):

@@ -74,7 +74,7 @@ class Piece:
             "start": timetag.from_utc(self.start - 3600, zone),
             "end": timetag.from_utc(self.end + 3600, zone),
         }
-        if not self.meter.options.get("no_blocks"):
+        if not self.meter.no_blocks:
             try:
                 span["address"] = _BLOCK_OF_8
                 await master.stream(_BLOCKS, self.record, (span,), self.blocks)
@@ -82,7 +82,7 @@ class Piece:
             except NotAvailableError as refusal:
                 if refusal.cause != _NO_SUCH_TYPE:
                     raise
-                self.meter.options["no_blocks"] = True
+                self.meter.no_blocks = True
         span = {"first": _FIRST, "last": _LAST, "start": span["start"], "end": span["end"]}
         await master.stream(_INCREMENTS, self.record, (span,), self.totals)
 
