@@ -23,6 +23,7 @@ class App:
     version = VERSION
     modem = None
     discovery = None
+    too_long = 0  # records that were longer than logger.size
     tracer = None  # frametrace.Tracer while iec102.trace is on
 
     def __init__(self, board):
@@ -53,7 +54,9 @@ class App:
         longest, most = self.limits
         if longest and any(len(record[2]) > longest for record in batch):
             diag.error("log", "a record of more than logger.size %d bytes is not kept", longest)
+            self.too_long += len(batch)
             batch = [record for record in batch if len(record[2]) <= longest]
+            self.too_long -= len(batch)
         if batch:
             ring.append_many(batch)
         while most:

@@ -51,7 +51,8 @@ In client id, topics and `logger.id` these stand for something: `[IMEI]` the dev
 
 What may be done on a channel is a list (`*.commands`): names of commands, the roles of
 [the command reference](commands.md), or `*` for all; a `-` before a word forbids it, and the last word that fits
-counts.
+counts. These lists and `device.password` can only be changed where `danger` is allowed, as on the console: a channel
+cannot give itself leave.
 
 The settings are kept in `config.json` on the flash, which holds what differs from the defaults. A damaged file costs
 its last change: `config.json.bak`, the good one before it, is used then, and the start-up log says so.

@@ -107,7 +107,15 @@ async def getstatus(call):
 
 
 async def getlog(call):
-    await _tell(call, "", call.device.ring.stats())
+    ring = call.device.ring
+    stats = dict(ring.stats())
+    stats["dropped"] = stats.pop("lost") + call.device.too_long
+    for name in ("oldest", "newest"):
+        try:
+            stats[name + "_utc"] = ring.info(stats[name])[1]
+        except (OSError, ValueError, KeyError):
+            continue  # it has been delivered, or there is none
+    await _tell(call, "", stats)
 
 
 async def _tell(call, name, value):

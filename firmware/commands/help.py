@@ -15,7 +15,7 @@ ATE1|answers on this channel begin with the command
 HELP|the commands, or one of them, or a setting
 VERSION|version of the firmware
 GETSTATUS|state of the device, or of one section of it: log, mqtt, link, meters
-GETLOG|the log: how many records wait, oldest, newest, how many were lost
+GETLOG|the log: how many records wait, numbers and times of the oldest and the newest, how many were dropped
 CLEARLOG|delete the records that wait; without YES it only says how many they are
 DOCTOR|what is wrong and what to do; with the id of a meter its line is tried, which takes up to a minute
 SYNC|ask for the time now

@@ -5,6 +5,9 @@ from firmware.port import const
 
 # Codes of CommandError.
 _SYNTAX = const(1)
+_FORBIDDEN = const(3)
+# A record with the closings of one period has so many bytes and more.
+_CLOSING = const(2048)
 
 
 async def getparam(call):
@@ -15,8 +18,7 @@ async def setparam(call):
     name, comma, value = call.rest.partition(",")
     if not comma:
         raise CommandError(_SYNTAX, "SETPARAM,name,value is wanted; the value may be empty")
-    config = call.device.config
-    call.device.change({config.key(name.strip()): value.strip()})
+    _change(call, {call.device.config.key(name.strip()): value.strip()})
 
 
 async def getconfig(call):
@@ -52,9 +54,26 @@ async def saveconfig(call):
     await _take(call, importer)
 
 
+def _change(call, values):
+    """Take over settings. A channel that may not do everything must not give itself leave to."""
+    from firmware.commands import table
+
+    whitelist = call.device.config.get(call.channel.whitelist)
+    if not table.allowed("DANGER", "danger", whitelist):
+        for name in values:
+            if name.endswith(".commands") or name == "device.password":
+                text = "%s can't be changed on this channel, only where all is allowed" % name
+                raise CommandError(_FORBIDDEN, text)
+    call.device.change(values)
+
+
 async def _take(call, importer):
     """Take over what an importer has gathered, all or nothing; names without a setting are told."""
-    call.device.change(importer.finish())
+    values = importer.finish()
+    _change(call, values)
+    if 0 < values.get("logger.size", 0) < _CLOSING:
+        # TITAN has 300 here, and sends longer records all the same.
+        await call.say("warning: logger.size: longer records are not kept, such as closings; 0 keeps all")
     for name in importer.unknown:
         await call.say("unknown: " + name)
     if importer.unknowns > len(importer.unknown):

@@ -198,6 +198,15 @@ def test_what_a_channel_may_not_is_refused_and_not_done(desk):
     assert tags.error(OURS + "SETPARAM,mqtt.qos,0")[0] == 3
 
 
+@pytest.mark.parametrize("name", ["mqtt.commands", "COMM_commands", "sms.commands", "device.password"])
+def test_a_channel_cannot_give_itself_leave(desk, console, name):
+    assert desk.error(OURS + "SETPARAM,%s,*" % name)[0] == 3
+    assert desk.error(OURS + "SAVECONFIG\nMQTT_keepalive: 30\n%s: *" % name)[0] == 3
+    assert desk.device.config.changed() == ["device.mtxerr"]
+    console.ok(OURS + "SETPARAM,%s,*" % name)
+    assert len(console.device.config.changed()) == 1
+
+
 def test_help_lists_what_the_channel_may(desk, console):
     lines = desk.ok(OURS + "HELP")
     assert any(line.startswith("AT^MTXTUNNEL=GETIEC102,id - ") for line in lines)
@@ -230,7 +239,19 @@ def test_status_and_log_are_one_line_a_value(desk):
     assert "version: 9.9.9" in lines and "log.depth: 7" in lines and "meters.0.ok: true" in lines
     assert "log.depth: 7" in desk.ok(OURS + "GETSTATUS,LOG")
     assert desk.error(OURS + "GETSTATUS,nope")[0] == 4
-    assert "oldest: 1" in desk.ok(OURS + "GETLOG")
+
+
+def test_the_log_in_numbers(desk):
+    desk.device.too_long = 3
+    assert desk.ok(OURS + "GETLOG") == [
+        "damaged: 0",
+        "depth: 7",
+        "dropped: 3",
+        "in_flight: 0",
+        "newest: 7",
+        "oldest: 1",
+        "oldest_utc: 1792891800",
+    ]
 
 
 def test_sync(desk):
@@ -361,6 +382,12 @@ def test_a_text_of_settings_in_one_message(desk):
     assert desk.error(OURS + "SAVECONFIG\nGPRS_apn: c.d\nMQTT_qos: 9")[0] == 4
     assert desk.device.config.get("uplink.apn") == "a.b"
     assert desk.ok(OURS + "SAVECONFIG") == []
+
+
+def test_a_limit_that_closings_do_not_fit_is_taken_and_told(desk):
+    (warning,) = desk.ok(OURS + "SAVECONFIG\nLOGGER_registerSize: 300")
+    assert warning.startswith("warning: logger.size") and desk.device.config.get("logger.size") == 300
+    assert desk.ok(OURS + "SAVECONFIG\nLOGGER_registerSize: 8192") == []
 
 
 def test_a_text_of_settings_line_by_line(console):

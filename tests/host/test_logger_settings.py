@@ -82,6 +82,7 @@ def test_a_record_longer_than_size_is_not_kept_and_told(app, capsys):
     assert "logger.size" in capsys.readouterr().out
     keep(app, b"0123456789A")
     assert app.ring.stats()["depth"] == 2
+    assert app.too_long == 2
 
 
 def test_the_profile_and_the_topics_of_both_forms(app):
