@@ -110,11 +110,12 @@ async def getlog(call):
     ring = call.device.ring
     stats = dict(ring.stats())
     stats["dropped"] = stats.pop("lost") + call.device.too_long
-    for name in ("oldest", "newest"):
+    # The ring counts a record that is asked for and not there as damaged.
+    for name in ("oldest", "newest") if stats["depth"] else ():
         try:
             stats[name + "_utc"] = ring.info(stats[name])[1]
-        except (OSError, ValueError, KeyError):
-            continue  # it has been delivered, or there is none
+        except OSError:
+            continue  # delivered meanwhile, and its place taken
     await _tell(call, "", stats)
 
 

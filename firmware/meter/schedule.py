@@ -11,6 +11,7 @@ _ATTEMPTS = const(4)
 _PATIENT_S = const(900)
 NEVER = const(0xFFFFFFFF)
 _FIELDS = const(7)
+_HOUR = const(3600)
 
 
 class Schedule:
@@ -34,6 +35,12 @@ class Schedule:
         """Find the next due moment; a slot that was missed is due at once."""
         after = clock.next_aligned(self.interval)
         current = after - self.interval
+        if self.interval > _HOUR:
+            # The slot under way may be an hour longer or shorter: a day of a switch of summer time.
+            begin = clock.next_aligned(self.interval, current - _HOUR - 1)
+            while begin < after:
+                current = begin
+                begin = clock.next_aligned(self.interval, begin)
         self.tries = 0
         self.due = after
         if self.once and self.done < current:

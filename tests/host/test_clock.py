@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zoneinfo import ZoneInfo
 
+from firmware import readings
 from firmware.clock import clock
 from firmware.clock.zone import Zone
+from firmware.meter.schedule import Schedule
 
 MADRID = Zone("Europe/Madrid")
 NOW = 1795000000  # November 2026
@@ -77,3 +79,20 @@ def test_quarter_hours_of_a_switch_day_are_all_there(day):
             break
         count += 1
     assert count == (92 if day.endswith("29") else 100)
+
+
+@pytest.mark.parametrize("interval", [900, 3600, 5400, 7200, 21600, 86400])
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
+def test_a_slot_is_planned_once_and_a_missed_one_at_once_around_a_switch(day, interval):
+    begin = int(dt.datetime.fromisoformat(day).timestamp()) - 2 * 86400
+    slots = [clock.next_aligned(begin, interval, MADRID)]
+    while slots[-1] < begin + 5 * 86400:
+        slots.append(clock.next_aligned(slots[-1], interval, MADRID))
+    for before, current, after in zip(slots, slots[1:], slots[2:]):
+        for now in (current, current + 1, (current + after) // 2, after - 1):
+            c = clock.Clock(Rtc(now), MADRID, clock.HOST)
+            for done, due in ((before, current), (current, after)):
+                plan = Schedule(readings.CLOSINGS, interval, True)
+                plan.done = done
+                plan.plan(c)
+                assert plan.due == due
