@@ -1,9 +1,9 @@
 """Records a second through a line with 100 ms round trip: the uplink's window against umqtt.robust's stop-and-wait.
 
-The same kind of broker (Mosquitto, or amqtt where it is missing) and proxy serve both, in MicroPython with 192 kB of
-heap. Ours come out of the real log on littlefs and are noted there as delivered; umqtt.robust publishes what it makes
-up, QoS 1, one after the other. Of ours every record must arrive, first arrivals in order, with and without a broker
-restart in the middle.
+One broker (Mosquitto, or amqtt where it is missing) and one proxy serve both, in MicroPython with 192 kB of heap.
+Ours come out of the real log on littlefs and are noted there as delivered; umqtt.robust publishes what it makes up,
+QoS 1, one after the other. Of ours every record must arrive, first arrivals in order, with and without a broker
+restart in the middle; umqtt.robust is measured on the undisturbed line in both cases.
 """
 
 import json
@@ -58,10 +58,8 @@ class Listener:
         self.client.loop_stop()
 
 
-def drain(libraries, who, count, restart):
+def drain(libraries, broker, proxy, who, count, restart):
     """One drain of `count` records by `who`; a dict with ms, lost, in_order, duplicates, reconnects."""
-    broker = brokers.start_broker()
-    proxy = brokers.Proxy(broker.port, ROUND_TRIP_MS / 2000)
     listener = Listener(broker.port)
     env = dict(os.environ, MICROPYPATH="%s:.frozen" % libraries)
     command = [str(MICROPYTHON), "-X", "heapsize=192k", "bench/device/drain.py"]
@@ -83,8 +81,6 @@ def drain(libraries, who, count, restart):
         process.kill()
         process.wait()
         listener.close()
-        proxy.close()
-        broker.stop()
         shutil.rmtree(folder)
     return judge(listener.payloads, count, json.loads(out.strip().splitlines()[-1]))
 
@@ -107,14 +103,20 @@ def run():
         package.mkdir()
         for source in ("lib/umqtt/simple.py", "build/bench-lib/umqtt/robust.py"):
             shutil.copy(ROOT / source, package)
-        return rows(libraries)
+        broker = brokers.start_broker()
+        proxy = brokers.Proxy(broker.port, ROUND_TRIP_MS / 2000)
+        try:
+            return rows(libraries, broker, proxy)
+        finally:
+            proxy.close()
+            broker.stop()
 
 
-def rows(libraries):
-    reference = drain(libraries, "robust", REFERENCE_RECORDS, False)
+def rows(libraries, broker, proxy):
+    reference = drain(libraries, broker, proxy, "robust", REFERENCE_RECORDS, False)
     found = []
     for name, restart in (("drain of a full log", False), ("with a broker restart", True)):
-        ours = drain(libraries, "firmware", RECORDS, restart)
+        ours = drain(libraries, broker, proxy, "firmware", RECORDS, restart)
         ratio = ours["per_second"] / reference["per_second"]
         whole = ours["lost"] == 0 and ours["in_order"]
         found.append(
@@ -125,10 +127,8 @@ def rows(libraries):
                 "reference": "umqtt.robust, %d records" % REFERENCE_RECORDS,
                 "reference_value": reference["per_second"],
                 "ratio": ratio,
-                "target": "none lost, in order"
-                if restart
-                else "at least %d, none lost, in order" % TARGET,
-                "met": whole and (restart or ratio >= TARGET),
+                "target": "at least %d, none lost, in order" % TARGET,
+                "met": whole and ratio >= TARGET,
                 "lost": ours["lost"],
                 "in_order": ours["in_order"],
                 "duplicates": ours["duplicates"],
