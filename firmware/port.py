@@ -88,4 +88,6 @@ def monotonic_s():
     if passed >= 1000:
         _passed[1] += passed // 1000
         _passed[0] = ticks_add(_passed[0], passed // 1000 * 1000)
+    elif passed < 0:
+        _passed[0] = now  # nobody asked for more than six days: they are not counted
     return _passed[1]

@@ -7,7 +7,7 @@ next attempt comes after a pause that doubles up to five minutes, with some chan
 import random
 
 from firmware import diag
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _LOOK_MS = const(1000)
 _ATTEMPT_MS = const(20000)
@@ -15,7 +15,7 @@ _PAUSE_S = const(2)
 _PAUSE_MOST_S = const(300)
 # So many complaints of those above, and the link is made anew; not more often than every minute.
 _SUSPICIONS = const(3)
-_ANEW_MS = const(60000)
+_ANEW_S = const(60)
 
 
 class _Link:
@@ -27,10 +27,11 @@ class _Link:
         self.socket = sockets
         self.state = "off"
         self.problem = ""
+        self.last_reason = ""  # what was wrong before the connection that stands now
         self.connects = 0
         self._interface = None
         self._suspicions = 0
-        self._since = ticks_ms()
+        self._since = monotonic_s()
 
     def is_up(self):
         return self._interface is not None and bool(self._interface.isconnected())
@@ -47,14 +48,16 @@ class _Link:
         self._suspicions += 1
 
     def status(self):
+        """What GETSTATUS and the online topic tell; uptime in s."""
         return {
             "uplink": self.kind,
             "up": self.is_up(),
             "state": self.state,
             "ip": self._interface.ifconfig()[0] if self.is_up() else "",
             "problem": self.problem,
+            "uptime": monotonic_s() - self._since if self.state == "online" else 0,
             "connects": self.connects,
-            "last_reason": self.problem,
+            "last_reason": self.last_reason,
         }
 
     async def run(self):
@@ -66,7 +69,7 @@ class _Link:
                 self._begin()
                 good = await self._wait()
             except (OSError, ValueError) as error:
-                self.problem = str(error)
+                self._failed(str(error))
                 good = False
             if good:
                 failures = 0
@@ -93,21 +96,25 @@ class _Link:
             if self.is_up():
                 return True
             await sleep_ms(_LOOK_MS)
-        self.problem = self._why()
+        self._failed(self._why())
         return False
+
+    def _failed(self, why):
+        self.problem = self.last_reason = why
 
     async def _watch(self):
         """Return when the link is gone, or those above complain again and again."""
         self._suspicions = 0
-        self._since = ticks_ms()
+        self._since = monotonic_s()
         while self.is_up():
-            old = ticks_diff(ticks_ms(), self._since) > _ANEW_MS
+            old = monotonic_s() - self._since > _ANEW_S
             if self._suspicions >= _SUSPICIONS and old:
-                diag.warn(self.kind, "connected, but nothing gets through: anew")
+                self._failed("connected, but nothing gets through")
+                diag.warn(self.kind, "%s: anew", self.problem)
                 self._give_up()
                 return
             await sleep_ms(_LOOK_MS)
-        self.problem = "connection lost"
+        self._failed("connection lost")
 
 
 class WifiLink(_Link):
@@ -120,6 +127,14 @@ class WifiLink(_Link):
         self._network = network
         self._ssid = ssid
         self._key = key
+
+    def status(self):
+        found = super().status()
+        try:
+            found["signal"] = self._interface.status("rssi") if found["up"] else None
+        except (ValueError, TypeError, OSError):
+            pass  # not every port knows it
+        return found
 
     def _begin(self):
         if not self._ssid:

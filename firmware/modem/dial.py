@@ -7,7 +7,7 @@ from firmware.modem import lazy
 from firmware.modem.at import AtChannel, ModemError
 from firmware.modem.ladder import RADIO, REDIAL, REGISTER, Failure
 from firmware.modem.ppp import CONNECTED, Session
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(10)
 _REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
@@ -101,7 +101,7 @@ async def negotiate(session, settings, deadline_ms):
         if ticks_diff(end, ticks_ms()) <= 0:
             raise Failure("PPP got no address in time")
         await sleep_ms(_TURN_MS)
-    session.since = ticks_ms()
+    session.since = monotonic_s()
     session.ip = _first(ppp.ipconfig("addr4"))
 
 

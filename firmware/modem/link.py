@@ -14,7 +14,7 @@ from firmware.modem.device import Device
 from firmware.modem.ladder import Failure, Ladder
 from firmware.modem.network import Cell
 from firmware.modem.watch import Watch
-from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 
 class Store(dict):
@@ -102,7 +102,7 @@ class ModemLink:
             "up": self.is_up(),
             "state": self.state,
             "ip": session.ip if session else "",
-            "uptime": ticks_diff(ticks_ms(), session.since) // 1000 if self.is_up() else 0,
+            "uptime": monotonic_s() - session.since if self.is_up() else 0,
             "cmux": self.mux is not None,
             "profile": self.device.profile["name"],
             "problem": self.problem,
@@ -160,8 +160,8 @@ class ModemLink:
                 if self.session:
                     self.session.poll()
                 self.channel.poll()
-            except OSError as error:
-                diag.warn("modem", "line: %s", error)
+            except Exception as error:  # whatever it is: without this task no byte moves any more
+                diag.warn("modem", "line: %s %s", type(error).__name__, error)
                 await sleep_ms(1000)
             await sleep_ms(self.timing["turn"])
 

@@ -10,7 +10,7 @@ import gc
 import io
 
 from firmware.modem import lazy
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 CONNECTED = const(4)
 _TURN_MS = const(10)
@@ -95,7 +95,7 @@ class Session:
         self.factory = factory
         self.tap = Tap(stream, head)
         self.ppp = None
-        self.since = ticks_ms()
+        self.since = monotonic_s()  # ticks would wrap within days
         self.ip = ""
 
     def poll(self):

@@ -6,7 +6,7 @@ no more than that come twice after a crash.
 """
 
 from firmware import diag
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.uplink.publisher import Publisher
 from firmware.uplink.session import Refused, Session
 
@@ -17,7 +17,7 @@ _LOOK_MS = const(1000)
 _LEAVE_MS = const(3000)
 _FIRST_BACKOFF_MS = const(1000)
 _LAST_BACKOFF_MS = const(300000)
-_STABLE_MS = const(60000)
+_STABLE_S = const(60)
 _MOST_MESSAGES = const(8)
 
 
@@ -53,7 +53,7 @@ class MqttService:
         self._publisher = Publisher(self._session, ring, topic_for, gate, room and room.crowded)
         self._room = room
         self.state = "off"
-        self._since = ticks_ms()
+        self._since = monotonic_s()
         self._changed = False
         self._away = False
         self._backoff = _FIRST_BACKOFF_MS
@@ -72,7 +72,7 @@ class MqttService:
         return {
             "connected": self.connected,
             "state": self.state,
-            "since": ticks_diff(ticks_ms(), self._since) // 1000,
+            "since": monotonic_s() - self._since,
             "sent": publisher.sent,
             "delivered": publisher.delivered,
             "dropped": publisher.dropped,
@@ -147,7 +147,7 @@ class MqttService:
     def _enter(self, state):
         if state != self.state:
             self.state = state
-            self._since = ticks_ms()
+            self._since = monotonic_s()
             if self._on_state:
                 self._on_state(state)
 
@@ -187,7 +187,7 @@ class MqttService:
             # Whatever ends the task, also its cancellation: nothing may stay on the way.
             self._session.close()
             self._publisher.lost()
-            if self.connected and ticks_diff(ticks_ms(), self._since) > _STABLE_MS:
+            if self.connected and monotonic_s() - self._since > _STABLE_S:
                 self._backoff = _FIRST_BACKOFF_MS
             self._enter("waiting")
         wait = self._next_wait()

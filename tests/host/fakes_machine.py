@@ -224,8 +224,8 @@ class Chip:
             def isconnected(self):
                 return self.connected
 
-            def status(self):
-                return self.code
+            def status(self, name=None):
+                return -61 if name == "rssi" else self.code
 
             def ifconfig(self):
                 return ("10.0.0.7", "255.0.0.0", "10.0.0.1", "10.0.0.1")

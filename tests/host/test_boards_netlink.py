@@ -69,14 +69,19 @@ def test_the_reason_is_told_in_words(chip, code, words):
 
 def test_a_lost_connection_is_made_again(chip):
     link = wifi(chip)
+    told = {}
     spent(
         link,
         30000,
         (500, lambda: setattr(chip.wlan, "connected", True)),
         (5000, lambda: setattr(chip.wlan, "connected", False)),
         (9000, lambda: setattr(chip.wlan, "connected", True)),
+        (29000, lambda: told.update(link.status())),
     )
     assert link.connects == 2
+    # The reason outlives the trouble: it is told when somebody can hear it.
+    assert told["problem"] == "" and told["last_reason"] == "connection lost"
+    assert 17 <= told["uptime"] <= 21 and told["signal"] == -61
 
 
 def test_complaints_make_it_anew_but_not_more_often_than_once_a_minute(chip):

@@ -476,3 +476,37 @@ def test_fifteen_restarts_of_the_modem_leave_nothing_behind():
         assert not world.reboots
 
     run_virtual(main)
+
+
+def test_the_uptime_is_right_after_weeks_though_a_boards_ticks_wrap_within_days(monkeypatch):
+    async def main():
+        world = World("generic")
+        await world.online(60)
+        since = world.link.session.since
+        monkeypatch.setattr("firmware.modem.link.monotonic_s", lambda: since + 30 * 86400)
+        assert world.link.status()["uptime"] == 30 * 86400
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("error", [MemoryError, ValueError, OSError])
+def test_what_goes_wrong_with_one_line_does_not_stop_the_bytes(error):
+    """The task that moves the bytes outlives a full heap and a handler that breaks."""
+
+    async def main():
+        world = World("generic")
+        await world.online(60)
+        broken = []
+
+        def harm(line):
+            broken.append(line)
+            raise error("no room")
+
+        world.link.channel.on("+XYZ", harm)
+        world.modem.urc("+XYZ: 1")
+        await world.until(lambda: broken, 10)
+        assert await world.link.command("AT+CSQ") == ["+CSQ: 19,99", "OK"]
+        assert world.link.is_up() and world.link.connects == 1
+        assert "no room" in "\n".join(world.log)
+
+    run_virtual(main)
