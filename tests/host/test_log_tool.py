@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.host import boardlab
+from tools.board.device import Device
+from tools.log.source import fetch
+
 ROOT = Path(__file__).resolve().parents[2]
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 MAKE = """
@@ -126,3 +130,31 @@ def test_what_is_not_there_is_told(tmp_path):
     done = tool(tmp_path / "nothing.img")
     assert done.returncode == 2 and "nothing.img: No such file or directory" in done.stderr
     assert tool().returncode == 2
+
+
+def test_a_board_gives_its_log_and_goes_on_with_its_work(image, tmp_path):
+    copied = tmp_path / "copy"
+    copied.mkdir()
+    fetch(str(image), copied, print)
+    with boardlab.Lab(tmp_path / "lab") as lab:
+        lab.deploy("1.0")
+        lab.said("IDLE 1.0")
+        start = lab.mark()
+        done = tool(lab.board.path)
+        assert done.returncode == 2 and "no folder log" in done.stderr and not done.stdout
+        lab.said("IDLE 1.0", start)
+        with Device(lab.board.path) as device:
+            device.exec("import os\nos.mkdir('/log')")
+            for path in sorted((copied / "log").rglob("*")):
+                name = "/log/" + path.relative_to(copied / "log").as_posix()
+                if path.is_dir():
+                    device.exec("os.mkdir(%r)" % name)
+                else:
+                    device.write(name, path.read_bytes())
+            device.reset()
+        start = lab.mark()
+        done = tool("export", "--waiting", lab.board.path)
+        assert done.returncode == 0, done.stderr
+        assert [json.loads(line)["seq"] for line in done.stdout.splitlines()] == list(range(26, 32))
+        assert "starts again" in done.stderr
+        lab.said("IDLE 1.0", start)

@@ -94,12 +94,18 @@ def _from_board(port, folder, say):
 
     try:
         with Device(port) as device:
-            device.exec("import os")
-            root = "/flash/log" if device.eval("'flash' in os.listdir('/')") else "/log"
-            count = _copy(device, root, folder)
+            try:
+                root = "/flash/log" if device.exists("/flash") else "/log"
+                if not device.exists(root):
+                    raise SourceError("the board at %s has no folder log: no record was kept" % port)
+                device.exec("import os")
+                count = _copy(device, root, folder)
+            finally:
+                # Reading stopped its program; it goes on reading its meters whatever came of this.
+                device.reset()
     except BoardError as error:
         raise SourceError(str(error)) from None
-    say("%d files read from the board" % count)
+    say("%d files read from the board, which starts again" % count)
 
 
 def _copy(device, root, folder):
