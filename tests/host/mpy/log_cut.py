@@ -1,7 +1,7 @@
 # Runs on MicroPython: argv = part, parts, further. The log on real littlefs over a flash in RAM, with the power cut
 # within every program and erase of a scripted workload. Each cut: a new start, everything checked, and the workload
 # goes on: to its end for one position within every `further`-th operation (1: for all), else for a few steps.
-# Prints JSON: operations, cuts, ends, records, lost, wraps.
+# Prints JSON: operations, cuts, ends, records, lost, wraps, steps (appends and acknowledgements).
 import gc
 import json
 import random
@@ -15,7 +15,7 @@ from firmware.log.ring import LogError, Ring  # noqa: E402
 PART, PARTS, FURTHER = (int(word) for word in sys.argv[1:4])
 BLOCK, BLOCKS = 4096, 32
 SEGMENT, SEGMENTS = 3000, 5
-STEPS, CHUNK, AFTER = 400, 4, 4
+STEPS, CHUNK, AFTER = 440, 4, 4
 POSITIONS = 3
 
 
@@ -259,5 +259,6 @@ for at in range(0, STEPS, CHUNK):
     gc.collect()
 ring = world.ring
 found = {"operations": operations, "cuts": cuts, "ends": ends, "records": ring.last, "lost": ring.lost}
+found["steps"] = len([kind for kind, _ in steps if kind != "order"])
 found["wraps"] = (ring.newest - 1) / SEGMENTS
 print(json.dumps(found))
