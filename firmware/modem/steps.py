@@ -17,11 +17,15 @@ async def bring_up(link):
     link.enter("starting")
     gc.collect()
     device = link.device
+    # Each part goes before the next one comes: beside a meter's session there is no room for all.
     await lazy.use("wake").wake(device)
+    _done("wake")
     await lazy.use("bringup").setup(device, link.settings, link.facts, link.store, link.timing)
+    _done("bringup", "sim", "profiles", "register")
     _listen(link)
     link.enter("registering")
     await lazy.use("register").register(device, link.cell, link.timing, link.on_time)
+    _done("register", "errors")
     await _messages(link)
     line = await _multiplex(link)
     link.enter("dialling")
@@ -33,6 +37,11 @@ async def bring_up(link):
     lazy.drop()
     gc.collect()
     link.enter("online")
+
+
+def _done(*names):
+    lazy.drop(names)
+    gc.collect()
 
 
 def _listen(link):
@@ -68,6 +77,7 @@ async def _multiplex(link):
 
 async def recover(link, failure):
     """Say why, take the link down, wait, take the next measure."""
+    _done(*lazy.BRING_UP)  # the part that failed, and what it had loaded
     link.problem = link.last_reason = str(failure)
     rung = link.ladder.failed(failure) if not failure.blocked else None
     wait = link.timing["blocked"] if rung is None else link.ladder.backoff_ms()
@@ -84,6 +94,7 @@ async def recover(link, failure):
             await _measure(link, rung)
         except ModemError as error:
             diag.info("modem", "%s: %s", link.last_measure, error)
+    _done(*lazy.BRING_UP)
 
 
 async def take_down(link):
