@@ -6,6 +6,7 @@ from firmware import diag
 from firmware.modem import lazy
 from firmware.modem.at import CommandError, NoAnswer
 from firmware.modem.ladder import RADIO, Failure
+from firmware.modem.network import fields_of
 from firmware.port import const
 
 _RADIO_MS = const(15000)
@@ -106,13 +107,20 @@ async def _select(device, choice, facts):
         await device.quietly(command, _RADIO_MS)
 
 
+def _is_first(line, apn):
+    """Whether a +CGDCONT line says that context 1, the one that is dialled, is IPv4 with `apn`."""
+    fields = fields_of(line)
+    if len(fields) < 3 or fields[0] != "1":
+        return False
+    return fields[1] in ("IP", "IPV4V6") and fields[2] == apn
+
+
 async def _access_point(device, settings):
     apn = settings.get("apn") or ""
-    wanted = '"%s"' % apn
     lines = await device.quietly("AT+CGDCONT?")
-    changed = not any(wanted in line for line in lines)
+    changed = not any(_is_first(line, apn) for line in lines)
     if changed:
-        await device.channel.command('AT+CGDCONT=1,"IP",' + wanted, tries=2)
+        await device.channel.command('AT+CGDCONT=1,"IP","%s"' % apn, tries=2)
     user = settings.get("user") or ""
     kind = settings.get("auth") or "none"
     if user and kind != "none" and device.profile["auth"]:

@@ -510,3 +510,34 @@ def test_what_goes_wrong_with_one_line_does_not_stop_the_bytes(error):
         assert "no room" in "\n".join(world.log)
 
     run_virtual(main)
+
+
+@pytest.mark.parametrize(
+    ("before", "same"),
+    [
+        ('1,"IP","internet"', True),
+        ('1,"IPV4V6","internet","0.0.0.0",0,0', True),
+        ('1,"IP","old","",0,0', False),
+        ('1,"PPP","internet"', False),
+        ('1,"IPV6","internet"', False),
+        ('2,"IP","internet"', False),
+    ],
+)
+def test_the_access_point_is_that_of_the_context_that_is_dialled(before, same):
+    async def main():
+        world = World("generic", running=True)
+        world.modem.settings["+CGDCONT"] = before
+        await world.online(60)
+        assert (world.modem.settings["+CGDCONT"] == before) is same
+
+    run_virtual(main)
+
+
+def test_an_access_point_that_is_no_longer_set_is_taken_out():
+    async def main():
+        world = World("generic", settings={"apn": ""}, running=True)
+        world.modem.settings["+CGDCONT"] = '1,"IP","old","",0,0'
+        await world.online(60)
+        assert world.modem.settings["+CGDCONT"] == '1,"IP",""'
+
+    run_virtual(main)
