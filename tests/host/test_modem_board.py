@@ -75,6 +75,12 @@ FAULTS = {
         [["online", 40]],
         None,
     ),
+    "registration phases": (
+        ["--running", "--fault", "register=25"],
+        {},
+        [["state", "registering", 10], ["sleep", 1], ["status"], ["online", 20], ["status"]],
+        None,
+    ),
     "slow boot": (["--off", "--fault", "slow-boot=1.5"], {}, [["online", 20]], None),
     "denied": (
         ["--running", "--fault", "denied"],
@@ -215,6 +221,12 @@ def test_a_wrong_pin_is_tried_once(faults):
 
     state = json.loads(faults["wrong PIN"].result()["control"][-1])
     assert state["pin_attempts"] == 1
+
+
+def test_the_registration_is_told_as_it_goes_on(faults):
+    searching, registered = faults["registration phases"].result()["status"]
+    assert searching["registration"] == "searching for a network" and not searching["up"]
+    assert registered["registration"] == "registered, home network"
 
 
 def test_a_blocked_sim_is_left_alone(faults):

@@ -1,19 +1,42 @@
 """The whole device behind a modem: MicroPython reads the meter, dials and delivers, whatever happens.
 
-It has 288 KiB here, as much as about 144 KiB of a board (a Pico W has 160 KiB left beside the modem's UART buffers,
-platform facts 3b): the stand-ins for PPP, its sockets and the pins, which no board has, take 20 KiB of it.
+It has 304 KiB here, as much as about 152 KiB of a board (a Pico W has 158 KiB left beside the modem's UART buffers,
+platform facts 3b), and the stand-ins for PPP, its sockets and the pins, which no board has, take 20 KiB of that.
 """
 
 import json
 import re
+import threading
 import time
 
 import pytest
 
+from firmware import readings
 from tests.host.modem_rig import QUICK, Simulator
-from tests.host.twinlab import IDENT, Lab
+from tests.host.twinlab import IDENT, LOGGER, Lab
+from tools.log.reader import Reader
+from tools.log.source import fetch
 
 ONLINE = "lector102/%s/ONLINE" % IDENT
+
+
+class Host:
+    """How long this machine itself kept somebody waiting who wanted to go on."""
+
+    def __init__(self):
+        self.longest_ms = 0
+        self._ended = threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self):
+        last = time.monotonic()
+        while not self._ended.wait(0.01):
+            now = time.monotonic()
+            self.longest_ms = max(self.longest_ms, int((now - last) * 1000))
+            last = now
+
+    def close(self):
+        self._ended.set()
 
 
 @pytest.fixture
@@ -24,8 +47,19 @@ def online(tmp_path):
         modem = Simulator(tmp_path, "--scale", "0.1", *options)
         values = {"uplink.type": "modem", "uplink.apn": "internet", **settings}
         link = {"pty": modem.pty, "control": modem.control, "timing": QUICK}
-        lab = Lab(tmp_path, settings=values, interval=2, heap="288k", modem=link)
-        made.extend((lab, modem))
+        lab = Lab(tmp_path, settings=values, interval=2, heap="304k", modem=link)
+        lab.host = Host()
+        made.extend((lab, modem, lab.host))
+        # Every record, also those that somebody who waits for another topic passes over.
+        lab.times = []
+        passed_on = lab.client.on_message
+
+        def message(client, user, found):
+            if found.topic == LOGGER:
+                lab.times.append(json.loads(found.payload)["TS"])
+            passed_on(client, user, found)
+
+        lab.client.on_message = message
         lab.twin.start()
         return lab, modem
 
@@ -54,33 +88,134 @@ def test_the_device_dials_delivers_and_tells_of_its_network(online):
     assert not [line for line in lab.twin.lines if "MemoryError" in line or "starts again" in line]
 
 
+def read_so_far(lab):
+    return sum("instant read in" in line for line in lab.twin.lines)
+
+
+def nothing_is_lost(lab, folder):
+    """Stop the device and compare: every reading is in its log, every one noted as delivered was delivered."""
+    lab.twin.stop()
+    read = read_so_far(lab)
+    time.sleep(1)
+    copied = folder / "read-out"
+    copied.mkdir()
+    log = Reader(fetch(str(folder / "flash.img"), copied, print))
+    assert log.lost == 0 and not log.damaged, log.damaged
+    kept = [json.loads(record[3]) for record in log.records if record[1] == readings.INSTANT]
+    assert len(kept) >= read, "\n".join(lab.twin.lines[-40:])
+    done = {json.loads(r[3])["TS"] for r in log.records if r[4] and r[1] == readings.INSTANT}
+    assert not done - set(lab.times)
+    firsts = list(dict.fromkeys(lab.times))
+    assert firsts == sorted(firsts)
+
+
+def caught_up(lab, more=2, seconds=90):
+    """Wait until what was read by now, and `more` records from afterwards, have arrived."""
+    goal = read_so_far(lab) + more
+    deadline = time.monotonic() + seconds
+    while len(set(lab.times)) < goal:
+        time.sleep(0.2)
+        assert time.monotonic() < deadline, "\n".join(lab.twin.lines[-40:])
+
+
+def never_stuck(lab):
+    """Nothing of all that may hold the loop up for more than 200 ms; what this machine took away is allowed for."""
+    answer = lab.at("AT^MTXTUNNEL=GETSTATUS,turn_ms")
+    turn = int(re.search(r"turn_ms: (\d+)", answer).group(1))
+    assert turn <= 200 + lab.host.longest_ms, "%d ms, host %d ms" % (turn, lab.host.longest_ms)
+
+
+# Name -> (what is done to the modem of a device that is online, what ends it, words of the reason).
 FAULTS = {
-    "carrier lost": "drop-carrier",
-    "multiplexer forgotten": "forget-mux",
-    "spontaneous restart": "restart",
-    "dead carrier": "fault swallow",
+    "carrier lost": ("drop-carrier", "", "no carrier"),
+    "multiplexer forgotten": ("forget-mux", "", "multiplexer"),
+    "spontaneous restart": ("restart", "", "multiplexer"),
+    "dead carrier": ("fault swallow", "fault swallow off", "no traffic"),
+    "frozen until reset": ("fault freeze reset", "", "does not answer"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_meter_is_read_meanwhile_and_nothing_is_lost(online, fault):
-    lab, modem = online("--running", "--profile", "ec25", **{"mqtt.puback_timeout": 5, "uplink.model": "ec25"})
+def test_the_meter_is_read_meanwhile_and_nothing_is_lost(online, tmp_path, fault):
+    harm, end, reason = FAULTS[fault]
+    lab, modem = online(
+        "--running", "--profile", "ec25", **{"mqtt.puback_timeout": 5, "uplink.model": "ec25"}
+    )
     lab.record(60)
-    modem.tell(FAULTS[fault])
+    modem.tell(harm)
     lab.twin.wait_line("mqtt: connection lost", 60)
-    read = sum("instant read in" in line for line in lab.twin.lines)
-    if "fault" in FAULTS[fault]:
-        modem.tell("fault swallow off")
-    lab.twin.wait_line("(?s)modem: online.*", 60)
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        lab.collect(1)
-        now = sum("instant read in" in line for line in lab.twin.lines)
-        if now > read + 2 and len({r["TS"] for r in lab.records}) >= now - 1:
-            break
-    times = list(dict.fromkeys(r["TS"] for r in lab.records))
-    assert now > read + 2, "\n".join(lab.twin.lines[-30:])
-    assert len(times) >= now - 1 and times == sorted(times), "\n".join(lab.twin.lines[-40:])
+    read = read_so_far(lab)
+    if end:
+        modem.tell(end)
+    told = state(lab, 90)
+    # Not that of the first login, nor what the broker says for a device that is gone.
+    while "LAST_REASON" not in told:
+        told = state(lab, 90)
+    # Whoever listens is told what happened.
+    assert reason in told["LAST_REASON"] and told["CONNECTS"] == 2, told
+    assert told["LAST_MEASURE"] and sum(told["MEASURES"].values()) >= 1 and "UPTIME" in told, told
+    caught_up(lab)
+    assert read_so_far(lab) > read
+    answer = lab.at("AT^MTXTUNNEL=GETSTATUS,link")
+    assert "link.uptime: " in answer and reason in answer, answer
+    never_stuck(lab)
+    nothing_is_lost(lab, tmp_path)
+
+
+# Name -> (simulator's options, settings, what ends it or None where it ends by itself).
+STARTS = {
+    "slow boot": (("--off", "--fault", "slow-boot=3"), {}, None),
+    "registration takes its time": (("--running", "--fault", "register=30"), {}, None),
+    "stuck in data mode": (("--running", "--fault", "stuck"), {}, None),
+    "at another speed": (("--running", "--baud", "9600"), {}, None),
+    "chatter, echo, noise": (
+        ("--running", "--fault", "chatter=0.2", "--fault", "echo", "--fault", "noise=30"), {}, None,
+    ),
+    "dropped and inserted bytes": (
+        ("--running", "--fault", "drop=0.001", "--fault", "insert=0.001"), {}, None,
+    ),
+    "no CMUX": (("--running", "--fault", "no-cmux"), {}, None),
+    "denied": (("--running", "--fault", "denied"), {}, "fault denied off"),
+    "no signal": (("--running", "--fault", "no-signal"), {}, "fault no-signal off"),
+    "PUK": (
+        ("--running", "--pin", "1234", "--fault", "puk"), {"uplink.pin": "1234"}, "fault puk off",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", STARTS)
+def test_a_modem_that_begins_badly_costs_no_reading(online, tmp_path, fault):
+    options, settings, end = STARTS[fault]
+    lab, modem = online(*options, **settings)
+    if end:
+        lab.twin.wait_line("modem: .*(denied|no network|PUK)", 60)
+        read = read_so_far(lab)
+        deadline = time.monotonic() + 60
+        while read_so_far(lab) < read + 2:
+            assert time.monotonic() < deadline, "\n".join(lab.twin.lines[-40:])
+            time.sleep(0.1)
+        modem.tell(end)
+    lab.record(90)
+    caught_up(lab)
+    never_stuck(lab)
+    nothing_is_lost(lab, tmp_path)
+
+
+def test_with_a_wrong_pin_the_meter_is_read_and_the_pin_tried_once(online, tmp_path):
+    lab, modem = online("--running", "--pin", "1234", **{"uplink.pin": "9999"})
+    lab.twin.wait_line("the PIN is wrong", 60)
+    lab.twin.wait_line("not tried again", 60)
+    deadline = time.monotonic() + 60
+    while read_so_far(lab) < 4:
+        assert time.monotonic() < deadline, "\n".join(lab.twin.lines[-40:])
+        time.sleep(0.1)
+    # A device that starts again knows it, too.
+    lab.twin.kill()
+    lab.twin.start()
+    lab.twin.wait_line("(?s)not tried again", 60)
+    time.sleep(3)
+    assert json.loads(modem.tell("state"))["pin_attempts"] == 1
+    nothing_is_lost(lab, tmp_path)
 
 
 def test_a_short_message_from_an_allowed_number_runs_a_command(online):

@@ -53,7 +53,9 @@ def _cpin(terminal, name, how, rest):
 def _cpinr(terminal, name, how, rest):
     if "no-pinr" in terminal.modem.faults:
         raise CommandError(UNKNOWN)
-    terminal.answer("+CPINR: SIM PIN,%d,3" % terminal.modem.sim.tries)
+    sim = terminal.modem.sim
+    left = 0 if sim.state() == "SIM PUK" else sim.tries
+    terminal.answer("+CPINR: SIM PIN,%d,3" % left)
 
 
 @command("+CLCK")
@@ -68,6 +70,7 @@ _REMEMBERED = (
     *("+CMEE", "+CGDCONT", "+CGAUTH", "+QICSGP", "+UAUTHREQ", "+CTZU", "+CTZR", "+CNMI", "+CSCS"),
     *("+CMGF", "+CPMS", "+IFC", "+ICF", "+CNMP", "+CMNB", "+QCFG", "+URAT", "+CSMP", "+CSDH"),
     *("+CSCLK", "+CPSMS", "+CEDRXS", "+CGEREP", "+CSAS", "+CGSMS", "+ULWM2M", "+UPSV"),
+    *("+QURCCFG",),
 )
 
 

@@ -34,7 +34,7 @@ class Modem:
         self.options = options
         self.scale = options.get("scale", 1.0)
         self.imei = options.get("imei", "860000000000001")
-        self.sim = Sim(options.get("pin", ""), "puk" in self.faults)
+        self.sim = Sim(options.get("pin", ""), self.faults)
         self.host_baud = None  # unknown: always right
         self.baud = self.default_baud = options.get("baud", 115200)
         self._random = random.Random(options.get("seed", 1))

@@ -11,20 +11,19 @@ _GUARD_S = 1.0  # silence before and after +++ (V.250), times the modem's `scale
 class Sim:
     """The card: PIN with three tries, PUK afterwards."""
 
-    def __init__(self, pin="", puk=False):
+    def __init__(self, pin="", faults=()):
         self.pin = pin
         self.tries = 3
         self.pin_attempts = 0
         self.locked = bool(pin)
-        if puk:
-            self.tries = 0
+        self._faults = faults
         self.imsi = "214070000000001"
         self.iccid = "8934071100000000001"
         self.inbox = {}  # index -> [state, number, stamp, text]
         self.sent = []
 
     def state(self):
-        if self.tries == 0:
+        if self.tries == 0 or "puk" in self._faults:
             return "SIM PUK"
         return "SIM PIN" if self.locked else "READY"
 
