@@ -541,3 +541,18 @@ def test_an_access_point_that_is_no_longer_set_is_taken_out():
         assert world.modem.settings["+CGDCONT"] == '1,"IP",""'
 
     run_virtual(main)
+
+
+def test_ppp_is_polled_every_turn_whatever_its_interrupt_does():
+    async def main():
+        import asyncio
+
+        world = World("generic", settings={"timing": {"turn": 20}})
+        await world.online(60)
+        polls = []
+        poll = world.link.session.ppp.poll
+        world.link.session.ppp.poll = lambda *args: polls.append(args) or poll(*args)
+        await asyncio.sleep(10)
+        assert len(polls) >= 450
+
+    run_virtual(main)

@@ -304,6 +304,26 @@ def test_a_socket_that_takes_nothing_is_given_up(umqtt, monkeypatch):
         session.turn()
 
 
+@pytest.mark.parametrize("number", [12, 105])
+def test_lwip_out_of_memory_means_later(umqtt, number):
+    wire = Sink(takes=100)
+    session = session_on(umqtt, wire)
+    take, refusals = wire.send, [0]
+
+    def full(piece):
+        if refusals[0] % 3 < 2:
+            refusals[0] += 1
+            raise OSError(number, "no memory")
+        refusals[0] += 1
+        return take(piece)
+
+    wire.send = full
+    session.publish(b"t", b"x" * 2000, None, 0)
+    for _ in range(200):
+        session.turn()
+    assert wire.out.endswith(b"x" * 2000) and refusals[0] > 40
+
+
 def test_a_broker_that_sends_without_reading_does_not_fill_the_memory(umqtt):
     wire = Sink(takes=0)
     session = session_on(umqtt, wire)
