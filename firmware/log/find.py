@@ -48,9 +48,12 @@ class Finder:
 
     def begins(self, number):
         """Sequence number of the first record that may be in a segment; 0 if nothing in it can be read."""
-        if self._open(number):
-            for _, fields in self._forward(0):
-                return fields[3] + 1 if fields[0] == format.ACK else fields[3]
+        try:
+            if self._open(number):
+                for _, fields in self._forward(0):
+                    return fields[3] + 1 if fields[0] == format.ACK else fields[3]
+        except OSError:
+            self.forget()
         return 0
 
     def find(self, seq, first, newest):
@@ -79,15 +82,18 @@ class Finder:
         return self._on(low, 0, seq, newest)
 
     def _on(self, number, at, seq, newest):
-        """Look from `at` in a segment on, and in those behind it."""
+        """Look from `at` in a segment on, and in those behind it; one that can't be read is passed over."""
         while number <= newest:
-            if self._open(number):
-                for place, fields in self._forward(at):
-                    if fields[0] != format.ACK and fields[3] >= seq:
-                        if fields[3] > seq:
-                            return None
-                        self._place = (number, place, seq)
-                        return fields
+            try:
+                if self._open(number):
+                    for place, fields in self._forward(at):
+                        if fields[0] != format.ACK and fields[3] >= seq:
+                            if fields[3] > seq:
+                                return None
+                            self._place = (number, place, seq)
+                            return fields
+            except OSError:
+                self.forget()
             number += 1
             at = 0
         return None

@@ -42,8 +42,10 @@ class Journal:
         parts = self._parts(length)
         view = self.view
         self.used = True
+        stamp = self.stamp
+        self.stamp += 1  # also if it fails: what it left must not be taken for a part of the next one
         for part in range(parts):
-            struct.pack_into("<IBB", self._buf, 0, self.stamp, part, parts)
+            struct.pack_into("<IBB", self._buf, 0, stamp, part, parts)
             first, last = part * self._piece, min((part + 1) * self._piece, length)
             at = LABEL
             if first < format.HEAD:
@@ -56,7 +58,6 @@ class Journal:
                 view[at : at + last - first] = memoryview(payload)[start : last - format.HEAD]
                 at += last - first
             self.store.write_slot(self._next + part, view[:at])
-        self.stamp += 1
         if seq:
             self.entries.append((seq, self._next, length))
         self._next += parts

@@ -83,12 +83,12 @@ def _take_over_journal(ring):
             if seq <= ring.last + len(batch):
                 continue
             if batch:
-                ring.write(batch)
+                ring.insist(ring.write, batch)
             batch = []
             ring.last = seq - 1
         batch.append((kind, utc, payload))
     if batch or ring.dirty:
-        ring.write(batch)
+        ring.insist(ring.write, batch)
     ring.last = max(ring.last, ring.acks.low)
 
 

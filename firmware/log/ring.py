@@ -88,21 +88,25 @@ class Ring:
             if not 0 <= kind < format.ACK:
                 raise ValueError("there is no kind %d" % kind)
         if len(records) > _FEW:
-            self._insist(self.write, list(records))
+            self.insist(self.write, list(records))
         else:
             for record in records:
-                self._insist(self._append, record)
+                self.insist(self._append, record)
         return self.last
 
-    def _insist(self, function, argument):
-        """Make room as often as the flash is full."""
+    def insist(self, function, argument):
+        """Make room as often as the flash is full; a segment that can't be written is left for the next one."""
+        again = True
         while True:
             try:
                 return function(argument)
             except OSError as error:
-                if error.errno != _NO_SPACE or self.first >= self.newest:
+                if error.errno != _NO_SPACE and again:
+                    again = False
+                elif error.errno != _NO_SPACE or self.first >= self.newest:
                     raise
-                self._segments("drop_oldest")
+                else:
+                    self._segments("drop_oldest")
 
     def _append(self, record):
         kind, utc, payload = record
@@ -113,8 +117,20 @@ class Ring:
         if not self.journal.fits(length):
             self.write([])
         format.pack(self.head, kind, self.last + 1, utc, payload)
-        self.journal.put(self.last + 1, self.head, payload)
-        self.last += 1
+        if self._put(self.last + 1, payload):
+            self.last += 1
+        else:
+            self.write([record])
+
+    def _put(self, seq, payload):
+        """Into the journal, behind the head; False if a slot can't be written and a segment has to do. OSError."""
+        try:
+            self.journal.put(seq, self.head, payload)
+        except OSError as error:
+            if error.errno == _NO_SPACE:
+                raise
+            return False
+        return True
 
     def write(self, records):
         """Move the journal's records and then `records` (a list, emptied as they are kept) into the segments."""
@@ -175,9 +191,8 @@ class Ring:
                 fields = format.unpack(self.head)
             else:
                 fields = self.finder.find(seq, self.first, self.newest)
-        except OSError as error:
+        except OSError:
             self.forget_places()
-            raise LogError("record %d can't be read: %s" % (seq, error)) from None
         if not fields:
             self.damaged += 1
             raise LogError("record %d is not there" % seq)
@@ -189,11 +204,16 @@ class Ring:
         fields = self._fields(seq)
         length = fields[1]
         view = memoryview(buf)[:length]
-        if entry:
-            self.journal.read(entry, view, format.HEAD)
-        else:
-            self.finder.read_into(view)
-        if not format.is_good(fields, view):
+        try:
+            if entry:
+                self.journal.read(entry, view, format.HEAD)
+            else:
+                self.finder.read_into(view)
+            good = format.is_good(fields, view)
+        except OSError:
+            self.forget_places()
+            good = False
+        if not good:
             self.damaged += 1
             raise LogError("record %d is damaged" % seq)
         return length
@@ -214,10 +234,10 @@ class Ring:
         payload = self.acks.payload()
         if self.journal.fits(format.HEAD + len(payload)):
             format.pack(self.head, format.ACK, self.last, 0, payload)
-            self.journal.put(0, self.head, payload)
-            self.dirty = False
-        else:
-            self._insist(self.write, [])
+            if self._put(0, payload):
+                self.dirty = False
+                return
+        self.insist(self.write, [])
 
     def release(self, seq=None):
         """One record, or all, back from in flight to pending."""

@@ -262,6 +262,99 @@ def test_noise_in_the_journal_is_no_record(tmp_path):
     assert drain(ring_in(tmp_path / "log")) == [(1, b"a")]
 
 
+class Worn(Files):
+    """A file system whose medium is at its end: these segments and slots give errors."""
+
+    unreadable = unwritable = slots_gone = ()
+
+    def open(self, number):
+        if number in self.unreadable:
+            raise OSError(5, "EIO")
+        return super().open(number)
+
+    def append(self, number):
+        if number in self.unwritable:
+            raise OSError(5, "EIO")
+        return super().append(number)
+
+    def write_slot(self, number, view):
+        if number in self.slots_gone:
+            raise OSError(5, "EIO")
+        super().write_slot(number, view)
+
+
+def worn(tmp_path, **errors):
+    """A log of 23 records, 20 of them in four segments of five, mounted anew with `errors`."""
+    ring = ring_in(tmp_path / "log", segment=1000, segments=6)
+    for first in range(0, 20, 4):
+        ring.append_many([(1, 0, b"%02d" % (first + n) + b"." * 200) for n in range(4)])
+    for number in range(20, 23):
+        ring.append(1, 0, b"%02d" % number)
+    assert sorted(ring.store.numbers()) == [1, 2, 3, 4]
+    store = Worn(str(tmp_path / "log"))
+    for name, which in errors.items():
+        setattr(store, name, which)
+    ring = Ring(store, segment=1000, segments=6)
+    ring.mount()
+    return ring
+
+
+def readable(ring):
+    good = []
+    while (seq := ring.take()) is not None:
+        try:
+            good.append((seq, read(ring, seq)[2]))
+        except LogError:
+            pass
+        ring.ack(seq)
+    ring.flush()
+    return good
+
+
+@pytest.mark.parametrize("order", ("fifo", "lifo"))
+@pytest.mark.parametrize("bad", (1, 2, 3))
+def test_a_segment_that_gives_errors_costs_its_own_records_and_is_reported(tmp_path, bad, order):
+    ring = worn(tmp_path, unreadable=(bad,))
+    ring.order = order
+    good = sorted(readable(ring))
+    first = 5 * bad - 4
+    assert [seq for seq, _ in good] == [n for n in range(1, 24) if not first <= n < first + 5]
+    assert all(payload.startswith(b"%02d" % (seq - 1)) for seq, payload in good)
+    assert ring.stats()["damaged"] == 5
+
+
+def test_a_newest_segment_that_gives_errors_does_not_stop_the_log(tmp_path):
+    ring = worn(tmp_path, unreadable=(4,))
+    assert [payload[:2] for _, payload in readable(ring)][-3:] == [b"20", b"21", b"22"]
+    ring.append(1, 0, b"new")
+    assert readable(ring) == [(ring.last, b"new")]
+
+
+@pytest.mark.parametrize("bad", (1, 2, 3, 4))
+def test_no_record_is_refused_for_an_old_segment_that_gives_errors(tmp_path, bad):
+    ring = worn(tmp_path, unreadable=(bad,))
+    for number in range(40):
+        ring.append_many([(1, 0, b"%02d" % number + b"." * 200)] * 4)
+        ring.append(1, 0, b"one")
+    assert bad not in ring.store.numbers()
+    good = readable(ring)
+    assert len(good) > 20 and good[-1] == (ring.last, b"one")
+
+
+@pytest.mark.parametrize("errors", ({"unwritable": (4,)}, {"slots_gone": (0,)}, {"slots_gone": (3, 4)}))
+def test_a_place_that_cannot_be_written_is_gone_round(tmp_path, errors):
+    ring = worn(tmp_path, **errors)
+    for number in range(30):
+        ring.append(1, 0, b"%02d" % number + b"." * 150)
+        ring.ack(ring.take())
+        ring.flush()
+    assert ring.stats()["lost"] == 0
+    again = ring_in(tmp_path / "log", segment=1000, segments=6)
+    rest = drain(again)
+    assert [seq for seq, _ in rest] == list(range(31, 54))
+    assert [payload[:2] for _, payload in rest] == [b"%02d" % n for n in range(7, 30)]
+
+
 # --- parts
 
 
