@@ -8,6 +8,10 @@ _TURN_MS = const(10)
 _AGAIN = (11, 35, 36, 114, 115, 118, 119)
 # ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of the link, it clears as the peer takes its bytes.
 _FULL = (12, 105)
+# Larger payloads go out in steps of that size with a pause: sent at once they overran lwIP's memory and the buffer of
+# the modem's UART, which holds 8 KiB (platform facts 3b).
+_STEP = const(768)
+_STEP_MS = const(5)
 _CONNECTED = (106, 127)  # EISCONN
 
 
@@ -24,7 +28,7 @@ class Stream:
         self._rx = bytearray(_RX)
         self._view = memoryview(self._rx)
         self.received = self.sent = 0
-        self.last_rx = self.last_tx = ticks_ms()
+        self.last_rx = self.last_tx = self._stepped = ticks_ms()
         self.close()
 
     async def connect(self, sockets, host, port, deadline_ms):
@@ -71,7 +75,7 @@ class Stream:
         """Send what the socket takes now of what waits in `guard`; True when nothing waits any more."""
         piece = guard.head()
         while piece is not None:
-            count = self._send(piece)
+            count = self._send(piece) if len(piece) <= _STEP else self._step(piece)
             if not count:
                 if self.blocked is None:
                     self.blocked = ticks_ms()
@@ -83,6 +87,13 @@ class Stream:
             piece = guard.head()
         self.blocked = None
         return True
+
+    def _step(self, piece):
+        now = ticks_ms()
+        if ticks_diff(now, self._stepped) < _STEP_MS:
+            return 0
+        self._stepped = now
+        return self._send(piece[:_STEP])
 
     def _send(self, piece):
         try:
