@@ -113,27 +113,7 @@ def year():
         ),
     ]
     worst = ENDURANCE / found["most_erases"]
-    rows.append(
-        row(
-            "years until the first block of 1 MiB is worn",
-            worst,
-            "years",
-            "years wanted",
-            10,
-            ">= 10",
-            worst >= 10,
-        )
-    )
-    even = 2 * ENDURANCE / found["mean_erases"]
-    rows.append(
-        row(
-            "years of a 2 MiB flash, worn evenly",
-            even,
-            "years",
-            "years wanted",
-            10,
-            ">= 10",
-            even >= 10,
-        )
-    )
+    even = ENDURANCE / found["mean_erases"]
+    name = "2 MiB: years until its first block is worn"
+    rows.append(row(name, worst, "years", "worn evenly", even, ">= 10 years", worst >= 10))
     return rows

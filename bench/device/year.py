@@ -19,8 +19,7 @@ SEED, DAYS = int(sys.argv[1]), int(sys.argv[2])
 PERIOD = 900
 RECORD = 220
 BLOCK = 4096
-# 2 MiB as the firmware's boards have it, without the parts that stay as they are.
-BLOCKS = 256
+BLOCKS = 512  # 2 MiB
 WINDOW = 8
 
 
