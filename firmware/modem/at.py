@@ -28,10 +28,11 @@ class NoAnswer(ModemError):
 
 
 class CommandError(ModemError):
-    """The modem refused. `code` is the +CME/+CMS code or None; str() says it in words."""
+    """The modem refused. `code` is the +CME/+CMS code or None, `lines` what came before; str() says it in words."""
 
-    def __init__(self, command, final):
+    def __init__(self, command, final, lines=()):
         self.code = None
+        self.lines = lines
         # What comes after the = may be a PIN or a password: it is not for the log.
         name = command.split("=")[0]
         kind, colon, number = final.partition(": ")
@@ -173,7 +174,7 @@ class AtChannel:
         if dial:
             lines.append(final)
         elif final not in _GOOD:
-            raise CommandError(line, final)
+            raise CommandError(line, final, lines)
         return lines
 
     async def _until(self, done, end, line):

@@ -10,12 +10,14 @@ import asyncio
 
 from firmware import diag
 from firmware.modem.at import CommandError, ModemError
-from firmware.port import const, wait_for_ms
+from firmware.port import const, sleep_ms, wait_for_ms
 
 _PART = const(150)  # characters of a message's part; 160 fit, some models count worse
 _PARTS = const(4)
 _SEND_MS = const(60000)
 _RUN_MS = const(30000)
+_LISTS = const(40)  # a SIM keeps 10 to 50 messages
+_REST_MS = const(500)
 _PREFIX = "mtx "
 
 
@@ -57,19 +59,30 @@ class Sms:
         self.arrived = False
         channel = self._link.channel
         try:
-            lines = await channel.command('AT+CMGL="ALL"', 10000)
+            # A text with a line "OK" or "ERROR" ends the list early: what is behind it comes with the next one.
+            for _ in range(_LISTS):
+                messages = await self._list(channel)
+                if not messages:
+                    return
+                for index, number, text in messages:
+                    # Deleted first: a message that breaks the device must not do so again after the restart.
+                    await channel.command("AT+CMGD=%d" % index)
+                    await self._one(number, text)
         except ModemError as error:
-            diag.info("sms", "%s", error)
-            return
-        for index, number, text in parse_list(lines):
-            # Deleted first: a message that breaks the device must not do so again after the
-            # restart.
-            try:
-                await channel.command("AT+CMGD=%d" % index)
-            except ModemError as error:
-                diag.warn("sms", "%s", error)
-                return
-            await self._one(number, text)
+            diag.warn("sms", "%s", error)
+
+    async def _list(self, channel):
+        """(index, number, text) of the messages on the SIM, or the first of them. ModemError."""
+        try:
+            lines = await channel.command('AT+CMGL="ALL"', 10000)
+        except CommandError as error:
+            lines = error.lines
+            if not parse_list(lines):
+                raise
+        messages = parse_list(lines)
+        if messages:
+            await sleep_ms(_REST_MS)  # the rest of a list that ended early: not the answer to what follows
+        return messages
 
     async def _one(self, number, text):
         self.received += 1

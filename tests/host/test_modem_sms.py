@@ -78,6 +78,24 @@ def test_other_texts_are_not_for_us(text):
     assert world.modem.sim.inbox == {}
 
 
+@pytest.mark.parametrize(
+    "trap", ["OK", "ERROR", "+CMS ERROR: 500", "a\nOK\nb", "x\nERROR\ny", "+CMGL: 9", "OK\nOK\nOK"]
+)
+@pytest.mark.parametrize("cmux", [True, False])
+def test_a_stranger_s_text_that_looks_like_an_answer_blocks_nothing(trap, cmux):
+    async def main():
+        world = World("ec25", settings={"sms": _ON, "cmux": cmux})
+        world.modem.start()
+        for number, text in ((_OTHER, trap), (_OTHER, trap), (_ME, "mtx at+csq"), (_OTHER, trap)):
+            world.modem.sms(number, text)
+        await world.online(90)
+        assert world.ran == [("at+csq", "sms")]
+        assert world.modem.sim.inbox == {}
+        assert world.link.ladder.failures == 0
+
+    run_virtual(main)
+
+
 def test_long_answers_go_in_parts():
     async def main():
         world = World("ec25", settings={"sms": _ON})
