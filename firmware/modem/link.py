@@ -52,6 +52,9 @@ class ModemLink:
         self.store = store if store is not None else Store()
         self.channel = AtChannel(uart)
         self.cell = Cell()
+        for command in ("+CREG", "+CGREG", "+CEREG"):
+            self.channel.on(command, self.cell.heard)
+        self.channel.on("+CMTI", self._message_came)
         self.device = Device(
             uart,
             self.channel,
@@ -137,7 +140,7 @@ class ModemLink:
 
     # the watchman --------------------------------------------------------------------------------
 
-    def message_came(self, line):
+    def _message_came(self, line):
         """The modem says +CMTI."""
         if self.sms:
             self.sms.arrived = True

@@ -22,7 +22,6 @@ async def bring_up(link):
     _done("wake")
     await lazy.use("bringup").setup(device, link.settings, link.facts, link.store, link.timing)
     _done("bringup", "sim", "profiles", "register")
-    _listen(link)
     link.enter("registering")
     await lazy.use("register").register(device, link.cell, link.timing, link.on_time)
     _done("register", "errors")
@@ -42,15 +41,6 @@ async def bring_up(link):
 def _done(*names):
     lazy.drop(names)
     gc.collect()
-
-
-def _listen(link):
-    """Handlers for what the modem says unasked; once for each channel."""
-    if not getattr(link.channel, "listening", False):
-        link.channel.listening = True
-        for command in ("+CREG", "+CGREG", "+CEREG"):
-            link.channel.on(command, link.cell.heard)
-        link.channel.on("+CMTI", link.message_came)
 
 
 async def _messages(link):

@@ -63,6 +63,37 @@ FAULTS = {
     ),
     "stuck in data mode": (["--running", "--fault", "stuck"], {}, [["online", 15]], None),
     "at another speed": (["--running", "--baud", "9600"], {"baud": 115200}, [["online", 15]], None),
+    "left in data mode at another speed": (
+        ["--running", "--fault", "stuck", "--baud", "9600"],
+        {"baud": 115200},
+        [["online", 30]],
+        None,
+    ),
+    "deaf to +++ until the power key": (
+        ["--running", "--fault", "stuck=hard"],
+        {},
+        [["online", 60]],
+        None,
+    ),
+    "frozen until the power key": (
+        ["--running"],
+        {},
+        [["online", 15], ["control", "fault freeze power"], ["down", 15], ["online", 75]],
+        "reset pulse",
+    ),
+    "registration in phases": (
+        ["--running", "--fault", "register=25"],
+        {},
+        [["state", "registering", 15], ["sleep", 0.8], ["status"], ["online", 20]],
+        None,
+    ),
+    "echo that cannot be switched off": (
+        ["--running", "--fault", "echo"],
+        {},
+        [["online", 15], ["command", "AT+CSQ"]],
+        None,
+    ),
+    "no ATD": (["--running", "--fault", "no-atd"], {}, [["online", 20]], None),
     "chatter, echo, noise": (
         ["--running", "--fault", "chatter=0.2", "--fault", "echo", "--fault", "noise=30"],
         {},
@@ -214,6 +245,16 @@ def test_sockets_share_the_fate_of_ppp(faults):
     assert before.startswith("unknown: hello") and after.startswith("unknown: hello")
     (stalled,) = faults["dead carrier, suspect"].result()["tcp"]
     assert "ETIMEDOUT" in stalled or "-202" in stalled
+
+
+def test_the_phases_of_a_registration_are_told(faults):
+    status = faults["registration in phases"].result()["status"][0]
+    assert status["registration"] == "searching for a network" and not status["up"]
+
+
+def test_echo_is_no_part_of_an_answer(faults):
+    answers = faults["echo that cannot be switched off"].result()
+    assert answers["command"] == [["+CSQ: 19,99", "OK"]]
 
 
 def test_a_wrong_pin_is_tried_once(faults):

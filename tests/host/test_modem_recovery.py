@@ -123,11 +123,13 @@ class DeafSockets:
         ({"roaming": 1}, {}, 60),
         ({"echo": 1}, {}, 60),
         ({"no-cmux": 1}, {}, 60),
+        ({"no-atd": 1}, {}, 60),
         ({"noise": 20}, {}, 60),
         ({"slow": 0.4}, {}, 90),
         ({"drop": 0.001, "insert": 0.001}, {}, 300),
         ({"stuck": 1}, {"running": True}, 60),
         ({"stuck": "hard"}, {"running": True}, 200),
+        ({"stuck": 1}, {"running": True, "baud": 9600}, 90),
         ({"freeze": "reset"}, {}, 300),
         ({"freeze": "power"}, {}, 500),
         ({}, {"baud": 9600}, 60),
@@ -391,6 +393,24 @@ def test_network_selection(profile, choice, key, value):
         world = World(profile, settings={"network": choice})
         await world.online(online_budget(profile))
         assert world.modem.settings[key] == value
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("auth", ["pap", "chap"])
+@pytest.mark.parametrize(
+    ("profile", "choice"),
+    [(name, choice) for name in names() for choice in get(name)["modes"] or ("auto",)],
+)
+def test_the_model_knows_every_command_its_profile_sends(profile, choice, auth):
+    async def main():
+        settings = {"network": choice, "user": "me", "password": "word", "auth": auth}
+        world = World(profile, settings=dict(settings, model="auto"), auth=auth + ":me:word")
+        await world.online(online_budget(profile) + 30)
+        # A refusal is told in a line with the command's name.
+        refused = [line for line in world.log if "AT" in line]
+        assert not refused, refused
+        assert world.link.status()["measures"]["redial"] == 0
 
     run_virtual(main)
 

@@ -70,7 +70,7 @@ _REMEMBERED = (
     *("+CMEE", "+CGDCONT", "+CGAUTH", "+QICSGP", "+UAUTHREQ", "+CTZU", "+CTZR", "+CNMI", "+CSCS"),
     *("+CMGF", "+CPMS", "+IFC", "+ICF", "+CNMP", "+CMNB", "+QCFG", "+URAT", "+CSMP", "+CSDH"),
     *("+CSCLK", "+CPSMS", "+CEDRXS", "+CGEREP", "+CSAS", "+CGSMS", "+ULWM2M", "+UPSV"),
-    *("+QURCCFG",),
+    *("+QURCCFG", "+QSCLK"),
 )
 
 

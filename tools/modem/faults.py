@@ -15,6 +15,7 @@ NAMES = {
     "no-sim": "there is no SIM",
     "puk": "the SIM is blocked and wants its PUK",
     "no-pdp": "the network refuses the data connection: NO CARRIER instead of CONNECT",
+    "no-atd": "dials only by AT+CGDATA, ATD is refused",
     "no-answer": "dialling is never answered",
     "no-ipcp": "the PPP peer negotiates LCP but never gives an address",
     "echo": "ATE0 is acknowledged but has no effect",

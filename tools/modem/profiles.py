@@ -79,7 +79,7 @@ PROFILES = {
         "on_s": 0.5,
         "off_s": 0.65,
         "boot_s": 12,
-        "vendor": ("+QCFG", "+QICSGP", "+QNWINFO"),
+        "vendor": ("+QCFG", "+QICSGP", "+QNWINFO", "+QURCCFG", "+QSCLK"),
         "reg": _ALL,
     },
     "ec25": {
@@ -89,7 +89,7 @@ PROFILES = {
         "on_s": 0.5,
         "off_s": 0.65,
         "boot_s": 12,
-        "vendor": ("+QCFG", "+QICSGP", "+QNWINFO"),
+        "vendor": ("+QCFG", "+QICSGP", "+QNWINFO", "+QURCCFG", "+QSCLK"),
         "reg": _ALL,
     },
     "eg91": {
@@ -99,7 +99,7 @@ PROFILES = {
         "on_s": 0.5,
         "off_s": 0.65,
         "boot_s": 10,
-        "vendor": ("+QCFG", "+QICSGP", "+QNWINFO"),
+        "vendor": ("+QCFG", "+QICSGP", "+QNWINFO", "+QURCCFG", "+QSCLK"),
         "reg": _ALL,
     },
     "bg95": {
@@ -109,7 +109,7 @@ PROFILES = {
         "on_s": 0.5,
         "off_s": 0.65,
         "boot_s": 2.5,
-        "vendor": ("+QCFG", "+QICSGP", "+QNWINFO"),
+        "vendor": ("+QCFG", "+QICSGP", "+QNWINFO", "+QURCCFG", "+QSCLK"),
         "reg": _ALL,
     },
     "sara-r4": {

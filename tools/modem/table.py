@@ -82,6 +82,7 @@ def _run(terminal, body):
 
 _VENDOR = (
     *("+CNMP", "+CMNB", "+CPSI", "+CICCID", "+CCID", "+QCCID", "+QCFG", "+QICSGP", "+QNWINFO"),
+    *("+QURCCFG", "+QSCLK"),
     *("+URAT", "+UAUTHREQ", "+CGAUTH", "+CREG", "+CGREG", "+CEREG"),
     *("+CPOF", "+CPOWD", "+QPOWD", "+CPWROFF"),
 )
@@ -109,6 +110,8 @@ def _basic(terminal, upper):
 
 
 def _dial(terminal, number):
+    if "no-atd" in terminal.modem.faults:
+        raise CommandError()
     if not number.startswith("*99"):
         return "NO CARRIER"
     terminal.hang_up()
