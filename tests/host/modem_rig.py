@@ -78,8 +78,10 @@ def simulator(folder, *arguments):
         modem.close()
 
 
-def board(modem, actions, settings=None, wires=("power_key", "reset"), heap="192k", timeout=60):
-    """Run mpy/modem_board.py; the answers merged into one dict per kind (lists), plus `log`."""
+def board(
+    modem, actions, settings=None, wires=("power_key", "reset"), heap="192k", timeout=60, **extra
+):
+    """Run mpy/modem_board.py (`extra`: more of its keys); the answers merged into a dict of lists, and `log`."""
     every = {"apn": "internet", "model": "generic", "cmux": True, "timing": QUICK}
     every.update(settings or {})
     setup = {
@@ -88,6 +90,7 @@ def board(modem, actions, settings=None, wires=("power_key", "reset"), heap="192
         "settings": every,
         "wires": list(wires),
         "actions": actions,
+        **extra,
     }
     # In a file: MicroPython takes no argument longer than 255 characters.
     path = modem.pty + ".json"

@@ -3,7 +3,7 @@ as JSON lines.
 
 Keys: pty, control, settings, wires (which pins), actions: a list of [what, ...]: ["online", s],
 ["down", s], ["control", line], ["sleep", s], ["command", line], ["status"], ["tcp", port],
-["heap"].
+["settle", s]. With `meter`, too, a meter is read all the while (modem_meter.py).
 """
 
 import asyncio
@@ -11,11 +11,11 @@ import gc
 import json
 import sys
 
-sys.path.insert(0, "")
-from firmware import diag
-from firmware.boards.modem_twin import Sockets, Wires
-from firmware.boards.twin import PtyUart
-from firmware.port import ticks_diff, ticks_ms
+sys.path[:0] = ["build/device", "build/device/lib", "tests/host/mpy"]
+from firmware import diag  # noqa: E402
+from firmware.boards.modem_twin import Sockets, Wires  # noqa: E402
+from firmware.boards.twin import PtyUart  # noqa: E402
+from firmware.port import ticks_diff, ticks_ms  # noqa: E402
 
 diag.sink = lambda line: print("#", line)
 
@@ -31,10 +31,8 @@ class Uart(PtyUart):
         return None
 
 
-class Meter:
-    """Stands in for the meter's reading: a turn every 10 ms; the longest gap is what the modem
-    cost it.
-    """
+class Ticker:
+    """A turn every 10 ms; the longest gap is how long anything has held up the loop."""
 
     def __init__(self):
         self.longest = 0
@@ -74,7 +72,7 @@ async def exchange(link, port):
         sock.close()
 
 
-async def act(link, wires, what, rest, meter):
+async def act(link, wires, what, rest, reading):
     if what == "online":
         tell(online=await wait(link.is_up, rest[0]))
     elif what == "down":
@@ -97,8 +95,8 @@ async def act(link, wires, what, rest, meter):
         tell(status=link.status())
     elif what == "tcp":
         tell(tcp=await exchange(link, rest[0]))
-    elif what == "reset-gap":
-        meter.longest = 0
+    elif what == "settle":
+        tell(waiting=await reading.settle(rest[0]))
 
 
 async def main(setup):
@@ -128,7 +126,12 @@ async def main(setup):
         on_time=times.append,
         **chosen,
     )
-    meter = Meter()
+    ticker = Ticker()
+    reading = None
+    if setup.get("meter"):
+        from modem_meter import Reading
+
+        reading = Reading(setup, link)
 
     async def service():
         try:
@@ -137,14 +140,23 @@ async def main(setup):
             sys.print_exception(error)
             raise
 
-    tasks = [asyncio.create_task(service()), asyncio.create_task(meter.run())]
+    tasks = [asyncio.create_task(service()), asyncio.create_task(ticker.run())]
+    if reading:
+        tasks += [asyncio.create_task(reading.run()), asyncio.create_task(reading.mqtt.run())]
     await asyncio.sleep_ms(0)
     for action in setup["actions"]:
-        await act(link, wires, action[0], action[1:], meter)
+        await act(link, wires, action[0], action[1:], reading)
     gc.collect()
+    if reading:
+        tell(
+            read=reading.read,
+            failed=reading.failed,
+            pause=reading.pause,
+            stats=reading.ring.stats(),
+        )
     tell(
-        longest=meter.longest,
-        turns=meter.turns,
+        longest=ticker.longest,
+        turns=ticker.turns,
         loaded=loaded,
         heap=gc.mem_alloc() - before,
         ran=ran,
