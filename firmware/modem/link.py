@@ -16,6 +16,9 @@ from firmware.modem.network import Cell
 from firmware.modem.watch import Watch
 from firmware.port import monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+# In the store: the board was restarted for the modem's sake and the link has not been up since; [reason, counters].
+RESTARTED = "modem_restarted_board"
+
 
 class Store(dict):
     """Stands in for the persistent store where none is handed in: forgets at power-off."""
@@ -70,8 +73,9 @@ class ModemLink:
         self.state = "off"
         self.facts = {"model": "", "imei": "", "iccid": "", "imsi": ""}
         self.problem = ""
-        self.last_reason = ""
-        self.last_measure = ""
+        self.last_reason, counts = self.store.get(RESTARTED) or ("", ())
+        self.last_measure = ladder.MEASURES[ladder.REBOOT] if counts else ""
+        self.ladder.counts[: len(counts)] = counts
         self.connects = 0
         self.session = None
         # Its buffers are taken now, while the heap is in one piece, and kept.

@@ -7,10 +7,8 @@ import gc
 from firmware import diag
 from firmware.modem import ladder, lazy
 from firmware.modem.at import ModemError
+from firmware.modem.link import RESTARTED
 from firmware.port import sleep_ms
-
-# In the store: the board was restarted for the modem's sake and the link has not been up since.
-_RESTARTED = "modem_restarted_board"
 
 
 async def bring_up(link):
@@ -30,8 +28,8 @@ async def bring_up(link):
     link.enter("dialling")
     await lazy.use("dial").call(link, line)
     link.connects += 1
-    if link.store.get(_RESTARTED):
-        link.store.set(_RESTARTED, None)
+    if link.store.get(RESTARTED):
+        link.store.set(RESTARTED, None)
     link.problem = ""
     lazy.drop()
     gc.collect()
@@ -106,9 +104,9 @@ async def _measure(link, rung):
         await lazy.use("register").radio_cycle(link.device)
     elif rung == ladder.RESET:
         await lazy.use("wake").restart(link.device)
-    elif rung == ladder.REBOOT and link.reboot and not link.store.get(_RESTARTED):
+    elif rung == ladder.REBOOT and link.reboot and not link.store.get(RESTARTED):
         # Once: a modem that is broken must not restart the board for ever.
-        link.store.set(_RESTARTED, 1)
+        link.store.set(RESTARTED, [link.last_reason, list(link.ladder.counts)])
         link.reboot("modem: " + link.last_reason)
     elif rung >= ladder.POWER:
         await lazy.use("wake").power_cycle(link.device)

@@ -6,6 +6,7 @@ import pytest
 
 from firmware.modem import ladder, timing
 from firmware.modem.at import NoAnswer
+from firmware.modem.link import Store
 from firmware.modem.profiles import get, names
 from tests.host.modem_world import World, run_virtual
 
@@ -202,6 +203,31 @@ def test_no_network_climbs_the_whole_ladder_and_says_why():
         await world.online(120)
 
     run_virtual(main)
+
+
+def test_counters_and_reason_outlive_the_restart_of_the_board():
+    store = Store()
+    timers = {"timing": {"register": 5000, "backoff_max": 5000, "turn": 200}}
+
+    async def until_the_restart():
+        world = World("bg95", {"no-signal": 1}, timers, store=store)
+        await world.until(lambda: world.reboots, 1200)
+        return world.link.status()
+
+    async def afterwards():
+        world = World("bg95", {}, timers, store=store)
+        told = world.link.status()
+        await world.online(120)
+        return told, world.link.status()
+
+    before = run_virtual(until_the_restart)
+    told, online = run_virtual(afterwards)
+    for status in (told, online):
+        assert status["last_reason"] == before["last_reason"] == "no network: searching for a network"
+        assert status["last_measure"] == "board restart"
+        assert status["measures"] == before["measures"]
+    # The link was up again: the next trouble may restart the board once more.
+    assert not any(store.values())
 
 
 def test_a_refused_registration_is_put_into_words_and_does_not_restart_anything():
