@@ -91,12 +91,17 @@ async def _watch(app, guard):
         app.board.feed()
         if ticks_diff(now, tidied) > _TIDY_MS:
             tidied = now
-            app.watch_trial()
-            if guard:
-                reason = guard.tick(app.mqtt is not None and app.mqtt.connected)
-                if reason:
-                    app.restart(reason)
             gc.collect()
+            try:
+                app.watch_trial()
+                if guard:
+                    reason = guard.tick(app.mqtt is not None and app.mqtt.connected)
+                    if reason:
+                        app.restart(reason)
+            except MemoryError:
+                # A session has the heap; there is another turn in ten seconds. What gets out of here restarts the
+                # device, and three such restarts would take back a good version.
+                gc.collect()
             if ticks_diff(now, reported) > wait:
                 reported, wait = now, _REPORT_MS
                 text = "heap %d, peak %d, longest turn %d ms"
