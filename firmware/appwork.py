@@ -101,6 +101,7 @@ def _apply(app):
     app.header[1] = app.config.expansions["P"] = app.config.expand(app.config.get("logger.id"))
     app.header[2] = app.config.get("logger.time")
     app.header[3] = app.config.get("logger.profile")
+    app.header[4:] = [app.config.get("logger.tags"), app.config.get("logger.object_key")]
     if app.mqtt:
         settings = mqtt_settings(app) or {"enabled": False}
         if settings != app.mqtt.settings:

@@ -62,6 +62,7 @@ def build(app):
     )
     logger_id = config.expand(config.get("logger.id"))
     app.header = [app.imei, logger_id, config.get("logger.time"), config.get("logger.profile")]
+    app.header += [config.get("logger.tags"), config.get("logger.object_key")]
     app.lines = []
     _build_lines(app)
     app.link = app.board.link(config)
@@ -165,22 +166,25 @@ def _meter(app, index):
         retries=get("iec102.retries"),
     )
     schedules = []
+    aligned = get("iec102.align")
     unit = getattr(app.board, "interval_unit", 60)
     if get("meter.interval", index):
-        schedules.append(Schedule(readings.INSTANT, get("meter.interval", index) * unit))
+        seconds = get("meter.interval", index) * unit
+        schedules.append(Schedule(readings.INSTANT, seconds, aligned=aligned))
     if get("meter.closing", index):
         schedules.append(Schedule(readings.CLOSINGS, _DAY, True))
     for name, kind, once in _SCHEDULES:
         if get(name, index):
-            schedules.append(Schedule(kind, get(name, index) * 60, once))
+            schedules.append(Schedule(kind, get(name, index) * 60, once, aligned))
     options = {
         "days": get("meter.closing_days", index),
         "contract": get("meter.contract", index),
+        "totals": get("iec102.totals"),
+        "invalid": get("iec102.invalid"),
         "resend": get("meter.resend", index),
         "curve_record": int(get("meter.curve_record", index)),
         "curve_minutes": int(get("meter.curve_minutes", index)),
         "curve_days": get("meter.curve_days", index),
-        "totals": get("iec102.totals"),
         "set_clock": get("meter.set_clock", index),
         "max_step": get("meter.max_step", index),
     }

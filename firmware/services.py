@@ -33,6 +33,7 @@ class App:
         diag.info("start", "reset cause: %s", self.reset_cause)
         self.config = Config(board.root + "/config.json")
         self.watched = []
+        self.tags = []
         self.longest_turn_ms = 0
         self.restart_reason = ""
         self.time_wanted = False

@@ -38,6 +38,7 @@ class Channel:
         self.name = name
         self.whitelist = whitelist
         self.echo = echo
+        self.end = b"\r\n"  # of each line of an answer
         self.login = login
         self.known = False  # who is there has logged in
         self.wrong = 0  # passwords in a row

@@ -37,6 +37,8 @@ async def run(call):
             await _tell(call, kind, meter)
         except CommandError as error:
             await call.say(_why(call, str(error)))
+            if error.code == _NO_DATA and call.device.config.get("iec102.unread") == "ok":
+                return
             raise
         return
     line, meter = find(call, call.args[0])

@@ -57,8 +57,10 @@ class Remote:
     async def _execute(self, payload):
         channel = self._channel
         # ATE0 counts for the rest of its message only: two platforms must not change each other's answers.
+        get = self._processor.device.config.get
         try:
-            channel.echo = self._processor.device.config.get("mqtt.echo")
+            channel.echo = get("mqtt.echo")
+            channel.end = b"\n" if get("mqtt.lines") == "lf" else b"\r\n"
         except MemoryError:
             pass  # a session has the heap: as it was with the message before
         after, collector = await self._processor.collect(decode(payload), channel)

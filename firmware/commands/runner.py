@@ -14,7 +14,6 @@ _FAILED = const(8)
 _TOO_LONG = const(10)
 _NO_MEMORY = const(11)
 
-_END = b"\r\n"
 # Lines in one piece of text; every line gets an answer, so what is beyond is refused once.
 _MOST_LINES = const(16)
 
@@ -42,13 +41,13 @@ class Call:
         if not self.open:
             self.open = True
             if self.echo is not None:
-                await self._write(self.echo.encode() + _END)
+                await self._write(self.echo.encode() + self.channel.end)
 
     async def say(self, data):
         """One line of the answer, str or bytes."""
         await self.begin()
         await self._write(data.encode() if isinstance(data, str) else data)
-        await self._write(_END)
+        await self._write(self.channel.end)
 
     async def say_record(self, result, number):
         """A line with a record of a firmware.meter.meter.Result."""
@@ -60,15 +59,15 @@ class Call:
             data = bytearray(result.sizes[number])
             result.read_into(number, data)
             await self._write(data)
-        await self._write(_END)
+        await self._write(self.channel.end)
 
     async def end(self, error=None):
         await self.begin()
         if error and self.device.config.get("device.mtxerr"):
             words = clean(str(error))[:200].replace('"', "'")
-            await self._write(('+MTXERR: %d,"%s"' % (error.code, words)).encode() + _END)
-        await self._write(_END)
-        await self._write((b"ERROR" if error else b"OK") + _END)
+            await self._write(('+MTXERR: %d,"%s"' % (error.code, words)).encode() + self.channel.end)
+        await self._write(self.channel.end)
+        await self._write((b"ERROR" if error else b"OK") + self.channel.end)
 
 
 async def execute(processor, text, channel, write, collector):

@@ -34,7 +34,8 @@ class MeterLine:
     trace = None  # sees each frame, see iec102/master.py
 
     def __init__(self, name, port, meters, clock, keep, header, room, gate=None):
-        """`header`: [IMEI, logger id, form of TS, profile]; `room`: firmware.room.Room."""
+        """`header`: [IMEI, logger id, form of TS, profile, form of the meter's times, key of object addresses];
+        `room`: firmware.room.Room."""
         self.name = name
         self.port = port
         self.meters = meters

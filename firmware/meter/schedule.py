@@ -15,15 +15,17 @@ _HOUR = const(3600)
 
 
 class Schedule:
-    """`interval` in seconds, aligned to the local clock (xx:00, xx:15 … for 900).
+    """`interval` in seconds, aligned to the local clock (xx:00, xx:15 … for 900), or not: then the first reading
+    is due at once and the others count from it.
 
     `once`: the reading covers a whole slot (a day's closings, a curve) and is tried until it succeeds, also
     after a restart: `done` is the UTC of the last slot that succeeded, kept in the meter's ledger. Without
     `once` the reading is of the moment; it is tried a few times and then given up until the next slot.
     """
 
-    def __init__(self, kind, interval, once=False):
+    def __init__(self, kind, interval, once=False, aligned=True):
         self.kind = kind
+        self.aligned = aligned or once
         self.interval = interval
         self.once = once
         self.done = 0
@@ -33,6 +35,10 @@ class Schedule:
 
     def plan(self, clock):
         """Find the next due moment; a slot that was missed is due at once."""
+        self.tries = 0
+        if not self.aligned:
+            self.at = self.due = self._counted(clock.utc())
+            return
         after = clock.next_aligned(self.interval)
         current = after - self.interval
         if self.interval > _HOUR:
@@ -41,11 +47,19 @@ class Schedule:
             while begin < after:
                 current = begin
                 begin = clock.next_aligned(self.interval, begin)
-        self.tries = 0
         self.due = after
         if self.once and self.done < current:
             self.due = current
         self.at = self.due
+
+    def _counted(self, now):
+        """The next due moment after the last one; now for the first, and when the clock has jumped."""
+        due = self.due
+        if not due or abs(now - due) > 2 * self.interval:
+            return now
+        while due <= now:
+            due += self.interval
+        return due
 
     def success(self, clock):
         """The reading is complete; returns True when `done` has moved and wants keeping."""
@@ -92,15 +106,15 @@ class Schedules:
             schedule.tries,
             schedule.kind,
             schedule.interval,
-            1 if schedule.once else 0,
+            (1 if schedule.once else 0) | (2 if schedule.aligned else 0),
         ):
             self._numbers[at] = value
             at += 1
 
     def take(self, number):
         at = number * _FIELDS
-        due_at, due, done, tries, kind, interval, once = self._numbers[at : at + _FIELDS]
-        schedule = Schedule(kind, interval, once == 1)
+        due_at, due, done, tries, kind, interval, flags = self._numbers[at : at + _FIELDS]
+        schedule = Schedule(kind, interval, flags & 1 == 1, flags & 2 == 2)
         schedule.at, schedule.due, schedule.done, schedule.tries = due_at, due, done, tries
         return schedule
 

@@ -30,6 +30,7 @@ class Job:
         profile = "titan" if result is not None or kind == readings.ERROR else line.header[3]
         self.titan = profile != "extended"
         self.envelope = telemetry.Envelope(*line.header[:3])
+        self.envelope.tags, self.envelope.object_key = line.header[4:6]
         self.clock = line.clock
         self._line = line
         self._batch = []

@@ -73,7 +73,7 @@ class Closings:
             if not self.open:
                 self._begin()
             out.item()
-            forms.tariff(out, item)
+            forms.tariff(self.job, item)
             self.count += 1
             if self.job.extended and self._unwritten(key):
                 await self.job.extended.tariff(TYPE, self.record, item)

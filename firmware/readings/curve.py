@@ -104,7 +104,7 @@ class Piece:
         self.newest = max(self.newest, utc)
         out = self.job.out
         self.job.envelope.begin(out, TYPE, self.job.utc(), self.meter.ident)
-        forms.period(out, self.record, tag, pairs)
+        forms.period(self.job, self.record, tag, pairs)
         await self.job.emit(out.end())
         if self.job.extended:
             await self.job.extended.period(

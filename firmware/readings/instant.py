@@ -10,63 +10,88 @@ from firmware.port import const
 TYPE = "IEC102"
 _READ = const(162)
 _OBJECTS = (192, 193, 194)
-_CURRENT = const(133)
+_CURRENT = const(133)  # current tariff values, and the record of contract I
 _CONTRACT_I = const(134)
 _TOTAL = const(20)
 
 _PHASES = ("T", "F1", "F2", "F3")
+# A+, Q1 and Q4 of the six totals: absolute active, inductive and capacitive (TITAN reference O6).
+_ABSOLUTE = (0, 2, 5)
 
 
-def write(out, envelope, utc, meter_id, objects, energies=None):
+def write(out, envelope, utc, meter_id, objects, invalid="keep"):
     """Write the `IEC102` record of a 163 answer (`objects` as the codec gives them); returns the view.
 
     Values are the wire's integers (kWh, kvarh, kW, kvar, per mille, 0.1 A, 0.1 V). An object the meter
-    does not have leaves its keys out. `energies`: (VABA, VABRI, VABRC) from elsewhere.
+    does not have leaves its keys out. `invalid`: values the meter calls so are kept, omitted, or kept and told in
+    `Q`: bits 0 to 2 the three absolute energies, 3 to 6 the powers of all, F1, F2, F3, 7 to 9 the phases.
     """
     by_address = {item["address"]: item for item in objects}
     envelope.begin(out, "IEC102", utc, meter_id)
-    totals = by_address.get(192)
-    if totals and not energies:
-        energies = [totals["totals"][index]["value"] for index in (0, 2, 5)]
-    if energies:
-        for key, value in zip(("VABA", "VABRI", "VABRC"), energies):
-            out.int(key, value)
-    powers = by_address.get(193)
-    if powers:
-        for suffix, power in zip(_PHASES, powers["powers"]):
-            out.int("PA" + suffix, power["active"])
-            out.int("PR" + suffix, power["reactive"])
-            out.int("FP" + suffix, power["cos_phi"])
-    phases = by_address.get(194)
-    if phases:
-        for suffix, phase in zip(_PHASES[1:], phases["phases"]):
-            out.int("I" + suffix, phase["current"])
-            out.int("T" + suffix, phase["voltage"])
+    wrong = bit = 0
+    for address, part, count in ((192, "totals", 3), (193, "powers", 4), (194, "phases", 3)):
+        if address in by_address:
+            values = by_address[address][part]
+            if count < len(values):
+                values = [values[index] for index in _ABSOLUTE]
+            for number, value in enumerate(values):
+                bad = value.get("invalid")
+                if bad:
+                    wrong |= 1 << (bit + number)
+                if not bad or invalid != "omit":
+                    _WRITERS[address - 192](out, number, value)
+        bit += count
+    if invalid == "mark":
+        out.int("Q", wrong)
     return out.end()
+
+
+def _absolute(out, number, value):
+    out.int(("VABA", "VABRI", "VABRC")[number], value["value"])
+
+
+def _power(out, number, value):
+    for key, name in (("PA", "active"), ("PR", "reactive"), ("FP", "cos_phi")):
+        out.int(key + _PHASES[number], value[name])
+
+
+def _phase(out, number, value):
+    for key, name in (("I", "current"), ("T", "voltage")):
+        out.int(key + _PHASES[1 + number], value[name])
+
+
+_WRITERS = (_absolute, _power, _phase)
 
 
 async def read(master, meter, job):
     answer = await master.read(_READ, 0, _OBJECTS)
     utc = job.utc()
-    energies = None
-    if meter.options.get("totals") == "tariff":
-        energies = await _tariff(master, meter)
-    await job.emit(write(job.out, job.envelope, utc, meter.ident, answer.objects, energies))
+    objects, options = answer.objects, meter.options
+    if options.get("totals") == "tariff":
+        objects = await _with_tariff(master, options, objects)
+    invalid = options.get("invalid", "keep")
+    await job.emit(write(job.out, job.envelope, utc, meter.ident, objects, invalid))
     if job.extended:
         await job.extended.instant(answer.objects)
 
 
-async def _tariff(master, meter):
-    """(active, inductive, capacitive) of the contract's total, or None where the meter has none."""
+async def _with_tariff(master, options, objects):
+    """`objects` with the absolute values of the current tariff total in place of object 192's, if the meter has it."""
     found = []
 
     def take(answer):
         for item in answer.objects:
             if item["DO"] == _TOTAL:
-                found.append((item["EaA"], item["EaRi"], item["EaRc"]))
+                totals = [
+                    {"value": item[key], "invalid": item[bits] & 0x80}
+                    for key, bits in (("EaA", "CA"), ("EaRi", "CRi"), ("EaRc", "CRc"))
+                ]
+                found.append({"address": 192, "totals": totals})
 
     try:
-        await master.stream(_CURRENT, _CONTRACT_I + meter.options.get("contract", 1) - 1, (), take)
+        await master.stream(_CURRENT, _CONTRACT_I + options.get("contract", 1) - 1, (), take)
     except NotAvailableError:
-        return None
-    return found[0] if found else None
+        pass
+    if not found:
+        return objects
+    return found[:1] + [item for item in objects if item["address"] != 192]

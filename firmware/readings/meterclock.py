@@ -34,7 +34,7 @@ async def read(master, meter, job):
     was_set = await _maybe_set(master, meter, job)
     out = job.out
     job.envelope.begin(out, TYPE, now, meter.ident)
-    out.text("DT", tag.text())
+    out.text("DT", job.envelope.tag(tag, job.clock.zone))
     out.int("DRIFT", meter.drift)
     out.flag("IV", tag.iv)
     out.flag("SET", was_set)

@@ -12,13 +12,13 @@ async def read(master, meter, job):
     answer = await master.read(_READ, record)
     out = job.out
     job.envelope.begin(out, TYPE, job.utc(), meter.ident)
-    out.text("DT", answer.time.text())
+    out.text("DT", job.envelope.tag(answer.time, job.clock.zone))
     out.key("PC")
     out.raw("[")
     for item in answer.objects:
         out.item()
         out.raw("{")
-        out.int("DO", item["address"])
+        out.int(job.envelope.object_key, item["address"])
         out.int("PC", item["power"])
         out.raw("}")
     out.raw("]")

@@ -17,7 +17,8 @@ async def read(master, meter, job):
         if isinstance(value, int):
             out.int(name.upper(), value)
         else:
-            out.text(name.upper(), value if isinstance(value, str) else value.text())
+            text = value if isinstance(value, str) else job.envelope.tag(value, job.clock.zone)
+            out.text(name.upper(), text)
     await job.emit(out.end())
     if job.extended:
         await job.extended.setup(item)

@@ -19,7 +19,7 @@ async def read(master, meter, job):
     async def take(answer):
         for item in answer.objects:
             out.item()
-            forms.tariff(out, item)
+            forms.tariff(job, item)
             if job.extended:
                 await job.extended.tariff(TYPE, record, item)
 

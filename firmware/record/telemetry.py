@@ -108,7 +108,13 @@ def stamp(utc, form="unix"):
 
 
 class Envelope:
-    """What every record of this device starts with: `IMEI`, `TYPE`, `TS`, `P` and the meter's `ID`."""
+    """What every record of this device starts with: `IMEI`, `TYPE`, `TS`, `P` and the meter's `ID`.
+
+    `tags` (summer, offset, plain) and `object_key` (DO, D0): the settings of the logger of these names.
+    """
+
+    tags = "summer"
+    object_key = "DO"
 
     def __init__(self, imei, logger_id, time_form="unix"):
         self.imei = imei
@@ -123,3 +129,13 @@ class Envelope:
         out.raw(stamp(utc, self.time_form))
         out.text("P", self.logger_id)
         out.text("ID", meter_id)
+
+    def tag(self, tag, zone):
+        """The text of a time tag: `2022-07-11T13:49` and the summer-time bit, the offset from UTC, or nothing."""
+        text = tag.text()
+        if self.tags == "summer":
+            return text
+        if self.tags == "offset" and tag.possible():
+            offset = zone.standard + (3600 if tag.su and zone.has_summer else 0)
+            return "%s+%02d:%02d" % (text[:-2], offset // 3600, offset // 60 % 60)
+        return text[:-2]

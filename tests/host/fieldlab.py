@@ -50,7 +50,7 @@ def port_of(found):
 def line_of(port, meters, keep, profile="titan", clock=None):
     """The service of one line over `port`; `keep(batch)` has what is logged, payloads as bytes."""
     clock = clock or Clock(Rtc(), Zone("Europe/Madrid"), HOST)
-    header = [IMEI, "ID-" + IMEI, "unix", profile]
+    header = [IMEI, "ID-" + IMEI, "unix", profile, "summer", "DO"]
 
     def copied(batch):
         # A payload may be a view of the session's buffer, which the next record overwrites.

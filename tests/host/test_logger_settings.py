@@ -23,7 +23,7 @@ def app(tmp_path):
     found.config.load()
     found.ring = Ring(str(tmp_path / "log"))
     found.ring.mount()
-    found.header = ["1", "P", "unix", "titan"]
+    found.header = ["1", "P", "unix", "titan", "summer", "DO"]
     found.lines = []
     found.mqtt = None
     found.look_up_topics()

@@ -20,6 +20,8 @@ topic|topic of the records
 order|oldest or newest first
 time|form of TS; unix is 2022-07-13T09:42:06Z
 profile|form of the records
+tags|end of the meter's times in the titan form: -1 in summer time, +02:00, or nothing
+object_key|key of the object address in tariff records
 extended_topic|topic of the extended form
 size|most bytes of a record, a longer one is not kept; 0: no limit
 registers|most records that may wait, the oldest goes; 0: what the flash takes

@@ -24,6 +24,9 @@ totals|where VABA, VABRI and VABRC come from: object 192 or the current tariff v
 trace|show every frame with its meaning: on the console, in trace.txt and trace.old.txt on the flash, or on a topic
 trace_topic|topic of the frames
 trace_minutes|minutes after which the trace ends by itself; 0: never
+invalid|instantaneous values the meter calls invalid: as they are, left out, or told in a key Q
+align|readings on the clock, as xx:00 and xx:15; off: counted from the start
+unread|how a GET ends that has nothing to give; why stands in a line before
 """,
     "meter": """
 enabled|the meter is read

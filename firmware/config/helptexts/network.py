@@ -39,6 +39,7 @@ at_topic|topic of AT commands; empty: none are taken
 at_topic2|a second one
 atr_topic|topic of the answers
 echo|an answer begins with the command
+lines|what ends the lines of an answer
 commands|commands the broker may give
 online_topic|retained topic: online, offline
 status_topic|topic of readings that failed; empty: none

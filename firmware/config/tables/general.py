@@ -21,6 +21,8 @@ topic|~LOGGER_mqttTopic|topic|120|lector102/[IMEI]/LOGGER|
 order||choice|fifo,lifo|fifo|
 time|MTX_TPFormat|choice|unix,seconds,milliseconds,classic|unix|
 profile||choice|titan,extended,both|titan|
+tags||choice|summer,offset,plain|summer|
+object_key||choice|DO,D0|DO|
 extended_topic||topic|120|lector102/[IMEI]/READINGS|
 size|LOGGER_registerSize|int|0,16384|0|
 registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart

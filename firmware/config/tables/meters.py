@@ -24,6 +24,9 @@ totals||choice|object192,tariff|object192|restart
 trace||choice|off,console,file,topic|off|
 trace_topic||topic|120|lector102/[IMEI]/TRACE|
 trace_minutes||int|0,10080|60|
+invalid||choice|keep,omit,mark|keep|restart
+align||bool||on|restart
+unread||choice|error,ok|error|
 """,
     "meter": """
 enabled||bool||off|restart
