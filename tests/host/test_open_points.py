@@ -1,0 +1,135 @@
+"""What the TITAN reference leaves open (its sections 3.4 and 7) is a setting: each of them does what its help says."""
+
+import json
+import os
+import select
+import time
+
+import pytest
+
+from firmware import readings
+from firmware.iec102.address import LinkAddress
+from firmware.meter.meter import Meter
+from firmware.meter.schedule import Schedule
+from firmware.record import telemetry
+from tests.host import fieldlab, virtual
+from tests.host.test_commands import Desk
+from tests.host.test_telemetry import objects
+from tests.host.twinlab import Lab
+from tools.twin.ptys import Bridge
+
+START = 1792891800  # 2026-10-25 01:30 UTC, winter time in Madrid since half an hour
+
+
+def read(kind, options=None, header=("summer", "DO"), no_types=()):
+    """The records of one session with the simulated meter, and its model."""
+
+    async def session():
+        stations = fieldlab.stations(1, virtual.asyncio.get_running_loop().utc)
+        stations[0].answers.no_types = set(no_types)
+        meter = Meter("M", LinkAddress(1, 1, 1), [], True, options or {})
+        kept = []
+        line = fieldlab.line_of(fieldlab.port_of(stations), [meter], kept.extend)
+        line.header[4:] = header
+        assert await line._session(meter, kind), meter.last_error
+        return [json.loads(payload) for _, _, payload in kept], stations[0].meter
+
+    return virtual.run(session(), START, limit_s=3600)
+
+
+def test_the_absolute_energies_from_object_192_or_from_the_tariff():
+    keys = ("VABA", "VABRI", "VABRC")
+    (by_object,), model = read(readings.INSTANT)
+    totals = model.totals(START)
+    assert [by_object[key] for key in keys] == [totals[i] for i in (0, 2, 5)]
+    (tariff,), _ = read(readings.TARIFF)
+    total = tariff["TAVC"][0]
+    (record,), _ = read(readings.INSTANT, {"totals": "tariff"})
+    assert [record[key] for key in keys] == [total[key] for key in ("EaA", "EaRi", "EaRc")]
+    assert list(record) == list(by_object)
+
+
+def test_a_meter_without_tariff_values_leaves_the_energies_out():
+    (record,), _ = read(readings.INSTANT, {"totals": "tariff"}, no_types=[133])
+    assert "VABA" not in record and "PAT" in record
+
+
+@pytest.mark.parametrize("mode", ["keep", "omit", "mark"])
+def test_invalid_values(mode):
+    from firmware.readings import instant
+
+    items = objects()
+    items[0]["totals"][2]["invalid"] = True  # VABRI
+    items[1]["powers"][0]["invalid"] = True  # the total
+    items[2]["phases"][2]["invalid"] = True  # F3
+    envelope = telemetry.Envelope("1", "P")
+    record = json.loads(bytes(instant.write(telemetry.Writer(), envelope, 0, "M", items, mode)))
+    doubtful = {"VABRI", "PAT", "PRT", "FPT", "IF3", "TF3"}
+    assert doubtful & set(record) == (set() if mode == "omit" else doubtful)
+    assert record.get("Q") == (1 << 1 | 1 << 3 | 1 << 9 if mode == "mark" else None)
+    assert "VABA" in record and "PAF1" in record and "TF1" in record
+
+
+@pytest.mark.parametrize("tags, end", [("summer", "-0"), ("offset", "+01:00"), ("plain", "")])
+def test_the_form_of_the_meters_times(tags, end):
+    (record,), _ = read(readings.TARIFF, header=(tags, "D0"))
+    assert record["TAVC"][0]["DEND"] == "2026-10-25T02:30" + end
+    assert list(record["TAVC"][0])[0] == "D0"
+
+
+class Clock:
+    now = 1000
+
+    def utc(self):
+        return self.now
+
+
+def test_readings_that_are_not_on_the_clock():
+    clock, schedule = Clock(), Schedule(readings.INSTANT, 900, aligned=False)
+    schedule.plan(clock)
+    assert schedule.at == 1000
+    clock.now = 1007
+    schedule.success(clock)
+    assert schedule.at == 1900
+    schedule.plan(clock)  # the clock was set by a little: nothing is left out
+    assert schedule.at == 1900
+    clock.now = 5_000_000
+    schedule.plan(clock)
+    assert schedule.at == 5_000_000
+
+
+def test_a_get_before_any_set():
+    desk = Desk()
+    get = "AT^MTXTUNNEL=GETIEC102,ID00000"
+    assert desk.say(get).endswith("\r\n\r\nERROR\r\n")
+    desk.device.config.set("iec102.unread", "ok")
+    answer = desk.say(get)
+    assert '"ERR":"nothing was read yet' in answer and answer.endswith("\r\n\r\nOK\r\n")
+    assert desk.say(get.replace("ID00000", "ID7")).endswith("ERROR\r\n")
+
+
+def test_the_lines_of_an_answer_and_commands_in_tags_on_the_device(tmp_path):
+    other = Bridge()
+    settings = {"mqtt.lines": "lf", "port.2.at": True, "port.1.at": True}
+    try:
+        with Lab(tmp_path, settings=settings, interval=60) as lab:
+            lab.twin.setup["ports"].append(other.device)
+            lab.twin.start()
+            lab.twin.wait_line("mqtt: connected")
+            assert lab.at("AT") == "AT\n\nOK\n"
+            lab.twin.wait_line("port 1: no commands in tags where meters hang")
+            fd = os.open(other.person, os.O_RDWR | os.O_NOCTTY)
+            try:
+                os.write(fd, b"noise<mtxtunnel>AT^MTXTUNNEL=REBOOT</mtxtunnel><MTXTUNNEL>AT</MTXTUNNEL>")
+                heard, deadline = b"", time.monotonic() + 40
+                while not heard.endswith(b"</MTXTUNNEL>") and time.monotonic() < deadline:
+                    if select.select([fd], [], [], 1)[0]:
+                        heard += os.read(fd, 1000)
+            finally:
+                os.close(fd)
+            assert heard == (
+                b"<mtxtunnel>AT^MTXTUNNEL=REBOOT\r\n\r\nERROR\r\n</mtxtunnel>"
+                b"<MTXTUNNEL>AT\r\n\r\nOK\r\n</MTXTUNNEL>"
+            )
+    finally:
+        other.close()
