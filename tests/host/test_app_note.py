@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.twinlab import IDENT, Lab
+from tools.twin.device import ROOT
 
 SET, GET = "AT^MTXTUNNEL=SETIEC102", "AT^MTXTUNNEL=GETIEC102"
 INSTANT = (
@@ -317,3 +318,54 @@ def test_a_reading_that_failed_is_told(running):
 
 # As printed, without the mistakes of printing (docs/json.md): instantaneous values, closings.
 SAMPLES = (Path(__file__).parent / "data" / "app-note-51.txt").read_text().splitlines()
+
+
+@pytest.fixture
+def noted(tmp_path):
+    """start(number): the device and the meter of the note at the moment its sample was taken."""
+    labs = []
+
+    def start(number, **settings):
+        moment = ("2022-07-13T09:42:06Z", "2022-07-13T09:55:35Z")[number]
+        utc = (1657705326, 1657706135)[number]
+        values = ROOT / "tools" / "meter" / "samples" / "app-note-51.json"
+        common = {
+            "device.imei": "869101054287764",
+            "mqtt.at_topic": "/AT",
+            "mqtt.atr_topic": "/ATR",
+            "logger.topic": "/LOGGER",
+            "logger.id": "ID-[IMEI]",
+            # The note's stamps are not those of a reading on the clock; the first one is due at once.
+            "iec102.align": False,
+        }
+        found = Lab(
+            tmp_path,
+            settings=dict(common, **settings),
+            interval=600,
+            epoch=utc,
+            speed=1e-6,  # time all but stands still: TS is that of the note
+            meter=("--values", values, "--clock", moment),
+        )
+        labs.append(found)
+        found.twin.start()
+        found.twin.wait_line("mqtt: connected")
+        return found
+
+    yield start
+    for found in labs:
+        found.close()
+
+
+def test_section_8_sample_of_the_instantaneous_values_byte_for_byte(noted):
+    lab = noted(0)
+    assert lab.next(60, "/LOGGER") == ("/LOGGER", SAMPLES[0].encode())
+    assert at(lab, SET + ",ID00000") == [ok(SET + ",ID00000")]
+    assert ask(lab, GET + ",ID00000") == ok(GET + ",ID00000", SAMPLES[0])
+
+
+def test_section_8_sample_of_the_closing_values_byte_for_byte(noted):
+    lab = noted(1, **{"meter.0.interval": 0, "meter.0.closing": True})
+    assert lab.next(60, "/LOGGER") == ("/LOGGER", SAMPLES[1].encode())
+    line = SET + "_CTAVM2,ID00000,0,0,1,07,22,0,0,13,07,22"
+    assert at(lab, line) == [ok(line)]
+    assert ask(lab, GET + "_CTAVM2,ID00000") == ok(GET + "_CTAVM2,ID00000", SAMPLES[1])
