@@ -76,8 +76,11 @@ async def read(master, meter, job):
 
 
 async def _with_tariff(master, options, objects):
-    """`objects` with the absolute values of the current tariff total in place of object 192's, if the meter has it."""
-    found = []
+    """`objects` with the absolute values of the current tariff total in place of object 192's.
+
+    A meter that has none leaves their keys out: registers of another kind in their place would not be noticed.
+    """
+    found = [item for item in objects if item["address"] != 192]
 
     def take(answer):
         for item in answer.objects:
@@ -92,6 +95,4 @@ async def _with_tariff(master, options, objects):
         await master.stream(_CURRENT, _CONTRACT_I + options.get("contract", 1) - 1, (), take)
     except NotAvailableError:
         pass
-    if not found:
-        return objects
-    return found[:1] + [item for item in objects if item["address"] != 192]
+    return found

@@ -117,7 +117,7 @@ def test_the_lines_of_an_answer_and_commands_in_tags_on_the_device(tmp_path):
             lab.twin.start()
             lab.twin.wait_line("mqtt: connected")
             assert lab.at("AT") == "AT\n\nOK\n"
-            lab.twin.wait_line("port 1: no commands in tags where meters hang")
+            lab.twin.wait_line("port 1 takes no commands: it is a meter's")
             fd = os.open(other.person, os.O_RDWR | os.O_NOCTTY)
             try:
                 os.write(fd, b"noise<mtxtunnel>AT^MTXTUNNEL=REBOOT</mtxtunnel><MTXTUNNEL>AT</MTXTUNNEL>")
