@@ -8,10 +8,12 @@ from firmware.port import const, monotonic_s
 
 # A changed connection has to hold this long before it counts as good.
 _SETTLE_S = const(10)
+# Settings of MqttService where nothing is to be delivered: it waits for others.
+OFF = {"enabled": False}
 
 
 def mqtt_settings(app):
-    """The dict MqttService wants, or None where nothing is to be delivered."""
+    """The dict MqttService wants, or None where nothing is to be delivered or the broker's address is none."""
     get, expand = app.config.get, app.config.expand
     if not get("mqtt.enabled"):
         return None
@@ -103,7 +105,7 @@ def _apply(app):
     app.header[3] = app.config.get("logger.profile")
     app.header[4:] = [app.config.get("logger.tags"), app.config.get("logger.object_key")]
     if app.mqtt:
-        settings = mqtt_settings(app) or {"enabled": False}
+        settings = mqtt_settings(app) or OFF
         if settings != app.mqtt.settings:
             app.mqtt.reconfigure(settings)
 

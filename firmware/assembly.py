@@ -201,17 +201,13 @@ def _meter(app, index):
 
 
 def _build_uplink(app):
-    app.mqtt = None
-    settings = appwork.mqtt_settings(app)
-    if settings is None:
-        return
     from umqtt import simple
 
     from firmware.uplink.service import MqttService
 
     app.mqtt = MqttService(
         simple,
-        settings,
+        appwork.mqtt_settings(app) or appwork.OFF,
         app.ring,
         app.link,
         app.topic_for,

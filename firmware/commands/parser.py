@@ -1,4 +1,7 @@
-"""AT lines into names and arguments (TITAN reference 2.1: any case, blanks around commas); what to hide of them."""
+"""AT lines into names and arguments (TITAN reference 2.1: any case, blanks around commas); what to hide of them.
+
+With `device.separator` both, a semicolon separates as a comma does (TITAN reference 7).
+"""
 
 from firmware.commands.answer import CommandError, clean
 from firmware.commands.processor import LONGEST
@@ -38,13 +41,17 @@ def understand(call):
     """Fill in name, rest, args and module of a runner.Call from its line. CommandError: it is not carried out."""
     from firmware.commands import table
 
-    name, rest = split(call.line)
-    call.name, call.rest = name, rest
+    config, channel = call.device.config, call.channel
+    both = config.get("device.separator") == "both"
+    name, rest = split(call.line, both)
     # Lines for the modem have no row of their own.
     row = table.row(name) if name else ["AT+", "", "0", "0", "modem", "basic"]
     if not row:
         raise CommandError(_UNKNOWN, "there is no command %s" % clean(name[:40]))
-    config, channel = call.device.config, call.channel
+    if both and name:
+        # What is behind the last one belongs to the value: a password may have semicolons.
+        rest = rest.replace(";", ",", row[1].count(","))
+    call.name, call.rest = name, rest
     if not table.allowed(row[0], row[4], config.get(channel.whitelist)):
         raise CommandError(_FORBIDDEN, "%s is not allowed on this channel" % row[0])
     locked = channel.login and not channel.known and name not in _OPEN
@@ -66,8 +73,8 @@ def _arguments(rest):
     return args
 
 
-def split(line):
-    """(name, rest) of one line; CommandError.
+def split(line, both=False):
+    """(name, rest) of one line; `both`: a semicolon may end the name, too; CommandError.
 
     `AT^MTXTUNNEL=NAME,a,b` gives ("NAME", "a,b"); `AT`, `ATI`, `ATE0`, `ATE1` give themselves; what the modem is to
     answer gives ("", the line).
@@ -86,11 +93,17 @@ def split(line):
     # Nothing but blanks may stand between the name and the equals sign.
     if not equals or not upper.startswith(_OURS + "="):
         raise CommandError(_SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
-    name, _, rest = rest.partition(",")
-    name = name.strip().upper()
+    at = _separator(rest, 0, both)
+    name, rest = rest[:at].strip().upper(), rest[at + 1 :]
     if not name:
         raise CommandError(_SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
     return name, rest.strip()
+
+
+def _separator(text, start, both=True):
+    """Where the next separator is; the length where there is none."""
+    found = [text.find(mark, start) for mark in (",;" if both else ",")]
+    return min([at for at in found if at >= 0] or [len(text)])
 
 
 def _for_modem(text, upper):
@@ -119,21 +132,23 @@ def private_at(line, config):
 
 
 def _private_argument(line, at, config):
-    comma = line.find(",", at)
-    name = line[at:comma].strip().upper() if comma >= 0 else ""
+    # Semicolons count, whatever the setting: rather too much is hidden.
+    first = _separator(line, at)
+    name = line[at:first].strip().upper()
+    if first == len(line):
+        return first
     if name == "LOGIN":
-        return comma + 1
+        return first + 1
     if name == "SETPARAM":
-        second = line.find(",", comma + 1)
-        if second >= 0:
+        second = _separator(line, first + 1)
+        if second < len(line):
             try:
-                return (
-                    second + 1 if config.is_secret(line[comma + 1 : second].strip()) else len(line)
-                )
+                if config.is_secret(line[first + 1 : second].strip()):
+                    return second + 1
             except ValueError:
                 return second + 1  # a name spelled wrong: better nothing is said
-    elif comma >= 0 and name.startswith("SETP"):
-        return comma + 1  # the same
+    elif name.startswith("SETP"):
+        return first + 1  # the same
     return len(line)
 
 

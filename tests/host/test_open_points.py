@@ -13,6 +13,7 @@ from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from firmware.record import telemetry
 from tests.host import fieldlab, virtual
+from tests.host.test_app_note import Installer
 from tests.host.test_commands import Desk
 from tests.host.test_telemetry import objects
 from tests.host.twinlab import Lab
@@ -108,6 +109,22 @@ def test_a_get_before_any_set():
     assert desk.say(get.replace("ID00000", "ID7")).endswith("ERROR\r\n")
 
 
+def test_a_semicolon_between_arguments():
+    desk = Desk()
+    desk.device.config.set("device.separator", "both")
+    assert desk.say("AT^MTXTUNNEL=SETPARAM ; logger.id ;a;b").endswith("\r\n\r\nOK\r\n")
+    assert desk.device.config.get("logger.id") == "a;b"
+    assert desk.say("at^mtxtunnel=setparam,logger.id; c").endswith("OK\r\n")
+    assert desk.say("AT^MTXTUNNEL=GETPARAM;logger.id").split("\r\n")[1] == "c"
+    closing = "AT^MTXTUNNEL=SETIEC102_CTAVM2;ID00000; 0;0;1;7;22,0;0;2;7;22"
+    answer = desk.say(closing)
+    desk.device.config.set("device.separator", "comma")
+    assert answer.endswith("OK\r\n") and desk.say(closing).endswith("ERROR\r\n")
+    # A secret is hidden whatever separates.
+    for line in ("SETPARAM;mqtt.password;hush", "SETPARAM,mqtt.password;hush", "LOGIN;hush"):
+        assert "hush" not in desk.say("AT^MTXTUNNEL=" + line)
+
+
 def test_the_lines_of_an_answer_and_commands_in_tags_on_the_device(tmp_path):
     other = Bridge()
     settings = {"mqtt.lines": "lf", "port.2.at": True, "port.1.at": True}
@@ -133,3 +150,23 @@ def test_the_lines_of_an_answer_and_commands_in_tags_on_the_device(tmp_path):
             )
     finally:
         other.close()
+
+
+def test_delivery_is_switched_on_and_off_without_a_restart(tmp_path):
+    with Lab(tmp_path, settings={"mqtt.enabled": False}, interval=2) as lab:
+        lab.twin.start()
+        lab.twin.wait_line("bytes of heap in use")
+        typed = Installer(lab.twin.console.person)
+        try:
+            assert "mqtt.state: off" in typed.type("AT^MTXTUNNEL=GETSTATUS,mqtt")
+            assert typed.type("AT^MTXTUNNEL=SETPARAM,mqtt.enabled,on") == "\r\nOK\r\n"
+            lab.twin.wait_line("mqtt: connected")
+            assert lab.at("AT") == "AT\r\n\r\nOK\r\n"
+            # It has been online now: a change that cuts it off is on trial, and here it is no accident.
+            assert typed.type("AT^MTXTUNNEL=SETPARAM,mqtt.enabled,off") == "\r\nOK\r\n"
+            deadline = time.monotonic() + 30
+            while "mqtt.state: off" not in typed.type("AT^MTXTUNNEL=GETSTATUS,mqtt"):
+                assert time.monotonic() < deadline
+        finally:
+            typed.close()
+        assert lab.twin.starts == 1

@@ -6,6 +6,7 @@ imei|identity in records and topics; empty: the modem's or the board's
 zone|zone of the meters' clocks
 password|password of the local console; empty: none
 mtxerr|tell the reason of an ERROR in a line +MTXERR
+separator|what stands between the arguments of a command: a comma, or both comma and semicolon
 trial|minutes a change that cuts the device off may stay without reaching the broker
 """,
     "console": """

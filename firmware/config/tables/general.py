@@ -7,6 +7,7 @@ zone||choice|Europe/Madrid,Africa/Ceuta,Atlantic/Canary,Europe/Lisbon,Europe/Dub
 Europe/Berlin,Europe/Rome,Europe/Athens,Europe/Helsinki,UTC|Europe/Madrid|restart
 password||secret|32||
 mtxerr||bool||off|
+separator||choice|comma,both|comma|
 trial||int|2,1440|10|
 """,
     "console": """
