@@ -7,10 +7,12 @@ old or the new one; a damaged file means that things are read again, never that 
 
 import json
 import os
+from array import array
 
 from firmware.port import const
 
-_MOST_KEYS = const(120)
+# More than a closing a day over the longest setting of closing_days: a forgotten one would be sent again every day.
+_MOST_KEYS = const(420)
 
 
 class Ledger:
@@ -24,19 +26,20 @@ class Ledger:
 
     def load(self):
         """Read the file again, forgetting what was not saved."""
-        marks, keys = {}, []
+        marks, keys = {}, ()
         try:
             if self.path:
                 with open(self.path) as file:
                     stored = json.load(file)
                 marks = {str(name): int(value) for name, value in stored["marks"].items()}
-                keys = [int(key) for key in stored["keys"]][-_MOST_KEYS:]
+                keys = [int(key) & 0xFFFFFFFF for key in stored["keys"][-_MOST_KEYS:]]
         except OSError:
             pass  # nothing has been read yet
         except (ValueError, KeyError, TypeError, AttributeError):
             self.damaged = True
-            marks, keys = {}, []
-        self._marks, self._keys = marks, keys
+            marks, keys = {}, ()
+        self._marks = marks
+        self._keys = array("I", keys)  # as objects they would take six times the room on a board
         self.dirty = False
 
     def mark(self, name):
@@ -50,19 +53,28 @@ class Ledger:
             self.dirty = True
 
     def seen(self, key):
-        return key in self._keys
+        # MicroPython has no `in` for arrays.
+        return any(known == key for known in self._keys)
 
     def add(self, key):
         """Remember a 32-bit key; the oldest is forgotten when there are too many."""
-        if key not in self._keys:
+        if not self.seen(key):
             self._keys.append(key)
             self.dirty = True
-            del self._keys[:-_MOST_KEYS]
+            if len(self._keys) > _MOST_KEYS:
+                self._keys = self._keys[-_MOST_KEYS:]
 
     def save(self):
         self.dirty = False
         if not self.path:
             return
         with open(self.path + ".new", "w") as file:
-            json.dump({"marks": self._marks, "keys": self._keys}, file)
+            file.write('{"marks": ')
+            json.dump(self._marks, file)
+            file.write(', "keys": [')
+            comma = ""
+            for key in self._keys:
+                file.write(comma + str(key))
+                comma = ","
+            file.write("]}")
         os.rename(self.path + ".new", self.path)

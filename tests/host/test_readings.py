@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import json
+import re
 
 import pytest
 from zoneinfo import ZoneInfo
@@ -269,3 +270,21 @@ def test_a_silent_meter_costs_the_others_no_more_than_its_own_deadline(tmp_path)
     told = [record for _, record in kept if record["TYPE"] == "IEC102_ERR"]
     assert [record["MISSED"] for record in told] == [1, 2, 3, 4]
     assert all(record["ID"] == "M1" and "NoAnswerError" in record["ERR"] for record in told)
+
+
+def test_the_ledger_knows_more_closings_than_the_longest_reading_has(tmp_path):
+    from firmware.config.tables import meters
+
+    days = int(re.search(r"closing_days\|.*?\|int\|1,(\d+)", meters.TABLES["meter"])[1])
+    ledger = Ledger(str(tmp_path / "ledger"))
+    keys = [(0xFFFFFFFF - number * 7919) & 0xFFFFFFFF for number in range(days + 10)]
+    for key in keys:
+        ledger.add(key)
+    for number in range(100):
+        ledger.add(number)
+    ledger.set_mark("lc11", 1792891800)
+    ledger.save()
+    kept = Ledger(str(tmp_path / "ledger"))
+    assert not kept.damaged and kept.mark("lc11") == 1792891800
+    assert kept.seen(99) and not kept.seen(keys[0])
+    assert all(kept.seen(key) for key in keys[-(days - 90) :])
