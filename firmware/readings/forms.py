@@ -3,17 +3,31 @@
 _TIMES = ("FMPA", "DINI", "DEND")
 
 
+def time(job, tag):
+    """The text of a time tag: `2022-07-11T13:49` and the summer-time bit, the offset from UTC, or nothing.
+
+    The setting logger.tags says which: summer, offset, plain.
+    """
+    text, form, zone = tag.text(), job.envelope.tags, job.clock.zone
+    if form == "summer":
+        return text
+    if form == "offset" and tag.possible():
+        offset = zone.standard + (3600 if tag.su and zone.has_summer else 0)
+        return "%s+%02d:%02d" % (text[:-2], offset // 3600, offset // 60 % 60)
+    return text[:-2]
+
+
 def tariff(job, item):
     """Write one tariff object (types 135 and 136) with TITAN's 21 keys, times as `2022-07-11T13:49-1`."""
     from firmware.iec102.tariff import NAMES
 
-    out, envelope = job.out, job.envelope
+    out = job.out
     out.raw("{")
     for key in NAMES:
         if key in _TIMES:
-            out.text(key, envelope.tag(item[key], job.clock.zone))
+            out.text(key, time(job, item[key]))
         elif key == "DO":
-            out.int(envelope.object_key, item[key])
+            out.int(job.envelope.object_key, item[key])
         else:
             out.int(key, item[key])
     out.raw("}")
@@ -30,7 +44,7 @@ def period(job, record, tag, pairs):
     """
     out = job.out
     out.int("REC", record)
-    out.text("DT", job.envelope.tag(tag, job.clock.zone))
+    out.text("DT", time(job, tag))
     for address, total in pairs:
         name = _TOTALS[address - 1]
         out.int(name, total["value"])

@@ -15,8 +15,7 @@ _CONTRACT_I = const(134)
 _TOTAL = const(20)
 
 _PHASES = ("T", "F1", "F2", "F3")
-# A+, Q1 and Q4 of the six totals: absolute active, inductive and capacitive (TITAN reference O6).
-_ABSOLUTE = (0, 2, 5)
+_NOTHING = {}
 
 
 def write(out, envelope, utc, meter_id, objects, invalid="keep"):
@@ -28,39 +27,32 @@ def write(out, envelope, utc, meter_id, objects, invalid="keep"):
     """
     by_address = {item["address"]: item for item in objects}
     envelope.begin(out, "IEC102", utc, meter_id)
-    wrong = bit = 0
+    wrong = 0
+    bit = 1
     for address, part, count in ((192, "totals", 3), (193, "powers", 4), (194, "phases", 3)):
-        if address in by_address:
-            values = by_address[address][part]
-            if count < len(values):
-                values = [values[index] for index in _ABSOLUTE]
-            for number, value in enumerate(values):
+        values = by_address.get(address, _NOTHING).get(part)
+        for number in range(count):
+            if values:
+                # A+, Q1 and Q4 of the six totals: absolute active, inductive, capacitive (TITAN reference O6).
+                value = values[(0, 2, 5)[number] if len(values) > 4 else number]
                 bad = value.get("invalid")
                 if bad:
-                    wrong |= 1 << (bit + number)
-                if not bad or invalid != "omit":
-                    _WRITERS[address - 192](out, number, value)
-        bit += count
+                    wrong |= bit
+                if bad and invalid == "omit":
+                    pass
+                elif address == 192:
+                    out.int(("VABA", "VABRI", "VABRC")[number], value["value"])
+                elif address == 193:
+                    out.int("PA" + _PHASES[number], value["active"])
+                    out.int("PR" + _PHASES[number], value["reactive"])
+                    out.int("FP" + _PHASES[number], value["cos_phi"])
+                else:
+                    out.int("I" + _PHASES[1 + number], value["current"])
+                    out.int("T" + _PHASES[1 + number], value["voltage"])
+            bit <<= 1
     if invalid == "mark":
         out.int("Q", wrong)
     return out.end()
-
-
-def _absolute(out, number, value):
-    out.int(("VABA", "VABRI", "VABRC")[number], value["value"])
-
-
-def _power(out, number, value):
-    for key, name in (("PA", "active"), ("PR", "reactive"), ("FP", "cos_phi")):
-        out.int(key + _PHASES[number], value[name])
-
-
-def _phase(out, number, value):
-    for key, name in (("I", "current"), ("T", "voltage")):
-        out.int(key + _PHASES[1 + number], value[name])
-
-
-_WRITERS = (_absolute, _power, _phase)
 
 
 async def read(master, meter, job):

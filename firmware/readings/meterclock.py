@@ -8,6 +8,7 @@ from firmware import diag
 from firmware.clock import clock
 from firmware.iec102 import errors, timetag
 from firmware.port import const
+from firmware.readings import forms
 
 TYPE = "IEC102_CLOCK"
 _READ = const(103)
@@ -34,7 +35,7 @@ async def read(master, meter, job):
     was_set = await _maybe_set(master, meter, job)
     out = job.out
     job.envelope.begin(out, TYPE, now, meter.ident)
-    out.text("DT", job.envelope.tag(tag, job.clock.zone))
+    out.text("DT", forms.time(job, tag))
     out.int("DRIFT", meter.drift)
     out.flag("IV", tag.iv)
     out.flag("SET", was_set)

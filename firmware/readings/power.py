@@ -1,6 +1,7 @@
 """Contracted powers: ASDU 144, answered by 145 (protocol reference 6.6)."""
 
 from firmware.port import const
+from firmware.readings import forms
 
 TYPE = "IEC102_PC"
 _READ = const(144)
@@ -12,7 +13,7 @@ async def read(master, meter, job):
     answer = await master.read(_READ, record)
     out = job.out
     job.envelope.begin(out, TYPE, job.utc(), meter.ident)
-    out.text("DT", job.envelope.tag(answer.time, job.clock.zone))
+    out.text("DT", forms.time(job, answer.time))
     out.key("PC")
     out.raw("[")
     for item in answer.objects:

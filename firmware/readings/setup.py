@@ -1,6 +1,7 @@
 """The meter's configuration: ASDU 141, answered by 142 (protocol reference 6.6)."""
 
 from firmware.port import const
+from firmware.readings import forms
 
 TYPE = "IEC102_CFG"
 _READ = const(141)
@@ -17,7 +18,7 @@ async def read(master, meter, job):
         if isinstance(value, int):
             out.int(name.upper(), value)
         else:
-            text = value if isinstance(value, str) else job.envelope.tag(value, job.clock.zone)
+            text = value if isinstance(value, str) else forms.time(job, value)
             out.text(name.upper(), text)
     await job.emit(out.end())
     if job.extended:

@@ -129,13 +129,3 @@ class Envelope:
         out.raw(stamp(utc, self.time_form))
         out.text("P", self.logger_id)
         out.text("ID", meter_id)
-
-    def tag(self, tag, zone):
-        """The text of a time tag: `2022-07-11T13:49` and the summer-time bit, the offset from UTC, or nothing."""
-        text = tag.text()
-        if self.tags == "summer":
-            return text
-        if self.tags == "offset" and tag.possible():
-            offset = zone.standard + (3600 if tag.su and zone.has_summer else 0)
-            return "%s+%02d:%02d" % (text[:-2], offset // 3600, offset // 60 % 60)
-        return text[:-2]
