@@ -9,6 +9,7 @@ import gc
 import sys
 
 from firmware import boards, diag
+from firmware.gate import silence
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.supervise import Supervised
 
@@ -93,6 +94,9 @@ async def _watch(app, guard):
             tidied = now
             gc.collect()
             try:
+                # What follows writes to the flash at times.
+                await silence(app)
+                last = ticks_ms()
                 app.watch_trial()
                 if guard:
                     reason = guard.tick(app.mqtt is not None and app.mqtt.connected)

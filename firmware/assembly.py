@@ -68,6 +68,7 @@ def build(app):
     app.link = app.board.link(config)
     if hasattr(app.link, "command"):
         app.modem = app.link
+        app.modem.store.gate = app.gate
         app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
     app.keeper = None
     if app.clock.source != HOST:

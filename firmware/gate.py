@@ -52,3 +52,10 @@ class Gate:
                 await sleep_ms(_LOOK_MS)
         finally:
             self._waiting -= 1
+
+
+async def silence(owner):
+    """Wait for the gate of `owner`, where it has one: the flash may be written in the same turn afterwards."""
+    gate = getattr(owner, "gate", None)
+    if gate:
+        await gate.wait()

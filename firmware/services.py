@@ -9,6 +9,7 @@ import json
 
 from firmware import diag, readings
 from firmware.config.store import Config
+from firmware.gate import silence
 from firmware.port import const, monotonic_s, sleep_ms, unload
 from firmware.room import release_session_code
 
@@ -151,6 +152,8 @@ class App:
             while not leaving.done():
                 self.board.feed()
                 await sleep_ms(_TURN_MS)
+        # What follows, the reason of the restart included, is written in this turn.
+        await silence(self)
         if self.config.trying and self.restart_reason.startswith(COMMANDED):
             self.config.restage()
         self.ring.flush()

@@ -59,6 +59,8 @@ class FileStore:
     written.
     """
 
+    gate = None  # a firmware.gate.Gate to wait for before set()
+
     def __init__(self, path):
         self._path = path
         try:

@@ -3,6 +3,7 @@
 import json
 
 from firmware.commands.answer import CommandError
+from firmware.gate import silence
 from firmware.port import const, sleep_ms
 
 # Codes of CommandError.
@@ -43,6 +44,8 @@ async def clearlog(call):
     if not call.args or call.args[0].upper() != "YES":
         await call.say("%d records would be deleted; AT^MTXTUNNEL=CLEARLOG,YES does it" % depth)
         return
+    await silence(call.device)
+    depth = ring.stats()["depth"]
     ring.clear()
     await call.say("%d records deleted" % depth)
 

@@ -1,6 +1,7 @@
 """The commands about settings, each a function of its name."""
 
 from firmware.commands.answer import CommandError
+from firmware.gate import silence
 from firmware.port import const
 
 # Codes of CommandError.
@@ -18,7 +19,7 @@ async def setparam(call):
     name, comma, value = call.rest.partition(",")
     if not comma:
         raise CommandError(_SYNTAX, "SETPARAM,name,value is wanted; the value may be empty")
-    _change(call, {call.device.config.key(name.strip()): value.strip()})
+    await _change(call, {call.device.config.key(name.strip()): value.strip()})
 
 
 async def getconfig(call):
@@ -35,6 +36,7 @@ async def saveconfig(call):
     if call.args and call.args[0].upper() != "TEXT":
         raise CommandError(_SYNTAX, "SAVECONFIG or SAVECONFIG,TEXT is wanted")
     if not call.args and not call.text:
+        await silence(call.device)
         config.save()
         return
     from firmware.config.takeover import Importer
@@ -54,7 +56,7 @@ async def saveconfig(call):
     await _take(call, importer)
 
 
-def _change(call, values):
+async def _change(call, values):
     """Take over settings. A channel that may not do everything must not give itself leave to."""
     from firmware.commands import table
 
@@ -64,13 +66,14 @@ def _change(call, values):
             if name.endswith(".commands") or name == "device.password":
                 text = "%s can't be changed on this channel, only where all is allowed" % name
                 raise CommandError(_FORBIDDEN, text)
+    await silence(call.device)
     call.device.change(values)
 
 
 async def _take(call, importer):
     """Take over what an importer has gathered, all or nothing; names without a setting are told."""
     values = importer.finish()
-    _change(call, values)
+    await _change(call, values)
     if 0 < values.get("logger.size", 0) < _CLOSING:
         # TITAN has 300 here, and sends longer records all the same.
         await call.say("warning: logger.size: longer records are not kept, such as closings; 0 keeps all")

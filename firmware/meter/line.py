@@ -63,6 +63,7 @@ class MeterLine:
             except MemoryError:
                 gc.collect()
                 await sleep_ms(_STORE_WAIT_MS)
+        await self.flash_free()
         self._keep(batch)
 
     def ask(self, meter, kind, args=None):
@@ -107,6 +108,7 @@ class MeterLine:
     async def _scheduled(self, meter, number):
         schedule = meter.schedules.take(number)
         if await self._session(meter, schedule.kind):
+            await self.flash_free()
             meter.succeeded(schedule, self.clock)
             given_up = False
         else:

@@ -85,6 +85,8 @@ class Job:
             except (OSError, MemoryError):
                 self.meter.rest(True)
                 raise
+        elif ledger.dirty:
+            await self._line.flash_free()
         if ledger.dirty:
             ledger.save()
 

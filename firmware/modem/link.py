@@ -23,6 +23,8 @@ RESTARTED = "modem_restarted_board"
 class Store(dict):
     """Stands in for the persistent store where none is handed in: forgets at power-off."""
 
+    gate = None
+
     def set(self, key, value):
         self[key] = value
 
@@ -36,8 +38,8 @@ class ModemLink:
     baud, cmux, keep_online_host, keep_online_period (s), sms (a dict, see sms.py), timing
     (overrides of timing.TABLE). Functions or None: `power_key(pressed)`, `reset(pressed)`,
     `dtr(on)`, `dcd() -> carrier`, `set_baud(baud)`, `reboot(reason)`, `on_time(utc)`,
-    `on_sms(number, text)`. `store` has `get(key)` and `set(key, value)` and outlives a restart.
-    `sockets` is the module to use while the link is up.
+    `on_sms(number, text)`. `store` has `get(key)` and `set(key, value)` and outlives a restart; its `gate`, where it
+    has one, is waited for before set(). `sockets` is the module to use while the link is up.
     """
 
     def __init__(self, uart, ppp_factory, settings, sockets, store=None, reboot=None, **wires):

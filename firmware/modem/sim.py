@@ -8,6 +8,7 @@ tries are left (AT+CPINR, 27.007 8.65).
 
 import hashlib
 
+from firmware.gate import silence
 from firmware.modem.at import CommandError, NoAnswer
 from firmware.modem.ladder import POWER, RADIO, Failure
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
@@ -32,6 +33,7 @@ async def unlock(channel, pin, store, deadline_ms):
         state = await _state(channel)
         if state == "READY":
             if store.get(KEY):
+                await silence(store)
                 store.set(KEY, None)
             return
         if state == "SIM PIN":
@@ -69,6 +71,7 @@ async def _enter(channel, pin, store):
     mark = _digest(pin)
     if store.get(KEY) == mark and not await _all_left(channel):
         raise Failure("the PIN was refused before; it is not tried again", blocked=True)
+    await silence(store)
     store.set(KEY, mark)
     try:
         await channel.command('AT+CPIN="%s"' % pin, _PIN_MS)

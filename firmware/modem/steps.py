@@ -5,6 +5,7 @@ a measure).
 import gc
 
 from firmware import diag
+from firmware.gate import silence
 from firmware.modem import ladder, lazy
 from firmware.modem.at import ModemError
 from firmware.modem.link import RESTARTED
@@ -29,6 +30,7 @@ async def bring_up(link):
     await lazy.use("dial").call(link, line)
     link.connects += 1
     if link.store.get(RESTARTED):
+        await silence(link.store)
         link.store.set(RESTARTED, None)
     link.problem = ""
     lazy.drop()
@@ -106,6 +108,7 @@ async def _measure(link, rung):
         await lazy.use("wake").restart(link.device)
     elif rung == ladder.REBOOT and link.reboot and not link.store.get(RESTARTED):
         # Once: a modem that is broken must not restart the board for ever.
+        await silence(link.store)
         link.store.set(RESTARTED, [link.last_reason, list(link.ladder.counts)])
         link.reboot("modem: " + link.last_reason)
     elif rung >= ladder.POWER:
