@@ -108,6 +108,8 @@ def _build_lines(app):
             diag.error("start", "this board has no port %d; its meters are not read", port)
             continue
         serial, form = _serial(app, port)
+        if serial is None:
+            continue
         line = MeterLine(
             "port %d" % port,
             serial,
@@ -124,15 +126,20 @@ def _build_lines(app):
 
 
 def _serial(app, port):
-    """(the port as its settings want it, these in words)."""
+    """(the port as its settings want it, these in words); None where the board can't give it, which is told."""
 
     def get(name):
         return app.config.get("port." + name, port)
 
     baud, bits, parity, stop = int(get("baud")), int(get("bits")), get("parity"), int(get("stop"))
     flow, rs485 = get("flow") == "hardware", get("type") == "rs485"
-    serial = app.board.uart(port - 1, baud, bits, _PARITY[parity], stop, flow, rs485)
-    return serial, "%d baud %d%s%d" % (baud, bits, parity[0].upper(), stop)
+    form = "%d baud %d%s%d" % (baud, bits, parity[0].upper(), stop)
+    try:
+        return app.board.uart(port - 1, baud, bits, _PARITY[parity], stop, flow, rs485), form
+    except (ValueError, TypeError, OSError) as error:
+        # One wrong pin or format must not keep the other port, the console and the way out from working.
+        diag.error("start", "port %d can't be used (%s): %s; what hangs on it is not read", port, form, error)
+        return None, form
 
 
 def _build_tags(app):
@@ -149,6 +156,8 @@ def _build_tags(app):
         from firmware.commands.tags import Tagged
 
         serial, form = _serial(app, port)
+        if serial is None:
+            continue
         app.tags.append(Tagged(serial, app.processor, port, local, remote))
         diag.info("start", "port %d: %s: commands in tags", port, form)
 

@@ -20,14 +20,6 @@ from firmware.port import const, ticks_ms
 from firmware.serialport import SerialPort
 from firmware.update import slots
 
-# LED: that many short flashes, then a pause.
-LED_OFF = const(0)
-LED_WELL = const(1)  # readings arrive at the broker
-LED_OFFLINE = const(2)  # no link or no broker; readings are kept
-LED_METER = const(3)  # a meter does not answer
-LED_SETUP = const(4)  # not configured
-LED_SAFE = const(5)  # safe mode: the firmware crashed again and again
-
 _FLASH_MS = const(150)
 _PAUSE = const(14)
 
@@ -58,19 +50,22 @@ class Board:
     modem = None
     led_pin = None
     led_low = False
+    _cause = ""
 
     def __init__(self):
         self._overrule()
         self.ports = len(self.wiring)
         self.rtc = Rtc()
-        self._code = LED_OFF
-        self._led = self._output(self.led_pin, self.led_low) if self.led_pin is not None else None
-        self._lit = False
+        self._code = 0
+        self._led, self._lit = None, False
+        if self.led_pin is not None:
+            self._led = self._pin("led", self.led_pin, self.led_low)
         # From the start, not when the modem is needed: a floating enable pin lets it boot by
         # chance.
         for pin in (self.modem or {}).get("high", ()):
-            machine.Pin(pin, machine.Pin.OUT, value=1)
-        self._directions = [self._direction(port.get("de")) for port in self.wiring]
+            self._pin("modem high", pin, True)
+        # A driver that can't be switched costs its port only: uart() says so.
+        self._directions = [self._direction(index, port) for index, port in enumerate(self.wiring)]
 
     def _overrule(self):
         """Lay board.json over the tables."""
@@ -82,9 +77,19 @@ class Board:
         except ValueError as error:
             diag.error("board", "board.json is not JSON (%s): ignored", error)
             return
-        self.wiring = table.get("ports", self.wiring)
-        if "modem" in table:
-            self.modem = dict(self.modem or {}, **table["modem"]) if table["modem"] else None
+        if not isinstance(table, dict):
+            diag.error("board", "board.json is no {...}: ignored")
+            return
+        ports = table.get("ports", self.wiring)
+        if isinstance(ports, (list, tuple)) and all(isinstance(port, dict) for port in ports):
+            self.wiring = ports
+        else:
+            diag.error("board", 'board.json: "ports" is no list of {...}: ignored')
+        modem = table.get("modem", {})
+        if modem is None or isinstance(modem, dict):
+            self.modem = None if not modem and "modem" in table else dict(self.modem or {}, **modem) or None
+        else:
+            diag.error("board", 'board.json: "modem" is no {...}: ignored')
         self.ethernet = table.get("ethernet")
         self.led_pin = table.get("led", self.led_pin)
 
@@ -92,12 +97,21 @@ class Board:
     def _output(pin, low):
         return machine.Pin(pin, machine.Pin.OUT, value=1 if low else 0)
 
-    def _direction(self, pin):
+    def _pin(self, what, pin, high):
+        """An output, or None where the chip does not have it: the rest of the board works all the same."""
+        try:
+            return self._output(pin, high)
+        except (ValueError, TypeError, OSError) as error:
+            diag.error("board", "%s: pin %s can't be used: %s", what, pin, error)
+            return None
+
+    def _direction(self, index, port):
+        pin = port.get("de")
         if pin is None:
             return None
         # Listening from the start: a driver left on would hold the bus for everybody.
-        enable = self._output(pin, False)
-        return lambda sending: enable.value(1 if sending else 0)
+        enable = self._pin("port %d: de" % (index + 1), pin, False)
+        return enable and (lambda sending: enable.value(1 if sending else 0))
 
     # --- identity and life
 
@@ -107,7 +121,9 @@ class Board:
         return binascii.hexlify(machine.unique_id()).decode()[-15:]
 
     def reset_cause(self):
-        """Text: what the chip knows and, after a restart of ours, why it was."""
+        """Text: what the chip knows and, after a restart of ours, why it was; the same however often it is asked."""
+        if self._cause:
+            return self._cause
         cause = machine.reset_cause()
         text = "reset cause %s" % cause
         for name, words in self.causes:
@@ -118,6 +134,7 @@ class Board:
         if reason:
             slots.remove(self.root + "/reason")
             text = "%s (%s)" % (text, reason)
+        self._cause = text
         return text
 
     def reset(self, reason):
@@ -147,8 +164,13 @@ class Board:
     # --- serial lines
 
     def uart(self, index, baud=9600, bits=8, parity=None, stop=1, flow=False, rs485=False):
-        """Meter port `index` (from 0) as a SerialPort. `flow`: RTS and CTS, where they are wired."""
+        """Meter port `index` (from 0) as a SerialPort. `flow`: RTS and CTS, where they are wired.
+
+        ValueError: the chip does not have these pins, this UART or this format, or something else uses them.
+        """
         pins = self.wiring[index]
+        if pins.get("de") is not None and not self._directions[index]:
+            raise ValueError("pin %s can't be used" % pins["de"])
         more = {}
         if flow and "rts" in pins and "cts" in pins:
             kind = machine.UART
@@ -163,22 +185,29 @@ class Board:
         return SerialPort(uart, baud, bits, parity, stop, self._directions[index])
 
     def _open(self, pins, baud, bits, parity, stop, rxbuf, txbuf, invert=False, **more):
+        """A machine.UART. ValueError says which wiring is no good, whatever the chip raised."""
         kind = machine.UART
         if invert:
             more["invert"] = kind.INV_TX | kind.INV_RX
-        return kind(
-            pins["uart"],
-            baudrate=baud,
-            bits=bits,
-            parity=parity,
-            stop=stop,
-            tx=machine.Pin(pins["tx"]),
-            rx=machine.Pin(pins["rx"]),
-            rxbuf=rxbuf,
-            txbuf=txbuf,
-            timeout=0,
-            **more,
-        )
+        try:
+            return kind(
+                pins["uart"],
+                baudrate=baud,
+                bits=bits,
+                parity=parity,
+                stop=stop,
+                tx=machine.Pin(pins["tx"]),
+                rx=machine.Pin(pins["rx"]),
+                rxbuf=rxbuf,
+                txbuf=txbuf,
+                timeout=0,
+                **more,
+            )
+        except KeyError as error:
+            raise ValueError("the wiring has no %s" % error) from None
+        except (ValueError, TypeError, OSError) as error:
+            wiring = tuple(pins.get(name) for name in ("uart", "tx", "rx"))
+            raise ValueError("UART %s, tx %s, rx %s: %s" % (wiring + (error,))) from None
 
     def console(self):
         return SerialPort(ReplUart(), 115200)
@@ -200,7 +229,10 @@ class Board:
         import socket
 
         if kind == "modem":
-            return self._modem_link(config, network, socket) or netlink.NoLink(self.no_ppp())
+            try:
+                return self._modem_link(config, network, socket) or netlink.NoLink(self.no_ppp())
+            except (ValueError, TypeError) as error:
+                return netlink.NoLink("the modem's wiring can't be used: %s; readings are kept" % error)
         if kind == "wifi":
             if not hasattr(network, "WLAN"):
                 return netlink.NoLink("%s has no WiFi; uplink.type has to be modem" % self.name)
@@ -255,8 +287,8 @@ class Board:
         if pin is None:
             return None
         low = bool(self.modem.get(name + "_low"))
-        key = self._output(pin, low)
-        return lambda pressed: key.value(1 if bool(pressed) != low else 0)
+        key = self._pin(name, pin, low)
+        return key and (lambda pressed: key.value(1 if bool(pressed) != low else 0))
 
     ethernet = None
 
