@@ -21,6 +21,12 @@ _TIDY_MS = const(10000)
 _REPORT_MS = const(600000)
 _FIRST_REPORT_MS = const(20000)
 _FAREWELL_MS = const(1500)
+# Codes of the board's LED (docs/boards.md).
+_LED_WELL = const(1)
+_LED_OFFLINE = const(2)
+_LED_METER = const(3)
+_LED_SETUP = const(4)
+_LED_SAFE = const(5)
 
 
 def start():
@@ -62,7 +68,7 @@ async def run(board, guard=None):
     from firmware.services import App
 
     app = App(board)
-    safe = guard is not None and guard.report()["mode"] == guard.SAFE
+    app.safe = safe = guard is not None and guard.report()["mode"] == guard.SAFE
     app.build()
     gc.collect()
     gc.threshold(_RUNNING)
@@ -89,6 +95,7 @@ async def _watch(app, guard):
             app.longest_turn_ms = late
         last = now
         app.room.note()
+        app.board.led(_led(app))
         app.board.feed()
         if ticks_diff(now, tidied) > _TIDY_MS:
             tidied = now
@@ -118,3 +125,18 @@ async def _watch(app, guard):
             if guard:
                 guard.restarting()
             app.board.reset(app.restart_reason)
+
+
+def _led(app):
+    """What the board's LED shows now. Every turn: nothing here allocates."""
+    if app.safe:
+        return _LED_SAFE
+    if not app.lines or not app.mqtt:
+        return _LED_SETUP
+    if not app.mqtt.connected:
+        return _LED_OFFLINE
+    for line in app.lines:
+        for meter in line.meters:
+            if meter.failing:
+                return _LED_METER
+    return _LED_WELL

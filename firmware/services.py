@@ -23,6 +23,7 @@ class App:
 
     version = VERSION
     modem = None
+    safe = False  # the firmware crashed again and again: console and link only
     discovery = None
     too_long = 0  # records that were longer than logger.size
     tracer = None  # frametrace.Tracer while iec102.trace is on

@@ -16,7 +16,8 @@ board module has a class `Board` with:
   device,
 - `hold()`: keeps the watchdog quiet without the app, while somebody works at the REPL; returns
   what has to be kept alive,
-- `led(code)`: shows one of the codes of firmware.boards.common on the board's LED, if it has one.
+- `led(code)`: shows one of the codes of docs/boards.md on the board's LED, if it has one; called ten
+  times a second.
 
 `common.py` holds what all boards share, `esp32.py` and `rp2.py` what one family shares; a board's
 own module is a table of pins (docs/boards.md tells how to write one).

@@ -14,6 +14,7 @@ import time
 
 import vfs
 
+from firmware import diag
 from firmware.clock import clock
 from firmware.port import const
 from firmware.serialport import SerialPort
@@ -124,6 +125,7 @@ class Board:
     rtc_source = clock.HOST
     # One "minute" of meter.interval, in seconds: the twin is watched by people who wait.
     interval_unit = 1
+    shown = 0
     versions = False  # whoever starts the twin chooses what it runs
 
     def __init__(self):
@@ -174,6 +176,12 @@ class Board:
 
     def feed(self):
         self.fed += 1
+
+    def led(self, code):
+        """There is no LED: what it would show stands in the log."""
+        if code != self.shown:
+            self.shown = code
+            diag.info("board", "LED: %d", code)
 
     def reset(self, reason):
         print("twin: restart: " + reason)

@@ -24,6 +24,8 @@ _WIDE = const(2048)
 _STORE_TRIES = const(20)
 _STORE_WAIT_MS = const(100)
 _MEMORY_TRIES = const(3)
+# Errors of a meter that answers: it does not have that reading, or we could not keep it.
+_ANSWERED = ("NotAvailableError", "OSError", "MemoryError")
 # In the order in which they need each other.
 _SESSION_CODE = ("record.telemetry", "iec102.errors", "iec102.ft12", "iec102.asdu", "iec102.link", "iec102.master")
 
@@ -141,6 +143,7 @@ class MeterLine:
             meter.rest()
         if kind in (readings.ERROR, readings.PROBE):
             return True
+        meter.failing = bool(error) and not error.startswith(_ANSWERED)
         if error:
             meter.errors += 1
             meter.last_error = error

@@ -62,6 +62,7 @@ class Meter:
 
     # What a session leaves to the next one; most meters never have their own.
     partial = None  # (key of a closing that broke off, its objects that were kept)
+    failing = False  # it did not answer its last reading, or not as it should
     no_blocks = False  # it has answered that it knows no blocks (189, 190)
 
     def __init__(self, ident, address, schedules, log=True, options=None, ledger=None, place=""):

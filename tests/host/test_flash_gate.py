@@ -58,6 +58,9 @@ class Board:
     def feed(self):
         pass
 
+    def led(self, code):
+        pass
+
     def reset_cause(self):
         return "power on"
 
