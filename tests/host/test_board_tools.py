@@ -74,6 +74,25 @@ def test_a_secret_on_the_command_line_is_refused():
         settings.pairs(["nonsense=1"])
 
 
+def test_encrypted_delivery_is_not_offered_and_the_answer_to_it_says_so():
+    assert not [name for name, question in settings.QUESTIONS if "tls" in question.lower()]
+    answers = {"mqtt.broker": ["tls://broker.example:8883", "mqtts://broker.example", "tcp://broker.example"]}
+    told = []
+
+    def ask(question):
+        for name, words in settings.QUESTIONS:
+            if question.startswith(words) and answers.get(name):
+                return answers[name].pop(0)
+        return ""
+
+    values = settings.interview({}, ask, ask, told.append)
+    assert values["mqtt.broker"] == "tcp://broker.example"
+    refusals = [text for text in told if "mqtt.broker" in text]
+    assert len(refusals) == 2
+    for text in refusals:
+        assert "encrypted delivery is not part of this version" in text and "tcp://host:port" in text
+
+
 def test_interview_asks_again_keeps_and_empties():
     answers = {
         "Way": ["wifi"],

@@ -23,7 +23,7 @@ QUESTIONS = (
     ("uplink.pin", "PIN of the SIM"),
     ("uplink.ssid", "Name of the WiFi (without a modem)"),
     ("uplink.key", "Key of the WiFi"),
-    ("mqtt.broker", "Broker, as tcp://host:1883 or tls://host:8883"),
+    ("mqtt.broker", "Broker, as tcp://host:1883"),
     ("mqtt.user", "User at the broker"),
     ("mqtt.password", "Password at the broker"),
     ("device.zone", "Time zone"),
