@@ -51,11 +51,10 @@ def start():
 
 
 def _take_in_names():
-    """Have every name in the heap side by side (tools/names.py): scattered over it they leave no room between them."""
-    try:
-        __import__("firmware.names")
-    except ImportError:  # not a compiled version
-        return
+    """Have every name in the heap side by side (names.py): scattered over it they leave no room between them."""
+    from firmware import names
+
+    names.take_in(__file__.rpartition("/firmware/")[0])
     unload("firmware.names")
 
 

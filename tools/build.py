@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import names
 from tools.shorten import Shortener
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,9 +69,7 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
             todo.append((path, relative, out))
             newest = max(newest, path.stat().st_mtime_ns)
     stamp = device / ".compiled"
-    todo_names = [(Path(group), device / Path(group).with_suffix(".mpy")) for group in names.GROUPS]
     if stamp.exists() and stamp.stat().st_mtime_ns > newest and all(map(Path.exists, found.values())):
-        found.update((r.with_suffix(".mpy"), out) for r, out in todo_names if out.exists())
         return found, 0
     shortener = Shortener(root)
     digests = json.loads(stamp.read_text()) if stamp.exists() else {}
@@ -84,14 +81,6 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
             compile_one(path, relative, out, text, arch)
             digests[str(relative)] = digest
             compiled += 1
-    known = set()
-    for relative, out in todo_names:
-        tables = [o.read_bytes() for _, r, o in todo if names.group_of(r) == relative.as_posix()]
-        mentioned = {name for table in tables for name in names.table_of(table)} - known
-        known |= mentioned
-        if mentioned:
-            compile_one(out, relative, out, names.source(mentioned), arch)
-            found[relative.with_suffix(".mpy")] = out
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(json.dumps(digests))
     return found, compiled

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import build, names
+from firmware import names
+from tools import build
 from tools.shorten import ROOT, Shortener
 
 FILES = {
@@ -108,7 +109,11 @@ def test_a_traceback_from_a_device_gets_its_names_back():
     short = shortener.names[path]["_session"]
     line = '  File "firmware.meter.line", line 1, in %s\n' % short
     done = subprocess.run(
-        [sys.executable, "-m", "tools.shorten"], cwd=ROOT, input=line, capture_output=True, text=True
+        [sys.executable, "-m", "tools.shorten"],
+        cwd=ROOT,
+        input=line,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout == '  File "firmware.meter.line", line 1, in _session\n'
     assert shortener.restore("ValueError: _a\n") == "ValueError: _a\n"
@@ -121,30 +126,56 @@ def test_the_firmware_has_a_third_fewer_names_in_memory():
     assert len(before) > 500 and len(after) < 100
 
 
-def test_every_name_the_app_may_meet_is_taken_in_at_the_start():
-    device = build.DEVICE
-    build.build()
-    for group in names.GROUPS:
-        mine = set(names.table_of((device / group).with_suffix(".mpy").read_bytes()))
-        for path in device.rglob("*.mpy"):
-            relative = path.relative_to(device)
-            if names.group_of(relative) == group:
-                missing = set(names.table_of(path.read_bytes())) - mine
-                assert not missing or group != names.GROUPS[0], (relative, missing)
+MICROPYTHON = str(Path(sys.executable).parent / "micropython")
+TAKE_IN = """
+import micropython, sys
+from firmware import names
+if %r: names.take_in(%r)
+sys.path.insert(0, %r)
+micropython.qstr_info()
+for name in %r: __import__(name)
+micropython.qstr_info()
+"""
 
 
-def test_a_module_of_names_takes_any_name_and_does_nothing(tmp_path):
-    wanted = {"alpha", "firmware.log.ring", "class", "a b", "%s: %s", "", "x-1"}
-    out = tmp_path / "names.mpy"
-    build.compile_one(out, Path("firmware/names.py"), out, names.source(wanted))
-    assert set(names.table_of(out.read_bytes())) >= wanted - {"", "class"}
+def new_names(device, modules, first, root=None):
+    """How many names come into memory with `modules`, with or without having them taken in `first`."""
+    script = TAKE_IN % (first, str(root or device), str(device / "lib"), modules)
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "micropython"), "-c", "import names; print(len(dir(names)))"],
-        cwd=tmp_path,
-        env={"MICROPYPATH": "."},
+        [MICROPYTHON, "-X", "heapsize=2m", "-c", script],
+        cwd="/",  # not where the sources are
+        env={"MICROPYPATH": str(device) + ":.frozen"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    with pytest.raises(ValueError, match="no .mpy"):
-        names.table_of(b"\x7fELF")
+    before, after = (
+        int(line.split("n_qstr=")[1].split(",")[0]) for line in done.stdout.splitlines()
+    )
+    return after - before
+
+
+def test_every_name_the_app_may_meet_is_taken_in_at_the_start():
+    build.build()
+    modules = []
+    for path in sorted(build.DEVICE.rglob("firmware/**/*.mpy")):
+        below = "/" + path.relative_to(build.DEVICE / "firmware").with_suffix("").as_posix()
+        if not below.startswith(names._LEFT_OUT) and path.stem != "__init__":
+            modules.append("firmware" + below.replace("/", "."))
+    assert len(modules) > 80
+    # The path of each module is a name of its own, and some load what is left out.
+    assert new_names(build.DEVICE, modules, True) <= 1.5 * len(modules)
+    assert new_names(build.DEVICE, modules, False) > 5 * len(modules)
+
+
+def test_a_module_that_cannot_be_read_does_not_keep_the_app_from_starting(tmp_path):
+    build.build()
+    for name, data in {
+        "cut": b"M\x06\x00\x1f\x05\x01\x14fi",
+        "text": b"no module",
+        "none": b"",
+    }.items():
+        (tmp_path / "firmware").mkdir(exist_ok=True)
+        (tmp_path / "firmware" / (name + ".mpy")).write_bytes(data)
+    assert new_names(build.DEVICE, [], True, tmp_path) == 0
+    assert new_names(build.DEVICE, [], True, tmp_path / "nowhere") == 0
