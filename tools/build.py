@@ -62,14 +62,19 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
     """
     found = {}
     todo = []
-    newest = max(path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.py"))
+    around = [*Path(__file__).parent.glob("*.py"), *filter(Path.exists, (root / n for n in PLAIN))]
+    newest = max(path.stat().st_mtime_ns for path in around)
     for path, relative in sources(root):
         if wanted(path):
             out = found[relative.with_suffix(".mpy")] = device / relative.with_suffix(".mpy")
             todo.append((path, relative, out))
             newest = max(newest, path.stat().st_mtime_ns)
     stamp = device / ".compiled"
-    if stamp.exists() and stamp.stat().st_mtime_ns > newest and all(map(Path.exists, found.values())):
+    if (
+        stamp.exists()
+        and stamp.stat().st_mtime_ns > newest
+        and all(map(Path.exists, found.values()))
+    ):
         return found, 0
     shortener = Shortener(root)
     digests = json.loads(stamp.read_text()) if stamp.exists() else {}

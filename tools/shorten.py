@@ -1,8 +1,8 @@
 """Shorter private names for the device: MicroPython keeps every name it has ever loaded in RAM.
 
 Each module's private names (`_like_this`) and the arguments nobody passes by name become `_a`, `_b`, … on the way to
-mpy-cross; the modules share these few. What is public, what a string may mean, and what another module touches stays
-as it is. Names in a traceback from a device are turned back by
+mpy-cross; the modules share these few. Public names only the firmware knows get two letters, the same in all modules
+(tools/publicnames.py). What a string may mean stays as it is. Names in a traceback from a device are turned back by
 
     python -m tools.shorten < TRACEBACK
 
@@ -15,9 +15,11 @@ import string
 import sys
 from pathlib import Path
 
+from tools import publicnames
+
 ROOT = Path(__file__).resolve().parent.parent
-# Whoever calls the firmware; what they pass by name keeps its name.
-CALLERS = ("firmware", "tests", "tools", "bench", "boot.py", "main.py")
+# Whoever calls the firmware on a device; what they pass by name keeps its name.
+CALLERS = ("firmware", "boot.py", "main.py")
 
 
 def _private(name):
@@ -39,6 +41,7 @@ class _Facts(ast.NodeVisitor):
     def __init__(self, tree):
         self.defined, self.used, self.passed, self.strings = set(), set(), set(), set()
         self.imports, self.bases = set(), set()
+        self.spreads = False  # whether it calls something with **
         self.visit(tree)
 
     def visit_FunctionDef(self, node):
@@ -73,6 +76,7 @@ class _Facts(ast.NodeVisitor):
 
     def visit_keyword(self, node):
         self.passed.add(node.arg)
+        self.spreads = self.spreads or node.arg is None
         self.generic_visit(node)
 
     def visit_Constant(self, node):
@@ -140,7 +144,9 @@ class _Rename(ast.NodeTransformer):
         plain = arguments.posonlyargs + arguments.args
         inner = {a.arg for each in ast.walk(node) if each is not node for a in _arguments(each)}
         bound = {name for each in ast.walk(node) for name in _declared(each)}
-        taken = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} | set(scope.values())
+        taken = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} | set(
+            scope.values()
+        )
         free = (name for name in _short() if name not in taken)
         for each in _arguments(node):
             scope.pop(each.arg, None)
@@ -166,6 +172,24 @@ class _Rename(ast.NodeTransformer):
         return node
 
 
+class _Relative(ast.NodeTransformer):
+    """Imports from the firmware by the way from here, which is shorter than that from the top."""
+
+    def __init__(self, package):
+        self.package = package  # of this module, as a list of names
+
+    def visit_ImportFrom(self, node):
+        wanted = (node.module or "").split(".")
+        if node.level or wanted[0] != self.package[0]:
+            return node
+        common = 0
+        while wanted[common : common + 1] == self.package[common : common + 1] != []:
+            common += 1
+        node.level = len(self.package) - common + 1
+        node.module = ".".join(wanted[common:]) or None
+        return node
+
+
 def _arguments(node):
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         return []
@@ -186,10 +210,15 @@ class Shortener:
         self.trees = {}
         for path in sorted((self.root / "firmware").rglob("*.py")):
             self.trees[path] = _Bare().visit(ast.parse(path.read_text()))
+        self.public = publicnames.plan(self.root, self.trees)
+        for tree in self.trees.values():
+            publicnames.Rename(self.public).visit(tree)
         self.facts = {path: _Facts(tree) for path, tree in self.trees.items()}
         self.fixed = self._passed_by_name()
-        for facts in self.facts.values():
-            self.fixed |= facts.strings
+        for path, facts in self.facts.items():
+            # What is passed by ** has its names from strings.
+            if facts.spreads or path.parent.name == "boards":
+                self.fixed |= facts.strings
         self.names = {}
         self._plan()
 
@@ -197,13 +226,16 @@ class Shortener:
         passed = {"self"}
         for top in CALLERS:
             top = self.root / top
-            for path in [top] if top.is_file() else sorted(top.rglob("*.py")):
+            for path in [top] if top.suffix else sorted(top.rglob("*.py")):
+                if not path.exists():
+                    continue
                 passed |= _Facts(ast.parse(path.read_text())).passed
         return passed
 
     def _plan(self):
         kept = set(self.fixed)
         for facts in self.facts.values():
+            kept |= facts.strings
             kept |= facts.used - facts.defined
             kept |= facts.imports
         for group in self._groups():
@@ -240,6 +272,7 @@ class Shortener:
         if path not in self.trees:
             return Path(path).read_text()
         tree = ast.parse(ast.unparse(self.trees[path]))
+        tree = _Relative(list(path.parent.relative_to(self.root).parts)).visit(tree)
         return ast.unparse(_Rename(self.names[path], self.fixed).visit(tree)) + "\n"
 
     def module(self, path):
@@ -248,11 +281,11 @@ class Shortener:
 
     def restore(self, line):
         """A line of a traceback with the names of the source."""
-        found = re.match(r'(\s*File ")([\w.]+)(".* in )(_\w+)(.*)', line, re.S)
+        found = re.match(r'(\s*File ")([\w.]+)(".* in )(\w+)(.*)', line, re.S)
         if found:
             for path, names in self.names.items():
                 if self.module(path) == found.group(2):
-                    back = {short: name for name, short in names.items()}
+                    back = {short: name for name, short in [*self.public.items(), *names.items()]}
                     start, module, between, name, end = found.groups()
                     return start + module + between + back.get(name, name) + end
         return line

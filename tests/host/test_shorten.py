@@ -1,5 +1,6 @@
 """Shortened names must not change what the firmware does, and tracebacks must be readable again."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -7,19 +8,21 @@ from pathlib import Path
 import pytest
 
 from firmware import names
-from tools import build
-from tools.shorten import ROOT, Shortener
+from tools import build, publicnames
+from tools.shorten import ROOT, Shortener, _Bare
 
 FILES = {
     "firmware/__init__.py": "",
     "firmware/base.py": '''"""Holds _secret words."""
-from firmware.other import helper
+from firmware.other import summed_up
+class Refusal(Exception):
+    pass
 class Base:
     def __init__(self, first, second=2):
         self._first = first
         self._shared = second
     def _private(self, value):
-        return helper(value) + self._first
+        return summed_up(value) + self._first
 ''',
     "firmware/child.py": """from firmware.base import Base
 _TABLE = (1, 2)
@@ -36,7 +39,7 @@ class Child(Base):
         return 1
 """,
     "firmware/other.py": """_calls = 0
-def helper(value, _k=3):
+def summed_up(value, _k=3):
     global _calls
     _calls += 1
     return value + _calls + _k
@@ -45,6 +48,12 @@ class Peer:
         self._child = child
     def look(self):
         return self._child._open_to_peers
+""",
+    # Starts the app on a device: what it names stays.
+    "main.py": """
+from firmware.child import Child
+c = Child(1)
+print(c.run(7)[:4], c.run(8)[1:4])
 """,
 }
 
@@ -62,16 +71,9 @@ def texts(tree):
     return {name: shortener.text(tree / name) for name in FILES}
 
 
-SCRIPT = """
-from firmware.child import Child
-c = Child(1)
-print(c.run(7)[:4], c.run(8)[1:4])
-"""
-
-
 def run(folder):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=folder, capture_output=True, text=True, check=True
+        [sys.executable, "main.py"], cwd=folder, capture_output=True, text=True, check=True
     )
     return done.stdout
 
@@ -89,9 +91,14 @@ def test_what_is_private_is_short_and_the_rest_as_it_was(tree):
     child = made["firmware/child.py"]
     assert "_mine" not in child and "_TABLE" not in child
     assert "_named" in child  # a string says it
-    assert "def run(self, _" in child and "def __init__" in child and "class Child(Base)" in child
+    assert "def run(self, _" in child and "def __init__" in child and "class Child(" in child
+    assert (
+        "summed_up" not in made["firmware/base.py"] + made["firmware/other.py"]
+    )  # public, but the firmware's own
+    assert "class Refusal(Exception)" in made["firmware/base.py"]  # messages name it
+    assert "from ." in child and "firmware" not in child
     assert "second=5" in child and "second=2" in made["firmware/base.py"]
-    assert "_calls" not in made["firmware/other.py"] and "def helper(" in made["firmware/other.py"]
+    assert "_calls" not in made["firmware/other.py"]
     assert "_open_to_peers" in made["firmware/other.py"]  # defined nowhere: somebody else's
     assert "secret" not in made["firmware/base.py"]
 
@@ -117,6 +124,20 @@ def test_a_traceback_from_a_device_gets_its_names_back():
     )
     assert done.stdout == '  File "firmware.meter.line", line 1, in _session\n'
     assert shortener.restore("ValueError: _a\n") == "ValueError: _a\n"
+    public = shortener.public["leave_session"]
+    line = '  File "firmware.room", line 1, in %s\n'
+    assert shortener.restore(line % public) == line % "leave_session"
+
+
+def test_public_names_are_distinct_and_do_not_depend_on_each_other():
+    """A name that comes or goes changes few others: each one changed is in files that must be sent again."""
+    sources = {path: _Bare().visit(ast.parse(path.read_text())) for path in Shortener().trees}
+    before = publicnames.plan(ROOT, sources)
+    more = ast.parse("def some_new_function_of_the_firmware():\n    pass\n")
+    after = publicnames.plan(ROOT, {**sources, ROOT / "firmware" / "new_module_of_it.py": more})
+    assert len(before) > 250 and len(set(before.values())) == len(before)
+    assert len(after) == len(before) + 1
+    assert sum(after[name] != short for name, short in before.items()) < 10
 
 
 def test_the_firmware_has_a_third_fewer_names_in_memory():
@@ -130,7 +151,7 @@ MICROPYTHON = str(Path(sys.executable).parent / "micropython")
 TAKE_IN = """
 import micropython, sys
 from firmware import names
-if %r: names.take_in(%r)
+if %r: names.%s(%r)
 sys.path.insert(0, %r)
 micropython.qstr_info()
 for name in %r: __import__(name)
@@ -140,7 +161,8 @@ micropython.qstr_info()
 
 def new_names(device, modules, first, root=None):
     """How many names come into memory with `modules`, with or without having them taken in `first`."""
-    script = TAKE_IN % (first, str(root or device), str(device / "lib"), modules)
+    take_in = Shortener().public["take_in"]
+    script = TAKE_IN % (first, take_in, str(root or device), str(device / "lib"), modules)
     done = subprocess.run(
         [MICROPYTHON, "-X", "heapsize=2m", "-c", script],
         cwd="/",  # not where the sources are

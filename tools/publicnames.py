@@ -1,0 +1,180 @@
+"""Which public names of the firmware may be short on the device, and what they become.
+
+A name that only the firmware's own modules know can be any other, as long as it is the same in all of them. Left as
+they are: what MicroPython or a library has a name for, what a string or a keyword mentions, what boot.py, main.py or
+an object of the hardware is asked for, modules, and exceptions, whose names stand in messages.
+"""
+
+import ast
+import builtins
+import importlib
+import importlib.util
+import keyword
+import re
+import string
+import zlib
+from functools import lru_cache
+from pathlib import Path
+
+# What runs beside the firmware on the device, or is sent to it as a string.
+_BESIDE = ("boot.py", "main.py", "lib", "tools/board/settings.py", "bench/decode.py")
+_HARDWARE = "boards"
+_MODULES = """asyncio binascii collections errno gc hashlib io json math os random select socket ssl struct sys time
+zlib"""
+_LETTERS = string.ascii_letters
+
+
+@lru_cache
+def _interpreter():
+    """MicroPython's unix port as it lies on the disk; all names it knows are in there."""
+    return Path(importlib.util.find_spec("micropython_run").origin).read_bytes()
+
+
+@lru_cache
+def _builtins():
+    """What CPython's namesakes of MicroPython's modules and types have, and the names in its interpreter."""
+    found = set(dir(builtins))
+    for kind in (
+        str,
+        bytes,
+        bytearray,
+        memoryview,
+        list,
+        tuple,
+        dict,
+        set,
+        int,
+        float,
+        BaseException,
+    ):
+        found.update(dir(kind))
+    for name in _MODULES.split():
+        module = importlib.import_module(name)
+        for each in dir(module):
+            found.add(each)
+            if isinstance(getattr(module, each), type):
+                found.update(dir(getattr(module, each)))
+    # The linker lets a name be the end of another, but no name is the end of a sentence.
+    pattern = rb"(?<=\0)[A-Za-z_]\w*(?=\0)"
+    for each in re.findall(pattern, _interpreter()):
+        found.update(each[at:].decode() for at in range(len(each)))
+    return found
+
+
+def _known(name):
+    return name in _builtins()
+
+
+def _is_prose(text):
+    """A message, not a list of names or a table."""
+    return " " in text and "\n" not in text and re.search(r"[^\w .,-]", text)
+
+
+def words(tree, strings_only=False):
+    """Every identifier of a syntax tree, and every word in its strings."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and not _is_prose(node.value):
+                found.update(re.findall(r"\w+", node.value))
+        elif not strings_only:
+            for field in ("id", "attr", "arg", "name", "asname"):
+                found.update(re.findall(r"\w+", getattr(node, field, None) or ""))
+    return found
+
+
+def _exceptions(trees):
+    """Names of classes that are exceptions."""
+    bases = {}
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                named = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
+                bases.setdefault(node.name, set()).update(named)
+    found = set()
+    more = True
+    while more:
+        more = {
+            name
+            for name in bases.keys() - found
+            if any(base in found or base.endswith(("Error", "Exception")) for base in bases[name])
+        }
+        found |= more
+    return found
+
+
+def _defined(tree):
+    """Public names that a module, its classes or its objects have."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            found.add(node.attr)
+        if isinstance(node, (ast.Module, ast.ClassDef)):
+            for each in node.body:
+                for target in ast.walk(each) if isinstance(each, (ast.Assign, ast.For)) else ():
+                    if isinstance(target, ast.Name) and not isinstance(target.ctx, ast.Load):
+                        found.add(target.id)
+    return {name for name in found if not name.startswith("_")}
+
+
+def _kept(root, trees):
+    kept = set()
+    for path, tree in trees.items():
+        kept.update(path.relative_to(root).with_suffix("").parts)
+        kept |= words(tree, strings_only=True)
+        hardware = path.parent.name == _HARDWARE
+        for node in ast.walk(tree):
+            if isinstance(node, ast.keyword) and node.arg:
+                kept.add(node.arg)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and hardware:
+                kept.add(node.attr)
+    for each in _BESIDE:
+        each = root / each
+        for path in sorted(each.rglob("*.py")) if each.is_dir() else [each]:
+            if path.exists():
+                in_strings = path.parts[-2] in ("board", "bench")
+                kept |= words(ast.parse(path.read_text()), in_strings)
+    return kept | _exceptions(trees)
+
+
+def plan(root, trees):
+    """{public name: short name}; `trees`: {path: syntax tree} of the firmware, without docstrings.
+
+    What a name becomes depends on the name: few others change when one comes or goes, so few files have to be sent.
+    """
+    kept = _kept(root, trees)
+    # A command's handler is found by its word in small letters, others by the beginning of their names.
+    small = {word.lower() for word in kept if word.isupper()}
+    starts = tuple(word for word in kept if word.endswith("_") and len(word) > 1)
+    used = set().union(*(words(tree) for tree in trees.values())) | kept | small
+    pool = [first + second for first in _LETTERS for second in _LETTERS + string.digits]
+    free = [n for n in pool if n not in used and not keyword.iskeyword(n) and not _known(n)]
+    found = {}
+    taken = set()
+    for name in sorted(set().union(*map(_defined, trees.values())) - kept - small):
+        if len(name) < 3 or name.startswith(starts) or _known(name):
+            continue
+        at = zlib.crc32(name.encode()) % len(free)
+        while at in taken:
+            at = (at + 1) % len(free)
+        taken.add(at)
+        found[name] = free[at]
+    return found
+
+
+class Rename(ast.NodeTransformer):
+    """Gives every identifier in `names` its new name, whatever it names."""
+
+    def __init__(self, names):
+        self.names = names
+
+    def visit(self, node):
+        for field in ("id", "attr", "arg", "name", "asname"):
+            old = getattr(node, field, None)
+            if isinstance(old, str):
+                setattr(node, field, self.names.get(old, old))
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            node.names = [self.names.get(name, name) for name in node.names]
+        return self.generic_visit(node)
