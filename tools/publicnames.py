@@ -119,23 +119,28 @@ def _defined(tree):
     return {name for name in found if not name.startswith("_")}
 
 
+def mentioned(root, trees):
+    """Words that a string of the firmware has, or what runs beside it on the device."""
+    found = set().union(*(words(tree, strings_only=True) for tree in trees.values()))
+    for each in _BESIDE:
+        each = root / each
+        for path in sorted(each.rglob("*.py")) if each.is_dir() else [each]:
+            if path.exists():
+                in_strings = path.parts[-2] in ("board", "bench")
+                found |= words(ast.parse(path.read_text()), in_strings)
+    return found
+
+
 def _kept(root, trees):
-    kept = set()
+    kept = mentioned(root, trees)
     for path, tree in trees.items():
         kept.update(path.relative_to(root).with_suffix("").parts)
-        kept |= words(tree, strings_only=True)
         hardware = path.parent.name == _HARDWARE
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg:
                 kept.add(node.arg)
             elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and hardware:
                 kept.add(node.attr)
-    for each in _BESIDE:
-        each = root / each
-        for path in sorted(each.rglob("*.py")) if each.is_dir() else [each]:
-            if path.exists():
-                in_strings = path.parts[-2] in ("board", "bench")
-                kept |= words(ast.parse(path.read_text()), in_strings)
     return kept | _exceptions(trees)
 
 

@@ -15,7 +15,7 @@ import string
 import sys
 from pathlib import Path
 
-from tools import publicnames
+from tools import constants, publicnames
 
 ROOT = Path(__file__).resolve().parent.parent
 # Whoever calls the firmware on a device; what they pass by name keeps its name.
@@ -210,6 +210,9 @@ class Shortener:
         self.trees = {}
         for path in sorted((self.root / "firmware").rglob("*.py")):
             self.trees[path] = _Bare().visit(ast.parse(path.read_text()))
+        numbers = constants.find(self.trees, publicnames.mentioned(self.root, self.trees))
+        for tree in self.trees.values():
+            constants.Put(numbers).visit(tree)
         self.public = publicnames.plan(self.root, self.trees)
         for tree in self.trees.values():
             publicnames.Rename(self.public).visit(tree)

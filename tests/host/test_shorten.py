@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware import names
-from tools import build, publicnames
+from tools import build, constants, publicnames
 from tools.shorten import ROOT, Shortener, _Bare
 
 FILES = {
@@ -24,7 +24,9 @@ class Base:
     def _private(self, value):
         return summed_up(value) + self._first
 ''',
-    "firmware/child.py": """from firmware.base import Base
+    "firmware/child.py": """from firmware import other
+from firmware.base import Base
+from firmware.other import LIMIT
 _TABLE = (1, 2)
 class Child(Base):
     def __init__(self, number):
@@ -34,11 +36,16 @@ class Child(Base):
         _local = [value for value in _TABLE]
         def inner(step):
             return self._private(step) + value
+        self.limit = LIMIT + other.STEP
         return inner(value), self._mine, self._shared, _local, getattr(self, "_named")
     def _named(self):
         return 1
 """,
-    "firmware/other.py": """_calls = 0
+    "firmware/port.py": "def const(value): return value",
+    "firmware/other.py": """from firmware.port import const
+STEP = const(40)
+LIMIT = const(7)
+_calls = 0
 def summed_up(value, _k=3):
     global _calls
     _calls += 1
@@ -53,7 +60,7 @@ class Peer:
     "main.py": """
 from firmware.child import Child
 c = Child(1)
-print(c.run(7)[:4], c.run(8)[1:4])
+print(c.run(7)[:4], c.run(8)[1:4], c.limit)
 """,
 }
 
@@ -83,6 +90,11 @@ def test_the_shortened_modules_do_the_same(tree, tmp_path):
     for name, text in texts(tree).items():
         (short / name).parent.mkdir(parents=True, exist_ok=True)
         (short / name).write_text(text)
+    # The compiler of a device knows const() without an import.
+    with (short / "main.py").open("r+") as file:
+        text = file.read()
+        file.seek(0)
+        file.write("import builtins\nbuiltins.const = int\n" + text)
     assert run(short) == run(tree)
 
 
@@ -97,10 +109,26 @@ def test_what_is_private_is_short_and_the_rest_as_it_was(tree):
     )  # public, but the firmware's own
     assert "class Refusal(Exception)" in made["firmware/base.py"]  # messages name it
     assert "from ." in child and "firmware" not in child
+    assert "7 + 40" in child and "import LIMIT" not in child  # the numbers themselves
+    assert (
+        "import const" not in made["firmware/other.py"]
+        and "LIMIT" not in made["firmware/other.py"]
+    )
     assert "second=5" in child and "second=2" in made["firmware/base.py"]
     assert "_calls" not in made["firmware/other.py"]
     assert "_open_to_peers" in made["firmware/other.py"]  # defined nowhere: somebody else's
     assert "secret" not in made["firmware/base.py"]
+
+
+def test_a_constant_that_is_bound_twice_or_mentioned_stays_a_variable():
+    sources = (
+        "ONCE = const(1)\nTWICE = const(2)\nSAID = const(3)\nTEXT = const('a')\nSUM = const(1 + 1)",
+        "def f(m):\n    m.TWICE = 4\n",
+        "RENAMED = const(5)\nHAS_TWIN = const(6)\n_HAS_TWIN = const(7)",
+        "from firmware.two import RENAMED as other",
+    )
+    trees = {number: ast.parse(text) for number, text in enumerate(sources)}
+    assert constants.find(trees, {"SAID"}) == {"ONCE": 1}
 
 
 def test_inherited_and_own_names_do_not_collide(tree):
