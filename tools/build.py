@@ -6,6 +6,7 @@ board's own compiler. `--sizes` prints what each module takes in flash.
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import shutil
@@ -23,10 +24,15 @@ PLAIN = ("boot.py", "main.py")
 
 
 def sources(root=ROOT):
-    """Yield (path, relative path) of every Python file that goes onto a device."""
+    """Yield (path, relative path) of every Python file that goes onto a device.
+
+    A folder is a package without an `__init__.py` that has nothing but words in it.
+    """
     for folder in ("firmware", "lib"):
         for path in sorted((root / folder).rglob("*.py")):
-            yield path, path.relative_to(root)
+            body = ast.parse(path.read_text()).body if path.name == "__init__.py" else [None]
+            if any(not isinstance(each, ast.Expr) for each in body):
+                yield path, path.relative_to(root)
 
 
 class CompileError(Exception):

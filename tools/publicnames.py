@@ -16,8 +16,10 @@ import zlib
 from functools import lru_cache
 from pathlib import Path
 
-# What runs beside the firmware on the device, or is sent to it as a string.
-_BESIDE = ("boot.py", "main.py", "lib", "tools/board/settings.py", "bench/decode.py")
+# What runs beside the firmware on the device, and what has strings that are sent to it.
+_BESIDE = ("boot.py", "main.py", "lib")
+_SENT = ("tools/board/settings.py", "bench/decode.py")
+_ROOT = Path(__file__).resolve().parent.parent
 _HARDWARE = "boards"
 _MODULES = """asyncio binascii collections errno gc hashlib io json math os random select socket ssl struct sys time
 zlib"""
@@ -126,8 +128,9 @@ def mentioned(root, trees):
         each = root / each
         for path in sorted(each.rglob("*.py")) if each.is_dir() else [each]:
             if path.exists():
-                in_strings = path.parts[-2] in ("board", "bench")
-                found |= words(ast.parse(path.read_text()), in_strings)
+                found |= words(ast.parse(path.read_text()))
+    for each in _SENT:
+        found |= words(ast.parse((_ROOT / each).read_text()), strings_only=True)
     return found
 
 
