@@ -130,7 +130,7 @@ def _led(app):
     """What the board's LED shows now. Every turn: nothing here allocates."""
     if app.safe:
         return _LED_SAFE
-    if not app.lines or not app.mqtt:
+    if not app.lines or not app.mqtt or app.mqtt.state == "off":
         return _LED_SETUP
     if not app.mqtt.connected:
         return _LED_OFFLINE
