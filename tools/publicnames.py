@@ -16,8 +16,9 @@ import zlib
 from functools import lru_cache
 from pathlib import Path
 
-# What runs beside the firmware on the device, and what has strings that are sent to it.
-_BESIDE = ("boot.py", "main.py", "lib")
+# What runs beside the firmware on the device, tests and benches, too.
+BESIDE = ("boot.py", "main.py", "lib", "tests/host/mpy", "bench/device")
+# What has strings that are sent to it.
 _SENT = ("tools/board/settings.py", "bench/decode.py")
 _ROOT = Path(__file__).resolve().parent.parent
 _HARDWARE = "boards"
@@ -124,7 +125,7 @@ def _defined(tree):
 def mentioned(root, trees):
     """Words that a string of the firmware has, or what runs beside it on the device."""
     found = set().union(*(words(tree, strings_only=True) for tree in trees.values()))
-    for each in _BESIDE:
+    for each in BESIDE:
         each = root / each
         for path in sorted(each.rglob("*.py")) if each.is_dir() else [each]:
             if path.exists():

@@ -19,7 +19,7 @@ from tools import constants, publicnames
 
 ROOT = Path(__file__).resolve().parent.parent
 # Whoever calls the firmware on a device; what they pass by name keeps its name.
-CALLERS = ("firmware", "boot.py", "main.py")
+CALLERS = ("firmware", *publicnames.BESIDE)
 
 
 def _private(name):
