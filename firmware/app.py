@@ -8,10 +8,9 @@ import asyncio
 import gc
 import sys
 
-from firmware import boards, diag
+from firmware import boards, diag, supervise
 from firmware.gate import silence
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
-from firmware.supervise import Supervised
 
 _TURN_MS = const(100)
 # Bytes allocated between two collections: while code is loaded, and afterwards.
@@ -61,22 +60,21 @@ def _take_in_names():
 async def run(board, guard=None):
     """Start every service and watch over them; feeds the watchdog as long as the loop turns in time.
 
-    `guard` is firmware.update.safestart where the board keeps versions of the firmware; in its safe mode only the
-    console and the link run.
+    `guard` is firmware.update.safestart where the board keeps versions of the firmware; in its safe mode only what it
+    takes to be reached is there (safemode.py).
     """
     from firmware.services import App
 
-    app = App(board)
-    app.safe = safe = guard is not None and guard.report()["mode"] == guard.SAFE
+    app = App(board, guard)
     app.build()
+    if guard:
+        supervise.keep = lambda error, name: guard.keep(error, name, app.gate)
     gc.collect()
     gc.threshold(_RUNNING)
     diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
     tasks = []
     for name, factory in app.services():
-        if safe and name not in ("console", "link"):
-            continue
-        watched = Supervised(name, factory, app.jitter(len(tasks)))
+        watched = supervise.Supervised(name, factory, app.jitter(len(tasks)))
         app.watched.append(watched)
         tasks.append(asyncio.create_task(watched.run()))
     await _watch(app, guard)

@@ -54,8 +54,14 @@ def online_text(app):
         "STATE": "online",
         "VERSION": app.version,
         "RESET": app.reset_cause,
-        "LOG": app.ring.stats()["depth"],
     }
+    stats = app.ring.stats()
+    if stats:  # in the safe mode there is no log
+        text["LOG"] = stats["depth"]
+    report = _start(app)
+    if report["mode"] != "normal":
+        text["MODE"] = report["mode"]
+        text["WHY"] = report["why"]
     link = app.link.status()
     for name in _LINK_FACTS:
         if link.get(name) not in (None, ""):
@@ -71,7 +77,7 @@ def look_up_topics(app):
     app.topics = topics if get("logger.enabled") else ["", "", ""]
     app.answers = expand(get("mqtt.atr_topic"))
     app.limits = get("logger.size"), get("logger.registers")
-    if app.tracer or get("iec102.trace") != "off":
+    if app.tracer or (get("iec102.trace") != "off" and not app.safe):
         from firmware import frametrace
 
         frametrace.switch(app)
@@ -126,8 +132,34 @@ def watch_trial(app):
             app.restart("the way to the network was taken back")
 
 
+def _start(app):
+    """How the device started, as safestart.report() tells it; without versions there is one way only."""
+    return app.guard.report() if app.guard else {"mode": "normal"}
+
+
+def crash(app):
+    """The lines of the last crash's traceback."""
+    text = app.guard.last_crash().strip() if app.guard else ""
+    return text.split("\n") if text else []
+
+
+def _update(app):
+    if app.order:
+        return app.order.status()
+    text = ""
+    if app.guard:
+        from firmware.update import slots
+
+        text = slots.read_text(app.board.root + "/update.txt", 400)
+    got, _, error = text.partition(" ")
+    state = "failed" if text else "idle"
+    return {"state": state, "bytes": int(got or "0"), "size": 0, "error": error}
+
+
 def status(app):
     """What GETSTATUS tells."""
+    start = _start(app)
+    last_crash = start.pop("crash", "")
     return {
         "version": app.version,
         "imei": app.imei,
@@ -142,4 +174,7 @@ def status(app):
         "link": app.link.status(),
         "meters": [meter.status() for line in app.lines for meter in line.meters],
         "restarts": {w.name: w.restarts for w in app.watched if w.restarts},
+        "start": start,
+        "crash": last_crash or "none",
+        "update": _update(app),
     }

@@ -3,8 +3,8 @@
 `build(app)` fills an App (services.py). Settings that are wrong cost the part they belong to, and are told.
 """
 
-from firmware import appwork, diag, readings
-from firmware.clock.clock import HOST, MODEM, Clock
+from firmware import diag, reach, readings
+from firmware.clock.clock import HOST, Clock
 from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
@@ -36,13 +36,7 @@ _SCHEDULES = (
 def build(app):
     """Make every part; settings that are wrong cost that part only, and are told."""
     config = app.config
-    config.load()
-    for problem in config.problems:
-        diag.error("config", "%s", problem)
-    preset = getattr(app.board, "preset", None)
-    if preset:
-        config.set_many(preset())
-    _identify(app)
+    reach.settings(app)
     app.gate = Gate()
     app.room = Room()
     app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
@@ -60,38 +54,22 @@ def build(app):
         stats["lost"],
         stats["damaged"],
     )
-    logger_id = config.expand(config.get("logger.id"))
-    app.header = [app.imei, logger_id, config.get("logger.time"), config.get("logger.profile")]
-    app.header += [config.get("logger.tags"), config.get("logger.object_key")]
     app.lines = []
     _build_lines(app)
-    app.link = app.board.link(config)
-    if hasattr(app.link, "command"):
-        app.modem = app.link
-        app.modem.store.gate = app.gate
-        app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
-    app.keeper = None
+    app.processor = Processor(app)
+    reach.link(app)
     if app.clock.source != HOST:
         # A host looks after its own clock.
         from firmware.clock.timekeeper import TimeKeeper
 
         app.keeper = TimeKeeper(app)
-    app.processor = Processor(app)
-    if app.modem:
-        app.modem.execute = app.processor.answer  # of a short message
     _build_tags(app)
-    _build_uplink(app)
-    _build_console(app)
+    reach.uplink(app)
+    if app.mqtt and config.get("ha.enabled"):
+        from firmware.discovery import Discovery
 
-
-def _identify(app):
-    """The device's identity: the setting, or the board's own number."""
-    config = app.config
-    app.imei = config.get("device.imei") or app.board.ident()
-    config.expansions["IMEI"] = app.imei
-    config.expansions["P"] = config.expand(config.get("logger.id"))
-    config.expansions["ID"] = config.get("meter.id", 0)
-    diag.info("start", "identity %s", app.imei)
+        app.discovery = Discovery(app)
+    reach.console(app)
 
 
 def _build_lines(app):
@@ -208,34 +186,3 @@ def _meter(app, index):
         diag.error("meter", "the ledger of meter %d is damaged: its history is read again", index)
     ident = get("meter.id", index) or "ID%05d" % index
     return Meter(ident, address, schedules, get("meter.logger", index), options, ledger, place)
-
-
-def _build_uplink(app):
-    from umqtt import simple
-
-    from firmware.uplink.service import MqttService
-
-    app.mqtt = MqttService(
-        simple,
-        appwork.mqtt_settings(app) or appwork.OFF,
-        app.ring,
-        app.link,
-        app.topic_for,
-        app.board.feed,
-        app.gate,
-        app.jitter(0),
-        room=app.room,
-    )
-    if app.config.get("ha.enabled"):
-        from firmware.discovery import Discovery
-
-        app.discovery = Discovery(app)
-
-
-def _build_console(app):
-    app.console = None
-    port = app.board.console() if app.config.get("console.enabled") else None
-    if port:
-        from firmware.commands.console import Console
-
-        app.console = Console(port, app.processor, app.config.get("console.echo"))

@@ -25,6 +25,8 @@ _LEFT_OUT = (
     "/discovery",
     "/homeassistant",
     "/commands/tags",
+    "/commands/update",
+    "/safemode",
     "/clock/ntp",
     "/clock/time",
 )

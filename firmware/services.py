@@ -23,31 +23,34 @@ class App:
 
     version = VERSION
     modem = None
-    safe = False  # the firmware crashed again and again: console and link only
+    safe = False  # the firmware crashed again and again: nothing but what it takes to be reached
     discovery = None
     too_long = 0  # records that were longer than logger.size
     tracer = None  # frametrace.Tracer while iec102.trace is on
+    link = mqtt = console = keeper = None
+    order = None  # firmware.update.order.Order while an update is under way
+    lines = tags = ()
 
-    def __init__(self, board):
+    def __init__(self, board, guard=None):
         self.board = board
+        self.guard = guard  # firmware.update.safestart where the board keeps versions of the firmware
+        self.safe = guard is not None and guard.report()["mode"] == guard.SAFE
         self.name = "lector102 on " + board.name
         self.reset_cause = board.reset_cause()
         diag.info("start", "reset cause: %s", self.reset_cause)
         self.config = Config(board.root + "/config.json")
         self.watched = []
-        self.tags = []
         self.longest_turn_ms = 0
         self.restart_reason = ""
         self.time_wanted = False
         self.trial_since = monotonic_s()
 
     def build(self):
-        """Make every part from the settings."""
-        from firmware import assembly
-
-        assembly.build(self)
+        """Make every part from the settings; in the safe mode only what it takes to be reached."""
+        name = "firmware.safemode" if self.safe else "firmware.assembly"
+        __import__(name, None, None, ("build",)).build(self)
         self.look_up_topics()
-        unload("firmware.assembly")
+        unload(name, "firmware.reach")
         release_session_code()
         self.config.release()
 
@@ -116,6 +119,16 @@ class App:
     def status(self):
         """What GETSTATUS tells."""
         return self._work("status")
+
+    def crash(self):
+        """The lines of the last crash's traceback; none: []."""
+        return self._work("crash")
+
+    def update(self, url, force=False):
+        """Order an update over the air (firmware/update/order.py); its OrderError when it is not taken."""
+        from firmware.update import order
+
+        order.begin(self, url, force)
 
     def services(self):
         """(name, factory) of each service, for the supervisor."""

@@ -15,6 +15,8 @@ _FIRST_MS = const(1000)
 _LAST_MS = const(60000)
 # A service that ran this long is well again: its next failure starts at the first back-off.
 _WELL_MS = const(60000)
+# Where the board keeps crashes: `await keep(error, name)` (app.py).
+keep = None
 
 
 class Supervised:
@@ -39,6 +41,7 @@ class Supervised:
                 raise
             except Exception as error:  # whatever it is must not reach the other services
                 self._failed(error)
+                await self._keep(error)
             self.restarts += 1
             if ticks_diff(ticks_ms(), start) > _WELL_MS:
                 wait = _FIRST_MS
@@ -53,6 +56,14 @@ class Supervised:
             _show(error)
             self.last_error = "%s: %s" % (type(error).__name__, error)
         except MemoryError:
+            gc.collect()
+
+    async def _keep(self, error):
+        """Have the traceback kept where it survives a reset."""
+        try:
+            if keep:
+                await keep(error, self.name)
+        except Exception:  # no memory, or a flash that fails: the service has to start again all the same
             gc.collect()
 
     def _tell(self, wait):

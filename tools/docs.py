@@ -86,8 +86,8 @@ Lines that begin with `AT+`, `AT^` and the like and are not in this table go to 
 are refused. Passwords and other secrets show as `***` in every answer, also where the command itself is repeated.
 
 Roles: `view` looks, `meter` reads a meter or asks for the time, `setup` changes settings, `danger` interrupts the
-service or deletes. The defaults allow: on the console everything, over MQTT `view,meter,setup,modem,REBOOT`, by SMS
-`view,meter,REBOOT`, in tags `view,meter`.
+service or deletes. The defaults allow: on the console everything, over MQTT
+`view,meter,setup,modem,REBOOT,UPDATE`, by SMS `view,meter,REBOOT`, in tags `view,meter`.
 
 | command | role | what it does |
 | --- | --- | --- |

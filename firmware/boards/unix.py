@@ -13,6 +13,7 @@ from firmware.boards import twin
 class Board(twin.Board):
     name = "unix"
     root = ""
+    versions = True
     console_is_repl = True
 
     def __init__(self):

@@ -40,7 +40,7 @@ async def ate1(call):
 
 async def clearlog(call):
     ring = call.device.ring
-    depth = ring.stats()["depth"]
+    depth = _stats(ring)["depth"]
     if not call.args or call.args[0].upper() != "YES":
         await call.say("%d records would be deleted; AT^MTXTUNNEL=CLEARLOG,YES does it" % depth)
         return
@@ -106,12 +106,22 @@ async def getstatus(call):
             known = ", ".join(sorted(state))
             raise CommandError(_BAD_VALUE, "there is no section %s; there are: %s" % (name, known))
         state = {name: state[name]}
+        if name == "crash":
+            # All of it; among the other sections its last line is enough.
+            state[name] = call.device.crash() or "none"
     await _tell(call, "", state)
+
+
+def _stats(ring):
+    stats = ring.stats()
+    if not stats:
+        raise CommandError(_FAILED, "the safe mode has no log; GETSTATUS,start tells why it is that")
+    return stats
 
 
 async def getlog(call):
     ring = call.device.ring
-    stats = dict(ring.stats())
+    stats = dict(_stats(ring))
     stats["dropped"] = stats.pop("lost") + call.device.too_long
     # The ring counts a record that is asked for and not there as damaged.
     for name in ("oldest", "newest") if stats["depth"] else ():

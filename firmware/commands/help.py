@@ -14,12 +14,13 @@ ATE0|answers on this channel no longer begin with the command
 ATE1|answers on this channel begin with the command
 HELP|the commands, or one of them, or a setting
 VERSION|version of the firmware
-GETSTATUS|state of the device, or of one section of it: log, mqtt, link, meters
+GETSTATUS|state of the device, or of one section of it: log, mqtt, link, meters, start, crash, update
 GETLOG|the log: how many records wait, numbers and times of the oldest and the newest, how many were dropped
 CLEARLOG|delete the records that wait; without YES it only says how many they are
 DOCTOR|what is wrong and what to do; with the id of a meter its line is tried, which takes up to a minute
 SYNC|ask for the time now
 REBOOT|start again
+UPDATE|fetch a signed release, check it and start it on trial; FORCE takes an older one; GETSTATUS,update tells
 LOGIN|log in on the console, where device.password is set
 LOGOUT|end that
 SETBAUDRATE|speed of a serial port until the next start; port 0 or 1

@@ -34,8 +34,12 @@ def split(url):
     """(host, port, path) of an http URL; DownloadError for anything else."""
     if not url.startswith("http://"):
         raise DownloadError("only http:// is understood, not %s" % url[:40])
+    if any(not 32 < ord(c) < 127 for c in url):
+        raise DownloadError("an address has no blanks and plain letters only")
     host, _, path = url[7:].partition("/")
     host, _, port = host.partition(":")
+    if not host:
+        raise DownloadError("%s names no server" % url[:40])
     try:
         return host, int(port or 80), "/" + path
     except ValueError:
@@ -50,16 +54,20 @@ class Download:
     """One file. `path` is where it grows; beside it `path`.tag names URL and version of the
     content.
 
-    `sockets` is the link's socket module; `feed` is called before a look-up that may block.
+    `sockets` is the link's socket module; `feed` is called before a look-up that may block; `gate`
+    (firmware.gate.Gate) keeps flash writes away from a meter's answers. `problem` is what the last
+    try ended with.
     """
 
-    def __init__(self, url, path, sockets, feed=None, backoff_s=_BACKOFF_S):
+    def __init__(self, url, path, sockets, feed=None, backoff_s=_BACKOFF_S, gate=None):
         self.url = url
         self.path = path
         self.host, self.port, self.resource = split(url)
         self._sockets = sockets
         self._feed = feed or (lambda: None)
         self._backoff = backoff_s
+        self._gate = gate
+        self.problem = ""
         self._socket = None
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
@@ -92,7 +100,8 @@ class Download:
                 await self._once(upto)
             except (_Drop, OSError) as error:
                 tries = 0 if self.got > before else tries + 1
-                diag.warn("update", "at %d bytes: %s", self.got, error)
+                self.problem = "at %d bytes: %s" % (self.got, error)
+                diag.warn("update", "%s", self.problem)
                 if tries >= _TRIES:
                     raise DownloadError("gave up at %d bytes: %s" % (self.got, error)) from None
                 pause = min(self._backoff << tries, _BACKOFF_MOST_S) * 1000
@@ -237,6 +246,8 @@ class Download:
                 if self._from >= self._to and not await self._receive():
                     raise _Drop("the connection broke")
                 count = min(self._to - self._from, left)
+                if self._gate:
+                    await self._gate.wait()
                 file.write(self._view[self._from : self._from + count])
                 self._from += count
                 self.got += count

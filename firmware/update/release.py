@@ -102,10 +102,23 @@ def _safe(path):
     return len(parts) > 1 and parts[0] in _TOPS and "" not in parts and ".." not in parts
 
 
-async def unpack(path, head, root, folder):
-    """Write the files of a checked release into `folder` (emptied first) and seal it."""
-    slots.clear(root, folder)
+async def _clear(top, gate):
+    """Empty the folder `top`; no manifest first, so that nobody starts the rest."""
+    slots.remove(top + "/manifest.json")
+    for path, is_folder in list(slots.walk(top)):
+        if gate:
+            await gate.wait()
+        (os.rmdir if is_folder else os.remove)(top + "/" + path)
+        await sleep_ms(0)
+
+
+async def unpack(path, head, root, folder, gate=None):
+    """Write the files of a checked release into `folder` (emptied first) and seal it.
+
+    `gate` (firmware.gate.Gate) keeps flash writes away from a meter's answers.
+    """
     top = root + "/" + folder
+    await _clear(top, gate)
     count = 0
     with open(path, "rb") as file:
         file.seek(head.start)
@@ -118,18 +131,20 @@ async def unpack(path, head, root, folder):
             if not _safe(name):
                 raise ReleaseError("a release may not write %s" % name)
             slots.make_folders(top, name)
-            await _copy(file, top + "/" + name, size)
+            await _copy(file, top + "/" + name, size, gate)
             count += 1
     slots.seal(root, folder, {"version": head.version, "serial": head.serial})
     return count
 
 
-async def _copy(file, path, size):
+async def _copy(file, path, size, gate):
     with open(path, "wb") as out:
         while size:
             piece = file.read(min(size, _CHUNK))
             if not piece:
                 raise ReleaseError("the release ends within %s" % path)
+            if gate:
+                await gate.wait()
             out.write(piece)
             size -= len(piece)
             await sleep_ms(0)

@@ -16,7 +16,7 @@ from firmware.update import slots
 
 NORMAL = "normal"  # the current version
 PREVIOUS = "previous"  # the version before, because the newer one crashed
-SAFE = "safe"  # console and link only
+SAFE = "safe"  # only what it takes to be reached: console, link, broker, commands
 
 # A start counts as good after this long without a crash.
 _WELL_S = const(600)
@@ -25,6 +25,8 @@ _TRIAL_S = const(1800)
 # Safe mode gives the full firmware another try: what was wrong outside may have passed.
 _RETRY_S = const(6 * 3600)
 _TEXT = const(1500)
+# A service that fails again and again must not wear the flash out.
+_KEEP_S = const(3600)
 
 
 class Guard:
@@ -40,6 +42,7 @@ class Guard:
             self.mode = SAFE
         self.began = monotonic_s()
         self.is_well = False
+        self._kept = None  # seconds when the last failure of a service was written
 
     def _write(self, name, text):
         try:
@@ -55,6 +58,18 @@ class Guard:
         text = "%s: %s" % (where, traceback_text(error))
         self._write("crash.txt", text[:_TEXT])
 
+    async def keep(self, error, where, gate):
+        """Keep the traceback of a service that will go on: if it is another one than the last, once an hour."""
+        now = monotonic_s()
+        if self._kept is not None and now - self._kept < _KEEP_S:
+            return
+        text = ("%s: %s" % (where, traceback_text(error)))[:_TEXT]
+        if text == slots.read_text(self.root + "/crash.txt", _TEXT):
+            return
+        self._kept = now
+        await gate.wait()
+        self._write("crash.txt", text)
+
     def well(self):
         """The start was good: the counter begins anew. Costs a flash write once per start."""
         if not self.is_well:
@@ -65,6 +80,8 @@ class Guard:
 
     def restarting(self):
         """A restart in good order is coming: this start does not count as a failed one."""
+        if slots.current(self.root)[0] != self.folder:
+            return  # it is the next version's first start that comes, and its count is right
         if self.mode != SAFE and not self.is_well and self.state != "trial":
             self._write("starts", str(max(self.starts - 1, 0)))
 
@@ -111,14 +128,18 @@ class Guard:
         """{"mode", "version", "trial", "starts", "why", "crash"}:
         for the online topic and GETSTATUS.
         """
-        crash = slots.read_text(self.root + "/crash.txt", _TEXT).strip()
+        crash = slots.read_text(self.root + "/crash.txt", _TEXT).strip().split("\n")[-1][:120]
+        why = slots.read_text(self.root + "/why", 200).strip()
+        if self.mode == SAFE:
+            # What ended a start without a traceback (the watchdog) left none: then this is an older one.
+            why = "%d starts in a row failed; last crash: %s" % (self.starts - 1, crash or "unknown")
         return {
             "mode": self.mode,
             "version": self.version(),
             "trial": self.state == "trial",
             "starts": self.starts,
-            "why": slots.read_text(self.root + "/why", 200).strip(),
-            "crash": crash.split("\n")[-1][:120],
+            "why": why,
+            "crash": crash,
         }
 
 
@@ -184,6 +205,11 @@ def begin(board):
 def crashed(error, where="main"):
     """Keep the traceback of `error` on the flash; never raises."""
     _guard().crashed(error, where)
+
+
+async def keep(error, where, gate):
+    """As crashed(), for a service that starts again; bounded, and away from a meter's answer (firmware.gate)."""
+    await _guard().keep(error, where, gate)
 
 
 def well():

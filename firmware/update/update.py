@@ -41,14 +41,15 @@ def _own():
 
 
 class Updater:
-    """`root`: folder of the flash; `sockets`: the link's; `feed`: the watchdog's."""
+    """`root`: folder of the flash; `sockets`: the link's; `feed`: the watchdog's; `gate`: see Download."""
 
-    def __init__(self, root, sockets, feed=None, backoff_s=2):
+    def __init__(self, root, sockets, feed=None, backoff_s=2, gate=None):
         self.root = root
         self.path = root + "/update.bin"
         self._sockets = sockets
         self._feed = feed
         self._backoff = backoff_s
+        self._gate = gate
         self.state = "idle"
         self.problem = ""
         self._download = None
@@ -56,10 +57,12 @@ class Updater:
 
     def status(self):
         """{"state", "got", "size", "problem"}; state is idle, fetching, checking, unpacking or
-        ready.
+        ready; problem is what ended it or, while it is fetching, the last try.
         """
-        got = self._download.got if self._download else 0
-        return {"state": self.state, "got": got, "size": self._size, "problem": self.problem}
+        load = self._download
+        got, last = (load.got, load.problem) if load else (0, "")
+        problem = self.problem or last
+        return {"state": self.state, "got": got, "size": self._size, "problem": problem}
 
     async def run(self, url, force=False):
         """Fetch and prepare the release at `url`; returns its version, which the next start tries.
@@ -89,7 +92,9 @@ class Updater:
         if folder is None:
             raise UpdateError("the firmware was not put here by make deploy: no way back")
         self.state = "fetching"
-        load = self._download = Download(url, self.path, self._sockets, self._feed, self._backoff)
+        load = self._download = Download(
+            url, self.path, self._sockets, self._feed, self._backoff, self._gate
+        )
         await load.fetch(HEAD_MOST)
         head = await self._head(key)
         self._fits(head, folder, force)
@@ -104,7 +109,7 @@ class Updater:
             raise
         self.state = "unpacking"
         target = slots.other(folder)
-        count = await unpack(self.path, head, self.root, target)
+        count = await unpack(self.path, head, self.root, target, self._gate)
         self._tidy()
         slots.switch(self.root, target, "trial", "update to %s" % head.version)
         diag.info("update", "%s is ready in %s (%d files)", head.version, target, count)

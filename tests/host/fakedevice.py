@@ -138,6 +138,7 @@ class Device:
         self.modem = None
         self.restarts = []
         self.synced = 0
+        self.updates = []
         self.too_long = 0
 
     def change(self, values):
@@ -152,6 +153,9 @@ class Device:
 
     def restart(self, reason):
         self.restarts.append(reason)
+
+    def update(self, url, force):
+        self.updates.append((url, force))
 
     def sync(self):
         self.synced += 1

@@ -40,7 +40,7 @@ at_topic2|MQTT_attopic2|topic|120||link
 atr_topic|MQTT_atrtopic|topic|120|lector102/[IMEI]/ATR|
 echo||bool||on|
 lines||choice|crlf,lf|crlf|
-commands||list|200|view,meter,setup,modem,REBOOT|
+commands||list|200|view,meter,setup,modem,REBOOT,UPDATE|
 online_topic||topic|120|lector102/[IMEI]/ONLINE|link
 status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS|
 """,

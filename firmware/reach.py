@@ -1,0 +1,65 @@
+"""Builds what it takes to reach the device: identity, link, broker, console. Loaded at start-up and then let go.
+
+Apart from assembly.py because the safe mode builds this and nothing else (safemode.py): what is imported here may not
+need a meter or the log.
+"""
+
+from firmware import appwork, diag
+from firmware.clock.clock import MODEM
+
+
+def settings(app):
+    """Load the settings, tell what is wrong with them, and find out who the device is."""
+    config = app.config
+    config.load()
+    for problem in config.problems:
+        diag.error("config", "%s", problem)
+    preset = getattr(app.board, "preset", None)
+    if preset:
+        config.set_many(preset())
+    # The identity: the setting, or the board's own number.
+    app.imei = config.get("device.imei") or app.board.ident()
+    config.expansions["IMEI"] = app.imei
+    logger_id = config.expansions["P"] = config.expand(config.get("logger.id"))
+    config.expansions["ID"] = config.get("meter.id", 0)
+    app.header = [app.imei, logger_id, config.get("logger.time"), config.get("logger.profile")]
+    app.header += [config.get("logger.tags"), config.get("logger.object_key")]
+    diag.info("start", "identity %s", app.imei)
+
+
+def link(app):
+    """The way out, and the modem if it is one."""
+    app.link = app.board.link(app.config)
+    if hasattr(app.link, "command"):
+        app.modem = app.link
+        app.modem.store.gate = app.gate
+        app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
+        app.modem.execute = app.processor.answer  # of a short message
+
+
+def uplink(app):
+    """The client of the broker; where none is set it waits for that."""
+    from umqtt import simple
+
+    from firmware.uplink.service import MqttService
+
+    app.mqtt = MqttService(
+        simple,
+        appwork.mqtt_settings(app) or appwork.OFF,
+        app.ring,
+        app.link,
+        app.topic_for,
+        app.board.feed,
+        app.gate,
+        app.jitter(0),
+        room=app.room,
+    )
+
+
+def console(app):
+    """The local console, where it is wanted and the board has one."""
+    port = app.board.console() if app.config.get("console.enabled") else None
+    if port:
+        from firmware.commands.console import Console
+
+        app.console = Console(port, app.processor, app.config.get("console.echo"))

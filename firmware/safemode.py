@@ -1,0 +1,55 @@
+"""Builds the device of the safe mode: what it takes to be reached, looked at and updated, and nothing else.
+
+There are no meters and no log: one of them may be what crashes. Each part that fails here costs itself only.
+"""
+
+from firmware import diag, reach
+from firmware.clock.clock import Clock
+from firmware.clock.zone import Zone
+from firmware.commands.processor import Processor
+from firmware.gate import Gate
+from firmware.room import Room
+
+
+class NoLog:
+    """In the place of the log: keeps nothing, gives nothing and knows nothing."""
+
+    order = ""
+
+    def stats(self):
+        return {}
+
+    def take(self):
+        """No record ever waits."""
+
+    def release(self, seq=None):
+        """None is on its way."""
+
+    def flush(self):
+        """None was acknowledged."""
+
+
+def build(app):
+    """Fill an App (services.py) like assembly.build()."""
+    diag.error("start", "safe mode: no meter is read, nothing is logged; commands and updates are taken")
+    reach.settings(app)
+    app.gate = Gate()
+    app.room = Room()
+    app.clock = Clock(app.board.rtc, Zone(app.config.get("device.zone")), app.board.rtc_source)
+    app.ring = NoLog()
+    app.processor = Processor(app)
+    _part(reach.link, app)
+    if app.link is None:
+        from firmware.boards.netlink import NoLink
+
+        app.link = NoLink("the link could not be made")
+    _part(reach.uplink, app)
+    _part(reach.console, app)
+
+
+def _part(make, app):
+    try:
+        make(app)
+    except Exception as error:  # what is left of the device has to go on
+        app.guard.crashed(error, "safe mode")
+        diag.error("start", "safe mode: %s: %s", type(error).__name__, error)

@@ -1,0 +1,160 @@
+"""An update that somebody ordered: runs in the background beside everything else, and can be looked at meanwhile.
+
+Loaded by the order, let go with all the code of the update when it is done. What it came to is kept in `update.txt`
+(bytes fetched and why it failed) over a restart; of an update that succeeded the version's own `why` tells.
+"""
+
+import asyncio
+import gc
+
+from firmware import diag
+from firmware.port import const, sleep_ms, unload
+from firmware.update import slots
+
+# Tries when the heap is full; drops of the connection are download.py's own affair.
+_TRIES = const(5)
+_PAUSE_MS = const(10000)
+_LINK_MS = const(60000)
+_BAD_VALUE = const(4)
+_BUSY = const(7)
+_FAILED = const(8)
+
+
+class OrderError(Exception):
+    """The order is not taken; the text says why, `code` is that of firmware.commands.answer.CommandError."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+
+
+def begin(device, url, force=False):
+    """Take the order and let it run; OrderError. `device.order` is the Order from then on until it has ended.
+
+    `device`: has `board`, `guard` (firmware.update.safestart or None), `link`, `room`, `gate`, `restart(reason)`.
+    """
+    if device.order and device.order.state != "failed":
+        raise OrderError(_BUSY, "an update is under way: GETSTATUS,update")
+    try:
+        _check(device, url)
+    except OrderError:
+        _release()
+        raise
+    slots.remove(device.board.root + "/update.txt")
+    order = device.order = Order(device, url, force)
+    diag.info("update", "ordered: %s", url)
+    order.task = asyncio.create_task(order.run())
+
+
+def _check(device, url):
+    from firmware.update.download import DownloadError, split
+    from firmware.update.release import ReleaseError, read_key
+
+    try:
+        split(url)
+    except DownloadError as error:
+        raise OrderError(_BAD_VALUE, str(error)) from None
+    root = device.board.root
+    if not device.guard or slots.current(root)[0] is None:
+        text = "the firmware was not put here by make deploy: there would be no way back"
+        raise OrderError(_FAILED, text)
+    if slots.current(root)[1] == "trial":
+        text = "what runs is on trial itself: wait until it has been online"
+        raise OrderError(_BUSY, text)
+    try:
+        read_key(root)
+    except ReleaseError as error:
+        raise OrderError(_FAILED, str(error)) from None
+
+
+class Order:
+    task = None
+
+    def __init__(self, device, url, force):
+        self.state = "waiting"
+        self.error = ""
+        self._device = device
+        self._url = url
+        self._force = force
+        self._updater = None
+
+    def status(self):
+        """{"state", "bytes", "size", "error"}: state is waiting (for room in the heap or the link), fetching,
+        checking, unpacking, ready (restarts at once) or failed; size is 0 until it is known."""
+        found = {"state": self.state, "bytes": 0, "size": 0, "error": self.error}
+        if self._updater:
+            at = self._updater.status()
+            found["bytes"], found["size"] = at["got"], at["size"]
+            found["error"] = self.error or at["problem"]
+            if not self.state:
+                found["state"] = "waiting" if at["state"] == "idle" else at["state"]
+        return found
+
+    async def run(self):
+        """Fetch, check and unpack; then the device restarts into the new version. Raises nothing."""
+        device = self._device
+        try:
+            version = await self._insist()
+            self.state = "ready"
+            device.restart("update to " + version)
+        except Exception as error:  # whatever it is must not stay untold
+            try:
+                await self._failed(str(error) or type(error).__name__)
+            except MemoryError:
+                self.state = "failed"
+        _release()
+        gc.collect()
+
+    async def _insist(self):
+        pause = _PAUSE_MS
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await self._once()
+            except MemoryError:
+                if tries == _TRIES:
+                    raise
+            self.state = "waiting"
+            self.error = "not enough memory"
+            self._updater = None
+            _release()
+            gc.collect()
+            diag.warn("update", "not enough memory; again in %d s", pause // 1000)
+            await sleep_ms(pause)
+            pause *= 2
+
+    async def _once(self):
+        device = self._device
+        await device.link.up(_LINK_MS)
+        # The code is loaded when it is our turn. It stays, so others see that there is less room from then on.
+        await device.room.enter_command()
+        try:
+            from firmware.update.update import Updater
+
+            self._updater = Updater(
+                device.board.root, device.link.socket, device.board.feed, gate=device.gate
+            )
+        finally:
+            device.room.leave_command()
+        self.state = self.error = ""
+        return await self._updater.run(self._url, self._force)
+
+    async def _failed(self, text):
+        device = self._device
+        got = self.status()["bytes"]
+        self.state, self.error = "failed", text
+        diag.error("update", "failed at %d bytes: %s", got, text)
+        await device.gate.wait()
+        try:
+            slots.write_text(device.board.root + "/update.txt", "%d %s" % (got, text[:300]))
+        except OSError as error:
+            diag.error("update", "that could not be kept: %s", error)
+            return  # then this object keeps it
+        device.order = None
+
+
+def _release():
+    """Give back the code of the update; what runs of it goes on."""
+    start = "firmware.update."
+    unload(*(start + name for name in ("order", "update", "download", "release", "signature")))
