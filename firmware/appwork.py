@@ -178,3 +178,16 @@ def status(app):
         "crash": last_crash or "none",
         "update": _update(app),
     }
+
+
+def brief(app):
+    """(UTC, 0 where the time is not known; words about records and meters) for a short message."""
+    utc = app.clock.utc()
+    words = ["%d records wait" % app.ring.stats()["depth"]]
+    meters = [meter for line in app.lines for meter in line.meters]
+    last = max([meter.last_ok for meter in meters] or (0,))
+    words.append("last reading %d min ago" % ((utc - last) // 60) if last else "nothing read yet")
+    failing = len([meter for meter in meters if meter.failing])
+    if failing:
+        words.append("%d of %d meters fail" % (failing, len(meters)))
+    return utc if app.clock.known else 0, words

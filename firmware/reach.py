@@ -35,6 +35,7 @@ def link(app):
         app.modem.store.gate = app.gate
         app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
         app.modem.execute = app.processor.answer  # of a short message
+        app.modem.tell = app.brief
 
 
 def uplink(app):

@@ -130,6 +130,10 @@ class App:
 
         order.begin(self, url, force)
 
+    def brief(self):
+        """(UTC or 0, words) for a short message."""
+        return self._work("brief")
+
     def services(self):
         """(name, factory) of each service, for the supervisor."""
         found = [(line.name, lambda line=line: line) for line in self.lines]

@@ -20,7 +20,7 @@ _GROUPS = {
     "uplink": "The way to the network",
     "mqtt": "The broker",
     "ha": "Home Assistant ([how](integrations.md))",
-    "sms": "Commands by SMS",
+    "sms": "Commands and status by SMS",
     "ntp": "The time",
     "port": "Serial ports: `port.1` and `port.2`",
     "meter": "Meters: `meter.0` to `meter.7`",

@@ -22,6 +22,8 @@ def modem_settings(config, baud):
             "all_phones": get("sms.all_phones"),
             "numbers": [number.strip() for number in get("sms.phones").split(",")],
             "alias": _aliases(get("sms.alias")),
+            "status": get("sms.status"),
+            "status_phone": get("sms.status_phone").partition(",")[0].strip(),
         },
     }
 

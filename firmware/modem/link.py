@@ -38,8 +38,9 @@ class ModemLink:
     baud, cmux, keep_online_host, keep_online_period (s), sms (a dict, see sms.py), timing
     (overrides of timing.TABLE). Functions or None: `power_key(pressed)`, `reset(pressed)`,
     `dtr(on)`, `dcd() -> carrier`, `set_baud(baud)`, `reboot(reason)`, `on_time(utc)`,
-    `on_sms(number, text)`. `store` has `get(key)` and `set(key, value)` and outlives a restart; its `gate`, where it
-    has one, is waited for before set(). `sockets` is the module to use while the link is up.
+    `on_sms(number, text)`, `tell() -> (UTC or 0, words about the device)`. `store` has `get(key)`
+    and `set(key, value)` and outlives a restart; its `gate`, where it has one, is waited for before
+    set(). `sockets` is the module to use while the link is up.
     """
 
     def __init__(self, uart, ppp_factory, settings, sockets, store=None, reboot=None, **wires):
@@ -53,6 +54,7 @@ class ModemLink:
         self.on_time = wires.get("on_time")
         self.on_sms = wires.get("on_sms")
         self.execute = wires.get("execute")
+        self.tell = wires.get("tell")
         self.reboot = reboot
         self.store = store if store is not None else Store()
         self.channel = AtChannel(uart)

@@ -1,5 +1,5 @@
-"""Short messages: commands from allowed numbers, aliases, replies, a status on demand (TS 27.005,
-text mode).
+"""Short messages: commands from allowed numbers, aliases, replies, a status on demand and every so
+many hours (TS 27.005, text mode).
 
 A message `mtx at...` runs that AT line; an alias is a word that stands for a whole line; `mtx
 status` asks for a short status. Who may: the numbers of the list, or everybody with `all_phones`.
@@ -37,8 +37,9 @@ def same(one, other):
 
 
 class Sms:
-    """`setting`: enabled, numbers (list), all_phones, reply, alias (word -> AT line). `link` is
-    the ModemLink.
+    """`setting`: enabled, numbers (list), all_phones, reply, alias (word -> AT line), status
+    (hours between two reports, 0: none), status_phone (who gets them; empty: the first of
+    `numbers`). `link` is the ModemLink.
     """
 
     def __init__(self, link, setting):
@@ -48,6 +49,14 @@ class Sms:
         self.received = 0
         self.refused = 0
         self.sent = 0
+        self.report = None
+        number = setting.get("status_phone") or (setting.get("numbers") or [""])[0]
+        if setting.get("status") and not number:
+            diag.error("sms", "nobody to send the status to: set sms.status_phone")
+        elif setting.get("status"):
+            from firmware.modem.report import Report
+
+            self.report = Report(self, link, setting["status"], number)
 
     async def prepare(self):
         """Text mode, plain characters, a word when a message comes."""
@@ -58,6 +67,8 @@ class Sms:
         """Read, run and delete every message on the SIM."""
         self.arrived = False
         channel = self._link.channel
+        if not (self._setting.get("enabled") or self._link.on_sms):
+            return  # we only send: what comes is not for us, and stays
         try:
             # A text with a line "OK" or "ERROR" ends the list early: what is behind it comes with the next one.
             for _ in range(_LISTS):
@@ -132,16 +143,23 @@ class Sms:
             return line
         return None
 
-    def status_text(self):
+    def status_text(self, most=_PART * _PARTS):
+        """At most `most` characters; what matters least is left out."""
         status = self._link.status()
         words = [status["imei"], status["operator"], status["technology"]]
         if status["signal"] is not None:
             words.append("%d dBm" % status["signal"])
+        if self._link.tell:
+            words += self._link.tell()[1]
         words.append(status["ip"] or "no IP")
         words.append("up %d s" % status["uptime"])
         if status["last_reason"]:
             words.append("last: " + status["last_reason"])
-        return ", ".join(word for word in words if word)
+        text = ""
+        for word in words:
+            if word and len(text) + len(word) + 2 <= most:
+                text += ", " + word if text else word
+        return text
 
     async def send(self, number, text):
         """Send `text`, in up to four parts; whether all went out."""

@@ -26,6 +26,9 @@ async def bring_up(link):
     _done("register", "errors")
     await _messages(link)
     line = await _multiplex(link)
+    # While online there is a channel for it only with CMUX; and it must go out where no connection comes about.
+    if link.sms and link.sms.report and (not link.mux or link.ladder.failures) and link.sms.report.due():
+        await link.sms.report.turn()
     link.enter("dialling")
     await lazy.use("dial").call(link, line)
     link.connects += 1
@@ -46,7 +49,7 @@ def _done(*names):
 async def _messages(link):
     """Messages that came while we were away, if SMS is on at all."""
     setting = link.settings.get("sms") or {}
-    if not (setting.get("enabled") or link.on_sms):
+    if not (setting.get("enabled") or setting.get("status") or link.on_sms):
         return
     if link.sms is None:
         link.sms = lazy.use("sms").Sms(link, setting)

@@ -51,6 +51,8 @@ class Watch:
                 await self._suspected()
             if link.sms and link.sms.arrived and link.mux:
                 await link.sms.collect()
+            if link.sms and link.mux and link.sms.report and link.sms.report.due():
+                await link.sms.report.turn()
             await sleep_ms(timing["turn"])
 
     def _check(self):

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from firmware.modem import sms
+from firmware.modem.at import CommandError
+from firmware.modem.link import Store
 from tests.host.modem_world import World, run_virtual
 
 _ME, _OTHER = "+34600123456", "+34699999999"
@@ -69,6 +71,123 @@ def test_status_on_demand():
     assert number == _ME
     for word in ("860000000000001", "LOOPBACK TELECOM", "4G", "-75 dBm", "10.0.2.15"):
         assert word in text
+
+
+_HOUR = 3600
+_WORDS = ["7 records wait", "last reading 5 min ago"]
+
+
+def _reports(hours, setting, before=None, known=True, cmux=True, store=None, faults=None, tell=True):
+    """[(hours since the start, number, text)] of what was sent of its own account in `hours`, and the world."""
+
+    async def main():
+        world = World("ec25", faults or {}, {"sms": setting, "cmux": cmux}, store=store)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        if tell:
+            world.link.tell = lambda: (int(world.epoch + loop.time() - start) if known else 0, list(_WORDS))
+        if before:
+            before(world)
+        found = []
+        while loop.time() - start < hours * _HOUR:
+            await asyncio.sleep(60)
+            for number, text in world.modem.sim.sent[len(found) :]:
+                found.append(((loop.time() - start) // _HOUR, number, text))
+        return found, world
+
+    return run_virtual(main)
+
+
+_DAILY = {"numbers": ["", _ME], "status": 24, "status_phone": _OTHER}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_status_every_so_many_hours(known):
+    found, world = _reports(2.2, dict(_DAILY, status=1), known=known)
+    # Without the time nobody knows whether the last one was just sent: it waits.
+    assert [hour for hour, _, _ in found] == ([0, 1, 2] if known else [1, 2])
+    for _, number, text in found:
+        assert number == _OTHER and len(text) <= 160
+        for word in ("860000000000001", "LOOPBACK TELECOM", "4G", "-75 dBm", *_WORDS, "10.0.2.15", "up "):
+            assert word in text
+    assert world.link.is_up() and world.link.ladder.failures == 0
+
+
+def test_the_first_number_of_the_list_gets_it_where_no_other_is_named():
+    found, _ = _reports(0.2, dict(_ON, status=1))
+    assert [number for _, number, _ in found] == ["600123456"] * len(found) and found
+
+
+def test_no_status_by_default_nor_without_a_number():
+    assert _reports(0.2, _ON)[0] == []
+    found, world = _reports(0.2, {"status": 1, "numbers": [""]})
+    assert found == [] and any("sms.status_phone" in line for line in world.log)
+
+
+def test_a_restart_sends_no_second_one():
+    store = Store()
+    assert len(_reports(0.2, _DAILY, store=store)[0]) == 1
+    assert _reports(0.2, _DAILY, store=store)[0] == []
+    # A clock that was wrong: the one that was sent lies in the time to come.
+    store.set("sms_status", 1795000000 + 99 * 86400)
+    assert len(_reports(0.2, _DAILY, store=store)[0]) == 1
+
+
+def test_it_goes_out_before_the_data_connection_and_without_one():
+    for options in ({"cmux": False}, {"faults": {"no-cmux": 1}}):
+        found, world = _reports(0.2, _DAILY, **options)
+        assert len(found) == 1 and world.link.is_up() and not world.link.mux
+    found, world = _reports(0.2, _DAILY, faults={"no-pdp": 1})
+    assert len(found) == 1 and "no IP" in found[0][2] and not world.link.is_up()
+
+
+def test_one_that_cannot_be_sent_is_tried_three_times():
+    def refuse(world):
+        channel = world.link.channel
+        real = channel.command
+
+        async def command(line, *rest, **named):
+            if line.startswith("AT+CMGS"):
+                tried.append(line)
+                raise CommandError(line, "+CMS ERROR: 500")
+            return await real(line, *rest, **named)
+
+        channel.command = command
+
+    tried = []
+    found, world = _reports(1.2, _DAILY, refuse)
+    assert found == [] and len(tried) == 3 and world.link.is_up()
+
+
+def test_a_full_heap_costs_a_try_and_not_the_link():
+    def full(world):
+        real, calls = world.link.tell, []
+
+        def tell():
+            calls.append(1)
+            if len(calls) == 1:
+                raise MemoryError
+            return real()
+
+        world.link.tell = tell
+
+    found, world = _reports(0.5, _DAILY, full)
+    assert len(found) == 1 and world.link.ladder.failures == 0
+
+
+def test_what_matters_least_is_left_out_of_a_long_one():
+    def talkative(world):
+        words = _WORDS + ["2 of 2 meters fail", "x" * 60]
+        world.link.tell = lambda: (world.epoch, words)
+
+    ((_, _, text),) = _reports(0.2, _DAILY, talkative)[0]
+    assert len(text) <= 150 and _WORDS[0] in text and "2 of 2 meters fail" in text and "xx" not in text
+
+
+def test_messages_are_left_alone_where_only_the_status_is_wanted():
+    ran, sent, world = _exchange({"status": 24, "status_phone": _OTHER}, _ME, "mtx at+csq")
+    assert ran == [] and sent == []
+    assert len(world.modem.sim.inbox) == 1
 
 
 @pytest.mark.parametrize("text", ["hello", "mtx", "mtx rm -rf", "", "MTXat+csq", "at+csq"])

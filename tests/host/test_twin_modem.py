@@ -239,3 +239,15 @@ def test_short_messages_are_nothing_by_default(online):
     lab.record()
     lab.record()
     assert not [line for line in lab.twin.lines if "restart" in line or " sms:" in line]
+
+
+def test_the_status_comes_as_a_short_message(online):
+    settings = {"sms.status": 1, "sms.status_phone": "+34600111222"}
+    lab, modem = online("--running", "--profile", "sim7600", **settings)
+    lab.record(60)
+    deadline = time.monotonic() + 30
+    while "records wait" not in modem.tell("state") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    ((number, text),) = json.loads(modem.tell("state"))["sent"]
+    assert number == "+34600111222" and len(text) <= 160
+    assert re.search(r"\d+ records wait, (last reading \d+ min ago|nothing read yet)", text), text

@@ -24,6 +24,8 @@ all_phones|anybody may send commands
 phones|numbers that may, with commas between them
 alias|words that stand for commands, as in READ>AT^MTXTUNNEL=FORCEREAD|LOG>AT^MTXTUNNEL=GETLOG
 commands|commands an SMS may give
+status|hours between two SMS that tell how things stand; 0: none
+status_phone|number that gets them; empty: the first of sms.phones
 """,
     "mqtt": """
 enabled|deliver to an MQTT broker

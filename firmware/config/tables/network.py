@@ -24,6 +24,8 @@ all_phones|SMS_allPhones|bool||off|restart
 phones||list|200||restart
 alias|SMS_alias1|str|160||restart
 commands||list|200|view,meter,REBOOT|
+status||int|0,744|0|restart
+status_phone||list|40||restart
 """,
     "mqtt": """
 enabled|MQTT_enabled|bool||off|link
