@@ -47,6 +47,8 @@ class Room:
         self.sessions = 0
         self.commands = 0
         self.peak = 0  # most bytes of heap seen in use
+        self.guests = 0  # an update: makes way when a session waits
+        self.wanted = 0  # sessions that wait
         self._waiting = 0  # commands that wait for the end of a session
 
     def note(self):
@@ -58,11 +60,16 @@ class Room:
     async def enter_session(self):
         """Call leave_session() afterwards, whatever happened."""
         start = ticks_ms()
-        # Another line's session ends by its own deadline; two at a time are for boards with more memory.
-        while (self.sessions or self.commands or self._waiting) and _short(2):
-            if ticks_diff(ticks_ms(), start) > (_LINE_MS if self.sessions else _SESSION_MS):
-                break
-            await sleep_ms(_STEP_MS)
+        self.wanted += 1
+        try:
+            # Another line's session ends by its own deadline; two at a time are for boards with more memory.
+            while (self.sessions or self.commands or self._waiting or self.guests) and _short(2):
+                long = self.sessions or self.guests
+                if ticks_diff(ticks_ms(), start) > (_LINE_MS if long else _SESSION_MS):
+                    break
+                await sleep_ms(_STEP_MS)
+        finally:
+            self.wanted -= 1
         self.sessions += 1
 
     def crowded(self):

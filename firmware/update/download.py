@@ -11,6 +11,7 @@ import random
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.update import slots
+from firmware.update.source import DownloadError, split
 
 _SILENCE_MS = const(30000)
 _CONNECT_MS = const(20000)
@@ -24,26 +25,6 @@ _BACKOFF_S = const(2)
 _BACKOFF_MOST_S = const(120)
 _AGAIN = (11, 35, 36, 114, 115, 118, 119)
 _CONNECTED = (106, 127)
-
-
-class DownloadError(Exception):
-    """Given up; the text says why. What was fetched stays for the next call."""
-
-
-def split(url):
-    """(host, port, path) of an http URL; DownloadError for anything else."""
-    if not url.startswith("http://"):
-        raise DownloadError("only http:// is understood, not %s" % url[:40])
-    if any(not 32 < ord(c) < 127 for c in url):
-        raise DownloadError("an address has no blanks and plain letters only")
-    host, _, path = url[7:].partition("/")
-    host, _, port = host.partition(":")
-    if not host:
-        raise DownloadError("%s names no server" % url[:40])
-    try:
-        return host, int(port or 80), "/" + path
-    except ValueError:
-        raise DownloadError("the port of %s is no number" % url[:60]) from None
 
 
 class _Drop(Exception):

@@ -8,9 +8,13 @@ import asyncio
 import gc
 
 from firmware import diag
-from firmware.port import const, sleep_ms, unload
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.update import slots
 
+# Least time between two sessions with a meter, which have the heap in turn with the update.
+_SLICE_MS = const(20000)
+_LOOK_MS = const(200)
+_MAKE_WAY_MS = const(1000)
 # Tries when the heap is full; drops of the connection are download.py's own affair.
 _TRIES = const(5)
 _PAUSE_MS = const(10000)
@@ -47,8 +51,7 @@ def begin(device, url, force=False):
 
 
 def _check(device, url):
-    from firmware.update.download import DownloadError, split
-    from firmware.update.release import ReleaseError, read_key
+    from firmware.update.source import DownloadError, ReleaseError, read_key, split
 
     try:
         split(url)
@@ -77,11 +80,12 @@ class Order:
         self._url = url
         self._force = force
         self._updater = None
+        self._at = 0, 0  # bytes and size when the updater was last let go
 
     def status(self):
         """{"state", "bytes", "size", "error"}: state is waiting (for room in the heap or the link), fetching,
         checking, unpacking, ready (restarts at once) or failed; size is 0 until it is known."""
-        found = {"state": self.state, "bytes": 0, "size": 0, "error": self.error}
+        found = {"state": self.state, "bytes": self._at[0], "size": self._at[1], "error": self.error}
         if self._updater:
             at = self._updater.status()
             found["bytes"], found["size"] = at["got"], at["size"]
@@ -111,34 +115,78 @@ class Order:
         while True:
             tries += 1
             try:
-                return await self._once()
+                version = await self._once()
+                if version:
+                    return version
+                # A session with a meter needs the heap, and has it within the pause; what was fetched is kept.
+                self._let_go("")
+                tries = 0
+                await sleep_ms(_MAKE_WAY_MS)
+                continue
             except MemoryError:
                 if tries == _TRIES:
                     raise
-            self.state = "waiting"
-            self.error = "not enough memory"
-            self._updater = None
-            _release()
-            gc.collect()
+            self._let_go("not enough memory")
             diag.warn("update", "not enough memory; again in %d s", pause // 1000)
             await sleep_ms(pause)
             pause *= 2
 
-    async def _once(self):
-        device = self._device
-        await device.link.up(_LINK_MS)
-        # The code is loaded when it is our turn. It stays, so others see that there is less room from then on.
-        await device.room.enter_command()
-        try:
-            from firmware.update.update import Updater
+    def _let_go(self, error):
+        found = self.status()
+        self._at = found["bytes"], found["size"]
+        self.state, self.error = "waiting", error
+        self._updater = None
+        _release()
+        gc.collect()
 
+    async def _once(self):
+        """The version that is ready, or None: the room was wanted."""
+        device = self._device
+        room = device.room
+        await device.link.up(_LINK_MS)
+        # The next session waits for us, we for those under way: they end by their own deadline.
+        room.guests += 1
+        try:
+            while room.sessions:
+                await sleep_ms(_LOOK_MS)
+            await room.enter_command()
+            try:
+                from firmware.update.update import Updater
+            finally:
+                room.leave_command()
             self._updater = Updater(
                 device.board.root, device.link.socket, device.board.feed, gate=device.gate
             )
+            self.state = self.error = ""
+            return await self._beside(room)
         finally:
-            device.room.leave_command()
-        self.state = self.error = ""
-        return await self._updater.run(self._url, self._force)
+            room.guests -= 1
+
+    async def _beside(self, room):
+        """Run the updater, but let a session that waits have the room while it is only fetching."""
+        start = ticks_ms()
+        outcome = []
+        task = asyncio.create_task(self._attempt(outcome))
+        while not task.done():
+            await sleep_ms(_LOOK_MS)
+            slice_over = ticks_diff(ticks_ms(), start) > _SLICE_MS
+            if room.wanted and slice_over and self._updater.state == "fetching":
+                task.cancel()
+                break
+        try:
+            await task
+        except asyncio.CancelledError:
+            return None
+        if outcome[1]:
+            raise outcome[1]
+        return outcome[0]
+
+    async def _attempt(self, outcome):
+        """Put [version, exception] into `outcome`: MicroPython tells of a task's exception that nobody awaits yet."""
+        try:
+            outcome[:] = await self._updater.run(self._url, self._force), None
+        except Exception as error:  # it is raised by whoever looks at the outcome
+            outcome[:] = None, error
 
     async def _failed(self, text):
         device = self._device
@@ -157,4 +205,4 @@ class Order:
 def _release():
     """Give back the code of the update; what runs of it goes on."""
     start = "firmware.update."
-    unload(*(start + name for name in ("order", "update", "download", "release", "signature")))
+    unload(*(start + name for name in ("order", "update", "download", "release", "signature", "source")))

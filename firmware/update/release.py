@@ -17,16 +17,13 @@ import struct
 
 from firmware.port import const, sleep_ms
 from firmware.update import signature, slots
+from firmware.update.source import ReleaseError
 
 MAGIC = b"L102REL1"
 # The head fits into what is fetched first.
 HEAD_MOST = const(1536)
 _CHUNK = const(1024)
 _TOPS = ("firmware", "lib")
-
-
-class ReleaseError(Exception):
-    """Something is wrong with the file; the text says what, for the installer."""
 
 
 class Head:
@@ -41,20 +38,6 @@ class Head:
         self.sha256 = table["sha256"]
         self.start = start
         self.total = start + table["size"]
-
-
-def read_key(root):
-    """The public key's modulus in release.pub (hex on its last line); ReleaseError without one."""
-    words = slots.read_text(root + "/release.pub", 2048).split()
-    try:
-        import binascii
-
-        return binascii.unhexlify(words[-1])
-    except (IndexError, ValueError):
-        raise ReleaseError(
-            "this device has no release key (release.pub), so it takes no update over the air; "
-            "`python -m tools.release keygen` and `make deploy` give it one"
-        ) from None
 
 
 async def read_head(path, modulus):

@@ -10,16 +10,15 @@ import sys
 
 from firmware import diag
 from firmware.update import slots
-from firmware.update.download import Download, DownloadError
+from firmware.update.download import Download
 from firmware.update.release import (
     HEAD_MOST,
-    ReleaseError,
     check_body,
     free,
     read_head,
-    read_key,
     unpack,
 )
+from firmware.update.source import DownloadError, ReleaseError, read_key
 
 # Room littlefs needs to go on working, and half a block wasted per file.
 _RESERVE = 65536

@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 import threading
+import time
 from pathlib import Path
 
 from tools.board.deploy import Deployment
@@ -126,14 +127,15 @@ def listing(board):
 
 class WebServer:
     """One file over HTTP with ranges. `drops`:
-    after how many body bytes each connection breaks.
+    after how many body bytes each connection breaks. `pace`: seconds for 4 KB, as on a slow network.
     """
 
-    def __init__(self, data, drops=(), ranges=True, tag='"one"'):
+    def __init__(self, data, drops=(), ranges=True, tag='"one"', pace=0):
         self.data = data
         self.drops = list(drops)
         self.ranges = ranges
         self.tag = tag
+        self.pace = pace
         self.requests = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d/firmware.rel" % self._socket.getsockname()[1]
@@ -169,6 +171,10 @@ class WebServer:
         if self.drops:
             # A reset, not an end: what a lost carrier looks like.
             body = body[: self.drops.pop(0)]
+        while self.pace and body:
+            peer.sendall(body[:4096])
+            body = body[4096:]
+            time.sleep(self.pace)
         peer.sendall(body)
 
     def _part(self, fields):

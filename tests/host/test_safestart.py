@@ -2,6 +2,7 @@
 the count of starts, the way back to the previous version, safe mode, the kept crash.
 """
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -181,6 +182,44 @@ def test_the_crash_is_kept_bounded_and_summarised(flash):
     assert safestart.last_crash() == text
     assert safestart.forget_crash()
     assert safestart.last_crash() == ""
+
+
+def test_a_failing_service_is_kept_when_it_is_new_and_once_an_hour(flash, monkeypatch):
+    guard = safestart.Guard(flash.root)
+    waits = []
+
+    class Open:
+        async def wait(self):
+            waits.append(1)
+
+    def fail(text, seconds=0):
+        flash.seconds[0] += seconds
+        try:
+            raise ValueError(text)
+        except ValueError as error:
+            asyncio.run(guard.keep(error, "port 1", Open()))
+        return safestart.slots.read_text("crash.txt", 1500).strip().split("\n")[-1]
+
+    assert fail("one") == "ValueError: one"
+    assert Path("crash.txt").read_text().startswith("port 1: Traceback")
+    assert fail("two") == "ValueError: one"
+    assert fail("one", 3600) == "ValueError: one" and len(waits) == 1
+    assert fail("two") == "ValueError: two" and len(waits) == 2
+    assert fail("three", 3599) == "ValueError: two"
+    # What the device restarts for is always kept.
+    try:
+        raise OSError(5)
+    except OSError as error:
+        guard.crashed(error)
+    assert Path("crash.txt").read_text().startswith("main: ")
+
+
+def test_the_restart_into_an_update_leaves_its_count_alone(flash):
+    install(flash, "app.a", "app.b")
+    start(flash), start(flash), start(flash)
+    slots.switch(flash.root, "app.b", "trial", "update to 2")
+    flash.guard.restarting()
+    assert slots.read_text("starts") == "0"
 
 
 def test_begin_starts_the_watchdog_only_after_the_window(flash, monkeypatch):

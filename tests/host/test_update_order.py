@@ -1,0 +1,149 @@
+"""UPDATE, GETSTATUS and the safe mode with the real firmware on MicroPython: two versions, a broker, a web server."""
+
+import pytest
+
+from tests.host import boardlab, realboard
+from tests.host.twinlab import meter_settings
+from tools import release
+from tools.twin.device import MeterProcess
+
+NEWER = 1 << 40
+# A service that fails each time it is started.
+FAILURE = (
+    "firmware/discovery.py",
+    "    async def run(self):\n",
+    "    async def run(self):\n        raise RuntimeError('nobody at home')\n",
+)
+
+
+@pytest.fixture(scope="module")
+def key():
+    return release.generate(2048)
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    """{name: folder}: the version that is deployed, the one it is updated to, and one whose log cannot be mounted."""
+    top = tmp_path_factory.mktemp("trees")
+    crash = ("firmware/log/ring.py", "    def mount(self):\n", "    def mount(self):\n        1 // 0\n")
+    return {
+        "old": realboard.tree(top / "old", "1.0"),
+        "new": realboard.tree(top / "new", "2.0"),
+        "failing": realboard.tree(top / "failing", "1.2", [FAILURE]),
+        "crashing": realboard.tree(top / "crashing", "1.5", [crash]),
+    }
+
+
+@pytest.fixture
+def board(tmp_path, key):
+    with realboard.Board(tmp_path, {"/release.pub": release.public_text(key[0]).encode()}) as found:
+        yield found
+
+
+def made(trees, key, name="new", version="2.0"):
+    return release.assemble(realboard.compiled(trees[name]), key, version, NEWER)
+
+
+@pytest.mark.timeout(600)
+def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
+    board.deploy(trees["old"])
+    assert "MODE" not in board.online(VERSION="1.0")
+    assert board.state("update") == {
+        "update.state": "idle", "update.bytes": "0", "update.size": "0", "update.error": "",
+    }  # fmt: skip
+    refused(board)
+    stranger = made(trees, release.generate(2048))
+    with boardlab.WebServer(stranger) as web:
+        assert board.at("UPDATE," + web.url).endswith("OK\r\n")
+        found = board.until("update", "update.state", "failed")
+        assert "signature is not right" in found["update.error"]
+        assert len(web.requests) == 1
+    # The reason outlives a restart, and the version that ran goes on.
+    assert board.at("REBOOT").endswith("OK\r\n")
+    board.online(VERSION="1.0")
+    assert "signature is not right" in board.state("update")["update.error"]
+
+    data = made(trees, key)
+    with boardlab.WebServer(data, drops=[1 << 20, 60000]) as web:
+        start = len(board.board.output)
+        assert board.at("UPDATE," + web.url).endswith("OK\r\n")
+        board.said("W update: at", start)
+        found = board.state("update")
+        assert found["update.state"] == "fetching" and int(found["update.bytes"]) >= 60000
+        assert found["update.size"] == str(len(data)) and found["update.error"].startswith("at ")
+        # One at a time.
+        assert '+MTXERR: 7,"' in board.at("UPDATE," + web.url)
+        board.online(180, VERSION="2.0")
+        assert [r["range"].startswith("bytes=0-") for r in web.requests] == [True, False, False]
+    found = board.until("start", "start.trial", "false")
+    assert found["start.version"] == "2.0" and found["start.why"] == "update 2.0 confirmed"
+    assert board.state("update")["update.state"] == "idle"
+    assert "MemoryError" not in board.board.output.decode("utf-8", "replace")
+
+
+def refused(board):
+    """What is no order at all."""
+    for line, code in (("UPDATE", 1), ("UPDATE,ftp://x/y", 4), ("UPDATE,http:///y", 4),
+                       ("UPDATE,http://x:y/z", 4), ("UPDATE,http://x/a b", 4)):  # fmt: skip
+        assert "+MTXERR: %d," % code in board.at(line), line
+
+
+@pytest.mark.timeout(600)
+def test_a_log_that_crashes_ends_in_a_safe_mode_that_can_be_updated(board, trees, key):
+    board.deploy(trees["crashing"])
+    found = board.online(180, MODE="safe")
+    assert found["WHY"].startswith("3 starts in a row failed; last crash: ZeroDivisionError")
+    assert "LOG" not in found and found["VERSION"] == "1.5"
+    assert board.state("start")["start.mode"] == "safe"
+    crash = board.state("crash")
+    assert crash["crash.0"].startswith("main: Traceback")
+    assert any(line.startswith("crash.") and "firmware.log.ring" in text for line, text in crash.items())
+    assert board.at("GETSTATUS").endswith("OK\r\n")
+    assert '+MTXERR: 8,"the safe mode has no log' in board.at("GETLOG")
+    with boardlab.WebServer(made(trees, key)) as web:
+        assert board.at("UPDATE," + web.url).endswith("OK\r\n")
+        found = board.online(180, VERSION="2.0")
+    assert "MODE" not in found and "LOG" in found
+    # What it was that crashed is still known.
+    assert "ZeroDivisionError" in board.state("crash").popitem()[1]
+
+
+@pytest.mark.timeout(600)
+def test_the_meter_is_read_beside_a_slow_update(tmp_path, trees, key):
+    """They have the heap in turn: no reading runs out of memory, and the update gets to its end."""
+    files = {"/release.pub": release.public_text(key[0]).encode()}
+    meter = MeterProcess("--pty", "--password", 1)
+    files["/unix.json"] = b'{"ports": [%s]}' % meter.path.rsplit("/", 1)[1].encode()
+    settings = dict(meter_settings(interval=5), **{"logger.enabled": True})
+    try:
+        with realboard.Board(tmp_path, files, **settings) as board:
+            board.deploy(trees["old"])
+            board.online()
+            with boardlab.WebServer(made(trees, key), pace=0.6) as web:
+                start = len(board.board.output)
+                assert board.at("UPDATE," + web.url).endswith("OK\r\n")
+                board.said("I start: restart: update to 2.0", start, 300)
+                assert len(web.requests) > 2  # it made way in between
+            said = bytes(board.board.output[start:]).decode("utf-8", "replace")
+            before = board.records()
+            assert len(before) >= 2
+            assert "MemoryError" not in said and "out of memory" not in said, said
+            board.online(120, VERSION="2.0")
+            board.until("start", "start.trial", "false")
+    finally:
+        meter.stop()
+
+
+@pytest.mark.timeout(600)
+def test_a_service_that_fails_is_told_also_after_a_restart_and_without_a_key_no_order_is_taken(tmp_path, trees):
+    with realboard.Board(tmp_path, **{"ha.enabled": True}) as board:
+        board.deploy(trees["failing"])
+        board.online()
+        board.until("crash", "crash.0", "ha: Traceback (most recent call last):")
+        board.deploy(trees["old"])
+        assert "MODE" not in board.online(VERSION="1.0")
+        crash = board.state("crash")
+        assert "RuntimeError: nobody at home" in crash.values(), crash
+        assert board.state("start")["start.mode"] == "normal"
+        answer = board.at("UPDATE,http://127.0.0.1:1/x.rel")
+        assert '+MTXERR: 8,"this device has no release key' in answer
