@@ -47,8 +47,8 @@ class Room:
         self.sessions = 0
         self.commands = 0
         self.peak = 0  # most bytes of heap seen in use
-        self.guests = 0  # an update: makes way when a session waits
-        self.wanted = 0  # sessions that wait
+        self.guests = 0  # an update: makes way when somebody waits
+        self.wanted = 0  # sessions and commands that wait
         self._waiting = 0  # commands that wait for the end of a session
 
     def note(self):
@@ -101,14 +101,16 @@ class Room:
         """Call leave_command() afterwards, whatever happened."""
         start = ticks_ms()
         self._waiting += 1
+        self.wanted += 1
         try:
             # What has just entered has yet to load its code: what is free now is not free for us.
-            while (self.sessions and _short(2)) or (self.commands and _short(1)):
+            while (self.sessions and _short(2)) or ((self.commands or self.guests) and _short(1)):
                 if ticks_diff(ticks_ms(), start) > _COMMAND_MS:
                     break
                 await sleep_ms(_STEP_MS)
         finally:
             self._waiting -= 1
+            self.wanted -= 1
         self.commands += 1
 
     def leave_command(self):

@@ -11,8 +11,8 @@ from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.update import slots
 
-# Least time between two sessions with a meter, which have the heap in turn with the update.
-_SLICE_MS = const(20000)
+# What the update has at least of the heap, in turn with sessions and commands.
+_SLICE_MS = const(6000)
 _LOOK_MS = const(200)
 _MAKE_WAY_MS = const(1000)
 # Tries when the heap is full; drops of the connection are download.py's own affair.
@@ -118,23 +118,23 @@ class Order:
                 version = await self._once()
                 if version:
                     return version
-                # A session with a meter needs the heap, and has it within the pause; what was fetched is kept.
-                self._let_go("")
+                # A session or a command needs the heap, and has it within the pause; what was fetched is kept.
+                self._let_go("fetching", "")
                 tries = 0
                 await sleep_ms(_MAKE_WAY_MS)
                 continue
             except MemoryError:
                 if tries == _TRIES:
                     raise
-            self._let_go("not enough memory")
+            self._let_go("waiting", "not enough memory")
             diag.warn("update", "not enough memory; again in %d s", pause // 1000)
             await sleep_ms(pause)
             pause *= 2
 
-    def _let_go(self, error):
+    def _let_go(self, state, error):
         found = self.status()
         self._at = found["bytes"], found["size"]
-        self.state, self.error = "waiting", error
+        self.state, self.error = state, error
         self._updater = None
         _release()
         gc.collect()
@@ -144,16 +144,14 @@ class Order:
         device = self._device
         room = device.room
         await device.link.up(_LINK_MS)
-        # The next session waits for us, we for those under way: they end by their own deadline.
+        # What comes now waits for us, we for what is under way: it ends by its own deadline.
         room.guests += 1
         try:
-            while room.sessions:
+            while room.sessions or room.commands:
                 await sleep_ms(_LOOK_MS)
-            await room.enter_command()
-            try:
-                from firmware.update.update import Updater
-            finally:
-                room.leave_command()
+            gc.collect()
+            from firmware.update.update import Updater
+
             self._updater = Updater(
                 device.board.root, device.link.socket, device.board.feed, gate=device.gate
             )
@@ -163,7 +161,7 @@ class Order:
             room.guests -= 1
 
     async def _beside(self, room):
-        """Run the updater, but let a session that waits have the room while it is only fetching."""
+        """Run the updater, but let who waits have the room while it is only fetching."""
         start = ticks_ms()
         outcome = []
         task = asyncio.create_task(self._attempt(outcome))
