@@ -11,7 +11,7 @@ import random
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.update import slots
-from firmware.update.source import DownloadError, split
+from firmware.update.source import DownloadError, GiveWay, split
 
 _SILENCE_MS = const(30000)
 _CONNECT_MS = const(20000)
@@ -20,6 +20,7 @@ _LINE = const(256)
 _BUFFER = const(1024)
 # Bytes between two commits to flash: what a reset during the download costs at most.
 _COMMIT = const(16384)
+_STEP_MS = const(200)
 _TRIES = const(8)  # in a row without a byte gained
 _BACKOFF_S = const(2)
 _BACKOFF_MOST_S = const(120)
@@ -48,6 +49,7 @@ class Download:
         self._feed = feed or (lambda: None)
         self._backoff = backoff_s
         self._gate = gate
+        self.give_way = lambda: False  # asked now and then; true ends fetch() with GiveWay
         self.problem = ""
         self._socket = None
         self._rx = bytearray(_BUFFER)
@@ -86,9 +88,17 @@ class Download:
                 if tries >= _TRIES:
                     raise DownloadError("gave up at %d bytes: %s" % (self.got, error)) from None
                 pause = min(self._backoff << tries, _BACKOFF_MOST_S) * 1000
-                await sleep_ms(pause + (random.getrandbits(10) if pause else 0))
+                pause += random.getrandbits(10) if pause else 0
+                while pause > 0:
+                    self._look()
+                    await sleep_ms(min(pause, _STEP_MS))
+                    pause -= _STEP_MS
             finally:
                 self._close()
+
+    def _look(self):
+        if self.give_way():
+            raise GiveWay()
 
     def _done(self, upto):
         if self.total and self.got >= self.total:
@@ -155,6 +165,7 @@ class Download:
         start = ticks_ms()
         read = getattr(self._socket, "recv_into", None) or self._socket.readinto
         while True:
+            self._look()
             try:
                 count = read(self._rx)
                 if count is not None:

@@ -10,6 +10,7 @@ import gc
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.update import slots
+from firmware.update.source import GiveWay
 
 # What the update has at least of the heap, in turn with sessions and commands.
 _SLICE_MS = const(6000)
@@ -115,9 +116,8 @@ class Order:
         while True:
             tries += 1
             try:
-                version = await self._once()
-                if version:
-                    return version
+                return await self._once()
+            except GiveWay:
                 # A session or a command needs the heap, and has it within the pause; what was fetched is kept.
                 self._let_go("fetching", "")
                 tries = 0
@@ -140,7 +140,7 @@ class Order:
         gc.collect()
 
     async def _once(self):
-        """The version that is ready, or None: the room was wanted."""
+        """The version that is ready. GiveWay: somebody wants the room."""
         device = self._device
         room = device.room
         await device.link.up(_LINK_MS)
@@ -155,41 +155,18 @@ class Order:
             self._updater = Updater(
                 device.board.root, device.link.socket, device.board.feed, gate=device.gate
             )
+            start = ticks_ms()
+            self._updater.give_way = lambda: room.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
             self.state = self.error = ""
-            return await self._beside(room)
+            return await self._updater.run(self._url, self._force)
         finally:
             room.guests -= 1
 
-    async def _beside(self, room):
-        """Run the updater, but let who waits have the room while it is only fetching."""
-        start = ticks_ms()
-        outcome = []
-        task = asyncio.create_task(self._attempt(outcome))
-        while not task.done():
-            await sleep_ms(_LOOK_MS)
-            slice_over = ticks_diff(ticks_ms(), start) > _SLICE_MS
-            if room.wanted and slice_over and self._updater.state == "fetching":
-                task.cancel()
-                break
-        try:
-            await task
-        except asyncio.CancelledError:
-            return None
-        if outcome[1]:
-            raise outcome[1]
-        return outcome[0]
-
-    async def _attempt(self, outcome):
-        """Put [version, exception] into `outcome`: MicroPython tells of a task's exception that nobody awaits yet."""
-        try:
-            outcome[:] = await self._updater.run(self._url, self._force), None
-        except Exception as error:  # it is raised by whoever looks at the outcome
-            outcome[:] = None, error
-
     async def _failed(self, text):
         device = self._device
-        got = self.status()["bytes"]
-        self.state, self.error = "failed", text
+        # asyncio's queue may hold on to an ended task for long: what it knows must not keep the code in memory.
+        self._let_go("failed", text)
+        got = self._at[0]
         diag.error("update", "failed at %d bytes: %s", got, text)
         await device.gate.wait()
         try:

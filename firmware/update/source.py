@@ -23,6 +23,10 @@ def split(url):
         raise DownloadError("the port of %s is no number" % url[:60]) from None
 
 
+class GiveWay(Exception):
+    """Somebody else needs the heap: what was fetched stays for the next call."""
+
+
 class ReleaseError(Exception):
     """Something is wrong with the file; the text says what, for the installer."""
 

@@ -49,6 +49,7 @@ class Updater:
         self._feed = feed
         self._backoff = backoff_s
         self._gate = gate
+        self.give_way = lambda: False  # see Download
         self.state = "idle"
         self.problem = ""
         self._download = None
@@ -94,6 +95,7 @@ class Updater:
         load = self._download = Download(
             url, self.path, self._sockets, self._feed, self._backoff, self._gate
         )
+        load.give_way = self.give_way
         await load.fetch(HEAD_MOST)
         head = await self._head(key)
         self._fits(head, folder, force)
