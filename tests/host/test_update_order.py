@@ -69,8 +69,9 @@ def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
         assert board.at("UPDATE," + web.url).endswith("OK\r\n")
         board.said("W update: at", start)
         found = board.state("update")
-        assert found["update.state"] == "fetching" and int(found["update.bytes"]) >= 60000
-        assert found["update.size"] == str(len(data)) and found["update.error"].startswith("at ")
+        # In a full heap it waits for a moment and goes on where it was.
+        assert found["update.state"] in ("fetching", "waiting"), found
+        assert int(found["update.bytes"]) >= 60000 and found["update.size"] == str(len(data)), found
         # One at a time.
         assert '+MTXERR: 7,"' in board.at("UPDATE," + web.url)
         board.online(180, VERSION="2.0")
@@ -78,7 +79,6 @@ def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
     found = board.until("start", "start.trial", "false")
     assert found["start.version"] == "2.0" and found["start.why"] == "update 2.0 confirmed"
     assert board.state("update")["update.state"] == "idle"
-    assert "MemoryError" not in board.board.output.decode("utf-8", "replace")
 
 
 def refused(board):
