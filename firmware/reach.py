@@ -40,8 +40,12 @@ def link(app):
 
 def uplink(app):
     """The client of the broker; where none is set it waits for that."""
-    from umqtt import simple
-
+    try:
+        from umqtt import simple
+    except ImportError as error:
+        # MicroPython was built without sockets: what the link says about that says the rest.
+        diag.error("start", "nothing is delivered: %s", error)
+        return
     from firmware.uplink.service import MqttService
 
     app.mqtt = MqttService(

@@ -67,7 +67,7 @@ class Board:
         }
         values.update(settings)
         # 192 KiB for the firmware; what dresses the unix port as a board (tools/board/prelude.py) takes 12.
-        self.board = UnixBoard(folder / "board", blocks=1024, heap="204k").start()
+        self.board = UnixBoard(folder / "board", blocks=1024, heap="256k").start()
         self.files = {"/config.json": json.dumps(values).encode(), **(files or {})}
 
     def _take(self, _client, _user, message):

@@ -34,7 +34,7 @@ def app(monkeypatch, tmp_path):
     board = module.Board()
     found = App(board)
     found.build()
-    found.mqtt = SimpleNamespace(connected=True)
+    found.mqtt = SimpleNamespace(connected=True, state="online")
     found.pin = chip.pins[board.led_pin]
     return found
 
@@ -74,12 +74,14 @@ def test_a_meter_does_not_answer(app):
     assert flashes(app) == 3
 
 
-@pytest.mark.parametrize("what", ["meter", "broker"])
+@pytest.mark.parametrize("what", ["meter", "broker", "switched off"])
 def test_not_configured(app, what):
     if what == "meter":
         app.lines = []
-    else:
+    elif what == "broker":
         app.mqtt = None
+    else:
+        app.mqtt = SimpleNamespace(connected=False, state="off")
     assert flashes(app) == 4
 
 

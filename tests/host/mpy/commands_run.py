@@ -65,6 +65,7 @@ def ask_all():
     ):
         assert ask(line).endswith(b"\r\nERROR\r\n"), line
     device.lines[0].asked = []
+    device.updates = []
 
 
 ask_all()
