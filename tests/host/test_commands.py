@@ -157,8 +157,8 @@ def test_every_command_is_carried_out_by_somebody():
 def test_every_command_answers_to_its_least_and_most_arguments(console):
     for row in table.rows():
         for count in {int(row[2]), int(row[3]) or int(row[2])}:
-            if row[0] == "LOGIN":
-                continue
+            if row[0] in ("LOGIN", "DOCTOR"):
+                continue  # DOCTOR looks for the broker as long as it may; test_doctor_device.py has it
             line = row[0] if row[0].startswith("AT") else OURS + ",".join([row[0]] + ["1"] * count)
             assert re.search(r"(?m)^(OK|ERROR)\r$", console.say(line)) or console.channel.text, (
                 line
