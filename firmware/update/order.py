@@ -20,6 +20,7 @@ _MAKE_WAY_MS = const(1000)
 _TRIES = const(5)
 _PAUSE_MS = const(10000)
 _LINK_MS = const(60000)
+_CODE = ("update", "download", "release", "signature")
 _BAD_VALUE = const(4)
 _BUSY = const(7)
 _FAILED = const(8)
@@ -136,7 +137,8 @@ class Order:
         self._at = found["bytes"], found["size"]
         self.state, self.error = state, error
         self._updater = None
-        _release()
+        # Not source: a GiveWay of the next one's would be another class than ours.
+        _release(_CODE)
         gc.collect()
 
     async def _once(self):
@@ -177,7 +179,6 @@ class Order:
         device.order = None
 
 
-def _release():
+def _release(names=("order", "source") + _CODE):
     """Give back the code of the update; what runs of it goes on."""
-    start = "firmware.update."
-    unload(*(start + name for name in ("order", "update", "download", "release", "signature", "source")))
+    unload(*("firmware.update." + name for name in names))
