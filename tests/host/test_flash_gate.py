@@ -11,7 +11,7 @@ import random
 import pytest
 
 from firmware import app as root
-from firmware import appwork, readings, services
+from firmware import readings, services
 from firmware.commands.processor import Channel, Processor
 from firmware.gate import Gate
 from firmware.iec102.address import LinkAddress
@@ -23,6 +23,7 @@ from firmware.modem import sim
 from firmware.room import Room
 from tests.host import fieldlab, virtual
 from tests.host.test_log_gate import Line
+from tests.host.test_trial import Mqtt
 
 _EPOCH = 1795000000
 
@@ -63,22 +64,6 @@ class Board:
 
     def reset_cause(self):
         return "power on"
-
-
-class Mqtt:
-    """An uplink that is there."""
-
-    connections = 1
-    connected = True
-
-    def __init__(self, app):
-        self.settings = appwork.mqtt_settings(app)
-
-    def reconfigure(self, settings):
-        self.settings = settings
-
-    async def leave(self):
-        await asyncio.sleep(0.2)
 
 
 class Store(dict):
