@@ -1,8 +1,8 @@
 """Started by MicroPython first: chooses which version of the firmware runs, and counts the starts.
 
-It stands alone (nothing of firmware/ is imported) and no remote update replaces it, so that it
-works whatever is wrong with a version. Two versions live in two folders; docs/update.md tells the
-whole story. Files:
+It stands alone (its helper packfs.py aside, nothing of firmware/ is imported) and no remote update
+replaces it, so that it works whatever is wrong with a version. Two versions live in two folders, each
+as one packed file; docs/update.md tells the whole story. Files:
 
 - `current`: `FOLDER STATE`; the state is `ok`, `trial` (an update not confirmed yet) or `fallback`
   (the other folder was left because it crashed).
@@ -44,6 +44,7 @@ def _write(name, text):
 def _complete(folder):
     """The manifest is the last file a deployment or an update writes."""
     try:
+        os.stat(folder + "/firmware.pack")
         os.stat(folder + "/manifest.json")
         return True
     except OSError:
@@ -118,11 +119,20 @@ def choose():
     return folder, min(count, _LIMIT) + 1
 
 
+def _open(folder):
+    """Make the version in `folder` what is imported from."""
+    try:
+        import packfs
+
+        packfs.mount("/" + folder + "/firmware.pack")
+    except Exception as error:  # main.py finds no firmware then and restarts: one more failed start
+        print("boot: %s cannot be opened: %r" % (folder, error))
+
+
 if __name__ == "__main__":
     _folder, _starts = choose()
     if _folder:
         _counted(_folder, _starts)
-    for _path in ["/lib"] if _folder is None else ["/" + _folder + "/lib", "/" + _folder]:
-        if _path not in sys.path:
-            # Ahead of the root, so that stray copies there are never run instead.
-            sys.path.insert(0, _path)
+        _open(_folder)
+    elif "/lib" not in sys.path:
+        sys.path.insert(0, "/lib")

@@ -12,12 +12,13 @@ import tempfile
 import time
 
 from tests.host.twinlab import IDENT, LOGGER, Lab
-from tools import build
+from tools import build, pack
 from tools.board.deploy import compile_tree
 from tools.twin.device import DEVICE
 
 KIB = 1024
 FLASH = 150 * KIB
+BLOCK = 4 * KIB  # of littlefs
 HEAP = 192 * KIB
 TURN_MS = 200
 METERS = 3
@@ -63,11 +64,18 @@ def rooms(files):
 
 
 def sizes():
-    """What the code takes in flash: of a board, and with the twin's own boards of build/device."""
-    board = {path: len(data) for path, data in compile_tree().items()}
+    """What the code takes in flash: of a board, as it lies there and before it is packed, and of build/device."""
+    files = compile_tree()
+    packed, spans = pack.build(files)
+    board = {path: end - start for path, (start, end) in spans.items()}
+    plain = sum(map(len, files.values()))
+    blocks = sum(-(-len(data) // BLOCK) * BLOCK for data in files.values())
     everything = {p.relative_to(DEVICE).as_posix(): p.stat().st_size for p in DEVICE.rglob("*.mpy")}
     rows = [
-        row(".mpy of a board", sum(board.values()), "bytes", "target", FLASH, modules=board),
+        row(".mpy of a board, packed as they lie in its flash", len(packed), "bytes", "target", FLASH, modules=board),
+        row("the same, as blocks of the flash", -(-len(packed) // BLOCK) * BLOCK, "bytes",
+            "blocks of the single files", blocks),
+        row(".mpy of a board before they are packed", plain, "bytes", "target", FLASH),
         {
             "name": ".mpy of build/device, twin included",
             "value": sum(everything.values()),
@@ -75,7 +83,7 @@ def sizes():
         },
     ]
     for room, size in rooms(board).items():
-        share = {"reference": "of a board's bytes", "reference_value": sum(board.values())}
+        share = {"reference": "of a board's packed bytes", "reference_value": len(packed)}
         rows.append({"name": "  " + room, "value": size, "unit": "bytes", **share})
     return rows
 

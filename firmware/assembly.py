@@ -3,6 +3,8 @@
 `build(app)` fills an App (services.py). Settings that are wrong cost the part they belong to, and are told.
 """
 
+import os
+
 from firmware import diag, reach, readings
 from firmware.clock.clock import HOST, Clock
 from firmware.clock.zone import Zone
@@ -21,6 +23,9 @@ from firmware.room import Room
 
 _PARITY = {"none": None, "even": 0, "odd": 1}
 _DAY = const(86400)
+# What the log leaves of the flash: two versions of the firmware, one that is fetched, and what littlefs needs.
+_VERSIONS = const(552 * 1024)
+_LEAST = const(128 * 1024)
 # Setting of a schedule -> kind of reading; all in minutes.
 _SCHEDULES = (
     ("meter.curve", readings.CURVE, True),
@@ -41,9 +46,7 @@ def build(app):
     app.room = Room()
     app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
     diag.info("start", "clock: %s (%s)", telemetry.stamp(app.clock.utc()), app.clock.source_name())
-    app.ring = Ring(
-        app.board.root + "/log", config.get("logger.segment"), config.get("logger.segments")
-    )
+    app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), _segments(app))
     app.ring.mount()
     app.ring.order = config.get("logger.order")
     stats = app.ring.stats()
@@ -70,6 +73,20 @@ def build(app):
 
         app.discovery = Discovery(app)
     reach.console(app)
+
+
+def _segments(app):
+    """How many files the log may have: on a small flash the versions of the firmware need their room, too."""
+    wanted = app.config.get("logger.segments")
+    try:
+        facts = os.statvfs(app.board.root or "/")
+    except (AttributeError, OSError):
+        return wanted
+    size = app.config.get("logger.segment")
+    found = min(wanted, max((facts[1] * facts[2] - _VERSIONS) // size, _LEAST // size, 2))
+    if found < wanted:
+        diag.warn("log", "the flash has room for %d KiB of it, not for %d", found * size >> 10, wanted * size >> 10)
+    return found
 
 
 def _build_lines(app):

@@ -8,9 +8,11 @@ counts of names and of objects, then for each name length * 2 and the text, or a
 
 import gc
 import os
+import sys
 
-# Hardware of one board each, and what is seldom or never wanted, begins so; a folder's modules follow a "/".
-_LEFT_OUT = (
+# Hardware of one board each, and what is seldom or never wanted, begins so; a folder's modules follow a "/". A packed
+# version has it marked (tools/pack.py).
+LEFT_OUT = (
     "/boards",
     "/modem",
     "/update",
@@ -34,8 +36,13 @@ _FOLDER = 0x4000
 
 
 def take_in(top):
-    """Take in the names of all compiled modules below the folder `top`; what cannot be read is left to its import."""
-    if hasattr(os, "ilistdir"):
+    """Take in the names of the compiled modules of the packed version that runs or, where there is none, below the
+    folder `top`; what cannot be read is left to its import."""
+    packed = getattr(sys.modules.get("packfs"), "mounted", None)
+    if packed:
+        for stream in packed.wanted():
+            _take(stream)
+    elif hasattr(os, "ilistdir"):
         for folder in ("/firmware", "/lib"):
             try:
                 _walk(top + folder, "")
@@ -47,30 +54,34 @@ def take_in(top):
 def _walk(folder, path):
     for item in os.ilistdir(folder + path):
         below = path + "/" + item[0]
-        if below.startswith(_LEFT_OUT):
+        if below.startswith(LEFT_OUT):
             continue
         if item[1] & _FOLDER:
             _walk(folder, below)
         elif below.endswith(".mpy"):
-            try:
-                _module(folder + below)
-            except (OSError, IndexError, ValueError):
-                pass
-            gc.collect()
+            with open(folder + below, "rb") as file:
+                _take(file)
 
 
-def _module(path):
-    with open(path, "rb") as file:
-        if file.read(4)[:2] != b"M\x06":
-            return
-        count = _number(file)
-        _number(file)
-        for _ in range(count):
-            length = _number(file)
-            if not length & 1:
-                # Whoever is asked for a name has it from then on.
-                hasattr(gc, str(file.read(length // 2), "utf-8"))
-                file.read(1)
+def _take(stream):
+    try:
+        _module(stream)
+    except (OSError, IndexError, ValueError):
+        pass
+    gc.collect()
+
+
+def _module(file):
+    if file.read(4)[:2] != b"M\x06":
+        return
+    count = _number(file)
+    _number(file)
+    for _ in range(count):
+        length = _number(file)
+        if not length & 1:
+            # Whoever is asked for a name has it from then on.
+            hasattr(gc, str(file.read(length // 2), "utf-8"))
+            file.read(1)
 
 
 def _number(file):

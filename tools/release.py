@@ -20,6 +20,7 @@ from pathlib import Path
 
 from firmware.update.release import HEAD_MOST, MAGIC
 from firmware.update.signature import padded
+from tools import pack
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = ROOT / "keys" / "release.pem"
@@ -192,30 +193,9 @@ def keygen(path, public, bits=BITS):
 # --- the release file
 
 
-def pack(files):
-    """The body: {path: content} as one piece, in order of the paths."""
-    body = bytearray()
-    for path in sorted(files):
-        name = path.encode()
-        body += struct.pack(">BI", len(name), len(files[path])) + name + files[path]
-    return bytes(body)
-
-
-def unpack(body):
-    files = {}
-    at = 0
-    while at < len(body):
-        length, size = struct.unpack_from(">BI", body, at)
-        at += 5
-        name = body[at : at + length].decode()
-        files[name] = body[at + length : at + length + size]
-        at += length + size
-    return files
-
-
 def assemble(files, key, version, serial, mpy=6, arch=None):
     """The bytes of a release of `files`, signed with `key`."""
-    body = pack(files)
+    body, _ = pack.build(files)
     table = {"version": version, "serial": serial, "mpy": mpy, "arch": arch}
     table.update(size=len(body), sha256=hashlib.sha256(body).hexdigest())
     head = json.dumps(table, sort_keys=True).encode()
@@ -227,7 +207,7 @@ def assemble(files, key, version, serial, mpy=6, arch=None):
 
 
 def read(data, modulus):
-    """Check a release as a device would; returns (head as dict, {path: content})."""
+    """Check a release as a device would; returns (head as dict, the packed version)."""
     if data[:8] != MAGIC:
         raise ReleaseToolError("not a release file")
     head_length, size = struct.unpack(">HH", data[8:12])
@@ -241,7 +221,7 @@ def read(data, modulus):
     head = json.loads(data[12:end])
     if len(body) != head["size"] or hashlib.sha256(body).hexdigest() != head["sha256"]:
         raise ReleaseToolError("the content does not match the signature")
-    return head, unpack(body)
+    return head, body
 
 
 # --- command line
@@ -293,12 +273,10 @@ def main(argv=None):
         elif args.what == "make":
             _make(args)
         else:
-            head, files = read(args.file.read_bytes(), load_public(args.public))
-            print(
-                "%s: good, %s, %d files, %d bytes"
-                % (args.file, head["version"], len(files), head["size"])
-            )
-    except (ReleaseToolError, OSError) as error:
+            head, body = read(args.file.read_bytes(), load_public(args.public))
+            count = len(pack.entries(body))
+            print("%s: good, %s, %d modules, %d bytes" % (args.file, head["version"], count, len(body)))
+    except (ReleaseToolError, pack.PackError, OSError) as error:
         print("release: %s" % error, file=sys.stderr)
         return 1
     return 0

@@ -86,7 +86,7 @@ class Order:
 
     def status(self):
         """{"state", "bytes", "size", "error"}: state is waiting (for room in the heap or the link), fetching,
-        checking, unpacking, ready (restarts at once) or failed; size is 0 until it is known."""
+        checking, ready (restarts at once) or failed; size is 0 until it is known."""
         found = {"state": self.state, "bytes": self._at[0], "size": self._at[1], "error": self.error}
         if self._updater:
             at = self._updater.status()

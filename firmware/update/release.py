@@ -4,10 +4,10 @@
     u16 length of the head, u16 length of the signature (big end first)
     head                          JSON: version, serial, mpy, arch, size and sha256 of the body
     signature                     of everything before it (firmware/update/signature.py)
-    body                          files: u8 length of the path, u32 size, path, content
+    body                          the firmware as it is run (firmware/packfs.py)
 
 The signature covers the body through its hash in the head: the head can be checked after the first
-1.5 KB, before the rest is fetched; no file is written before the body's hash is right.
+1.5 KB, before the rest is fetched; the version is not put in its place before the body's hash is right.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ from firmware.update import signature, slots
 from firmware.update.source import ReleaseError
 
 MAGIC = b"L102REL1"
+_BODY = b"L102PAK1"
 # The head fits into what is fetched first.
 HEAD_MOST = const(1536)
 _CHUNK = const(1024)
-_TOPS = ("firmware", "lib")
 
 
 class Head:
@@ -71,6 +71,8 @@ async def check_body(path, head):
             piece = file.read(_CHUNK)
             if not piece:
                 break
+            if not size and piece[:8] != _BODY:
+                raise ReleaseError("the release is of another kind: `make deploy` takes it")
             digest.update(piece)
             size += len(piece)
             await sleep_ms(0)
@@ -80,57 +82,10 @@ async def check_body(path, head):
         raise ReleaseError("the release's content does not match its signature: refused")
 
 
-def _safe(path):
-    parts = path.split("/")
-    return len(parts) > 1 and parts[0] in _TOPS and "" not in parts and ".." not in parts
-
-
-async def _clear(top, gate):
-    """Empty the folder `top`; no manifest first, so that nobody starts the rest."""
-    slots.remove(top + "/manifest.json")
-    for path, is_folder in list(slots.walk(top)):
-        if gate:
-            await gate.wait()
-        (os.rmdir if is_folder else os.remove)(top + "/" + path)
-        await sleep_ms(0)
-
-
-async def unpack(path, head, root, folder, gate=None):
-    """Write the files of a checked release into `folder` (emptied first) and seal it.
-
-    `gate` (firmware.gate.Gate) keeps flash writes away from a meter's answers.
-    """
-    top = root + "/" + folder
-    await _clear(top, gate)
-    count = 0
-    with open(path, "rb") as file:
-        file.seek(head.start)
-        while True:
-            lead = file.read(5)
-            if not lead:
-                break
-            length, size = struct.unpack(">BI", lead)
-            name = file.read(length).decode()
-            if not _safe(name):
-                raise ReleaseError("a release may not write %s" % name)
-            slots.make_folders(top, name)
-            await _copy(file, top + "/" + name, size, gate)
-            count += 1
+def place(path, head, root, folder):
+    """Make a checked release the version in `folder`, which is empty: it is run as it was fetched."""
+    os.rename(path, "%s/%s/%s" % (root, folder, slots.PACK))
     slots.seal(root, folder, {"version": head.version, "serial": head.serial})
-    return count
-
-
-async def _copy(file, path, size, gate):
-    with open(path, "wb") as out:
-        while size:
-            piece = file.read(min(size, _CHUNK))
-            if not piece:
-                raise ReleaseError("the release ends within %s" % path)
-            if gate:
-                await gate.wait()
-            out.write(piece)
-            size -= len(piece)
-            await sleep_ms(0)
 
 
 def free(root):

@@ -9,6 +9,8 @@ import json
 import os
 
 FOLDERS = ("app.a", "app.b")
+# The version itself, in its folder (firmware/packfs.py).
+PACK = "firmware.pack"
 
 
 def read_text(path, most=256):
@@ -60,14 +62,13 @@ def other(folder):
 
 
 def complete(root, folder):
-    """Whether all files of a version are there: its manifest is written last."""
-    return bool(folder) and exists("%s/%s/manifest.json" % (root, folder))
+    """Whether all of a version is there: its manifest is written last."""
+    top = "%s/%s/" % (root, folder)
+    return bool(folder) and exists(top + PACK) and exists(top + "manifest.json")
 
 
 def manifest(root, folder):
-    """{"version", "serial", "files": {path:
-    sha256 in hex}} of a version; {} when there is none.
-    """
+    """{"version", "serial"} of a version; {} when there is none."""
     try:
         with open("%s/%s/manifest.json" % (root, folder)) as file:
             return json.load(file)
@@ -111,23 +112,17 @@ def walk(top):
                 yield below, False
 
 
-def make_folders(top, path):
-    """Make the folders that lead to the file `path` below `top`."""
-    at = top
-    for name in [""] + path.split("/")[:-1]:
-        at = at + "/" + name if name else at
-        if not exists(at):
-            os.mkdir(at)
-
-
-def clear(root, folder, keep=()):
-    """Empty a folder but for the files in `keep`; no manifest first, so that nobody starts the
-    rest."""
+def clear(root, folder):
+    """Make the folder of a version, or empty it; no manifest first, so that nobody starts the rest."""
     top = root + "/" + folder
+    if not exists(top):
+        os.mkdir(top)
     remove(top + "/manifest.json")
     for path, is_folder in list(walk(top)):
-        if is_folder:
-            if not os.listdir(top + "/" + path):
-                os.rmdir(top + "/" + path)
-        elif path not in keep:
-            os.remove(top + "/" + path)
+        (os.rmdir if is_folder else os.remove)(top + "/" + path)
+
+
+def used(root, folder):
+    """Bytes of what lies in the folder of a version."""
+    top = root + "/" + folder
+    return sum(os.stat(top + "/" + path)[6] for path, is_folder in walk(top) if not is_folder)

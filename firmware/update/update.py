@@ -1,4 +1,4 @@
-"""Remote update: fetch a release, check it, put it beside the running version, start it on trial.
+"""Remote update: fetch a release, check it, make it the version beside the running one, start it on trial.
 
 Nothing that runs is touched before the very end: one small file is renamed (firmware/update/slots.py),
 and the next start is the new version's trial. It ends with `safestart.confirm_online()`, or the
@@ -9,21 +9,21 @@ broker.
 import sys
 
 from firmware import diag
+from firmware.gate import silence
+from firmware.port import const
 from firmware.update import slots
 from firmware.update.download import Download
 from firmware.update.release import (
     HEAD_MOST,
     check_body,
     free,
+    place,
     read_head,
-    unpack,
 )
 from firmware.update.source import DownloadError, ReleaseError, read_key
 
-# Room littlefs needs to go on working, and half a block wasted per file.
-_RESERVE = 65536
-_PER_FILE = 2048
-_FILES = 100
+# Room littlefs needs to go on working.
+_RESERVE = const(65536)
 
 _ARCHES = (None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
 _ARCHES += ("xtensa", "xtensawin", "rv32imc", "rv64imc")
@@ -48,7 +48,7 @@ class Updater:
         self._sockets = sockets
         self._feed = feed
         self._backoff = backoff_s
-        self._gate = gate
+        self.gate = gate
         self.give_way = lambda: False  # see Download
         self.state = "idle"
         self.problem = ""
@@ -56,8 +56,8 @@ class Updater:
         self._size = 0
 
     def status(self):
-        """{"state", "got", "size", "problem"}; state is idle, fetching, checking, unpacking or
-        ready; problem is what ended it or, while it is fetching, the last try.
+        """{"state", "got", "size", "problem"}; state is idle, fetching, checking or ready; problem
+        is what ended it or, while it is fetching, the last try.
         """
         load = self._download
         got, last = (load.got, load.problem) if load else (0, "")
@@ -93,12 +93,12 @@ class Updater:
             raise UpdateError("the firmware was not put here by make deploy: no way back")
         self.state = "fetching"
         load = self._download = Download(
-            url, self.path, self._sockets, self._feed, self._backoff, self._gate
+            url, self.path, self._sockets, self._feed, self._backoff, self.gate
         )
         load.give_way = self.give_way
         await load.fetch(HEAD_MOST)
         head = await self._head(key)
-        self._fits(head, folder, force)
+        await self._fits(head, folder, force)
         diag.info("update", "%s: %d bytes, %d there", head.version, head.total, load.got)
         self._size = load.total = head.total
         await load.fetch()
@@ -108,12 +108,15 @@ class Updater:
         except ReleaseError:
             self._tidy()
             raise
-        self.state = "unpacking"
         target = slots.other(folder)
-        count = await unpack(self.path, head, self.root, target, self._gate)
+        await silence(self)
+        slots.clear(self.root, target)
+        await silence(self)
+        place(self.path, head, self.root, target)
         self._tidy()
+        await silence(self)
         slots.switch(self.root, target, "trial", "update to %s" % head.version)
-        diag.info("update", "%s is ready in %s (%d files)", head.version, target, count)
+        diag.info("update", "%s is ready in %s", head.version, target)
         self.state = "ready"
         return head.version
 
@@ -129,7 +132,7 @@ class Updater:
         slots.remove(self.path)
         slots.remove(self.path + ".tag")
 
-    def _fits(self, head, folder, force):
+    async def _fits(self, head, folder, force):
         """Refuse what this device cannot run, what is older, and what there is no room for."""
         mpy, arch = _own()
         if mpy is not None and head.mpy != mpy:
@@ -141,22 +144,17 @@ class Updater:
         have = slots.manifest(self.root, folder).get("serial", 0)
         if head.serial < have and not force:
             raise UpdateError("the release is older than what runs; FORCE takes it nevertheless")
-        got = self._download.got
-        needed = head.total - got + head.size + _FILES * _PER_FILE + _RESERVE
-        # The folder it goes into is emptied first.
-        top = "%s/%s" % (self.root, slots.other(folder))
-        room = free(self.root) + _used(top)
+        needed = head.total - self._download.got + _RESERVE
+        room = free(self.root)
+        if room >= needed:
+            return
+        # The version before the running one gives way, if that is enough.
+        target = slots.other(folder)
+        room += slots.used(self.root, target)
         if room < needed:
             raise UpdateError(
                 "not enough room: %d KiB free, %d KiB needed; nothing was changed"
                 % (room // 1024, needed // 1024)
             )
-
-
-def _used(top):
-    """Bytes of the files below `top`, half a block each for what they waste."""
-    import os
-
-    return sum(
-        os.stat(top + "/" + path)[6] + _PER_FILE for path, folder in slots.walk(top) if not folder
-    )
+        await silence(self)
+        slots.clear(self.root, target)

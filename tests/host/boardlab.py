@@ -2,6 +2,7 @@
 
 import functools
 import json
+import random
 import shutil
 import socket
 import threading
@@ -15,7 +16,7 @@ from tools.board.unixboard import UnixBoard
 ROOT = Path(__file__).resolve().parents[2]
 # What the small app needs of the real firmware.
 PARTS = (
-    "__init__", "port", "diag", "serialport", "boards/__init__", "boards/twin", "boards/unix",
+    "__init__", "port", "diag", "gate", "packfs", "serialport", "boards/__init__", "boards/twin", "boards/unix",
 )  # fmt: skip
 
 APP = """
@@ -89,6 +90,11 @@ def tree(folder, version, early="pass", online="True", extra=()):
     for path, text in extra:
         (folder / path).write_text(text)
     return folder
+
+
+def ballast(size):
+    """A module that takes `size` bytes packed, whatever packs it, as a path and its source."""
+    return "firmware/ballast.py", "X = %r\n" % random.Random(size).randbytes(size)
 
 
 def deploy(board, folder, name="unix"):

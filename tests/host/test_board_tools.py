@@ -180,7 +180,7 @@ def test_deploy_and_rollback_from_the_command_line(lab, capsys):
     source = lab.tree("2.0")
     assert tool(lab, "deploy", "--source", str(source), "--watch", "0") == 0
     lab.said("IDLE 2.0")
-    assert "1 sent" in capsys.readouterr().out
+    assert "1 modules sent" in capsys.readouterr().out
     start = lab.mark()
     assert tool(lab, "rollback", "--watch", "0") == 0
     lab.said("IDLE 1.0", start)

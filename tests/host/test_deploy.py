@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host import boardlab
+from tests.host import boardlab, realboard
 from tools.board.deploy import Deployment, board_names, compile_tree, rollback
 from tools.board.device import BoardError, Device
 
@@ -20,12 +20,25 @@ def lab(tmp_path):
         yield found
 
 
-def on_board(lab, folder):
-    """{path: sha256} as the board itself reads its flash."""
+MODULES = """
+import hashlib, binascii, packfs
+for p in %r:
+    h = hashlib.sha256()
+    f = packfs.mounted.open(p, 'rb')
+    while True:
+        b = f.read(700)
+        if not b:
+            break
+        h.update(b)
+    print(binascii.hexlify(h.digest()).decode(), p)
+"""
+
+
+def on_board(lab, files):
+    """{path: sha256} of the modules as the board itself reads them out of the version that runs."""
     with Device(lab.board.path) as device:
-        deployment = Deployment(device, lab.folder / "1.0", print)
-        deployment.prepare()
-        return deployment.hashes(folder)
+        lines = device.exec(MODULES % list(files)).splitlines()
+    return {path: digest for digest, path in (line.split(" ") for line in lines if line)}
 
 
 def test_fresh_board_gets_identical_files_and_starts_the_app(lab):
@@ -34,8 +47,9 @@ def test_fresh_board_gets_identical_files_and_starts_the_app(lab):
     line = lab.said("APP ")
     assert line.startswith("APP 1.0 normal")
     files = compile_tree(source, "x64", unix=True)
-    assert sent == len(files) + 3  # boot.py, main.py, board.txt
-    assert on_board(lab, "app.a") == {
+    assert sent == len(files) + 4  # boot.py, packfs.py, main.py, board.txt
+    lab.said("IDLE 1.0")
+    assert on_board(lab, files) == {
         path: hashlib.sha256(data).hexdigest() for path, data in files.items()
     }
 
@@ -65,13 +79,33 @@ def test_only_what_changed_goes_over_the_cable_and_rollback_returns(lab):
     assert lab.report(line)["why"] == "rolled back by cable"
 
 
+@pytest.mark.parametrize("place", [0, 360], ids=["no pack", "damaged modules"])
+def test_a_version_whose_file_is_damaged_gives_way_to_the_one_before(lab, place):
+    lab.deploy("1.0")
+    lab.said("IDLE 1.0")
+    lab.deploy("2.0")
+    lab.said("IDLE 2.0")
+    with Device(lab.board.path) as device:
+        device.exec(
+            "with open('/app.b/firmware.pack', 'r+b') as f:\n"
+            " f.seek(%d)\n"
+            " f.write(b'\\x55' * 9000)" % place
+        )
+        start = lab.mark()
+        device.reset()
+    line = lab.said("APP ", start)
+    assert line.startswith("APP 1.0 previous")
+    assert lab.report(line)["why"].startswith("app.b failed 3 starts")
+    lab.said("IDLE 1.0", start)
+
+
 def test_rollback_without_an_old_version_says_so(lab):
     lab.deploy("1.0")
     with Device(lab.board.path) as device, pytest.raises(BoardError, match="no complete version"):
         rollback(device, print)
 
 
-BALLAST = [("firmware/ballast.py", "X = %r\n" % ("x" * 60000))]
+BALLAST = [boardlab.ballast(60000)]
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +184,9 @@ def test_names_of_boards_are_found_by_their_class():
 
 def test_the_real_firmware_from_the_command_line(tmp_path):
     """What `make deploy` does, with the whole firmware in a board's heap; twice, over the running
-    app.
+    app. The flash is a Pico W's, the log as large as it gets there.
     """
-    with boardlab.Lab(tmp_path) as lab:
+    with boardlab.Lab(tmp_path, blocks=212) as lab:
         command = [
             sys.executable,
             "-m",
@@ -167,7 +201,18 @@ def test_the_real_firmware_from_the_command_line(tmp_path):
         assert first.returncode == 0, first.stderr
         assert "start: lector102" in first.stdout  # shown by the tool itself
         assert "heap in use" in first.stdout
+        assert "the flash has room for 288 KiB of it" in first.stdout
         assert lab.board.heap == "192k"
         again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90)
         assert again.returncode == 0, again.stderr
         assert "up to date" in again.stdout and "sent" not in again.stdout
+        with Device(lab.board.path) as device:
+            device.exec(
+                "b = bytes(4096)\n"
+                "with open('/log/ballast', 'wb') as f:\n"
+                " for _ in range(72): f.write(b)"
+            )
+            Deployment(device, realboard.tree(tmp_path / "next", "9.9"), print).run()
+            assert device.eval("slots.complete('', 'app.a') and slots.complete('', 'app.b')")
+            # A release takes the room of the older of them (firmware/update/update.py) and asks for 64 KiB more.
+            assert device.eval("(lambda v: v[0] * v[3])(os.statvfs('/'))") >= 65536 + 16384

@@ -48,7 +48,8 @@ def flash(tmp_path, monkeypatch):
 
 def install(flash, *folders, state="ok"):
     for folder in folders:
-        os.makedirs(flash.root + "/" + folder, exist_ok=True)
+        slots.clear(flash.root, folder)
+        Path(flash.root, folder, slots.PACK).write_bytes(b"")
         slots.seal(flash.root, folder, {"version": folder, "serial": 1})
     slots.switch(flash.root, folders[0], state)
 

@@ -210,7 +210,7 @@ def test_every_name_the_app_may_meet_is_taken_in_at_the_start():
     modules = []
     for path in sorted(build.DEVICE.rglob("firmware/**/*.mpy")):
         below = "/" + path.relative_to(build.DEVICE / "firmware").with_suffix("").as_posix()
-        if not below.startswith(names._LEFT_OUT) and path.stem != "__init__":
+        if not below.startswith(names.LEFT_OUT) and path.stem != "__init__":
             modules.append("firmware" + below.replace("/", "."))
     assert len(modules) > 80
     # The path of each module is a name of its own, and some load what is left out.

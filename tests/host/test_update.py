@@ -67,7 +67,7 @@ def test_download_that_breaks_off_is_resumed(lab, key):
 
 
 def test_download_goes_on_after_a_power_cut(lab, key):
-    data = made(lab, key, extra=[("firmware/ballast.py", "X = %r\n" % ("x" * 60000))])
+    data = made(lab, key, extra=[boardlab.ballast(60000)])
     with boardlab.WebServer(data, drops=[1 << 20, 40000] + [0] * 50) as web:
         start = order(lab, web.url)
         while len(web.requests) < 4:
@@ -126,7 +126,7 @@ def test_full_flash_is_told_and_nothing_changes(tmp_path, key):
         (source / "release.pub").write_text(release.public_text(key[0]))
         boardlab.deploy(lab.board, source)
         lab.said("IDLE 1.0")
-        ballast = [("firmware/ballast.py", "X = %r\n" % ("x" * 150000))]
+        ballast = [boardlab.ballast(250000)]
         with boardlab.WebServer(made(lab, key, extra=ballast)) as web:
             start = order(lab, web.url)
             assert "not enough room" in lab.said("UPDATE refused", start)

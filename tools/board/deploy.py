@@ -1,37 +1,61 @@
 """Bring the firmware onto a board: only what changed, checked by hash, the old version kept.
 
-The new version goes into the folder that does not run (app.a or app.b, see firmware/update/slots.py).
-Until its last file is written and every hash was compared on the board itself, the board goes on
-starting the old one; then a small file is renamed, and the next start is the new one. `rollback`
-renames it back.
+The new version goes into the folder that does not run (app.a or app.b, see firmware/update/slots.py), as one packed
+file (tools/pack.py). Modules that are as in the running version are copied from it on the board, the others go over
+the cable. Until the whole was read again and its hash compared on the board itself, the board goes on starting the
+old one; then a small file is renamed, and the next start is the new one. `rollback` renames it back.
 """
 
 import hashlib
 import subprocess
 import time
 
-from tools import build
+from firmware.update.slots import PACK
+from tools import build, pack
 from tools.board.device import ROOT, BoardError, Progress, dumps
 
 SLOTS = ROOT / "firmware" / "update" / "slots.py"
-# boot.py and main.py choose and start a version, so they lie outside of both.
-AROUND = ("boot.py", "main.py")
+# boot.py, its helper and main.py choose and start a version, so they lie outside of both.
+AROUND = {"boot.py": "boot.py", "main.py": "main.py", "packfs.py": "firmware/packfs.py"}
 # Boards of the unix port; real ones need not carry them.
 _UNIX = ("twin", "modem_twin", "ppp_standin", "unix")
 # Modules with a class Board that only serve as the base of others.
 _FAMILIES = ("twin", "modem_twin", "common", "esp32", "rp2")
 
-_HASHES = """
+# Runs on the board. A pack begins at 0, or behind the signed head of a release.
+_HELPERS = """
 import hashlib, binascii
-def _hash(p):
-    h = hashlib.sha256()
+def _base(f):
+    lead = f.read(12)
+    return 12 + (lead[8] << 8) + lead[9] + (lead[10] << 8) + lead[11] if lead[:8] == b'L102REL1' else 0
+def _pieces(f, n):
+    while n:
+        b = f.read(min(n, 1024))
+        if not b:
+            break
+        yield b
+        n -= len(b)
+def _hash(p, spans=None):
     with open(p, 'rb') as f:
-        while True:
-            b = f.read(1024)
-            if not b:
-                break
-            h.update(b)
-    return binascii.hexlify(h.digest()).decode()
+        base = _base(f)
+        for at, n in spans or ((0, 1 << 24),):
+            f.seek(base + at)
+            h = hashlib.sha256()
+            for b in _pieces(f, n):
+                h.update(b)
+            print(binascii.hexlify(h.digest()).decode())
+def _head(p):
+    with open(p, 'rb') as f:
+        base = _base(f)
+        f.seek(base)
+        b = f.read(10)
+        b += f.read(8 * (b[8] << 8 | b[9]))
+        print(f.seek(0, 2) - base, binascii.hexlify(b).decode())
+def _copy(p, at, n):
+    with open(p, 'rb') as f:
+        f.seek(_base(f) + at)
+        for b in _pieces(f, n):
+            w(b)
 """
 
 
@@ -82,6 +106,17 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False):
     return {relative.as_posix(): path.read_bytes() for relative, path in made.items()}
 
 
+_shrunk = {}
+
+
+def packed(files):
+    """(pack, {path: (start, end)}) of compiled files; BoardError."""
+    try:
+        return pack.build(files, _shrunk)
+    except pack.PackError as error:
+        raise BoardError(str(error)) from None
+
+
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -109,25 +144,36 @@ class Deployment:
         facts = device.facts()
         check_micropython(facts)
         device.load(SLOTS, "slots")
-        device.exec(_HASHES)
+        device.exec(_HELPERS)
         self.folder, self.state = device.eval("slots.current()")
         self.files = compile_tree(self.root, facts["arch"], unix=facts["platform"] == "linux")
-        self.wanted = {path: sha256(data) for path, data in self.files.items()}
+        self.pack, self.spans = packed(self.files)
         return facts
 
-    def hashes(self, folder):
-        """{path: sha256} of what really lies in a folder, read and hashed by the board."""
-        text = self.device.exec(
-            "for p, d in slots.walk(%r):\n"
-            " if not d and p != 'manifest.json': print(_hash(%r + p), p)"
-            % ("/" + folder, "/" + folder + "/")
-        )
-        pairs = (line.split(" ", 1) for line in text.replace("\r", "").splitlines() if line)
-        return {path: digest for digest, path in pairs}
+    def hash(self, folder):
+        """SHA-256 of the version that really lies in a folder, read and hashed by the board; None if there is none."""
+        path = "/%s/%s" % (folder, PACK)
+        if not folder or not self.device.exists(path):
+            return None
+        return self.device.exec("_hash(%r)" % path).strip()
+
+    def modules(self, folder):
+        """{SHA-256 of a module as it is packed: its (position, length)} of the version in a folder."""
+        if self.hash(folder) is None:
+            return {}
+        path = "/%s/%s" % (folder, PACK)
+        size, head = self.device.exec("_head(%r)" % path).split()
+        try:
+            table = pack.entries(bytes.fromhex(head), int(size))
+        except pack.PackError:
+            return {}  # another format: nothing of it can be used
+        spans = [(at, end - at) for at, end in table.values()]
+        digests = self.device.exec("_hash(%r, %r)" % (path, spans)).split()
+        return dict(zip(digests, spans))
 
     def around(self, board):
         """Files outside the versions: {path: content}."""
-        found = {name: (self.root / name).read_bytes() for name in AROUND}
+        found = {name: (self.root / path).read_bytes() for name, path in AROUND.items()}
         if board:
             found["board.txt"] = board.encode()
         for key in (self.root / "release.pub",):
@@ -147,83 +193,83 @@ class Deployment:
             )
 
     def run(self, board=None):
-        """Deploy; returns how many files were sent over the cable."""
+        """Deploy; returns how many modules and files were sent over the cable."""
         self.prepare()
         self.check_board(board)
-        here = self.hashes(self.folder) if self.folder else {}
         sent = 0
-        if here == self.wanted and self.device.eval("slots.complete('', %r)" % self.folder):
-            self.out("firmware: up to date (%d files in %s)" % (len(here), self.folder))
+        complete = self.folder and self.device.eval("slots.complete('', %r)" % self.folder)
+        if complete and self.hash(self.folder) == sha256(self.pack):
+            self.out("firmware: up to date (%d modules in %s)" % (len(self.files), self.folder))
         else:
-            sent += self.new_version(here)
+            sent += self.new_version()
         return sent + self.send_around(board)
 
-    def new_version(self, here):
+    def new_version(self):
         device = self.device
-        target = device.eval("slots.other(%r)" % self.folder) if self.folder else "app.a"
-        there = self.hashes(target)
-        same = [path for path in self.wanted if there.get(path) == self.wanted[path]]
-        missing = [path for path in sorted(self.wanted) if path not in same]
-        local = [path for path in missing if here.get(path) == self.wanted[path]]
-        send = [path for path in missing if path not in local]
-        self.check_room(missing, len(there) - len(same))
-        device.exec("slots.clear('', %r, %r)" % (target, same))
-        self.copy_on_board(target, local)
-        progress = Progress(sum(len(self.files[path]) for path in send))
-        for path in send:
-            progress.step(path, len(self.files[path]))
-            device.exec("slots.make_folders(%r, %r)" % ("/" + target, path))
-            device.write("/%s/%s" % (target, path), self.files[path])
-        progress.end()
-        before, self.folder = self.folder, target
-        self.switch(target)
+        before = self.folder
+        here = self.modules(before)
+        target = device.eval("slots.other(%r)" % before) if before else "app.a"
+        self.check_room(target)
+        device.exec("slots.clear('', %r)" % target)
+        path = "/%s/%s" % (target, PACK)
+        device.exec("f = open(%r, 'wb')\nw = f.write" % (path + ".tmp"))
+        sent = self.compose("/%s/%s" % (before, PACK), here)
+        device.exec("f.close()")
+        if device.exec("_hash(%r)" % (path + ".tmp")).strip() != sha256(self.pack):
+            raise BoardError(
+                "what was written differs from what was sent (bad cable?); the old version goes on running"
+            )
+        device.exec("import os\nos.rename(%r, %r)" % (path + ".tmp", path))
+        table = {"version": version(self.root), "serial": int(time.time())}
+        device.write("/%s/manifest.json" % target, dumps(table).encode())
+        device.exec("slots.switch('', %r, 'ok', 'deployed by cable')" % target)
+        self.folder = target
         self.out(
-            "firmware: %d sent, %d copied on the board, %d kept -> %s; before: %s"
-            % (len(send), len(local), len(same), target, before or "nothing")
+            "firmware: %d modules sent, %d copied on the board -> %s; before: %s"
+            % (sent, len(self.files) - sent, target, before or "nothing")
         )
-        return len(send)
+        return sent
 
-    def check_room(self, missing, stale):
-        """Refuse before anything is touched; `stale` files of the target will go first."""
+    def check_room(self, target):
+        """Refuse before anything is touched; what lies in the target will go first."""
         free = self.device.eval("(lambda v: v[0] * v[3])(__import__('os').statvfs('/'))")
-        # Each file wastes half a block of 4 KiB on average, and littlefs wants some to breathe.
-        needed = sum(len(self.files[path]) + 2048 for path in missing) + 32768 - stale * 4096
+        free += self.device.eval("slots.used('', %r)" % target)
+        # littlefs wants some to breathe.
+        needed = len(self.pack) + 32768
         if free < needed:
             raise BoardError(
                 "not enough room: %d KiB free, %d KiB needed. The old version goes on running. "
                 "`make backup`, then reduce the log (its size is a setting) and try again."
-                % (free // 1024, max(needed, 0) // 1024)
+                % (free // 1024, needed // 1024)
             )
 
-    def copy_on_board(self, target, paths):
+    def compose(self, source, here):
+        """Write the pack on the board out of what is there and what is not; returns how many modules were sent."""
+        sent = 0
+        at = min(start for start, _ in self.spans.values())
+        self.device.append(self.pack[:at])
+        progress = Progress(len(self.pack) - at)
+        copied = None  # what is to be copied next: [position, length], as far as it is in one piece
+        for path, (start, end) in sorted(self.spans.items(), key=lambda item: item[1]):
+            data = self.pack[start:end]
+            span = here.get(sha256(data))
+            if span and copied and sum(copied) == span[0]:
+                copied[1] += span[1]
+            else:
+                self.copy(source, copied)
+                copied = list(span) if span else None
+            if not span:
+                self.device.append(data)
+                sent += 1
+            progress.step(path, len(data))
+        self.copy(source, copied)
+        progress.end()
+        return sent
+
+    def copy(self, source, span):
         """What did not change since the running version needs no cable."""
-        for path in paths:
-            self.device.exec(
-                "slots.make_folders(%r, %r)\n"
-                "with open(%r, 'rb') as a:\n"
-                " with open(%r, 'wb') as b:\n"
-                "  while True:\n"
-                "   d = a.read(1024)\n"
-                "   if not d: break\n"
-                "   b.write(d)"
-                % ("/" + target, path, "/%s/%s" % (self.folder, path), "/%s/%s" % (target, path))
-            )
-
-    def switch(self, target):
-        there = self.hashes(target)
-        wrong = sorted(
-            path
-            for path in set(there) | set(self.wanted)
-            if there.get(path) != self.wanted.get(path)
-        )
-        if wrong:
-            raise BoardError(
-                "these files differ after the copy (bad cable?): %s; the old version goes on running"
-                % ", ".join(wrong[:5])
-            )
-        table = {"version": version(self.root), "serial": int(time.time())}
-        self.device.write("/%s/manifest.json" % target, dumps(table).encode())
-        self.device.exec("slots.switch('', %r, 'ok', 'deployed by cable')" % target)
+        if span:
+            self.device.exec("_copy(%r, %d, %d)" % (source, *span))
 
     def send_around(self, board):
         sent = 0

@@ -151,12 +151,16 @@ class Device:
     def write(self, path, data, progress=None):
         """Write a file so that it is there completely or not at all."""
         self.exec("f = open(%r, 'wb')\nw = f.write" % (path + ".tmp"))
+        self.append(data, progress)
+        self.exec("f.close()")
+        self.exec("import os\nos.rename(%r, %r)" % (path + ".tmp", path))
+
+    def append(self, data, progress=None):
+        """Hand `data` to the function `w` on the board, in pieces."""
         for at in range(0, len(data), _CHUNK):
             self.exec("w(%r)" % bytes(data[at : at + _CHUNK]))
             if progress:
                 progress(at, len(data))
-        self.exec("f.close()")
-        self.exec("import os\nos.rename(%r, %r)" % (path + ".tmp", path))
 
     def reset(self):
         """Restart the board; its answer is the start itself, so none is awaited."""

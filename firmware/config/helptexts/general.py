@@ -27,6 +27,6 @@ extended_topic|topic of the extended form
 size|most bytes of a record, a longer one is not kept; 0: no limit
 registers|most records that may wait, the oldest goes; 0: what the flash takes
 segment|bytes after which the log begins a new file
-segments|files the log keeps
+segments|files the log keeps; fewer where the flash is small
 """,
 }

@@ -1,0 +1,105 @@
+"""Pack a version of the firmware into the one file a board mounts (firmware/packfs.py has the format)."""
+
+import struct
+import zlib
+from binascii import crc32
+
+import zopfli.zlib
+
+from firmware.names import LEFT_OUT
+
+MAGIC = b"L102PAK1"
+_START = 10
+_ENTRY = 8
+_WBITS = 11  # a window of 2 KiB: what inflating one module takes of the heap
+
+
+class PackError(Exception):
+    """The files cannot be packed, or these bytes are no pack; the text says why."""
+
+
+def key(path):
+    return crc32(path.encode()) >> 2
+
+
+def shrink(data):
+    """`data` as a raw deflate stream for a window of 2 KiB, as short as can be."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -_WBITS, 9)
+    plain = squeeze.compress(data) + squeeze.flush()
+    # zopfli looks back as far as it likes: that is within the window while the module is.
+    best = zopfli.zlib.compress(data)[2:-4] if len(data) <= 1 << _WBITS else plain
+    return min(plain, best, key=len)
+
+
+def _folders(paths):
+    found = set()
+    for path in paths:
+        parts = path.split("/")[:-1]
+        found.update("/".join(parts[: end + 1]) for end in range(len(parts)))
+    return found
+
+
+def _keys(files):
+    """{key: path} of everything that is there. PackError if something that is not would be taken for it."""
+    found = {}
+    folders = _folders(files)
+    for path in [*sorted(files), *sorted(folders)]:
+        if key(path) in found:
+            raise PackError("%s and %s have the same key: rename one" % (path, found[key(path)]))
+        found[key(path)] = path
+    # What an import looks for before it finds a module or a package.
+    for path in [*(each.rpartition(".")[0] for each in files), *(each + "/__init__.mpy" for each in folders)]:
+        if key(path) in found and found[key(path)] != path:
+            raise PackError("%s would be taken for %s: rename it" % (path, found[key(path)]))
+    return found
+
+
+def build(files, shrunk=None):
+    """The pack of `files`, {path: content of a .mpy}: (its bytes, {path: (start, end)}).
+
+    `shrunk`: {content: stream} of what was packed before, filled as well.
+    """
+    shrunk = {} if shrunk is None else shrunk
+    keys = _keys(files)
+    entries = {each: 0 for each in keys}
+    spans = {}
+    body = bytearray()
+    start = _START + _ENTRY * len(entries)
+    for path in sorted(files):
+        data = files[path]
+        if data not in shrunk:
+            shrunk[data] = shrink(data)
+        wanted = path.startswith("lib/") or not path[len("firmware") :].startswith(LEFT_OUT)
+        at = start + len(body)
+        entries[key(path)] = at << 1 | wanted
+        body += shrunk[data]
+        spans[path] = (at, start + len(body))
+    head = MAGIC + struct.pack(">H", len(entries))
+    table = b"".join(struct.pack(">II", *entry) for entry in sorted(entries.items()))
+    return head + table + bytes(body), spans
+
+
+def entries(data, size=None):
+    """{key: (start, end)} of the modules of a pack of `size` bytes (None: all of `data`), of which `data` has at least
+    the table. PackError.
+    """
+    if data[:8] != MAGIC or len(data) < _START:
+        raise PackError("not a packed version of the firmware")
+    count = struct.unpack(">H", data[8:_START])[0]
+    if len(data) < _START + _ENTRY * count:
+        raise PackError("the pack is cut off in its table")
+    found = [struct.unpack_from(">II", data, _START + _ENTRY * index) for index in range(count)]
+    modules = sorted((value >> 1, each) for each, value in found if value)
+    ends = [start for start, _ in modules[1:]] + [len(data) if size is None else size]
+    return {each: (start, end) for (start, each), end in zip(modules, ends)}
+
+
+def get(data, path):
+    """The content of the module `path` in a pack; None when it has none. PackError."""
+    span = entries(data).get(key(path))
+    if span is None:
+        return None
+    try:
+        return zlib.decompress(data[slice(*span)], -15)
+    except zlib.error as error:
+        raise PackError("%s is damaged: %s" % (path, error)) from None
