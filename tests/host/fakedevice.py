@@ -133,6 +133,7 @@ class Device:
         self.room = Room()
         self.lines = [Line("port 1", [Meter(name) for name in meters])]
         self.tags = []
+        self.faults = ()
         self.link = Link()
         self.mqtt = Mqtt()
         self.modem = None
