@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.host import boardlab, realboard
+from tests.host import boardlab, programs, realboard
 from tests.host.twinlab import meter_settings
 from tools import release
 from tools.twin.device import MeterProcess
@@ -47,7 +47,7 @@ def made(trees, key, name="new", version="2.0"):
 
 
 @pytest.mark.timeout(600)
-def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
+def test_an_update_by_command_over_https_after_one_with_a_bad_signature(board, trees, key, tmp_path):
     board.deploy(trees["old"])
     assert "MODE" not in board.online(VERSION="1.0")
     assert board.state("update") == {
@@ -66,7 +66,8 @@ def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
     assert "signature is not right" in board.state("update")["update.error"]
 
     data = made(trees, key)
-    with boardlab.WebServer(data, drops=[1 << 20, 60000]) as web:
+    certificate = programs.certificate(tmp_path)
+    with boardlab.WebServer(data, drops=[1 << 20, 60000], certificate=certificate) as web:
         start = len(board.board.output)
         assert board.at("UPDATE," + web.url).endswith("OK\r\n")
         board.said("W update: at", start)
@@ -86,7 +87,7 @@ def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
 def refused(board):
     """What is no order at all."""
     for line, code in (("UPDATE", 1), ("UPDATE,ftp://x/y", 4), ("UPDATE,http:///y", 4),
-                       ("UPDATE,http://x:y/z", 4), ("UPDATE,http://x/a b", 4)):  # fmt: skip
+                       ("UPDATE,https://x:y/z", 4), ("UPDATE,x/z", 4), ("UPDATE,http://x/a b", 4)):  # fmt: skip
         assert "+MTXERR: %d," % code in board.at(line), line
 
 
