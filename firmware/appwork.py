@@ -160,6 +160,8 @@ def status(app):
     """What GETSTATUS tells."""
     start = _start(app)
     last_crash = start.pop("crash", "")
+    if app.faults:
+        start["faults"] = [text for _, text in app.faults]
     return {
         "version": app.version,
         "imei": app.imei,

@@ -26,6 +26,8 @@ _DAY = const(86400)
 # What the log leaves of the flash: two versions of the firmware, one that is fetched, and what littlefs needs.
 _VERSIONS = const(552 * 1024)
 _LEAST = const(128 * 1024)
+# Letters that are kept of what is wrong with a port.
+_LONGEST = const(200)
 # Setting of a schedule -> kind of reading; all in minutes.
 _SCHEDULES = (
     ("meter.curve", readings.CURVE, True),
@@ -100,9 +102,10 @@ def _build_lines(app):
         if not meters or not config.get("port.enabled", port):
             continue
         if port > app.board.ports:
-            diag.error("start", "this board has no port %d; its meters are not read", port)
+            text = "this board has no port %d; its meters are not read: %s"
+            _fault(app, port, text % (port, _names(meters)))
             continue
-        serial, form = _serial(app, port)
+        serial, form = _serial(app, port, "; not read: " + _names(meters))
         if serial is None:
             continue
         line = MeterLine(
@@ -116,12 +119,24 @@ def _build_lines(app):
             app.gate,
         )
         app.lines.append(line)
-        names = ", ".join(meter.ident for meter in meters)
-        diag.info("start", "port %d: %s: %s", port, form, names)
+        diag.info("start", "port %d: %s: %s", port, form, _names(meters))
 
 
-def _serial(app, port):
-    """(the port as its settings want it, these in words); None where the board can't give it, which is told."""
+def _names(meters):
+    return ", ".join(meter.ident for meter in meters)
+
+
+def _fault(app, port, text):
+    """Tell it now, and keep it for whoever asks later (GETSTATUS,start and DOCTOR)."""
+    diag.error("start", "%s", text)
+    app.faults += ((port, text[:_LONGEST]),)
+
+
+def _serial(app, port, use):
+    """(the port as its settings want it, these in words); None where the board can't give it, which is told.
+
+    `use`: what is lost without it.
+    """
 
     def get(name):
         return app.config.get("port." + name, port)
@@ -133,7 +148,7 @@ def _serial(app, port):
         return app.board.uart(port - 1, baud, bits, _PARITY[parity], stop, flow, rs485), form
     except (ValueError, TypeError, OSError) as error:
         # One wrong pin or format must not keep the other port, the console and the way out from working.
-        diag.error("start", "port %d can't be used (%s): %s; what hangs on it is not read", port, form, error)
+        _fault(app, port, "port %d can't be used (%s): %s%s" % (port, form, error, use))
         return None, form
 
 
@@ -146,11 +161,11 @@ def _build_tags(app):
         if not (local or remote) or not app.config.get("port.enabled", port):
             continue
         if "port %d" % port in taken or port > app.board.ports:
-            diag.error("start", "port %d takes no commands: it is a meter's, or not there", port)
+            _fault(app, port, "port %d takes no commands: it is a meter's, or not there" % port)
             continue
         from firmware.commands.tags import Tagged
 
-        serial, form = _serial(app, port)
+        serial, form = _serial(app, port, "; it takes no commands")
         if serial is None:
             continue
         app.tags.append(Tagged(serial, app.processor, port, local, remote))

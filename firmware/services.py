@@ -30,6 +30,7 @@ class App:
     link = mqtt = console = keeper = None
     order = None  # firmware.update.order.Order while an update is under way
     lines = tags = ()
+    faults = ()  # (port, text): serial ports that could not be opened, or are not there
 
     def __init__(self, board, guard=None):
         self.board = board

@@ -1,7 +1,7 @@
 """MicroPython's unix port dressed as a board by tools/board/unixboard.py: "/" is a real littlefs.
 
 For tests of everything that happens on a board's own flash: deployment, updates, crash loops.
-`unix.json` on that flash may say {"ports": [pty numbers], "ident": text}; both may be missing.
+`unix.json` on that flash may say {"ports": [pty numbers], "ident": text, "console": true}; all may be missing.
 """
 
 import json
@@ -23,6 +23,7 @@ class Board(twin.Board):
         except OSError:
             setup = {}
         self._setup = {"ident": setup.get("ident", "unix-board-0001")}
+        self._setup["console"] = setup.get("console")
         self._setup["ports"] = ["/pts/%s" % number for number in setup.get("ports", ())]
         self.ports = len(self._setup["ports"])
         self.rtc = twin.HostRtc(time.time(), 1)
@@ -36,7 +37,13 @@ class Board(twin.Board):
         return names.get(machine.reset_cause(), "unknown")
 
     def console(self):
-        return None
+        """The REPL's own line, as on a real board; where it is not looked at the heap is better used otherwise."""
+        if not self._setup["console"]:
+            return None
+        from firmware.boards.parts import ReplUart
+        from firmware.serialport import SerialPort
+
+        return SerialPort(ReplUart(), 115200)
 
     def hold(self):
         return self

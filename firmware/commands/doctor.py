@@ -26,7 +26,11 @@ async def doctor(call):
         broker = get("mqtt.broker") if get("mqtt.enabled") else ""
         await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker))
     if what == "":
-        await _meters(call, state.get("meters") or (), doctorwords)
+        for port, text in call.device.faults:
+            await _say(call, "port %d" % port, doctorwords.port(port, text))
+        meters = state.get("meters") or ()
+        if meters or not call.device.faults:
+            await _meters(call, meters, doctorwords)
 
 
 async def _say(call, name, found):

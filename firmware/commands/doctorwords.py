@@ -66,6 +66,15 @@ def meter(error):
     return _look(_METER, error)
 
 
+def port(number, text):
+    """`text`: why the serial port `number` is not in use."""
+    if "can't be used" in text:
+        return "FAULT " + text, "correct its pins (board.json) or its port.%d settings, then REBOOT" % number
+    if "no commands" in text:
+        return "FAULT " + text, "SETPARAM,port.%d.at,off, or the meters to another port, then REBOOT" % number
+    return "FAULT " + text, "set meter.N.port to a port the board has, then REBOOT"
+
+
 def probed(words, port, own):
     """What firmware/meterprobe.py found on `port` for a meter that is set to the link address `own`."""
     kind, _, what = words.partition(" ")

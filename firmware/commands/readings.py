@@ -68,6 +68,9 @@ def find(call, ident):
                 return line, meter
             known.append(meter.ident)
     text = "there is no meter %s; there are: %s" % (ident[:32], ", ".join(known) or "none")
+    for _, fault in call.device.faults:
+        if ident and ident.lower() in fault.lower():
+            text += "; " + fault
     raise CommandError(_NO_METER, text)
 
 

@@ -1,10 +1,6 @@
 """UPDATE: order an update over the air. It runs in the background (firmware/update/order.py)."""
 
 from firmware.commands.answer import CommandError
-from firmware.port import const
-
-# A code of CommandError.
-_BAD_VALUE = const(4)
 
 
 async def update(call):
@@ -12,8 +8,6 @@ async def update(call):
     url, comma, last = call.rest.rpartition(",")
     force = bool(comma) and last.strip().upper() == "FORCE"
     url = url.strip() if force else call.rest.strip()
-    if not url.startswith("http://"):
-        raise CommandError(_BAD_VALUE, "the address of the release begins with http://")
     try:
         call.device.update(url, force)
     except Exception as error:  # that package's own error; this one does not know its class

@@ -1,8 +1,5 @@
-"""Fetches a file over HTTP/1.1 onto the flash; goes on where it stopped after a drop (RFC 9110,
-14).
-
-`https` is refused: a release carries its own signature, so a stranger on the way can only delay
-it, and a TLS handshake would stop every reading for seconds on a small board.
+"""Fetches a file over HTTP/1.1, with TLS (tls.py) or without, onto the flash; goes on where it stopped after a drop
+(RFC 9110, 14).
 """
 
 import os
@@ -15,6 +12,7 @@ from firmware.update.source import DownloadError, GiveWay, split
 
 _SILENCE_MS = const(30000)
 _CONNECT_MS = const(20000)
+_HANDSHAKE_MS = const(30000)
 _TURN_MS = const(20)
 _LINE = const(256)
 _BUFFER = const(1024)
@@ -24,8 +22,11 @@ _STEP_MS = const(200)
 _TRIES = const(8)  # in a row without a byte gained
 _BACKOFF_S = const(2)
 _BACKOFF_MOST_S = const(120)
-_AGAIN = (11, 35, 36, 114, 115, 118, 119)
+# 2 and 3: CPython's TLS wants to read or to write.
+_AGAIN = (2, 3, 11, 35, 36, 114, 115, 118, 119)
 _CONNECTED = (106, 127)
+# Bytes a connection with TLS brings before it makes way: its handshake may take longer than the update's turn.
+_WORTH = const(8192)
 
 
 class _Drop(Exception):
@@ -44,7 +45,7 @@ class Download:
     def __init__(self, url, path, sockets, feed=None, backoff_s=_BACKOFF_S, gate=None):
         self.url = url
         self.path = path
-        self.host, self.port, self.resource = split(url)
+        self.host, self.port, self.resource, self._secure = split(url)
         self._sockets = sockets
         self._feed = feed or (lambda: None)
         self._backoff = backoff_s
@@ -52,6 +53,9 @@ class Download:
         self.give_way = lambda: False  # asked now and then; true ends fetch() with GiveWay
         self.problem = ""
         self._socket = None
+        self._below = None  # the socket under that with TLS
+        self._shaking = False  # the TLS handshake is not over
+        self._keep_until = 0  # bytes before which nobody is made way for
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
         self._from = self._to = 0
@@ -97,7 +101,7 @@ class Download:
                 self._close()
 
     def _look(self):
-        if self.give_way():
+        if self.got >= self._keep_until and self.give_way():
             raise GiveWay()
 
     def _done(self, upto):
@@ -106,12 +110,15 @@ class Download:
         return upto is not None and self.got >= upto
 
     def _close(self):
-        sock, self._socket = self._socket, None
-        if sock:
+        self._keep_until = 0
+        # After a handshake that failed MicroPython's TLS socket has let go of the one below without closing it.
+        for sock in (self._socket, self._below):
             try:
-                sock.close()
+                if sock:
+                    sock.close()
             except OSError:
                 pass  # it is gone already
+        self._socket = self._below = None
 
     async def _once(self, upto):
         await self._connect()
@@ -136,13 +143,20 @@ class Download:
         while True:
             try:
                 sock.connect(address)
-                return
+                break
             except OSError as error:
                 if error.args[0] in _CONNECTED:
-                    return
+                    break
                 if error.args[0] not in _AGAIN:
                     raise
             await self._pause(start, _CONNECT_MS, "no connection to %s" % self.host)
+        self._shaking = self._secure
+        if self._secure:
+            from firmware.update import tls
+
+            self._keep_until = self.got + _WORTH
+            self._below = sock
+            self._socket = tls.wrap(sock, self.host)
 
     async def _pause(self, start, limit, what):
         if ticks_diff(ticks_ms(), start) > limit:
@@ -151,14 +165,32 @@ class Download:
 
     async def _send(self, data):
         start = ticks_ms()
+        limit, what = _SILENCE_MS, "the server takes no request"
+        if self._shaking:
+            limit, what = _HANDSHAKE_MS, "TLS: %s does not end its handshake" % self.host
+        send = getattr(self._socket, "send", None) or self._socket.write
         while data:
+            if self._shaking:
+                self._feed()
             try:
-                data = data[self._socket.send(data) or 0 :]
+                count = send(data) or 0
+                if count:
+                    self._shaking = False
+                    data = data[count:]
             except OSError as error:
-                if error.args[0] not in _AGAIN:
-                    raise
+                self._failed(error)
             if data:
-                await self._pause(start, _SILENCE_MS, "the server takes no request")
+                await self._pause(start, limit, what)
+
+    def _failed(self, error):
+        """Raise what an error of the socket means, if it means more than: not yet."""
+        if error.args[0] in _AGAIN:
+            return
+        if self._secure:
+            from firmware.update import tls
+
+            error = tls.named(error, self.host, self._shaking)
+        raise error
 
     async def _receive(self):
         """Fill the buffer anew; False at the end of the connection."""
@@ -173,8 +205,7 @@ class Download:
                     await sleep_ms(0)
                     return count > 0
             except OSError as error:
-                if error.args[0] not in _AGAIN:
-                    raise
+                self._failed(error)
             await self._pause(start, _SILENCE_MS, "silence from the server")
 
     async def _line(self):
@@ -220,6 +251,10 @@ class Download:
             raise _Drop("what was fetched does not fit the file any more")
         elif code[0] == "5":
             raise _Drop("the server answers %s" % code)
+        elif code[0] == "3":
+            # Not followed: whoever gives the order says from where.
+            place = heads.get("location", "another address")[:120]
+            raise DownloadError("the server answers %s: order it from %s" % (code, place))
         else:
             raise DownloadError("the server answers %s for %s" % (code, self.url))
         if "chunked" in heads.get("transfer-encoding", ""):

@@ -82,7 +82,11 @@ class Guard:
         """A restart in good order is coming: this start does not count as a failed one."""
         if slots.current(self.root)[0] != self.folder:
             return  # it is the next version's first start that comes, and its count is right
-        if self.mode != SAFE and not self.is_well and self.state != "trial":
+        if self.mode == SAFE:
+            # Somebody has mended a setting: the full firmware has another try.
+            self._write("starts", "0")
+            _forget()
+        elif not self.is_well and self.state != "trial":
             self._write("starts", str(max(self.starts - 1, 0)))
 
     def confirm_online(self):

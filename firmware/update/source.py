@@ -8,17 +8,19 @@ class DownloadError(Exception):
 
 
 def split(url):
-    """(host, port, path) of an http URL; DownloadError for anything else."""
-    if not url.startswith("http://"):
-        raise DownloadError("only http:// is understood, not %s" % url[:40])
+    """(host, port, path, whether TLS is wanted) of an http or https URL; DownloadError for anything else."""
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme not in ("http", "https"):
+        raise DownloadError("only http:// and https:// are understood, not %s" % url[:40])
     if any(not 32 < ord(c) < 127 for c in url):
         raise DownloadError("an address has no blanks and plain letters only")
-    host, _, path = url[7:].partition("/")
+    host, _, path = rest.partition("/")
     host, _, port = host.partition(":")
     if not host:
         raise DownloadError("%s names no server" % url[:40])
+    secure = scheme == "https"
     try:
-        return host, int(port or 80), "/" + path
+        return host, int(port or (443 if secure else 80)), "/" + path, secure
     except ValueError:
         raise DownloadError("the port of %s is no number" % url[:60]) from None
 

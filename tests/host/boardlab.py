@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 import socket
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -133,18 +134,26 @@ def listing(board):
 
 class WebServer:
     """One file over HTTP with ranges. `drops`:
-    after how many body bytes each connection breaks. `pace`: seconds for 4 KB, as on a slow network.
+    after how many body bytes each connection breaks. `pace`: seconds for 4 KB, as on a slow network. `certificate`
+    (programs.certificate): over HTTPS; `names` has what the clients said whom they want (SNI).
     """
 
-    def __init__(self, data, drops=(), ranges=True, tag='"one"', pace=0):
+    def __init__(self, data, drops=(), ranges=True, tag='"one"', pace=0, certificate=None):
         self.data = data
         self.drops = list(drops)
         self.ranges = ranges
         self.tag = tag
         self.pace = pace
         self.requests = []
+        self.names = []
+        self._tls = None
+        if certificate:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*certificate)
+            self._tls.sni_callback = lambda _socket, name, _context: self.names.append(name)
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:%d/firmware.rel" % self._socket.getsockname()[1]
+        self.url = "http%s://127.0.0.1:%d/firmware.rel"
+        self.url %= "s" if certificate else "", self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
 
@@ -156,7 +165,12 @@ class WebServer:
                 return
             with peer:
                 try:
-                    self._answer(peer)
+                    if self._tls:
+                        peer.settimeout(10)
+                        with self._tls.wrap_socket(peer, server_side=True) as secure:
+                            self._answer(secure)
+                    else:
+                        self._answer(peer)
                 except OSError:
                     continue  # the client went away: its right
 
@@ -168,6 +182,9 @@ class WebServer:
             if not piece:
                 return
             head += piece
+            if not head.startswith(b"GET "[: len(head)]):
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                return
         lines = head.decode().split("\r\n")
         fields = {k.lower(): v.strip() for k, _, v in (x.partition(":") for x in lines[1:])}
         self.requests.append(fields)

@@ -2,7 +2,6 @@
 
 import os
 import queue
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -10,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+from tests.host import programs
 from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import finish, spawn
 
@@ -39,10 +39,8 @@ def mosquitto_path():
     """
     if os.environ.get("LECTOR_EMBEDDED"):
         return None
-    found = shutil.which(
-        "mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
-    )
-    if not found and os.environ.get("LECTOR_NO_SKIP"):
+    found = programs.find("mosquitto")
+    if not found and programs.nothing_skipped():
         raise AssertionError("Mosquitto is not installed; CI must not go on without it")
     return found
 
@@ -64,7 +62,7 @@ class Mosquitto:
         self.start()
 
     def start(self):
-        command = [mosquitto_path(), "-c", str(self._config)]
+        command = [programs.find("mosquitto"), "-c", str(self._config)]
         self._process = spawn(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:

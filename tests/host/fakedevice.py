@@ -120,6 +120,12 @@ class Mqtt:
         return self.state
 
 
+class Refused(Exception):
+    """An order of an update that is not taken, as firmware.update.order.OrderError."""
+
+    code = 4
+
+
 class Device:
     name = "lector102 on test"
     version = "9.9.9"
@@ -133,6 +139,7 @@ class Device:
         self.room = Room()
         self.lines = [Line("port 1", [Meter(name) for name in meters])]
         self.tags = []
+        self.faults = ()
         self.link = Link()
         self.mqtt = Mqtt()
         self.modem = None
@@ -155,6 +162,8 @@ class Device:
         self.restarts.append(reason)
 
     def update(self, url, force):
+        if "://" not in url:
+            raise Refused("that is no address")
         self.updates.append((url, force))
 
     def sync(self):

@@ -9,6 +9,7 @@ import time
 import paho.mqtt.client as mqtt
 
 from tests.host import boardlab, brokers
+from tools.board.console import Console
 from tools.board.deploy import compile_tree
 from tools.board.unixboard import UnixBoard
 
@@ -108,6 +109,22 @@ class Board:
             return self.inbox.get(timeout=seconds)
         except queue.Empty:
             raise AssertionError("no answer to %s: %s" % (line, self.tail())) from None
+
+    def typed(self, line, seconds=40):
+        """The answer to a line typed at the board's serial console, as `make console` sends it."""
+        start = len(self.board.output)
+        console = Console(self.board.path, lambda text: None)
+        try:
+            console.send(line)
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                text = bytes(self.board.output[start:]).decode("utf-8", "replace")
+                if re.search(r"\n(OK|ERROR|\+MTXERR: .*)\r\n", text):
+                    return text
+                time.sleep(0.05)
+        finally:
+            console.close()
+        raise AssertionError("no answer to %s: %s" % (line, self.tail()))
 
     def state(self, section):
         """A section of GETSTATUS as a dict of texts."""

@@ -1,5 +1,6 @@
 """A wrong pin, UART or format costs what hangs on it, and is told; everything else goes on."""
 
+import asyncio
 import importlib
 import json
 
@@ -33,6 +34,10 @@ def built(made):
     return app
 
 
+def answer(app, command):
+    return asyncio.run(app.processor.answer("AT^MTXTUNNEL=" + command, "console"))
+
+
 @pytest.mark.parametrize(
     ("port", "words"),
     [
@@ -53,6 +58,36 @@ def test_the_other_port_is_read_and_the_wrong_one_is_told(port, words, monkeypat
     assert 2 in chip.uarts and app.link.is_up() is False
     (told,) = [line for line in capsys.readouterr().out.split("\n") if "port 2 can't be used" in line]
     assert words in told
+    # Days later, when nobody has the lines of the start any more.
+    status = answer(app, "GETSTATUS,start")
+    assert "start.faults.0: port 2 can't be used (9600 baud 8N1): " in status
+    assert words in status and "not read: BAD" in status and "faults.1" not in status
+    said = answer(app, "DOCTOR")
+    assert "port 2: FAULT port 2 can't be used" in said and words in said
+    assert "do: correct its pins (board.json) or its port.2 settings, then REBOOT" in said
+    assert "meter GOOD: not read yet" in said
+    app.config.change({"device.mtxerr": True})
+    asked = answer(app, "DOCTOR,bad")
+    assert "there is no meter bad; there are: GOOD; port 2 can't be used" in asked and words in asked
+
+
+def test_a_board_in_order_has_no_faults_to_tell(monkeypatch, tmp_path):
+    _, made = board(monkeypatch, tmp_path, ports=[_GOOD, {"uart": 1, "tx": 32, "rx": 33}], modem=None)
+    app = built(made)
+    assert [line.name for line in app.lines] == ["port 1", "port 2"]
+    assert "faults" not in answer(app, "GETSTATUS,start") and "FAULT port" not in answer(app, "DOCTOR")
+
+
+def test_a_meter_on_a_port_that_is_not_there_is_told_later_too(monkeypatch, tmp_path):
+    _, made = board(monkeypatch, tmp_path, ports=[])
+    app = built(made)
+    status, said = answer(app, "GETSTATUS,start"), answer(app, "DOCTOR")
+    for index, (port, name) in enumerate(((1, "GOOD"), (2, "BAD"))):
+        text = "this board has no port %d; its meters are not read: %s" % (port, name)
+        assert "start.faults.%d: %s" % (index, text) in status
+        assert "port %d: FAULT %s" % (port, text) in said
+    assert "set meter.N.port to a port the board has" in said
+    assert "none is set up" not in said
 
 
 def test_a_format_the_chip_does_not_have(monkeypatch, tmp_path, capsys):
@@ -80,6 +115,20 @@ def test_commands_in_tags_on_a_wrong_port(monkeypatch, tmp_path, capsys):
     app = built(made)
     assert [tagged.name for tagged in app.tags] == ["port 2"]
     assert "port 1 can't be used" in capsys.readouterr().out
+    assert "start.faults.0: port 1 can't be used" in answer(app, "GETSTATUS,start")
+    said = answer(app, "DOCTOR")
+    assert "it takes no commands" in said and "board.json" in said
+
+
+def test_commands_in_tags_on_a_meter_s_port(monkeypatch, tmp_path):
+    _, made = board(monkeypatch, tmp_path, ports=[_GOOD])
+    settings = {"meter.0.enabled": True, "meter.0.id": "GOOD", "port.1.at": True}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    app = built(made)
+    assert [line.name for line in app.lines] == ["port 1"]
+    said = answer(app, "DOCTOR")
+    assert "port 1: FAULT port 1 takes no commands" in said and "SETPARAM,port.1.at,off" in said
+    assert "meter GOOD: not read yet" in said
 
 
 @pytest.mark.parametrize("family", ["esp32", "rp2"])

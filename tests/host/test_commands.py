@@ -256,10 +256,10 @@ def test_the_log_in_numbers(desk):
 
 def test_update_hands_the_address_on(desk):
     desk.ok(OURS + "UPDATE,http://a.b/c.rel?x=1,2")
-    desk.ok(OURS + "UPDATE,http://a.b/c.rel, force")
+    desk.ok(OURS + "UPDATE,https://a.b/c.rel, force")
     assert desk.device.updates == [
         ("http://a.b/c.rel?x=1,2", False),
-        ("http://a.b/c.rel", True),
+        ("https://a.b/c.rel", True),
     ]
     assert desk.error(OURS + "UPDATE")[0] == 1 and desk.error(OURS + "UPDATE,c.rel")[0] == 4
 

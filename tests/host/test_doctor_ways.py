@@ -3,7 +3,6 @@
 import os
 import pty
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -13,7 +12,7 @@ import tty
 
 import pytest
 
-from tests.host import brokers
+from tests.host import brokers, programs
 from tests.host.doctorlab import doctor
 from tests.host.modem_rig import simulator
 from tools.modem.engine import Modem
@@ -230,12 +229,9 @@ def test_a_port_where_nobody_listens():
 
 
 def test_mosquitto_with_users_refuses_the_wrong_password(tmp_path):
-    if not brokers.mosquitto_path():
-        pytest.skip("Mosquitto is not installed")
+    programs.need("mosquitto")
+    made = programs.need("mosquitto_passwd")
     users = tmp_path / "users"
-    made = shutil.which("mosquitto_passwd")
-    if not made:
-        pytest.skip("mosquitto_passwd is not installed")
     subprocess.run([made, "-c", "-b", str(users), "meter17", "right"], check=True)
     users.chmod(0o644)
     found = brokers.Mosquitto()
@@ -259,29 +255,7 @@ def test_mosquitto_with_users_refuses_the_wrong_password(tmp_path):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """(certificate, key) for localhost and 127.0.0.1."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-        ]
-        + ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
+    return programs.certificate(tmp_path_factory.mktemp("tls"))
 
 
 class Tunnel:

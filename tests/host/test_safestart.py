@@ -96,6 +96,18 @@ def test_restarts_in_good_order_do_not_count(flash):
         flash.guard.restarting()
 
 
+def test_a_restart_in_good_order_ends_the_safe_mode(flash):
+    install(flash, "app.a")
+    for _ in range(4):
+        start(flash)
+    # One that nobody ordered does not.
+    assert start(flash) == ("app.a", "safe")
+    flash.machine.words[-2:] = [0xA5, 4]  # as with a flash that could not be written
+    flash.guard.restarting()
+    assert [start(flash) for _ in range(3)] == [("app.a", "normal")] * 3
+    assert start(flash) == ("app.a", "safe")
+
+
 def test_pulling_the_plug_is_no_crash_but_does_not_save_an_update_on_trial(flash):
     install(flash, "app.a")
     flash.machine.cause = flash.machine.PWRON_RESET

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from firmware.update.download import Download, DownloadError
+from firmware.update.source import split
 from tests.host import boardlab
 from tools import release
 from tools.board.deploy import compile_tree
@@ -178,10 +179,28 @@ def test_another_file_at_the_same_address_is_not_mixed_with_the_first(tmp_path):
 
 
 def test_the_wrong_address_is_told(tmp_path):
-    with pytest.raises(DownloadError, match="http://"):
-        Download("https://x/y", str(tmp_path / "file"), socket)
+    with pytest.raises(DownloadError, match="only http:// and https:// are understood, not ftp://x/y"):
+        Download("ftp://x/y", str(tmp_path / "file"), socket)
     with pytest.raises(DownloadError, match="port"):
         Download("http://x:y/z", str(tmp_path / "file"), socket)
+
+
+def test_where_an_address_leads():
+    assert split("http://a.b/c?d=1,2") == ("a.b", 80, "/c?d=1,2", False)
+    assert split("https://a.b/c") == ("a.b", 443, "/c", True)
+    assert split("https://a.b:8443") == ("a.b", 8443, "/", True)
+    for url in ("a.b/c", "httpss://a/b", "HTTP:/a/b", "https:///b", "https://a b/c", "https://a:b/c", "://a/b", ""):
+        with pytest.raises(DownloadError):
+            split(url)
+
+
+def test_a_server_that_sends_on_is_not_followed_but_named(tmp_path, monkeypatch):
+    with boardlab.WebServer(b"a" * 5000) as web:
+        sent_on = (b"", ["HTTP/1.1 302 Found", "Location: https://cdn.example/x.rel"])
+        monkeypatch.setattr(web, "_part", lambda fields: sent_on)
+        with pytest.raises(DownloadError, match="answers 302: order it from https://cdn.example/x.rel"):
+            fetched(tmp_path, web)
+        assert len(web.requests) == 1
 
 
 def test_a_server_that_never_gives_a_byte_is_given_up(tmp_path):

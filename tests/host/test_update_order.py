@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.host import boardlab, realboard
+from tests.host import boardlab, programs, realboard
 from tests.host.twinlab import meter_settings
 from tools import release
 from tools.twin.device import MeterProcess
@@ -23,9 +23,11 @@ def key():
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory):
-    """{name: folder}: the version that is deployed, the one it is updated to, and one whose log cannot be mounted."""
+    """{name: folder}: the version that is deployed, the one it is updated to, one whose service fails, and one that a
+    setting makes crash."""
     top = tmp_path_factory.mktemp("trees")
-    crash = ("firmware/log/ring.py", "    def mount(self):\n", "    def mount(self):\n        1 // 0\n")
+    head = "def _meter(app, index):\n    get = app.config.get\n"
+    crash = ("firmware/assembly.py", head, head + "    1 // (13 - get('meter.point', index))\n")
     return {
         "old": realboard.tree(top / "old", "1.0"),
         "new": realboard.tree(top / "new", "2.0"),
@@ -45,7 +47,7 @@ def made(trees, key, name="new", version="2.0"):
 
 
 @pytest.mark.timeout(600)
-def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
+def test_an_update_by_command_over_https_after_one_with_a_bad_signature(board, trees, key, tmp_path):
     board.deploy(trees["old"])
     assert "MODE" not in board.online(VERSION="1.0")
     assert board.state("update") == {
@@ -64,7 +66,8 @@ def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
     assert "signature is not right" in board.state("update")["update.error"]
 
     data = made(trees, key)
-    with boardlab.WebServer(data, drops=[1 << 20, 60000]) as web:
+    certificate = programs.certificate(tmp_path)
+    with boardlab.WebServer(data, drops=[1 << 20, 60000], certificate=certificate) as web:
         start = len(board.board.output)
         assert board.at("UPDATE," + web.url).endswith("OK\r\n")
         board.said("W update: at", start)
@@ -84,28 +87,52 @@ def test_an_update_by_command_then_one_with_a_bad_signature(board, trees, key):
 def refused(board):
     """What is no order at all."""
     for line, code in (("UPDATE", 1), ("UPDATE,ftp://x/y", 4), ("UPDATE,http:///y", 4),
-                       ("UPDATE,http://x:y/z", 4), ("UPDATE,http://x/a b", 4)):  # fmt: skip
+                       ("UPDATE,https://x:y/z", 4), ("UPDATE,x/z", 4), ("UPDATE,http://x/a b", 4)):  # fmt: skip
         assert "+MTXERR: %d," % code in board.at(line), line
 
 
 @pytest.mark.timeout(600)
-def test_a_log_that_crashes_ends_in_a_safe_mode_that_can_be_updated(board, trees, key):
-    board.deploy(trees["crashing"])
-    found = board.online(180, MODE="safe")
-    assert found["WHY"].startswith("3 starts in a row failed; last crash: ZeroDivisionError")
-    assert "LOG" not in found and found["VERSION"] == "1.5"
-    assert board.state("start")["start.mode"] == "safe"
-    crash = board.state("crash")
-    assert crash["crash.0"].startswith("main: Traceback")
-    assert any(line.startswith("crash.") and "firmware.log.ring" in text for line, text in crash.items())
-    assert board.at("GETSTATUS").endswith("OK\r\n")
-    assert '+MTXERR: 8,"the safe mode has no log' in board.at("GETLOG")
-    with boardlab.WebServer(made(trees, key)) as web:
-        assert board.at("UPDATE," + web.url).endswith("OK\r\n")
-        found = board.online(180, VERSION="2.0")
-    assert "MODE" not in found and "LOG" in found
-    # What it was that crashed is still known.
-    assert "ZeroDivisionError" in board.state("crash").popitem()[1]
+def test_a_setting_that_crashes_ends_in_a_safe_mode_that_can_be_mended_and_updated(tmp_path, trees, key):
+    files = {"/release.pub": release.public_text(key[0]).encode(), "/unix.json": b'{"console": true}'}
+    settings = {"meter.0.enabled": True, "meter.0.point": 13}
+    with realboard.Board(tmp_path, files, **settings) as board:
+        board.deploy(trees["crashing"])
+        found = board.online(180, MODE="safe")
+        assert found["WHY"].startswith("3 starts in a row failed; last crash: ZeroDivisionError")
+        assert "LOG" not in found and found["VERSION"] == "1.5"
+        assert board.state("start")["start.mode"] == "safe"
+        crash = board.state("crash")
+        assert crash["crash.0"].startswith("main: Traceback")
+        assert any(line.startswith("crash.") and "firmware.assembly" in text for line, text in crash.items())
+        assert board.at("GETSTATUS").endswith("OK\r\n")
+        assert '+MTXERR: 8,"the safe mode has no log' in board.at("GETLOG")
+        mended_at_the_console(board)
+        # The wrong value again, now from afar: after three starts it is back in the safe mode, and there updated.
+        assert board.at("SETPARAM,meter.0.point,13").endswith("OK\r\n")
+        assert board.at("REBOOT").endswith("OK\r\n")
+        board.online(180, MODE="safe")
+        with boardlab.WebServer(made(trees, key)) as web:
+            assert board.at("UPDATE," + web.url).endswith("OK\r\n")
+            found = board.online(180, VERSION="2.0")
+        assert "MODE" not in found and "LOG" in found
+        # What it was that crashed is still known.
+        assert "ZeroDivisionError" in board.state("crash").popitem()[1]
+
+
+def mended_at_the_console(board):
+    """In the safe mode, with nothing but the serial line: look, mend the setting, restart into the whole firmware."""
+    assert board.typed("AT").endswith("\r\nOK\r\n")
+    start = board.typed("AT^MTXTUNNEL=GETSTATUS,start")
+    assert "start.mode: safe\r\n" in start
+    assert "start.why: 3 starts in a row failed; last crash: ZeroDivisionError" in start
+    crash = board.typed("AT^MTXTUNNEL=GETSTATUS,crash")
+    assert "crash.0: main: Traceback" in crash and "firmware.assembly" in crash and ": ZeroDivisionError" in crash
+    assert "\r\n13\r\n" in board.typed("AT^MTXTUNNEL=GETPARAM,meter.0.point")
+    assert board.typed("AT^MTXTUNNEL=SETPARAM,meter.0.point,1").endswith("OK\r\n")
+    assert board.typed("AT^MTXTUNNEL=REBOOT").endswith("OK\r\n")
+    found = board.online(120, VERSION="1.5", LOG=0)
+    assert "MODE" not in found
+    assert "start.mode: normal" in board.typed("AT^MTXTUNNEL=GETSTATUS,start")
 
 
 @pytest.mark.timeout(600)

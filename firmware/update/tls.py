@@ -1,0 +1,53 @@
+"""TLS for download.py; loaded for an https address only, let go with the rest of the update.
+
+The server's certificate is not checked: what makes a release trustworthy is its own signature, and most hosts of
+files serve nothing but https. So whoever stands on the way sees what is fetched and can delay it, as with http.
+
+The handshake is driven by the first write on a socket that does not block. Its wait for the network is in turns; its
+arithmetic is not: a step of it holds the loop up, on a small board for a second or more.
+"""
+
+from firmware.update.source import DownloadError
+
+# ENOMEM, MBEDTLS_ERR_SSL_ALLOC_FAILED; each part of mbedtls has a number of its own for it, most builds the text.
+_NO_MEMORY = (12, -0x7F00)
+# MBEDTLS_ERR_SSL_INVALID_RECORD
+_NO_TLS = -0x7200
+
+
+def wrap(sock, host):
+    """`sock`, connected and non-blocking, with TLS around it; nothing is sent yet. DownloadError, MemoryError."""
+    try:
+        import tls
+    except ImportError:
+        try:
+            import ssl as tls  # CPython has no other name for it
+        except ImportError:
+            text = "this MicroPython is built without TLS: an http:// address is wanted"
+            raise DownloadError(text) from None
+    # RFC 6066, 3: the name that is sent along is never an address.
+    name = None if host.replace(".", "").isdigit() else host
+    try:
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        if hasattr(context, "check_hostname"):
+            context.check_hostname = False
+        context.verify_mode = tls.CERT_NONE
+        return context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+    except OSError as error:
+        raise named(error, host, True) from None
+
+
+def named(error, host, shaking):
+    """What to raise for an OSError of such a socket: MemoryError, DownloadError or an OSError in words.
+
+    `shaking`: the handshake was not over.
+    """
+    text = str(error.args[1] if len(error.args) > 1 else error)
+    if error.args[0] in _NO_MEMORY or "ALLOC_FAILED" in text:
+        return MemoryError("not enough memory for TLS")
+    if shaking and (error.args[0] == _NO_TLS or "WRONG_VERSION" in text):
+        return DownloadError("%s does not speak TLS on that port: is it http://?" % host)
+    what = "the handshake with %s failed" % host if shaking else "the connection broke"
+    if "ALERT" in text:
+        what = "%s refuses it" % host
+    return OSError("TLS: %s: %s" % (what, text))
