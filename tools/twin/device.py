@@ -116,12 +116,13 @@ class Twin:
         return self
 
     def _spawn(self):
-        # MicroPython keeps the path of each module it loaded in its heap; on a board it is as short as this.
+        # MicroPython keeps the path of each module it loaded in its heap; on a board it is as short as this. (With the
+        # script's name instead of -m it would be the whole path on the host.)
         app = self.folder / "app"
         if not app.is_symlink():
             app.symlink_to(DEVICE)
         self.process = spawn(
-            [str(MICROPYTHON), "-X", "heapsize=" + self.heap, "app/main.py"],
+            [str(MICROPYTHON), "-X", "heapsize=" + self.heap, "-m", "main"],
             cwd=self.folder,
             env=dict(os.environ, MICROPYPATH="app:app/lib:.frozen"),
             stdout=subprocess.PIPE,
