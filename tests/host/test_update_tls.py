@@ -173,6 +173,14 @@ def test_who_waits_for_the_heap_is_let_in_but_no_handshake_is_in_vain(tmp_path, 
             steps.append(load.got)
     assert (tmp_path / "file").read_bytes() == data
     assert len(steps) > 3  # and in between it did make way
+    # Between two tries there is no handshake to lose.
+    (tmp_path / "file").unlink()
+    with boardlab.WebServer(data, drops=[100] * 50, certificate=certificate) as web:
+        load = Download(web.url, str(tmp_path / "file"), socket, backoff_s=1)
+        load.give_way = lambda: True
+        with pytest.raises(GiveWay):
+            asyncio.run(load.fetch())
+        assert len(web.requests) == 1
     with boardlab.WebServer(data) as web:
         (tmp_path / "file").unlink()
         load = download(tmp_path, web.url)
