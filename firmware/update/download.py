@@ -89,6 +89,7 @@ class Download:
                 tries = 0 if self.got > before else tries + 1
                 self.problem = "at %d bytes: %s" % (self.got, error)
                 diag.warn("update", "%s", self.problem)
+                self._close()
                 if tries >= _TRIES:
                     raise DownloadError("gave up at %d bytes: %s" % (self.got, error)) from None
                 pause = min(self._backoff << tries, _BACKOFF_MOST_S) * 1000
