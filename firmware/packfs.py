@@ -15,12 +15,12 @@ as it was fetched. Of the file only its folders are kept in memory; a path is fo
 for no longer than an import takes: littlefs counts what an open file has twice when it tells how much is free.
 """
 
-import os
 import struct
 import sys
 from binascii import crc32
 
 import deflate
+import vfs
 
 MOUNT = "/app"
 _MAGIC = b"L102PAK1"
@@ -140,7 +140,7 @@ def mount(path):
     """Mount the version in the file `path` and import from it ahead of anything else. OSError."""
     global mounted
     mounted = Pack(path)
-    os.mount(mounted, MOUNT)
+    vfs.mount(mounted, MOUNT)
     for each in (MOUNT + "/lib", MOUNT):
         if each not in sys.path:
             sys.path.insert(0, each)

@@ -171,6 +171,15 @@ def test_a_board_that_does_not_know_what_it_is_asks(lab):
         boardlab.deploy(lab.board, lab.tree("1.0"), None)
 
 
+def test_a_build_that_could_not_open_the_firmware_is_refused(lab):
+    with Device(lab.board.path) as device:
+        real = device.exec
+        device.exec = lambda source: real(source.replace("import deflate", "import deflate_absent"))
+        with pytest.raises(BoardError, match="built without"):
+            Deployment(device, lab.tree("1.0"), print).run("unix")
+        assert not device.exists("/app.a")
+
+
 def test_no_board_at_the_port():
     with pytest.raises(BoardError, match="no board at"):
         Device("/dev/does-not-exist")

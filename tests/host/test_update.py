@@ -54,6 +54,10 @@ def test_good_update_runs_and_is_confirmed(lab, key):
     assert not report["trial"]
     assert report["why"] == "update 2.0 confirmed"
     assert "/update.bin" not in boardlab.listing(lab.board)
+    # The next version over the cable takes what did not change out of the release.
+    sent, said = lab.deploy("3.0")
+    assert sent == 1, said
+    assert lab.said("APP 3.0").startswith("APP 3.0 normal")
 
 
 def test_download_that_breaks_off_is_resumed(lab, key):

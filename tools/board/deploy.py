@@ -133,6 +133,16 @@ def check_micropython(facts):
         )
 
 
+def check_modules(device):
+    """What firmware/packfs.py needs is in every standard build of 1.23 and later."""
+    done = device.exec("try:\n import deflate, vfs\n print(1)\nexcept ImportError:\n print(0)")
+    if done.strip() != "1":
+        raise BoardError(
+            "the board's MicroPython was built without the modules deflate and vfs, which open the "
+            "firmware: flash a standard build of MicroPython 1.29 or newer (make flash)"
+        )
+
+
 class Deployment:
     def __init__(self, device, root=ROOT, out=print):
         self.device = device
@@ -143,6 +153,7 @@ class Deployment:
         device = self.device
         facts = device.facts()
         check_micropython(facts)
+        check_modules(device)
         device.load(SLOTS, "slots")
         device.exec(_HELPERS)
         self.folder, self.state = device.eval("slots.current()")
