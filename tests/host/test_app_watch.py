@@ -44,6 +44,7 @@ class Start:
         self.root = str(tmp_path)
         for folder in ("app.b", "app.a"):
             os.makedirs(tmp_path / folder, exist_ok=True)
+            (tmp_path / folder / slots.PACK).touch()
             slots.seal(self.root, folder, {"version": folder, "serial": 1})
         slots.switch(self.root, "app.a", state)
         slots.write_text(self.root + "/starts", str(starts))
