@@ -1,6 +1,6 @@
 """Started by MicroPython first: chooses which version of the firmware runs, and counts the starts.
 
-It stands alone (its helper packfs.py aside, nothing of firmware/ is imported) and no remote update
+It stands alone (its helper packfs.mpy aside, nothing of firmware/ is imported) and no remote update
 replaces it, so that it works whatever is wrong with a version. Two versions live in two folders, each
 as one packed file; docs/update.md tells the whole story. Files:
 

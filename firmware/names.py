@@ -40,7 +40,7 @@ def take_in(top):
     folder `top`; what cannot be read is left to its import."""
     packed = getattr(sys.modules.get("packfs"), "mounted", None)
     if packed:
-        for stream in packed.wanted():
+        for stream in packed:
             _take(stream)
     elif hasattr(os, "ilistdir"):
         for folder in ("/firmware", "/lib"):

@@ -1,8 +1,8 @@
 """One version of the firmware as one file, mounted so that it can be imported from: boot.py's helper.
 
 littlefs gives each file at least one block of 4 KiB, and the firmware is some 150 small modules: packed and
-compressed, a version takes a quarter of the flash. Like boot.py this lies outside of both versions, as source, and no
-remote update replaces it. The file, written by tools/pack.py:
+compressed, a version takes a quarter of the flash. Like boot.py this lies outside of both versions, on the root, and
+no remote update replaces it. The file, written by tools/pack.py:
 
     L102PAK1                      magic
     u16                           number of entries (all numbers big end first)
@@ -28,7 +28,8 @@ _SIGNED = b"L102REL1"
 _START = 10
 _ENTRY = 8
 _WBITS = 11
-_NOTHING = (0,) * 9  # of a file's status
+_FILE = (0x8000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+_FOLDER = (0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 # The mounted Pack, if there is one.
 mounted = None
@@ -82,7 +83,7 @@ class Pack:
         file.seek(self._base + (value >> 1))
         return deflate.DeflateIO(file, deflate.RAW, _WBITS, close)
 
-    def wanted(self):
+    def __iter__(self):
         """Yield a stream of each module whose names are wanted at the start; read it before the next."""
         with open(self._path, "rb") as file:
             for index in range(self._count):
@@ -104,10 +105,14 @@ class Pack:
         if "." not in path:
             if _key(path) not in self._folders:
                 raise OSError(2)
-            return (0x4000,) + _NOTHING
+            return _FOLDER
         self._forget()
-        self._found = (path,) + self._find(path)
-        return (0x8000,) + _NOTHING
+        try:
+            self._found = (path,) + self._find(path)
+        except MemoryError:
+            # An import takes whatever is raised here for: not there. open() is asked next, and what it says counts.
+            pass
+        return _FILE
 
     def open(self, path, mode):
         if "w" in mode or "a" in mode or "+" in mode:

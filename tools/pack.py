@@ -27,8 +27,10 @@ def shrink(data):
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -_WBITS, 9)
     plain = squeeze.compress(data) + squeeze.flush()
     # zopfli looks back as far as it likes: that is within the window while the module is.
-    best = zopfli.zlib.compress(data)[2:-4] if len(data) <= 1 << _WBITS else plain
-    return min(plain, best, key=len)
+    if len(data) > 1 << _WBITS:
+        return plain
+    # Of a module more than two blocks gain nothing and take three times as long.
+    return min(plain, zopfli.zlib.compress(data, blocksplittingmax=2)[2:-4], key=len)
 
 
 def _folders(paths):

@@ -67,7 +67,7 @@ class Board:
             "mqtt.online_topic": TOP + "ONLINE",
         }
         values.update(settings)
-        # 192 KiB for the firmware; what dresses the unix port as a board (tools/board/prelude.py) takes 12.
+        # An update needs more beside the app than the 192 KiB that a board of this kind has for it (docs/update.md).
         self.board = UnixBoard(folder / "board", blocks=1024, heap="256k").start()
         self.files = {"/config.json": json.dumps(values).encode(), **(files or {})}
 

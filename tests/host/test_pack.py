@@ -134,7 +134,7 @@ for path in %r:
                 break
             digest.update(piece)
     print(binascii.hexlify(digest.digest()).decode())
-print(sum(1 for stream in packfs.mounted.wanted() if stream.read(2) == b"M\\x06"))
+print(sum(1 for stream in packfs.mounted if stream.read(2) == b"M\\x06"))
 """
 
 

@@ -16,7 +16,7 @@ from tools.board.device import ROOT, BoardError, Progress, dumps
 
 SLOTS = ROOT / "firmware" / "update" / "slots.py"
 # boot.py, its helper and main.py choose and start a version, so they lie outside of both.
-AROUND = {"boot.py": "boot.py", "main.py": "main.py", "packfs.py": "firmware/packfs.py"}
+AROUND = ("boot.py", "main.py")
 # Boards of the unix port; real ones need not carry them.
 _UNIX = ("twin", "modem_twin", "ppp_standin", "unix")
 # Modules with a class Board that only serve as the base of others.
@@ -103,7 +103,12 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False):
         raise BoardError(str(error)) from None
     if not made:
         raise BoardError("there is no firmware/ in %s" % root)
-    return {relative.as_posix(): path.read_bytes() for relative, path in made.items()}
+    return {relative.as_posix(): path.read_bytes() for relative, path in made.items() if relative != build.HELPER}
+
+
+def helper(root, arch):
+    """What boot.py opens a version with, as compile_tree() has compiled it."""
+    return (root / "build" / ("board-" + (arch or "any")) / build.HELPER).read_bytes()
 
 
 _shrunk = {}
@@ -159,6 +164,7 @@ class Deployment:
         self.folder, self.state = device.eval("slots.current()")
         self.files = compile_tree(self.root, facts["arch"], unix=facts["platform"] == "linux")
         self.pack, self.spans = packed(self.files)
+        self.helper = helper(self.root, facts["arch"])
         return facts
 
     def hash(self, folder):
@@ -184,7 +190,8 @@ class Deployment:
 
     def around(self, board):
         """Files outside the versions: {path: content}."""
-        found = {name: (self.root / path).read_bytes() for name, path in AROUND.items()}
+        found = {name: (self.root / name).read_bytes() for name in AROUND}
+        found[str(build.HELPER)] = self.helper
         if board:
             found["board.txt"] = board.encode()
         for key in (self.root / "release.pub",):

@@ -35,7 +35,8 @@ _SOFTWARE = 3  # rp2 reports a machine.reset() as the watchdog's, too
 class UnixBoard:
     """`path` is the pty to open; `output` collects everything the board says (bytes)."""
 
-    def __init__(self, folder, *, blocks=512, heap="192k", cut=0):
+    # 192 KiB for boot.py and what it starts, and the 12 that prelude.py takes to dress the unix port as a board.
+    def __init__(self, folder, *, blocks=512, heap="204k", cut=0):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.blocks = blocks
