@@ -4,6 +4,17 @@ import pytest
 
 from firmware import diag
 
+# Files whose tests take minutes together: begun first, so that nobody waits for the last of them alone.
+_LONG = (
+    "test_log_power", "test_update_order", "test_deploy", "test_log_gate", "test_modem_recovery", "test_twin",
+    "test_update", "test_commands", "test_twin_modem", "test_modem_board", "test_update_tls", "test_quickstart",
+    "test_doctor", "test_doctor_ways", "test_app_watch", "test_month", "test_board_tools",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: _LONG.index(item.path.stem) if item.path.stem in _LONG else len(_LONG))
+
 
 @pytest.fixture(autouse=True)
 def diagnostic_lines():
