@@ -16,6 +16,8 @@ import zlib
 from functools import lru_cache
 from pathlib import Path
 
+from tools import sharednames
+
 # What runs beside the firmware on the device, tests and benches, too.
 BESIDE = ("boot.py", "main.py", "lib", "tests/host/mpy", "bench/device")
 # What has strings that are sent to it.
@@ -25,6 +27,8 @@ _HARDWARE = "boards"
 _MODULES = """asyncio binascii collections errno gc hashlib io json math os random select socket ssl struct sys time
 zlib"""
 _LETTERS = string.ascii_letters
+# So many short names are enough for all but those that may meet every other one.
+_SHARED = 32
 
 
 @lru_cache
@@ -69,8 +73,18 @@ def _known(name):
 
 
 def _is_prose(text):
-    """A message, not a list of names or a table."""
-    return " " in text and "\n" not in text and re.search(r"[^\w .,-]", text)
+    """A message or a help text, not a name or a list of names."""
+    if " " not in text.strip() or "_" in text or text[0] == " ":
+        return " " in text and "\n" not in text and re.search(r"[^\w .,-]", text)
+    return "\n" not in text
+
+
+def _said(text):
+    """The words of a string that may be names: in a table with `|` each field is looked at on its own."""
+    for line in text.split("\n") if "|" in text else [text]:
+        for field in line.split("|"):
+            if not _is_prose(field):
+                yield from re.findall(r"\w+", field)
 
 
 def words(tree, strings_only=False):
@@ -78,8 +92,8 @@ def words(tree, strings_only=False):
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and not _is_prose(node.value):
-                found.update(re.findall(r"\w+", node.value))
+            if isinstance(node.value, str):
+                found.update(_said(node.value))
         elif not strings_only:
             for field in ("id", "attr", "arg", "name", "asname"):
                 found.update(re.findall(r"\w+", getattr(node, field, None) or ""))
@@ -151,7 +165,8 @@ def _kept(root, trees):
 def plan(root, trees):
     """{public name: short name}; `trees`: {path: syntax tree} of the firmware, without docstrings.
 
-    What a name becomes depends on the name: few others change when one comes or goes, so few files have to be sent.
+    Names that never meet (tools/sharednames.py) may become the same. What a name becomes depends on the name: few
+    others change when one comes or goes, so few files have to be sent.
     """
     kept = _kept(root, trees)
     # A command's handler is found by its word in small letters, others by the beginning of their names.
@@ -160,16 +175,19 @@ def plan(root, trees):
     used = set().union(*(words(tree) for tree in trees.values())) | kept | small
     pool = [first + second for first in _LETTERS for second in _LETTERS + string.digits]
     free = [n for n in pool if n not in used and not keyword.iskeyword(n) and not _known(n)]
+    names = {
+        name
+        for name in set().union(*map(_defined, trees.values())) - kept - small
+        if len(name) > 2 and not name.startswith(starts) and not _known(name)
+    }
+    meetings = sharednames.meetings(trees, names)
     found = {}
-    taken = set()
-    for name in sorted(set().union(*map(_defined, trees.values())) - kept - small):
-        if len(name) < 3 or name.startswith(starts) or _known(name):
-            continue
-        at = zlib.crc32(name.encode()) % len(free)
-        while at in taken:
-            at = (at + 1) % len(free)
-        taken.add(at)
-        found[name] = free[at]
+    # Who may meet everybody comes last, behind what the others have.
+    for name in sorted(names, key=lambda name: (len(meetings[name]) + 1 == len(names), name)):
+        taken = {found[other] for other in meetings[name] if other in found}
+        at = zlib.crc32(name.encode()) % _SHARED
+        order = free[at:_SHARED] + free[:at] + free[_SHARED:]
+        found[name] = next(short for short in order if short not in taken)
     return found
 
 

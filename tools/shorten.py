@@ -214,6 +214,7 @@ class Shortener:
         for tree in self.trees.values():
             constants.Put(numbers).visit(tree)
         self.public = publicnames.plan(self.root, self.trees)
+        self.said = {path: publicnames.words(tree) for path, tree in self.trees.items()}
         for tree in self.trees.values():
             publicnames.Rename(self.public).visit(tree)
         self.facts = {path: _Facts(tree) for path, tree in self.trees.items()}
@@ -288,7 +289,8 @@ class Shortener:
         if found:
             for path, names in self.names.items():
                 if self.module(path) == found.group(2):
-                    back = {short: name for name, short in [*self.public.items(), *names.items()]}
+                    mine = [n for n in self.public.items() if n[0] in self.said[path]]
+                    back = {short: name for name, short in [*mine, *names.items()]}
                     start, module, between, name, end = found.groups()
                     return start + module + between + back.get(name, name) + end
         return line
