@@ -2,7 +2,8 @@
 
 A name that only the firmware's own modules know can be any other, as long as it is the same in all of them. Left as
 they are: what MicroPython or a library has a name for, what a string or a keyword mentions, what boot.py, main.py or
-an object of the hardware is asked for, modules, and exceptions, whose names stand in messages.
+an object of the hardware is asked for, and what stands in for one has; modules, and exceptions, whose names stand in
+messages.
 """
 
 import ast
@@ -24,6 +25,8 @@ BESIDE = ("boot.py", "main.py", "lib", "tests/host/mpy", "bench/device")
 _SENT = ("tools/board/settings.py", "bench/decode.py")
 _ROOT = Path(__file__).resolve().parent.parent
 _HARDWARE = "boards"
+# In its place where there is none: boards have objects with the same names.
+_STAND_INS = ("ppp_standin", "modem_twin")
 _MODULES = """asyncio binascii collections errno gc hashlib io json math os random select socket ssl struct sys time
 zlib"""
 _LETTERS = string.ascii_letters
@@ -154,6 +157,8 @@ def _kept(root, trees):
     for path, tree in trees.items():
         kept.update(path.relative_to(root).with_suffix("").parts)
         hardware = path.parent.name == _HARDWARE
+        if path.stem in _STAND_INS:
+            kept |= _defined(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg:
                 kept.add(node.arg)

@@ -131,6 +131,12 @@ def test_a_constant_that_is_bound_twice_or_mentioned_stays_a_variable():
     assert constants.find(trees, {"SAID"}) == {"ONCE": 1}
 
 
+def test_what_hardware_is_asked_for_keeps_its_name():
+    """Of network.PPP the unix port knows nothing; the modem's modules ask a board's for these."""
+    asked = "connect disconnect status isconnected ipconfig config poll irq readinto write"
+    assert not set(asked.split()) & set(Shortener().public)
+
+
 def test_inherited_and_own_names_do_not_collide(tree):
     shortener = Shortener(tree)
     base, child = (shortener.names[tree / "firmware" / name] for name in ("base.py", "child.py"))
