@@ -9,10 +9,11 @@ messages.
 import ast
 import builtins
 import importlib
-import importlib.util
 import keyword
 import re
 import string
+import subprocess
+import sys
 import zlib
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ BESIDE = ("boot.py", "main.py", "lib", "tests/host/mpy", "bench/device")
 # What has strings that are sent to it.
 _SENT = ("tools/board/settings.py", "bench/decode.py")
 _ROOT = Path(__file__).resolve().parent.parent
+_MICROPYTHON = Path(sys.executable).parent / "micropython"
 _HARDWARE = "boards"
 # In its place where there is none: boards have objects with the same names.
 _STAND_INS = ("ppp_standin", "modem_twin")
@@ -34,15 +36,35 @@ _LETTERS = string.ascii_letters
 _SHARED = 32
 
 
-@lru_cache
-def _interpreter():
-    """MicroPython's unix port as it lies on the disk; all names it knows are in there."""
-    return Path(importlib.util.find_spec("micropython_run").origin).read_bytes()
+# Tells how many names there are after each line: what MicroPython has itself adds none.
+_COUNT = """
+import gc, micropython, sys
+while True:
+    line = sys.stdin.readline()
+    if not line:
+        break
+    hasattr(gc, line[:-1])
+    micropython.qstr_info()
+"""
+
+
+def _interpreter(names):
+    """Those of `names` that MicroPython's unix port, its frozen modules included, has a name for."""
+    names = sorted(names)
+    done = subprocess.run(
+        [_MICROPYTHON, "-c", _COUNT],
+        input="\n".join(["gc", *names]) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    counts = [int(found) for found in re.findall(r"n_qstr=(\d+)", done.stdout)]
+    return {name for name, before, after in zip(names, counts, counts[1:]) if before == after}
 
 
 @lru_cache
 def _builtins():
-    """What CPython's namesakes of MicroPython's modules and types have, and the names in its interpreter."""
+    """What CPython's namesakes of MicroPython's modules and types have."""
     found = set(dir(builtins))
     for kind in (
         str,
@@ -64,15 +86,7 @@ def _builtins():
             found.add(each)
             if isinstance(getattr(module, each), type):
                 found.update(dir(getattr(module, each)))
-    # The linker lets a name be the end of another, but no name is the end of a sentence.
-    pattern = rb"(?<=\0)[A-Za-z_]\w*(?=\0)"
-    for each in re.findall(pattern, _interpreter()):
-        found.update(each[at:].decode() for at in range(len(each)))
     return found
-
-
-def _known(name):
-    return name in _builtins()
 
 
 def _is_prose(text):
@@ -179,12 +193,14 @@ def plan(root, trees):
     starts = tuple(word for word in kept if word.endswith("_") and len(word) > 1)
     used = set().union(*(words(tree) for tree in trees.values())) | kept | small
     pool = [first + second for first in _LETTERS for second in _LETTERS + string.digits]
-    free = [n for n in pool if n not in used and not keyword.iskeyword(n) and not _known(n)]
     names = {
         name
         for name in set().union(*map(_defined, trees.values())) - kept - small
-        if len(name) > 2 and not name.startswith(starts) and not _known(name)
+        if len(name) > 2 and not name.startswith(starts)
     }
+    known = _builtins() | _interpreter(names.union(pool))
+    free = [n for n in pool if n not in used and not keyword.iskeyword(n) and n not in known]
+    names -= known
     meetings = sharednames.meetings(trees, names)
     found = {}
     # Who may meet everybody comes last, behind what the others have.

@@ -15,7 +15,7 @@ import string
 import sys
 from pathlib import Path
 
-from tools import constants, publicnames
+from tools import constants, passingtexts, publicnames
 
 ROOT = Path(__file__).resolve().parent.parent
 # Whoever calls the firmware on a device; what they pass by name keeps its name.
@@ -224,6 +224,7 @@ class Shortener:
             if facts.spreads or path.parent.name == "boards":
                 self.fixed |= facts.strings
         self.names = {}
+        self.lasting = passingtexts.texts(self.trees)
         self._plan()
 
     def _passed_by_name(self):
@@ -276,6 +277,8 @@ class Shortener:
         if path not in self.trees:
             return Path(path).read_text()
         tree = ast.parse(ast.unparse(self.trees[path]))
+        if passingtexts.passes(path):
+            tree = passingtexts.Texts(self.lasting).visit(tree)
         tree = _Relative(list(path.parent.relative_to(self.root).parts)).visit(tree)
         return ast.unparse(_Rename(self.names[path], self.fixed).visit(tree)) + "\n"
 

@@ -250,6 +250,30 @@ def test_every_name_the_app_may_meet_is_taken_in_at_the_start():
     assert new_names(build.DEVICE, modules, False) > 5 * len(modules)
 
 
+def test_short_texts_of_a_passing_module_are_no_names(tmp_path):
+    (tmp_path / "firmware" / "modem").mkdir(parents=True)
+    wake = tmp_path / "firmware" / "modem" / "wake.py"
+    wake.write_text('ASKED = "AT+CGMM", "AT+CSQ", "word", f"a {1}", "é"\n')
+    (tmp_path / "firmware" / "stays.py").write_text('ASKED = "AT+CSQ"\n')
+    text = Shortener(tmp_path).text(wake)
+    assert "b'AT+CGMM'.decode(), 'AT+CSQ', 'word'" in text and "'é'" in text
+    found = {}
+    exec(text, found)
+    assert ("AT+CGMM", "AT+CSQ", "word", "a 1", "é") in found.values()
+
+
+def test_behind_a_modem_the_names_need_no_further_table():
+    """MicroPython's tables of names have room for 1260, the next one for as many again: 14 KB of the twin's heap."""
+    build.build()
+    modules = [
+        "firmware." + path.relative_to(build.DEVICE / "firmware").with_suffix("").as_posix().replace("/", ".")
+        for path in sorted((build.DEVICE / "firmware" / "modem").glob("*.mpy"))
+        if path.stem != "__init__"
+    ]
+    modules += ["firmware.boards.modem_settings", "firmware.boards.modem_twin"]
+    assert new_names(build.DEVICE, modules, True) < 250
+
+
 def test_a_module_that_cannot_be_read_does_not_keep_the_app_from_starting(tmp_path):
     build.build()
     for name, data in {
