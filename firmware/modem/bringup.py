@@ -5,7 +5,8 @@ registration.
 from firmware import diag
 from firmware.modem import lazy
 from firmware.modem.at import CommandError, NoAnswer
-from firmware.modem.ladder import RADIO, Failure
+from firmware.modem.failure import Failure
+from firmware.modem.ladder import RADIO
 from firmware.modem.network import fields_of
 from firmware.port import const
 

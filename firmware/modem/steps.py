@@ -15,6 +15,7 @@ from firmware.port import sleep_ms
 async def bring_up(link):
     link.enter("starting")
     gc.collect()
+    lazy.use("exchange")  # there is much to ask now
     device = link.device
     # Each part goes before the next one comes: beside a meter's session there is no room for all.
     await lazy.use("wake").wake(device)
@@ -72,8 +73,11 @@ async def recover(link, failure):
     """Say why, take the link down, wait, take the next measure."""
     _done(*lazy.BRING_UP)  # the part that failed, and what it had loaded
     link.problem = link.last_reason = str(failure)
-    rung = link.ladder.failed(failure) if not failure.blocked else None
-    wait = link.timing["blocked"] if rung is None else link.ladder.backoff_ms()
+    rung = ladder.failed(link.ladder, failure) if not failure.blocked else None
+    times = link.timing
+    wait = times["blocked"]
+    if rung is not None:
+        wait = ladder.backoff_ms(link.ladder, times["backoff_min"], times["backoff_max"])
     link.last_measure = "wait" if rung is None else ladder.MEASURES[rung]
     diag.warn("modem", "%s; %s in %d ms", failure, link.last_measure, wait)
     link.enter("blocked" if rung is None else "recovering")

@@ -4,7 +4,8 @@ others' suspicions.
 
 from firmware.modem import lazy
 from firmware.modem.at import NoAnswer
-from firmware.modem.ladder import POWER, RADIO, Failure
+from firmware.modem.failure import Failure
+from firmware.modem.ladder import POWER, RADIO
 from firmware.port import sleep_ms, ticks_diff, ticks_ms
 
 _SUSPICIONS = 3  # so many in a row without a probe to ask end the call
@@ -85,13 +86,16 @@ class Watch:
         multiplexer.
         """
         link = self._link
+        lazy.use("exchange")  # once for all three questions
         try:
             await link.cell.measure(link.channel, link.timing["watch_answer"])
         except NoAnswer:
             raise Failure("the modem does not answer on the multiplexer") from None
+        finally:
+            lazy.drop(("exchange",))
 
     async def _time(self):
-        utc = await lazy.use("register").network_time(self._link.channel)
+        utc = await lazy.glance("register").network_time(self._link.channel)
         if utc:
             self._link.on_time(utc)
 
