@@ -19,6 +19,7 @@ BRING_UP = (
     "errors",
     "aside",
     "network",
+    "fields",
     "exchange",
     "ladder",
 )

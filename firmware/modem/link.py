@@ -38,7 +38,8 @@ class ModemLink:
     baud, cmux, keep_online_host, keep_online_period (s), sms (a dict, see sms.py), timing
     (overrides of timing.TABLE). Functions or None: `power_key(pressed)`, `reset(pressed)`,
     `dtr(on)`, `dcd() -> carrier`, `set_baud(baud)`, `reboot(reason)`, `on_time(utc)`,
-    `on_sms(number, text)`, `tell() -> (UTC or 0, words about the device)`. `store` has `get(key)`
+    `on_sms(number, text)`, `tell() -> (UTC or 0, words about the device)`, `crowded() -> whether somebody else
+    needs what is free of the heap`. `store` has `get(key)`
     and `set(key, value)` and outlives a restart; its `gate`, where it has one, is waited for before
     set(). `sockets` is the module to use while the link is up.
     """
@@ -55,6 +56,7 @@ class ModemLink:
         self.on_sms = wires.get("on_sms")
         self.execute = wires.get("execute")
         self.tell = wires.get("tell")
+        self.crowded = wires.get("crowded") or _never
         self.reboot = reboot
         self.store = store if store is not None else Store()
         self.channel = AtChannel(uart)
@@ -78,7 +80,7 @@ class ModemLink:
         self.facts = {"model": "", "imei": "", "iccid": "", "imsi": ""}
         self.problem = ""
         self.last_reason, counts = self.store.get(RESTARTED) or ("", ())
-        self.last_measure = lazy.use("ladder").MEASURES[-1] if counts else ""
+        self.last_measure = lazy.glance("ladder").MEASURES[-1] if counts else ""
         self.ladder.counts[: len(counts)] = counts
         self.connects = 0
         self.session = None
@@ -185,6 +187,10 @@ async def plain(channel, line, deadline_ms):
     except CommandError as error:
         return ["ERROR" if error.code is None else str(error)]
     return lines + ["OK"]
+
+
+def _never():
+    return False
 
 
 def _profile(settings):

@@ -7,6 +7,7 @@ there is something to ask or to understand, what was heard stays in cell.py.
 
 from firmware.modem import lazy
 from firmware.modem.at import ModemError, NoAnswer
+from firmware.modem.fields import fields_of
 from firmware.port import const
 
 _WORDS = (
@@ -22,22 +23,6 @@ _WORDS = (
 )
 _ACCESS = ("2G", "2G", "3G", "2G", "3G", "3G", "3G", "4G", "Cat-M", "NB-IoT", "4G", "5G")
 DENIED = const(3)
-
-
-def fields_of(line):
-    """What follows the colon, split at commas outside quotes, quotes removed."""
-    rest = line.partition(":")[2]
-    fields, quoted, field = [], False, ""
-    for char in rest:
-        if char == '"':
-            quoted = not quoted
-        elif char == "," and not quoted:
-            fields.append(field.strip())
-            field = ""
-        else:
-            field += char
-    fields.append(field.strip())
-    return fields
 
 
 def _number(text):

@@ -9,7 +9,10 @@ from firmware.gate import silence
 from firmware.modem import ladder, lazy
 from firmware.modem.at import ModemError
 from firmware.modem.link import RESTARTED
-from firmware.port import sleep_ms
+from firmware.port import const, sleep_ms
+
+_WAIT_MS = const(100)
+_WAITS = const(200)
 
 
 async def bring_up(link):
@@ -18,14 +21,18 @@ async def bring_up(link):
     lazy.use("exchange")  # there is much to ask now
     device = link.device
     # Each part goes before the next one comes: beside a meter's session there is no room for all.
+    await _room(link)
     await lazy.use("wake").wake(device)
     _done("wake")
+    await _room(link)
     await lazy.use("bringup").setup(device, link.settings, link.facts, link.store, link.timing)
     _done("bringup", "sim", "profiles", "register")
     link.enter("registering")
+    await _room(link)
     await lazy.use("register").register(device, link.cell, link.timing, link.on_time)
-    _done("register", "errors")
+    _done("register", "network", "fields", "errors")
     await _messages(link)
+    await _room(link)
     line = await _multiplex(link)
     # While online there is a channel for it only with CMUX; and it must go out where no connection comes about.
     if link.sms and link.sms.report and (not link.mux or link.ladder.failures) and link.sms.report.due():
@@ -40,6 +47,14 @@ async def bring_up(link):
     lazy.drop()
     gc.collect()
     link.enter("online")
+
+
+async def _room(link):
+    """Let a meter's session end that needs the rest of the heap; not for longer than one takes."""
+    for _ in range(_WAITS):
+        if not link.crowded():
+            break
+        await sleep_ms(_WAIT_MS)
 
 
 def _done(*names):

@@ -36,7 +36,7 @@ class Watch:
             if not calm and ticks_diff(now, start) >= timing["stable"]:
                 calm = True
                 link.ladder.calm()
-            if link.mux and ticks_diff(now, last_watch) >= timing["watch"]:
+            if link.mux and ticks_diff(now, last_watch) >= timing["watch"] and not link.crowded():
                 await self._measure()
                 last_watch = ticks_ms()
                 if link.on_time and ticks_diff(now, last_time) >= timing["time"]:
@@ -50,7 +50,7 @@ class Watch:
                     self.suspicions = 0
             elif self.suspicions:
                 await self._suspected()
-            if link.sms and link.sms.arrived and link.mux:
+            if link.sms and link.sms.arrived and link.mux and not link.crowded():
                 await link.sms.collect()
             if link.sms and link.mux and link.sms.report and link.sms.report.due():
                 await link.sms.report.turn()
