@@ -92,7 +92,7 @@ class Watch:
         except NoAnswer:
             raise Failure("the modem does not answer on the multiplexer") from None
         finally:
-            lazy.drop(("exchange",))
+            lazy.drop(("exchange", "fields"))
 
     async def _time(self):
         utc = await lazy.glance("register").network_time(self._link.channel)
