@@ -36,6 +36,7 @@ def link(app):
         app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
         app.modem.execute = app.processor.answer  # of a short message
         app.modem.tell = app.brief
+        app.modem.crowded = app.room.crowded
 
 
 def uplink(app):

@@ -2,40 +2,69 @@
 
 A name that only the firmware's own modules know can be any other, as long as it is the same in all of them. Left as
 they are: what MicroPython or a library has a name for, what a string or a keyword mentions, what boot.py, main.py or
-an object of the hardware is asked for, modules, and exceptions, whose names stand in messages.
+an object of the hardware is asked for, and what stands in for one has; modules, and exceptions, whose names stand in
+messages.
 """
 
 import ast
 import builtins
 import importlib
-import importlib.util
 import keyword
 import re
 import string
+import subprocess
+import sys
 import zlib
 from functools import lru_cache
 from pathlib import Path
+
+from tools import sharednames
 
 # What runs beside the firmware on the device, tests and benches, too.
 BESIDE = ("boot.py", "main.py", "lib", "tests/host/mpy", "bench/device")
 # What has strings that are sent to it.
 _SENT = ("tools/board/settings.py", "bench/decode.py")
 _ROOT = Path(__file__).resolve().parent.parent
+_MICROPYTHON = Path(sys.executable).parent / "micropython"
 _HARDWARE = "boards"
+# In its place where there is none: boards have objects with the same names.
+_STAND_INS = ("ppp_standin", "modem_twin")
 _MODULES = """asyncio binascii collections errno gc hashlib io json math os random select socket ssl struct sys time
 zlib"""
 _LETTERS = string.ascii_letters
+# So many short names are enough for all but those that may meet every other one.
+_SHARED = 32
 
 
-@lru_cache
-def _interpreter():
-    """MicroPython's unix port as it lies on the disk; all names it knows are in there."""
-    return Path(importlib.util.find_spec("micropython_run").origin).read_bytes()
+# Tells how many names there are after each line: what MicroPython has itself adds none.
+_COUNT = """
+import gc, micropython, sys
+while True:
+    line = sys.stdin.readline()
+    if not line:
+        break
+    hasattr(gc, line[:-1])
+    micropython.qstr_info()
+"""
+
+
+def _interpreter(names):
+    """Those of `names` that MicroPython's unix port, its frozen modules included, has a name for."""
+    names = sorted(names)
+    done = subprocess.run(
+        [_MICROPYTHON, "-c", _COUNT],
+        input="\n".join(["gc", *names]) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    counts = [int(found) for found in re.findall(r"n_qstr=(\d+)", done.stdout)]
+    return {name for name, before, after in zip(names, counts, counts[1:]) if before == after}
 
 
 @lru_cache
 def _builtins():
-    """What CPython's namesakes of MicroPython's modules and types have, and the names in its interpreter."""
+    """What CPython's namesakes of MicroPython's modules and types have."""
     found = set(dir(builtins))
     for kind in (
         str,
@@ -57,20 +86,22 @@ def _builtins():
             found.add(each)
             if isinstance(getattr(module, each), type):
                 found.update(dir(getattr(module, each)))
-    # The linker lets a name be the end of another, but no name is the end of a sentence.
-    pattern = rb"(?<=\0)[A-Za-z_]\w*(?=\0)"
-    for each in re.findall(pattern, _interpreter()):
-        found.update(each[at:].decode() for at in range(len(each)))
     return found
 
 
-def _known(name):
-    return name in _builtins()
-
-
 def _is_prose(text):
-    """A message, not a list of names or a table."""
-    return " " in text and "\n" not in text and re.search(r"[^\w .,-]", text)
+    """A message or a help text, not a name or a list of names."""
+    if " " not in text.strip() or "_" in text or text[0] == " ":
+        return " " in text and "\n" not in text and re.search(r"[^\w .,-]", text)
+    return "\n" not in text
+
+
+def _said(text):
+    """The words of a string that may be names: in a table with `|` each field is looked at on its own."""
+    for line in text.split("\n") if "|" in text else [text]:
+        for field in line.split("|"):
+            if not _is_prose(field):
+                yield from re.findall(r"\w+", field)
 
 
 def words(tree, strings_only=False):
@@ -78,8 +109,8 @@ def words(tree, strings_only=False):
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and not _is_prose(node.value):
-                found.update(re.findall(r"\w+", node.value))
+            if isinstance(node.value, str):
+                found.update(_said(node.value))
         elif not strings_only:
             for field in ("id", "attr", "arg", "name", "asname"):
                 found.update(re.findall(r"\w+", getattr(node, field, None) or ""))
@@ -140,6 +171,8 @@ def _kept(root, trees):
     for path, tree in trees.items():
         kept.update(path.relative_to(root).with_suffix("").parts)
         hardware = path.parent.name == _HARDWARE
+        if path.stem in _STAND_INS:
+            kept |= _defined(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg:
                 kept.add(node.arg)
@@ -151,7 +184,8 @@ def _kept(root, trees):
 def plan(root, trees):
     """{public name: short name}; `trees`: {path: syntax tree} of the firmware, without docstrings.
 
-    What a name becomes depends on the name: few others change when one comes or goes, so few files have to be sent.
+    Names that never meet (tools/sharednames.py) may become the same. What a name becomes depends on the name: few
+    others change when one comes or goes, so few files have to be sent.
     """
     kept = _kept(root, trees)
     # A command's handler is found by its word in small letters, others by the beginning of their names.
@@ -159,17 +193,22 @@ def plan(root, trees):
     starts = tuple(word for word in kept if word.endswith("_") and len(word) > 1)
     used = set().union(*(words(tree) for tree in trees.values())) | kept | small
     pool = [first + second for first in _LETTERS for second in _LETTERS + string.digits]
-    free = [n for n in pool if n not in used and not keyword.iskeyword(n) and not _known(n)]
+    names = {
+        name
+        for name in set().union(*map(_defined, trees.values())) - kept - small
+        if len(name) > 2 and not name.startswith(starts)
+    }
+    known = _builtins() | _interpreter(names.union(pool))
+    free = [n for n in pool if n not in used and not keyword.iskeyword(n) and n not in known]
+    names -= known
+    meetings = sharednames.meetings(trees, names)
     found = {}
-    taken = set()
-    for name in sorted(set().union(*map(_defined, trees.values())) - kept - small):
-        if len(name) < 3 or name.startswith(starts) or _known(name):
-            continue
-        at = zlib.crc32(name.encode()) % len(free)
-        while at in taken:
-            at = (at + 1) % len(free)
-        taken.add(at)
-        found[name] = free[at]
+    # Who may meet everybody comes last, behind what the others have.
+    for name in sorted(names, key=lambda name: (len(meetings[name]) + 1 == len(names), name)):
+        taken = {found[other] for other in meetings[name] if other in found}
+        at = zlib.crc32(name.encode()) % _SHARED
+        order = free[at:_SHARED] + free[:at] + free[_SHARED:]
+        found[name] = next(short for short in order if short not in taken)
     return found
 
 

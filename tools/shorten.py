@@ -15,7 +15,7 @@ import string
 import sys
 from pathlib import Path
 
-from tools import constants, publicnames
+from tools import constants, passingtexts, publicnames
 
 ROOT = Path(__file__).resolve().parent.parent
 # Whoever calls the firmware on a device; what they pass by name keeps its name.
@@ -214,6 +214,7 @@ class Shortener:
         for tree in self.trees.values():
             constants.Put(numbers).visit(tree)
         self.public = publicnames.plan(self.root, self.trees)
+        self.said = {path: publicnames.words(tree) for path, tree in self.trees.items()}
         for tree in self.trees.values():
             publicnames.Rename(self.public).visit(tree)
         self.facts = {path: _Facts(tree) for path, tree in self.trees.items()}
@@ -223,6 +224,7 @@ class Shortener:
             if facts.spreads or path.parent.name == "boards":
                 self.fixed |= facts.strings
         self.names = {}
+        self.lasting = passingtexts.texts(self.trees)
         self._plan()
 
     def _passed_by_name(self):
@@ -275,6 +277,8 @@ class Shortener:
         if path not in self.trees:
             return Path(path).read_text()
         tree = ast.parse(ast.unparse(self.trees[path]))
+        if passingtexts.passes(path):
+            tree = passingtexts.Texts(self.lasting).visit(tree)
         tree = _Relative(list(path.parent.relative_to(self.root).parts)).visit(tree)
         return ast.unparse(_Rename(self.names[path], self.fixed).visit(tree)) + "\n"
 
@@ -288,7 +292,8 @@ class Shortener:
         if found:
             for path, names in self.names.items():
                 if self.module(path) == found.group(2):
-                    back = {short: name for name, short in [*self.public.items(), *names.items()]}
+                    mine = [n for n in self.public.items() if n[0] in self.said[path]]
+                    back = {short: name for name, short in [*mine, *names.items()]}
                     start, module, between, name, end = found.groups()
                     return start + module + between + back.get(name, name) + end
         return line

@@ -14,9 +14,9 @@ import time
 import machine
 
 from firmware import diag
-from firmware.boards.parts import FileStore, ReplUart, Rtc
+from firmware.boards.parts import ReplUart, Rtc
 from firmware.clock import clock
-from firmware.port import const, ticks_ms
+from firmware.port import const, ticks_ms, unload
 from firmware.serialport import SerialPort
 from firmware.update import slots
 
@@ -261,9 +261,15 @@ class Board:
         if not modem or not hasattr(network, "PPP"):
             return None
         from firmware.boards.modem_settings import modem_settings
-        from firmware.modem.link import ModemLink
 
         baud = modem.get("baud") or int(config.get("uplink.baud"))
+        settings = modem_settings(config, baud)
+        # The tables of the settings and the modem's code together are more than there is room for.
+        unload("firmware.boards.modem_settings")
+        config.release()
+        from firmware.boards.filestore import FileStore
+        from firmware.modem.link import ModemLink
+
         size = _MODEM_BUFFER
         uart = self._open(modem, baud, 8, None, 1, size, size, **self.modem_uart)
         dcd = modem.get("dcd")
@@ -271,7 +277,7 @@ class Board:
         return ModemLink(
             uart,
             network.PPP,
-            modem_settings(config, baud),
+            settings,
             socket,
             FileStore(self.root + "/modem.json"),
             self.reset,

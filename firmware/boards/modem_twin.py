@@ -1,8 +1,8 @@
-"""The twin's side of the simulated modem (tools/modem) apart from PPP: sockets that need the carrier, and the pins.
+"""The twin's side of the simulated modem (tools/modem): PPP's face, sockets that need the carrier, and the pins.
 
-`Sockets` stands in for the modules `network` and `socket`: its `PPP(stream)` is ppp_standin's, its sockets are the
-host's, moving data only while the newest PPP's other end answers. `Wires` are power key, reset and DCD, carried by the
-simulator's control port.
+`Sockets` stands in for the modules `network` and `socket`: its `PPP(stream)` is run by the simulator, its sockets are
+the host's, moving data only while the newest PPP's other end answers. `Wires` are power key, reset and DCD, carried by
+the simulator's control port.
 """
 
 import errno
@@ -11,24 +11,118 @@ import select
 import socket
 import time
 
-from firmware.boards import ppp_standin
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import const, ticks_diff, ticks_ms, unload
 
 _POLL_MS = const(10)
 _POLL = const(3)
 _IN, _OUT, _ERR, _HUP = const(1), const(4), const(8), const(16)
 # A real blocking socket would wait for ever; the watchdog would end that.
 _FOREVER_MS = const(60000)
+_CHUNK = const(255)  # a byte tells the length of a piece
+_ECONNABORTED, _EALREADY = const(103), const(114)
+
+
+class PPP:
+    """network.PPP on the twin: what it is told by the simulator's other half (tools/modem/relay.py), which negotiates.
+
+    A board's is C with memory of its own; here there is next to nothing of it in the heap either.
+    """
+
+    SEC_NONE = 0
+    SEC_PAP = 1
+    SEC_CHAP = 2
+
+    def __init__(self, port, stream):
+        self._port = port
+        self._stream = stream
+        self._socket = None
+        self._rest = b""
+        self._facts = (b"0", b"0")
+
+    def connect(self, security=0, user=None, key=None):
+        """OSError: connecting or connected already, or used up."""
+        if self._socket is not None:
+            raise OSError(_EALREADY if self.status() > 0 else "ppp_connect failed")
+        self._socket = raw = socket.socket()
+        raw.connect(socket.getaddrinfo("127.0.0.1", self._port)[0][-1])
+        words = [text.encode().hex() if text else "-" for text in (user, key)]
+        raw.write("ppp %d %s %s\n" % (security, words[0], words[1]))
+        raw.setblocking(False)
+        self._facts = (b"3", b"0")
+        self._irq()
+
+    def _irq(self):
+        if self._stream is not None:
+            self._stream.irq(self.poll, self._stream.IRQ_RXIDLE)
+
+    def disconnect(self):
+        if self.status() > 0:
+            self._socket.write(b"\0")
+
+    def status(self):
+        return int(self._facts[0])
+
+    def isconnected(self):
+        return self._facts[0] == b"4"
+
+    def alive(self):
+        """Whether the other end has answered lately (what the host's sockets go by)."""
+        return self._facts[1] == b"1"
+
+    def ipconfig(self, name):
+        address, dns = str(self._facts[2], "ascii"), str(self._facts[3], "ascii")
+        return dns if name == "dns" else (address, "255.255.255.255")
+
+    def config(self, name=None, stream=False):
+        """`stream=None` stops polling, `stream=s` starts it again."""
+        if self._stream is not None:
+            self._stream.irq(None, 0)
+        self._stream = stream
+        self._irq()
+
+    def poll(self, irq=None):
+        """Carry what has come, both ways. Called from the stream's irq and once a turn."""
+        stream, raw = self._stream, self._socket
+        if stream is None or raw is None or self.status() <= 0:
+            return
+        while True:
+            data = stream.read(_CHUNK)
+            if not data:
+                break
+            raw.write(bytes((len(data),)) + data)
+        data = raw.read(_CHUNK)
+        if data == b"":
+            self._facts = (b"-5", b"0")  # the simulator is gone
+        if not data:
+            return
+        data, self._rest = self._rest + data, b""
+        while data:
+            # A full line loses the frame, as on lwIP; PPP's timers send it again.
+            out, told, data = data.partition(b"\x01")
+            if out:
+                stream.write(out)
+            if told:
+                line, whole, rest = data.partition(b"\n")
+                if not whole:
+                    self._rest = told + data
+                    return
+                self._facts, data = line.split(b" "), rest
+        if self.status() <= 0:
+            stream.irq(None, 0)
 
 
 class Sockets:
-    """`link.socket` of the twin: the names of the module `socket`, with PPP's fate."""
+    """`link.socket` of the twin: the names of the module `socket`, with PPP's fate.
 
-    def __init__(self):
+    `port`: the simulator's control port.
+    """
+
+    def __init__(self, port):
+        self._port = port
         self.ppp = None
 
     def PPP(self, stream):
-        self.ppp = ppp_standin.PPP(stream)
+        self.ppp = PPP(self._port, stream)
         return self.ppp
 
     def __getattr__(self, name):
@@ -61,13 +155,12 @@ class Socket(io.IOBase):
         self._raw.settimeout(seconds)
 
     def setblocking(self, flag):
-        self._timeout = None if flag else 0
-        self._raw.settimeout(None if flag else 0)
+        self.settimeout(None if flag else 0)
 
     def _open(self):
         """Raise what a socket raises whose interface went away."""
         if self._ppp is None or not self._ppp.isconnected():
-            raise OSError(errno.ECONNABORTED if hasattr(errno, "ECONNABORTED") else 103)
+            raise OSError(_ECONNABORTED)
 
     def _carried(self):
         """Wait until the carrier lives; False for a socket that does not wait."""
@@ -91,44 +184,24 @@ class Socket(io.IOBase):
             raise OSError(errno.EINPROGRESS)
         return self._raw.connect(address)
 
-    def _again(self):
-        raise OSError(errno.EAGAIN)
-
-    def send(self, data):
-        return self._raw.send(data) if self._carried() else self._again()
-
-    def sendall(self, data):
-        return self._raw.sendall(data) if self._carried() else self._again()
+    def __getattr__(self, name):
+        if name in ("send", "recv") and not self._carried():
+            raise OSError(errno.EAGAIN)
+        return getattr(self._raw, name)
 
     def sendto(self, data, address):
         # A datagram on a dead carrier is sent, and lost.
         self._open()
         return self._raw.sendto(data, address) if self._ppp.alive() else len(data)
 
-    def recv(self, count):
-        return self._raw.recv(count) if self._carried() else self._again()
+    def read(self, *count):
+        return self._raw.read(*count) if self._carried() else None
 
-    def read(self, count=-1):
-        if not self._carried():
-            return None
-        return self._raw.read(count) if count >= 0 else self._raw.read()
+    def readinto(self, *where):
+        return self._raw.readinto(*where) if self._carried() else None
 
-    def readinto(self, buf, count=-1):
-        if not self._carried():
-            return None
-        return self._raw.readinto(buf) if count < 0 else self._raw.readinto(buf, count)
-
-    def readline(self):
-        return self._raw.readline() if self._carried() else None
-
-    def write(self, data, *size):
-        return self._raw.write(data, *size) if self._carried() else None
-
-    def setsockopt(self, *args):
-        return self._raw.setsockopt(*args)
-
-    def close(self):
-        self._raw.close()
+    def write(self, *what):
+        return self._raw.write(*what) if self._carried() else None
 
     def ioctl(self, request, argument):
         if request == 4:
@@ -190,6 +263,7 @@ def link(setup, config, store, reboot):
 
     settings = modem_settings(config, int(config.get("uplink.baud")))
     settings["timing"] = setup.get("timing")
+    unload("firmware.boards.modem_settings")
     # The tables of the settings and the modem's code together are more than there is room for.
     config.release()
     from firmware.modem.link import ModemLink
@@ -200,6 +274,6 @@ def link(setup, config, store, reboot):
         def irq(self, handler=None, trigger=0):
             return None
 
-    sockets, wires = Sockets(), Wires(setup["control"])
+    sockets, wires = Sockets(setup["control"]), Wires(setup["control"])
     pins = {name: getattr(wires, name) for name in ("power_key", "reset", "dcd", "set_baud")}
     return ModemLink(Uart(setup["pty"]), sockets.PPP, settings, sockets, store, reboot, **pins)

@@ -1,14 +1,10 @@
-"""Parts of a board that depend on no pin: the clock, the console at the REPL, a small store."""
+"""Parts of a board that depend on no pin: the clock, the console at the REPL."""
 
-import json
 import select
 import sys
 import time
 
 import machine
-
-from firmware import diag
-from firmware.update import slots
 
 
 class Rtc:
@@ -52,30 +48,3 @@ class ReplUart:
     def write(self, buf):
         self._out.write(buf)
         return len(buf)
-
-
-class FileStore:
-    """What the modem's bring-up must remember over a restart (a wrong PIN, above all); rarely
-    written.
-    """
-
-    gate = None  # a firmware.gate.Gate to wait for before set()
-
-    def __init__(self, path):
-        self._path = path
-        try:
-            self._values = json.loads(slots.read_text(path, 2048) or "{}")
-        except ValueError:
-            self._values = {}
-
-    def get(self, key, default=None):
-        return self._values.get(key, default)
-
-    def set(self, key, value):
-        if self._values.get(key) == value:
-            return
-        self._values[key] = value
-        try:
-            slots.write_text(self._path, json.dumps(self._values))
-        except OSError as error:
-            diag.error("board", "cannot keep %s: %s", key, error)

@@ -169,8 +169,8 @@ class Board:
         modem = self._setup.get("modem")
         if config.get("uplink.type") != "modem" or not modem:
             return HostLink()
+        from firmware.boards.filestore import FileStore
         from firmware.boards.modem_twin import link
-        from firmware.boards.parts import FileStore
 
         return link(modem, config, FileStore(self.root + "/modem.json"), self.reset)
 

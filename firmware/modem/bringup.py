@@ -5,8 +5,9 @@ registration.
 from firmware import diag
 from firmware.modem import lazy
 from firmware.modem.at import CommandError, NoAnswer
-from firmware.modem.ladder import RADIO, Failure
-from firmware.modem.network import fields_of
+from firmware.modem.failure import Failure
+from firmware.modem.fields import fields_of
+from firmware.modem.ladder import RADIO
 from firmware.port import const
 
 _RADIO_MS = const(15000)

@@ -5,7 +5,8 @@ import gc
 from firmware import diag
 from firmware.modem import lazy
 from firmware.modem.at import AtChannel, ModemError
-from firmware.modem.ladder import RADIO, REDIAL, REGISTER, Failure
+from firmware.modem.failure import Failure
+from firmware.modem.ladder import RADIO, REDIAL, REGISTER
 from firmware.modem.ppp import CONNECTED, Session
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 

@@ -1,10 +1,9 @@
 """What to do when the link fails: six measures, from mild to rough, with back-off. Decides, does
-nothing itself.
+nothing itself; loaded when it has failed, failure.py counts.
 """
 
 import os
 
-from firmware.modem.at import ModemError
 from firmware.port import const
 
 REDIAL = const(0)
@@ -26,56 +25,28 @@ MEASURES = (
 _TRIES = (3, 2, 2, 2, 3, 1)
 
 
-class Failure(ModemError):
-    """The link cannot be brought up or was lost; str() is the reason in words.
+def failed(count, failure):
+    """The measure to take after `failure`; `count` is a Failures."""
+    count.failures += 1
+    if count.tried >= _TRIES[count.rung]:
+        count.rung += 1
+        count.tried = 0
+        if count.rung > REBOOT:
+            # The caller did not restart the board: from the start, but the back-off stays
+            # long.
+            count.rung = REDIAL
+    if count.rung < failure.floor:
+        count.rung = failure.floor
+        count.tried = 0
+    count.tried += 1
+    rung = min(count.rung, failure.ceiling)
+    count.counts[rung] += 1
+    return rung
 
-    `floor`: the mildest measure that can help. `ceiling`: the roughest that makes sense
-    (restarting the board does not help against a refused SIM). `blocked`: nothing helps but a
-    person; wait and look again.
+
+def backoff_ms(count, least, most):
+    """How long to wait before the measure: doubled with each failure in a row, up to a limit,
+    +-25 %.
     """
-
-    def __init__(self, reason, floor=REDIAL, ceiling=REBOOT, blocked=False):
-        super().__init__(reason)
-        self.floor = floor
-        self.ceiling = ceiling
-        self.blocked = blocked
-
-
-class Ladder:
-    """Counts failures in a row; `calm()` after a time of good service starts it anew."""
-
-    def __init__(self, backoff_min, backoff_max):
-        self._min = backoff_min
-        self._max = backoff_max
-        self.counts = [0] * len(MEASURES)
-        self.calm()
-
-    def calm(self):
-        self._rung = REDIAL
-        self._tried = 0
-        self.failures = 0
-
-    def failed(self, failure):
-        """The measure to take after `failure`."""
-        self.failures += 1
-        if self._tried >= _TRIES[self._rung]:
-            self._rung += 1
-            self._tried = 0
-            if self._rung > REBOOT:
-                # The caller did not restart the board: from the start, but the back-off stays
-                # long.
-                self._rung = REDIAL
-        if self._rung < failure.floor:
-            self._rung = failure.floor
-            self._tried = 0
-        self._tried += 1
-        rung = min(self._rung, failure.ceiling)
-        self.counts[rung] += 1
-        return rung
-
-    def backoff_ms(self):
-        """How long to wait before the measure: doubled with each failure in a row, up to a limit,
-        +-25 %.
-        """
-        wait = min(self._min << min(self.failures - 1, 12), self._max)
-        return wait * (75 + os.urandom(1)[0] * 50 // 255) // 100
+    wait = min(least << min(count.failures - 1, 12), most)
+    return wait * (75 + os.urandom(1)[0] * 50 // 255) // 100

@@ -18,12 +18,25 @@ BRING_UP = (
     "timing",
     "errors",
     "aside",
+    "network",
+    "fields",
+    "exchange",
+    "ladder",
 )
 
 
 def use(name):
     """The module firmware.modem.`name`, loaded if it is not."""
     return __import__(_PACKAGE + "." + name, None, None, (name,))
+
+
+def glance(name):
+    """The same for one call: it does not stay, unless it is there for somebody else's sake."""
+    there = _PACKAGE + "." + name in sys.modules
+    module = use(name)
+    if not there:
+        drop((name,))
+    return module
 
 
 def drop(names=BRING_UP):

@@ -8,13 +8,13 @@ the modem with `command()`.
 import asyncio
 
 from firmware import diag
-from firmware.modem import ladder, lazy
+from firmware.modem import lazy
 from firmware.modem.at import AtChannel, CommandError, ModemError, NoAnswer
+from firmware.modem.cell import Cell
 from firmware.modem.device import Device
-from firmware.modem.ladder import Failure, Ladder
-from firmware.modem.network import Cell
+from firmware.modem.failure import Failure, Failures
 from firmware.modem.watch import Watch
-from firmware.port import monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # In the store: the board was restarted for the modem's sake and the link has not been up since; [reason, counters].
 RESTARTED = "modem_restarted_board"
@@ -38,7 +38,8 @@ class ModemLink:
     baud, cmux, keep_online_host, keep_online_period (s), sms (a dict, see sms.py), timing
     (overrides of timing.TABLE). Functions or None: `power_key(pressed)`, `reset(pressed)`,
     `dtr(on)`, `dcd() -> carrier`, `set_baud(baud)`, `reboot(reason)`, `on_time(utc)`,
-    `on_sms(number, text)`, `tell() -> (UTC or 0, words about the device)`. `store` has `get(key)`
+    `on_sms(number, text)`, `tell() -> (UTC or 0, words about the device)`, `crowded() -> whether somebody else
+    needs what is free of the heap`. `store` has `get(key)`
     and `set(key, value)` and outlives a restart; its `gate`, where it has one, is waited for before
     set(). `sockets` is the module to use while the link is up.
     """
@@ -55,6 +56,7 @@ class ModemLink:
         self.on_sms = wires.get("on_sms")
         self.execute = wires.get("execute")
         self.tell = wires.get("tell")
+        self.crowded = wires.get("crowded") or _never
         self.reboot = reboot
         self.store = store if store is not None else Store()
         self.channel = AtChannel(uart)
@@ -73,12 +75,12 @@ class ModemLink:
             wires.get("dtr"),
             self.timing,
         )
-        self.ladder = Ladder(self.timing["backoff_min"], self.timing["backoff_max"])
+        self.ladder = Failures()
         self.state = "off"
         self.facts = {"model": "", "imei": "", "iccid": "", "imsi": ""}
         self.problem = ""
         self.last_reason, counts = self.store.get(RESTARTED) or ("", ())
-        self.last_measure = ladder.MEASURES[ladder.REBOOT] if counts else ""
+        self.last_measure = lazy.glance("ladder").MEASURES[-1] if counts else ""
         self.ladder.counts[: len(counts)] = counts
         self.connects = 0
         self.session = None
@@ -107,24 +109,7 @@ class ModemLink:
 
     def status(self):
         """What GETSTATUS and the online topic tell; uptime in s, signal in dBm."""
-        session = self.session
-        status = {
-            "uplink": "modem",
-            "up": self.is_up(),
-            "state": self.state,
-            "ip": session.ip if session else "",
-            "uptime": monotonic_s() - session.since if self.is_up() else 0,
-            "cmux": self.mux is not None,
-            "profile": self.device.profile["name"],
-            "problem": self.problem,
-            "connects": self.connects,
-            "last_reason": self.last_reason,
-            "last_measure": self.last_measure,
-        }
-        status.update(self.facts)
-        self.cell.describe(status)
-        status["measures"] = dict(zip(ladder.MEASURES, self.ladder.counts))
-        return status
+        return lazy.glance("describe").status(self)
 
     async def command(self, line, deadline_ms=10000):
         """Hand an AT line to the modem; the lines of its answer, the final one included.
@@ -202,6 +187,10 @@ async def plain(channel, line, deadline_ms):
     except CommandError as error:
         return ["ERROR" if error.code is None else str(error)]
     return lines + ["OK"]
+
+
+def _never():
+    return False
 
 
 def _profile(settings):

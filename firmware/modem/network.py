@@ -1,5 +1,5 @@
-"""What the network says: registration, signal, operator, time. Parsers of its lines, and the wait
-for it.
+"""What the network says: registration, signal, operator. Parsers of its lines, and the questions to it; loaded when
+there is something to ask or to understand, what was heard stays in cell.py.
 
 3GPP TS 27.007: 7.2 +CREG, 10.1.20 +CGREG, 10.1.22 +CEREG, 8.5 +CSQ, 8.69 +CESQ, 7.3 +COPS, 8.15
 +CCLK.
@@ -7,6 +7,7 @@ for it.
 
 from firmware.modem import lazy
 from firmware.modem.at import ModemError, NoAnswer
+from firmware.modem.fields import fields_of
 from firmware.port import const
 
 _WORDS = (
@@ -22,22 +23,6 @@ _WORDS = (
 )
 _ACCESS = ("2G", "2G", "3G", "2G", "3G", "3G", "3G", "4G", "Cat-M", "NB-IoT", "4G", "5G")
 DENIED = const(3)
-
-
-def fields_of(line):
-    """What follows the colon, split at commas outside quotes, quotes removed."""
-    rest = line.partition(":")[2]
-    fields, quoted, field = [], False, ""
-    for char in rest:
-        if char == '"':
-            quoted = not quoted
-        elif char == "," and not quoted:
-            fields.append(field.strip())
-            field = ""
-        else:
-            field += char
-    fields.append(field.strip())
-    return fields
 
 
 def _number(text):
@@ -81,102 +66,95 @@ def parse_cesq(line):
     )
 
 
-class Cell:
-    """The facts about the network, as last heard; `describe()` puts them into a status."""
+def describe(cell, status):
+    """Put what `cell` knows into a status."""
+    status["registration"] = words(cell)
+    status["operator"] = cell.operator
+    status["technology"] = technology(cell)
+    status["signal"] = cell.signal
+    status["rsrp"] = cell.rsrp
+    status["rsrq"] = cell.rsrq
 
-    def __init__(self):
-        self.stat = None
-        self.access = None
-        self.cause = None
-        self.operator = ""
-        self.signal = None  # dBm
-        self.rsrp = None
-        self.rsrq = None
 
-    def describe(self, status):
-        status["registration"] = self.words()
-        status["operator"] = self.operator
-        status["technology"] = self.technology()
-        status["signal"] = self.signal
-        status["rsrp"] = self.rsrp
-        status["rsrq"] = self.rsrq
+def technology(cell):
+    known = cell.access is not None and cell.access < len(_ACCESS)
+    return _ACCESS[cell.access] if known else ""
 
-    def technology(self):
-        known = self.access is not None and self.access < len(_ACCESS)
-        return _ACCESS[self.access] if known else ""
 
-    def words(self):
-        if self.stat is None:
-            return ""
-        text = _WORDS[self.stat]
-        if self.cause and self.stat == DENIED:
-            text += ": " + lazy.use("errors").words("cause", self.cause)
-        return text
+def words(cell):
+    if cell.stat is None:
+        return ""
+    text = _WORDS[cell.stat]
+    if cell.cause and cell.stat == DENIED:
+        text += ": " + lazy.glance("errors").words("cause", cell.cause)
+    return text
 
-    @property
-    def registered(self):
-        return self.stat in (1, 5)
 
-    def heard(self, line):
-        """A registration line, asked for or not."""
-        stat, access, cause = parse_registration(line)
-        if stat is None:
-            return
-        # Circuit switched (+CREG) may be in while packet is not: only its silence is believed when
-        # others speak.
-        if line.startswith("+CREG") and self.stat in (1, 5) and stat not in (1, 5):
-            return
-        self.stat, self.cause = stat, cause
-        if access is not None:
-            self.access = access
+def heard(cell, line):
+    """A registration line, asked for or not."""
+    stat, access, cause = parse_registration(line)
+    if stat is None:
+        return
+    # Circuit switched (+CREG) may be in while packet is not: only its silence is believed when
+    # others speak.
+    if line.startswith("+CREG") and cell.registered and stat not in (1, 5):
+        return
+    cell.stat, cell.cause = stat, cause
+    if access is not None:
+        cell.access = access
 
-    async def look(self, channel, commands):
-        """Ask for the registration; returns whether any question was answered."""
-        best, answered = None, False
-        for command in commands:
-            try:
-                lines = await channel.command("AT%s?" % command, tries=2)
-            except NoAnswer:
-                continue
-            except ModemError:
-                answered = True
-                continue
+
+async def look(cell, channel, commands):
+    """Ask for the registration; returns whether any question was answered."""
+    best, answered = None, False
+    for command in commands:
+        try:
+            lines = await channel.command("AT%s?" % command, tries=2)
+        except NoAnswer:
+            continue
+        except ModemError:
             answered = True
-            for line in lines:
-                found = parse_registration(line) if line.startswith(command) else (None,)
-                if found[0] is not None and (best is None or _rank(found) > _rank(best)):
-                    best = found
-        if best:
-            self.stat, access, self.cause = best
-            self.access = access if access is not None else self.access
-        return answered
+            continue
+        answered = True
+        for line in lines:
+            found = parse_registration(line) if line.startswith(command) else (None,)
+            if found[0] is not None and (best is None or _rank(found) > _rank(best)):
+                best = found
+    if best:
+        cell.stat, access, cell.cause = best
+        cell.access = access if access is not None else cell.access
+    return answered
 
-    async def measure(self, channel, deadline_ms):
-        """Signal and operator. Raises NoAnswer when the modem is silent; a refusal only leaves a
-        gap.
-        """
-        for command, take in (("+CSQ", self._csq), ("+CESQ", self._cesq), ("+COPS?", self._cops)):
-            try:
-                lines = await channel.command("AT" + command, deadline_ms, tries=2)
-            except NoAnswer:
-                raise
-            except ModemError:
-                continue
-            for line in lines:
-                if line.startswith(command[:5]):
-                    take(line)
 
-    def _csq(self, line):
-        self.signal = parse_csq(line)
+async def measure(cell, channel, deadline_ms):
+    """Signal and operator. Raises NoAnswer when the modem is silent; a refusal only leaves a
+    gap.
+    """
+    for command, take in (("+CSQ", _csq), ("+CESQ", _cesq), ("+COPS?", _cops)):
+        try:
+            lines = await channel.command("AT" + command, deadline_ms, tries=2)
+        except NoAnswer:
+            raise
+        except ModemError:
+            continue
+        for line in lines:
+            if line.startswith(command[:5]):
+                take(cell, line)
 
-    def _cesq(self, line):
-        self.rsrp, self.rsrq = parse_cesq(line)
 
-    def _cops(self, line):
-        fields = fields_of(line)
-        self.operator = fields[2] if len(fields) > 2 else ""
-        if len(fields) > 3 and fields[3].isdigit():
-            self.access = int(fields[3])
+def _csq(cell, line):
+    cell.signal = parse_csq(line)
+
+
+def _cesq(cell, line):
+    cell.rsrp, cell.rsrq = parse_cesq(line)
+
+
+def _cops(cell, line):
+    fields = fields_of(line)
+    cell.operator = fields[2] if len(fields) > 2 else ""
+    if len(fields) > 3 and fields[3].isdigit():
+        cell.access = int(fields[3])
 
 
 def _rank(found):

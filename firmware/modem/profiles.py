@@ -39,32 +39,41 @@ GENERIC = {
 
 # Beginning of what AT+CGMM answers, profile, the module that has it. The longer beginnings come
 # first.
-_MODELS = (
-    ("SIMCOM_SIM7600", "sim7600", "simcom"),
-    ("SIM7600", "sim7600", "simcom"),
-    ("SIMCOM_SIM7500", "sim7600", "simcom"),
-    ("A7670", "a7670", "simcom"),
-    ("A7608", "a7670", "simcom"),
-    ("A7672", "a7670", "simcom"),
-    ("SIMCOM_SIM7000", "sim7000", "simcom"),
-    ("SIM7000", "sim7000", "simcom"),
-    ("SIMCOM_SIM70", "sim7080", "simcom"),
-    ("SIM70", "sim7080", "simcom"),
-    ("EC21", "ec21", "quectel"),
-    ("EC25", "ec25", "quectel"),
-    ("EG91", "eg91", "quectel"),
-    ("BG95", "bg95", "quectel"),
-    ("BG77", "bg95", "quectel"),
-    ("BG96", "bg95", "quectel"),
-    ("SARA-R4", "sara-r4", "ublox"),
-    ("LARA-R6", "lara-r6", "ublox"),
-)
+_MODELS = b"""
+SIMCOM_SIM7600|sim7600|simcom
+SIM7600|sim7600|simcom
+SIMCOM_SIM7500|sim7600|simcom
+A7670|a7670|simcom
+A7608|a7670|simcom
+A7672|a7670|simcom
+SIMCOM_SIM7000|sim7000|simcom
+SIM7000|sim7000|simcom
+SIMCOM_SIM70|sim7080|simcom
+SIM70|sim7080|simcom
+EC21|ec21|quectel
+EC25|ec25|quectel
+EG91|eg91|quectel
+BG95|bg95|quectel
+BG77|bg95|quectel
+BG96|bg95|quectel
+SARA-R4|sara-r4|ublox
+LARA-R6|lara-r6|ublox
+"""
+
+
+def _models():
+    """(beginning, profile, module) of each line of the table; one at a time, it is no small one."""
+    at = 1
+    while at < len(_MODELS):
+        end = _MODELS.find(b"\n", at)
+        yield _MODELS[at:end].decode().split("|")
+        at = end + 1
 
 
 def names():
     """Every profile there is, the generic one first."""
     found = ["generic"]
-    for _, name, _ in _MODELS:
+    for _, name, _ in _models():
         if name not in found:
             found.append(name)
     return found
@@ -73,12 +82,11 @@ def names():
 def get(name):
     """The profile called `name`; an unknown name gives the generic one."""
     profile = dict(GENERIC)
-    for _, known, maker in _MODELS:
+    for _, known, maker in _models():
         if known == name:
             module = "profiles_" + maker
-            profile.update(lazy.use(module).get(name))
+            profile.update(lazy.glance(module).get(name))
             profile["name"] = name
-            lazy.drop((module,))
             break
     return profile
 
@@ -86,7 +94,7 @@ def get(name):
 def detect(model):
     """The name of the profile for what AT+CGMM answered."""
     model = model.upper()
-    for beginning, name, _ in _MODELS:
+    for beginning, name, _ in _models():
         if model.startswith(beginning):
             return name
     return "generic"

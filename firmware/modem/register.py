@@ -4,9 +4,12 @@
 """
 
 from firmware import diag
+from firmware.modem import network
 from firmware.modem.at import ModemError
-from firmware.modem.ladder import RADIO, REBOOT, REGISTER, Failure
-from firmware.modem.network import DENIED, fields_of
+from firmware.modem.failure import Failure
+from firmware.modem.fields import fields_of
+from firmware.modem.ladder import RADIO, REBOOT, REGISTER
+from firmware.modem.network import DENIED
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _RADIO_MS = const(15000)
@@ -39,7 +42,7 @@ async def wait(cell, channel, commands, timing):
     denied_since = None
     silent = 0
     while True:
-        silent = 0 if await cell.look(channel, commands) else silent + 1
+        silent = 0 if await network.look(cell, channel, commands) else silent + 1
         if silent >= 3:
             raise Failure("the modem stopped answering", RADIO)
         now = ticks_ms()
@@ -50,9 +53,9 @@ async def wait(cell, channel, commands, timing):
         elif denied_since is None:
             denied_since = now
         elif ticks_diff(now, denied_since) >= timing["denied"]:
-            raise Failure(cell.words(), REGISTER, RADIO)
+            raise Failure(network.words(cell), REGISTER, RADIO)
         if ticks_diff(now, start) >= timing["register"]:
-            raise Failure("no network: " + (cell.words() or "no answer"), REGISTER, REBOOT)
+            raise Failure("no network: " + (network.words(cell) or "no answer"), REGISTER, REBOOT)
         await sleep_ms(timing["look"])
 
 
@@ -91,7 +94,7 @@ async def register(device, cell, timing, on_time):
     except ModemError as error:
         raise Failure(str(error), RADIO) from None
     diag.info(
-        "modem", "%s, %s %s, %s dBm", cell.words(), cell.operator, cell.technology(), cell.signal
+        "modem", "%s, %s %s, %s dBm", network.words(cell), cell.operator, network.technology(cell), cell.signal
     )
     if on_time:
         utc = await network_time(channel)

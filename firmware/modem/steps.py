@@ -9,22 +9,30 @@ from firmware.gate import silence
 from firmware.modem import ladder, lazy
 from firmware.modem.at import ModemError
 from firmware.modem.link import RESTARTED
-from firmware.port import sleep_ms
+from firmware.port import const, sleep_ms
+
+_WAIT_MS = const(100)
+_WAITS = const(200)
 
 
 async def bring_up(link):
     link.enter("starting")
     gc.collect()
+    lazy.use("exchange")  # there is much to ask now
     device = link.device
     # Each part goes before the next one comes: beside a meter's session there is no room for all.
+    await _room(link)
     await lazy.use("wake").wake(device)
     _done("wake")
+    await _room(link)
     await lazy.use("bringup").setup(device, link.settings, link.facts, link.store, link.timing)
     _done("bringup", "sim", "profiles", "register")
     link.enter("registering")
+    await _room(link)
     await lazy.use("register").register(device, link.cell, link.timing, link.on_time)
-    _done("register", "errors")
+    _done("register", "network", "fields", "errors")
     await _messages(link)
+    await _room(link)
     line = await _multiplex(link)
     # While online there is a channel for it only with CMUX; and it must go out where no connection comes about.
     if link.sms and link.sms.report and (not link.mux or link.ladder.failures) and link.sms.report.due():
@@ -39,6 +47,14 @@ async def bring_up(link):
     lazy.drop()
     gc.collect()
     link.enter("online")
+
+
+async def _room(link):
+    """Let a meter's session end that needs the rest of the heap; not for longer than one takes."""
+    for _ in range(_WAITS):
+        if not link.crowded():
+            break
+        await sleep_ms(_WAIT_MS)
 
 
 def _done(*names):
@@ -72,8 +88,11 @@ async def recover(link, failure):
     """Say why, take the link down, wait, take the next measure."""
     _done(*lazy.BRING_UP)  # the part that failed, and what it had loaded
     link.problem = link.last_reason = str(failure)
-    rung = link.ladder.failed(failure) if not failure.blocked else None
-    wait = link.timing["blocked"] if rung is None else link.ladder.backoff_ms()
+    rung = ladder.failed(link.ladder, failure) if not failure.blocked else None
+    times = link.timing
+    wait = times["blocked"]
+    if rung is not None:
+        wait = ladder.backoff_ms(link.ladder, times["backoff_min"], times["backoff_max"])
     link.last_measure = "wait" if rung is None else ladder.MEASURES[rung]
     diag.warn("modem", "%s; %s in %d ms", failure, link.last_measure, wait)
     link.enter("blocked" if rung is None else "recovering")

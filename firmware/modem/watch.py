@@ -4,7 +4,8 @@ others' suspicions.
 
 from firmware.modem import lazy
 from firmware.modem.at import NoAnswer
-from firmware.modem.ladder import POWER, RADIO, Failure
+from firmware.modem.failure import Failure
+from firmware.modem.ladder import POWER, RADIO
 from firmware.port import sleep_ms, ticks_diff, ticks_ms
 
 _SUSPICIONS = 3  # so many in a row without a probe to ask end the call
@@ -35,7 +36,7 @@ class Watch:
             if not calm and ticks_diff(now, start) >= timing["stable"]:
                 calm = True
                 link.ladder.calm()
-            if link.mux and ticks_diff(now, last_watch) >= timing["watch"]:
+            if link.mux and ticks_diff(now, last_watch) >= timing["watch"] and not link.crowded():
                 await self._measure()
                 last_watch = ticks_ms()
                 if link.on_time and ticks_diff(now, last_time) >= timing["time"]:
@@ -49,7 +50,7 @@ class Watch:
                     self.suspicions = 0
             elif self.suspicions:
                 await self._suspected()
-            if link.sms and link.sms.arrived and link.mux:
+            if link.sms and link.sms.arrived and link.mux and not link.crowded():
                 await link.sms.collect()
             if link.sms and link.mux and link.sms.report and link.sms.report.due():
                 await link.sms.report.turn()
@@ -85,13 +86,16 @@ class Watch:
         multiplexer.
         """
         link = self._link
+        lazy.use("exchange")  # once for all three questions
         try:
             await link.cell.measure(link.channel, link.timing["watch_answer"])
         except NoAnswer:
             raise Failure("the modem does not answer on the multiplexer") from None
+        finally:
+            lazy.drop(("exchange", "fields"))
 
     async def _time(self):
-        utc = await lazy.use("register").network_time(self._link.channel)
+        utc = await lazy.glance("register").network_time(self._link.channel)
         if utc:
             self._link.on_time(utc)
 

@@ -259,7 +259,8 @@ def config(**values):
 
     found = Config("/does/not/exist")
     changed = {name.replace("_", ".", 1): value for name, value in values.items()}
-    return SimpleNamespace(get=lambda name, index=None: changed.get(name, found.get(name)))
+    get = lambda name, index=None: changed.get(name, found.get(name))  # noqa: E731
+    return SimpleNamespace(get=get, release=found.release)
 
 
 def gmtime_2000(monkeypatch):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from firmware.boards.filestore import FileStore
 from tests.host import fakes_machine, virtual
 from tests.host.fakes_machine import Chip, config
 from tools.board.deploy import board_names
@@ -238,18 +239,16 @@ def test_a_clock_that_counts_from_2000(monkeypatch, tmp_path):
     assert abs(rtc.get() - time.time()) < 2
 
 
-def test_the_modem_s_memory_survives_a_restart(monkeypatch, tmp_path):
-    Chip("esp32").install(monkeypatch)
-    parts = importlib.import_module("firmware.boards.parts")
-    store = parts.FileStore(str(tmp_path / "modem.json"))
+def test_the_modem_s_memory_survives_a_restart(tmp_path):
+    store = FileStore(str(tmp_path / "modem.json"))
     assert store.get("pin") is None
     store.set("pin", 1)
     before = os.stat(tmp_path / "modem.json").st_mtime_ns
     store.set("pin", 1)
     assert os.stat(tmp_path / "modem.json").st_mtime_ns == before
-    assert parts.FileStore(str(tmp_path / "modem.json")).get("pin") == 1
+    assert FileStore(str(tmp_path / "modem.json")).get("pin") == 1
     (tmp_path / "modem.json").write_text("{")
-    assert parts.FileStore(str(tmp_path / "modem.json")).get("pin") is None
+    assert FileStore(str(tmp_path / "modem.json")).get("pin") is None
 
 
 def test_this_board_needs_board_txt_on_a_board(monkeypatch, tmp_path):

@@ -67,7 +67,7 @@ class Board:
 
 
 class Store(dict):
-    """The modem's memory, as firmware/boards/parts.FileStore keeps it."""
+    """The modem's memory, as firmware/boards/filestore.FileStore keeps it."""
 
     def __init__(self, path, gate):
         super().__init__()

@@ -209,7 +209,7 @@ def _one(broker, folder, arguments, settings, actions, **options):
 
 
 def _with_meter(folder, arguments, settings, actions, **options):
-    options.update(folder=str(folder / "log"), heap="288k")
+    options.update(folder=str(folder / "log"), heap="256k")
     with simulator(folder, "--scale", "0.1", *arguments) as modem:
         settings = dict(settings)
         if "%d" in settings.get("keep_online_host", ""):

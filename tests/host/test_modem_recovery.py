@@ -6,6 +6,7 @@ import pytest
 
 from firmware.modem import ladder, timing
 from firmware.modem.at import NoAnswer
+from firmware.modem.failure import Failure, Failures
 from firmware.modem.link import Store
 from firmware.modem.profiles import get, names
 from tests.host.modem_world import World, run_virtual
@@ -281,11 +282,11 @@ def test_after_a_time_of_good_service_the_ladder_starts_at_its_foot():
 
 
 def test_back_off_grows_and_has_a_limit():
-    steps = ladder.Ladder(2000, 900000)
+    count = Failures()
     waits = []
     for _ in range(30):
-        steps.failed(ladder.Failure("x"))
-        waits.append(steps.backoff_ms())
+        ladder.failed(count, Failure("x"))
+        waits.append(ladder.backoff_ms(count, 2000, 900000))
     assert 1500 <= waits[0] <= 2500
     assert all(w <= 900000 * 5 // 4 for w in waits)
     assert waits[-1] >= 900000 * 3 // 4
@@ -529,7 +530,7 @@ def test_the_uptime_is_right_after_weeks_though_a_boards_ticks_wrap_within_days(
         world = World("generic")
         await world.online(60)
         since = world.link.session.since
-        monkeypatch.setattr("firmware.modem.link.monotonic_s", lambda: since + 30 * 86400)
+        monkeypatch.setattr("firmware.port.monotonic_s", lambda: since + 30 * 86400)
         assert world.link.status()["uptime"] == 30 * 86400
 
     run_virtual(main)

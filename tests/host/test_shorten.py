@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware import names
-from tools import build, constants, publicnames
+from tools import build, constants, publicnames, sharednames
 from tools.shorten import ROOT, Shortener, _Bare
 
 FILES = {
@@ -131,6 +131,12 @@ def test_a_constant_that_is_bound_twice_or_mentioned_stays_a_variable():
     assert constants.find(trees, {"SAID"}) == {"ONCE": 1}
 
 
+def test_what_hardware_is_asked_for_keeps_its_name():
+    """Of network.PPP the unix port knows nothing; the modem's modules ask a board's for these."""
+    asked = "connect disconnect status isconnected ipconfig config poll irq readinto write"
+    assert not set(asked.split()) & set(Shortener().public)
+
+
 def test_inherited_and_own_names_do_not_collide(tree):
     shortener = Shortener(tree)
     base, child = (shortener.names[tree / "firmware" / name] for name in ("base.py", "child.py"))
@@ -157,13 +163,39 @@ def test_a_traceback_from_a_device_gets_its_names_back():
     assert shortener.restore(line % public) == line % "leave_session"
 
 
-def test_public_names_are_distinct_and_do_not_depend_on_each_other():
+def test_public_names_that_may_meet_are_distinct():
+    """Names of one module, of one family of classes, or set by somebody else: each has a short name of its own."""
+    text = """
+class Base:
+    def begin_work(self): self.shared_count = 0
+class Child(Base):
+    def end_work(self): return self.other_count
+def work_on(child): child.set_outside = begin_here(child.far_away)
+"""
+    trees = {1: ast.parse(text), 2: ast.parse("class Elsewhere:\n    def far_away(self): pass")}
+    inside = {"begin_work", "end_work", "shared_count", "other_count"}
+    every = inside | {"set_outside", "far_away", "begin_here"}
+    found = sharednames.meetings(trees, every)
+    assert inside <= found["end_work"] | {"end_work"}
+    assert found["set_outside"] == every - {"set_outside"}
+    # An object is asked for it that no class here makes; a global of another module is no attribute of its classes.
+    assert found["far_away"] == {"set_outside"}
+
+
+def test_no_place_has_two_public_names_that_became_one():
+    shortener = Shortener()
+    trees = {path: _Bare().visit(ast.parse(path.read_text())) for path in shortener.trees}
+    for name, others in sharednames.meetings(trees, set(shortener.public)).items():
+        assert shortener.public[name] not in {shortener.public[other] for other in others}, name
+
+
+def test_public_names_are_few_and_do_not_depend_on_each_other():
     """A name that comes or goes changes few others: each one changed is in files that must be sent again."""
     sources = {path: _Bare().visit(ast.parse(path.read_text())) for path in Shortener().trees}
     before = publicnames.plan(ROOT, sources)
     more = ast.parse("def some_new_function_of_the_firmware():\n    pass\n")
     after = publicnames.plan(ROOT, {**sources, ROOT / "firmware" / "new_module_of_it.py": more})
-    assert len(before) > 250 and len(set(before.values())) == len(before)
+    assert len(before) > 250 and len(set(before.values())) < 100
     assert len(after) == len(before) + 1
     assert sum(after[name] != short for name, short in before.items()) < 10
 
@@ -216,6 +248,30 @@ def test_every_name_the_app_may_meet_is_taken_in_at_the_start():
     # The path of each module is a name of its own, and some load what is left out.
     assert new_names(build.DEVICE, modules, True) <= 1.5 * len(modules)
     assert new_names(build.DEVICE, modules, False) > 5 * len(modules)
+
+
+def test_short_texts_of_a_passing_module_are_no_names(tmp_path):
+    (tmp_path / "firmware" / "modem").mkdir(parents=True)
+    wake = tmp_path / "firmware" / "modem" / "wake.py"
+    wake.write_text('ASKED = "AT+CGMM", "AT+CSQ", "word", f"a {1}", "é"\n')
+    (tmp_path / "firmware" / "stays.py").write_text('ASKED = "AT+CSQ"\n')
+    text = Shortener(tmp_path).text(wake)
+    assert "b'AT+CGMM'.decode(), 'AT+CSQ', 'word'" in text and "'é'" in text
+    found = {}
+    exec(text, found)
+    assert ("AT+CGMM", "AT+CSQ", "word", "a 1", "é") in found.values()
+
+
+def test_behind_a_modem_the_names_need_no_further_table():
+    """MicroPython's tables of names have room for 1260, the next one for as many again: 14 KB of the twin's heap."""
+    build.build()
+    modules = [
+        "firmware." + path.relative_to(build.DEVICE / "firmware").with_suffix("").as_posix().replace("/", ".")
+        for path in sorted((build.DEVICE / "firmware" / "modem").glob("*.mpy"))
+        if path.stem != "__init__"
+    ]
+    modules += ["firmware.boards.modem_settings", "firmware.boards.modem_twin"]
+    assert new_names(build.DEVICE, modules, True) < 250
 
 
 def test_a_module_that_cannot_be_read_does_not_keep_the_app_from_starting(tmp_path):

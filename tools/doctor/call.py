@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from firmware.boards.ppp_standin import PPP
 from firmware.modem import dial
 from firmware.modem.at import ModemError
-from firmware.modem.ladder import Failure
+from firmware.modem.failure import Failure
 from tools.doctor.report import Fault
 
 _TIMES = {"dial": 60000, "ppp": 30000, "close": 3000}

@@ -3,8 +3,10 @@
 import asyncio
 import time
 
+from firmware.modem import network
 from firmware.modem.at import AtChannel, CommandError, ModemError, NoAnswer
-from firmware.modem.network import DENIED, Cell
+from firmware.modem.cell import Cell
+from firmware.modem.network import DENIED
 from firmware.modem.profiles import detect, get
 from tools.doctor.call import Call
 from tools.doctor.report import Fault
@@ -224,12 +226,12 @@ class ModemDoctor:
         end = time.monotonic() + self.args.wait
         told = None
         while True:
-            if not await self.cell.look(self.channel, self.profile["reg"]):
+            if not await network.look(self.cell, self.channel, self.profile["reg"]):
                 await self.ask("AT")
-            words = self.cell.words() or "no answer"
+            words = network.words(self.cell) or "no answer"
             if self.cell.registered:
                 await self._measure()
-                name = " ".join(w for w in (self.cell.operator, self.cell.technology()) if w)
+                name = " ".join(w for w in (self.cell.operator, network.technology(self.cell)) if w)
                 self.report.ok(
                     "%s%s, %s"
                     % (words, ": " + name if name else "", signal_words(self.cell.signal))

@@ -7,6 +7,7 @@ import time
 import tty
 
 from tools.modem import control
+from tools.modem.relay import Relay
 
 
 class Pty:
@@ -90,13 +91,14 @@ class Tcp:
 
 
 class Control:
-    """Lines in, one line of answer each (control.py); any number of clients."""
+    """Lines in, one line of answer each (control.py), or a PPP object (relay.py); any number of clients."""
 
     def __init__(self, modem, port):
         self.modem = modem
         self.server = socket.create_server(("127.0.0.1", port))
         self.port = self.server.getsockname()[1]
         self._clients = {}
+        self._relays = {}
 
     def readers(self):
         return [self.server, *self._clients]
@@ -113,20 +115,37 @@ class Control:
                 data = b""
             if not data:
                 del self._clients[client]
+                self._relays.pop(client, None)
                 client.close()
                 continue
-            *lines, rest = (self._clients[client] + data).split(b"\n")
-            self._clients[client] = rest
-            for line in lines:
-                self._answer(client, line.decode("latin-1"))
+            self._take(client, self._clients[client] + data)
+        for client, relay in self._relays.items():
+            self._send(client, relay.turn())
+
+    def _take(self, client, data):
+        while client not in self._relays and b"\n" in data:
+            line, _, data = data.partition(b"\n")
+            self._answer(client, line.decode("latin-1"))
+        if client in self._relays:
+            self._relays[client].take(data)
+            data = b""
+        self._clients[client] = data
 
     def _answer(self, client, line):
+        word, _, rest = line.partition(" ")
         try:
+            if word == "ppp":
+                self._relays[client] = Relay(rest)
+                return
             text = control.control(self.modem, line)
         except (ValueError, IndexError) as error:
             text = "error: %s" % error
+        self._send(client, text.encode() + b"\n")
+
+    def _send(self, client, data):
         try:
-            client.sendall(text.encode() + b"\n")
+            if data:
+                client.sendall(data)
         except OSError:
             self.modem.log("control: client went away")
 

@@ -107,7 +107,7 @@ async def main(setup):
     gc.collect()
     loaded = gc.mem_alloc() - before
     wires = Wires(setup["control"])
-    sockets = Sockets()
+    sockets = Sockets(setup["control"])
     chosen = {name: getattr(wires, name) for name in setup["wires"]}
     uart = Uart(setup["pty"])
     ran = []

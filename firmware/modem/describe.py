@@ -1,0 +1,26 @@
+"""What GETSTATUS and the online topic tell of a ModemLink; loaded when they do."""
+
+from firmware.modem import lazy
+from firmware.port import monotonic_s
+
+
+def status(link):
+    """Uptime in s, signal in dBm."""
+    session = link.session
+    found = {
+        "uplink": "modem",
+        "up": link.is_up(),
+        "state": link.state,
+        "ip": session.ip if session else "",
+        "uptime": monotonic_s() - session.since if link.is_up() else 0,
+        "cmux": link.mux is not None,
+        "profile": link.device.profile["name"],
+        "problem": link.problem,
+        "connects": link.connects,
+        "last_reason": link.last_reason,
+        "last_measure": link.last_measure,
+    }
+    found.update(link.facts)
+    lazy.glance("network").describe(link.cell, found)
+    found["measures"] = dict(zip(lazy.glance("ladder").MEASURES, link.ladder.counts))
+    return found

@@ -1,0 +1,32 @@
+"""A failure of the link, and how many there were in a row; what is done about it is ladder.py."""
+
+from firmware.modem.at import ModemError
+from firmware.modem.ladder import REBOOT, REDIAL
+
+
+class Failure(ModemError):
+    """The link cannot be brought up or was lost; str() is the reason in words.
+
+    `floor`: the mildest measure that can help. `ceiling`: the roughest that makes sense
+    (restarting the board does not help against a refused SIM). `blocked`: nothing helps but a
+    person; wait and look again.
+    """
+
+    def __init__(self, reason, floor=REDIAL, ceiling=REBOOT, blocked=False):
+        super().__init__(reason)
+        self.floor = floor
+        self.ceiling = ceiling
+        self.blocked = blocked
+
+
+class Failures:
+    """Counts failures in a row; `calm()` after a time of good service starts anew."""
+
+    def __init__(self):
+        self.counts = [0] * (REBOOT + 1)  # of each measure
+        self.calm()
+
+    def calm(self):
+        self.rung = REDIAL
+        self.tried = 0
+        self.failures = 0
