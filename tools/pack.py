@@ -3,6 +3,7 @@
 import struct
 import zlib
 from binascii import crc32
+from functools import lru_cache
 
 import zopfli.zlib
 
@@ -22,6 +23,7 @@ def key(path):
     return crc32(path.encode()) >> 2
 
 
+@lru_cache(maxsize=2048)
 def shrink(data):
     """`data` as a raw deflate stream for a window of 2 KiB, as short as can be."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -_WBITS, 9)
@@ -56,12 +58,8 @@ def _keys(files):
     return found
 
 
-def build(files, shrunk=None):
-    """The pack of `files`, {path: content of a .mpy}: (its bytes, {path: (start, end)}).
-
-    `shrunk`: {content: stream} of what was packed before, filled as well.
-    """
-    shrunk = {} if shrunk is None else shrunk
+def build(files):
+    """The pack of `files`, {path: content of a .mpy}: (its bytes, {path: (start, end)}). PackError."""
     keys = _keys(files)
     entries = {each: 0 for each in keys}
     spans = {}
@@ -69,12 +67,10 @@ def build(files, shrunk=None):
     start = _START + _ENTRY * len(entries)
     for path in sorted(files):
         data = files[path]
-        if data not in shrunk:
-            shrunk[data] = shrink(data)
         wanted = path.startswith("lib/") or not path[len("firmware") :].startswith(LEFT_OUT)
         at = start + len(body)
         entries[key(path)] = at << 1 | wanted
-        body += shrunk[data]
+        body += shrink(data)
         spans[path] = (at, start + len(body))
     head = MAGIC + struct.pack(">H", len(entries))
     table = b"".join(struct.pack(">II", *entry) for entry in sorted(entries.items()))

@@ -73,6 +73,18 @@ def _parts():
     return {name: (top / (name + ".py")).read_text() for name in names}
 
 
+# The tree made last: most of what it was compiled to is the next one's, too.
+_before = {}
+
+
+def inherit(folder, kind):
+    """Let a new tree begin with what the one before it of the same kind was compiled to."""
+    old = _before.get(kind)
+    if old and old != folder and (old / "build").exists():
+        shutil.copytree(old / "build", folder / "build")
+    _before[kind] = folder
+
+
 def tree(folder, version, early="pass", online="True", extra=()):
     """A source tree with the real safe start and update around a small app; returns its folder."""
     folder = Path(folder)
@@ -90,6 +102,7 @@ def tree(folder, version, early="pass", online="True", extra=()):
     (folder / "pyproject.toml").write_text('version = "%s"\n' % version)
     for path, text in extra:
         (folder / path).write_text(text)
+    inherit(folder, "small")
     return folder
 
 

@@ -33,6 +33,7 @@ def tree(folder, version, changes=()):
         source = (folder / path).read_text()
         assert source.count(text) == 1, (path, text)
         (folder / path).write_text(source.replace(text, other))
+    boardlab.inherit(folder, "real")
     return folder
 
 

@@ -53,6 +53,8 @@ class Start:
         self.babbles = False  # its line never falls silent
         self.steps = []
         monkeypatch.setattr(safestart, "guard", None)
+        # Half an hour in turns of half a second.
+        monkeypatch.setattr(root, "_TURN_MS", 500)
 
     def on_flash(self, name="starts"):
         return slots.read_text(self.root + "/" + name)

@@ -111,13 +111,10 @@ def helper(root, arch):
     return (root / "build" / ("board-" + (arch or "any")) / build.HELPER).read_bytes()
 
 
-_shrunk = {}
-
-
 def packed(files):
     """(pack, {path: (start, end)}) of compiled files; BoardError."""
     try:
-        return pack.build(files, _shrunk)
+        return pack.build(files)
     except pack.PackError as error:
         raise BoardError(str(error)) from None
 
