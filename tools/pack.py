@@ -8,8 +8,8 @@ from functools import lru_cache
 import zopfli.zlib
 
 from firmware.names import LEFT_OUT
+from firmware.update.release import BODY as MAGIC
 
-MAGIC = b"L102PAK1"
 _START = 10
 _ENTRY = 8
 _WBITS = 11  # a window of 2 KiB: what inflating one module takes of the heap

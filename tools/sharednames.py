@@ -81,10 +81,9 @@ def meetings(trees, names):
         place &= names
         for name in place:
             found[name] |= place
-    attributes = set(names)
     for name in outside & names:
-        found[name] |= attributes
-        for other in attributes:
+        found[name] |= names
+        for other in names:
             found[other].add(name)
     for name, others in found.items():
         others.discard(name)

@@ -20,7 +20,7 @@ from firmware.update import signature, slots
 from firmware.update.source import ReleaseError
 
 MAGIC = b"L102REL1"
-_BODY = b"L102PAK1"
+BODY = b"L102PAK1"
 # The head fits into what is fetched first.
 HEAD_MOST = const(1536)
 _CHUNK = const(1024)
@@ -71,7 +71,7 @@ async def check_body(path, head):
             piece = file.read(_CHUNK)
             if not piece:
                 break
-            if not size and piece[:8] != _BODY:
+            if not size and piece[:8] != BODY:
                 raise ReleaseError("the release is of another kind: `make deploy` takes it")
             digest.update(piece)
             size += len(piece)

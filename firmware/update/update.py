@@ -98,7 +98,8 @@ class Updater:
         load.give_way = self.give_way
         await load.fetch(HEAD_MOST)
         head = await self._head(key)
-        await self._fits(head, folder, force)
+        self._fits(head, folder, force)
+        await self._make_room(head, slots.other(folder))
         diag.info("update", "%s: %d bytes, %d there", head.version, head.total, load.got)
         self._size = load.total = head.total
         await load.fetch()
@@ -132,8 +133,8 @@ class Updater:
         slots.remove(self.path)
         slots.remove(self.path + ".tag")
 
-    async def _fits(self, head, folder, force):
-        """Refuse what this device cannot run, what is older, and what there is no room for."""
+    def _fits(self, head, folder, force):
+        """Refuse what this device cannot run, and what is older."""
         mpy, arch = _own()
         if mpy is not None and head.mpy != mpy:
             raise UpdateError(
@@ -144,12 +145,13 @@ class Updater:
         have = slots.manifest(self.root, folder).get("serial", 0)
         if head.serial < have and not force:
             raise UpdateError("the release is older than what runs; FORCE takes it nevertheless")
+
+    async def _make_room(self, head, target):
+        """See that the rest fits; the version before the running one, in `target`, gives way if that is enough."""
         needed = head.total - self._download.got + _RESERVE
         room = free(self.root)
         if room >= needed:
             return
-        # The version before the running one gives way, if that is enough.
-        target = slots.other(folder)
         room += slots.used(self.root, target)
         if room < needed:
             raise UpdateError(

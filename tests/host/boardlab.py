@@ -4,12 +4,11 @@ import functools
 import json
 import random
 import shutil
-import socket
 import ssl
-import threading
 import time
 from pathlib import Path
 
+from tests.host import serving
 from tools.board.deploy import Deployment
 from tools.board.device import Device
 from tools.board.unixboard import UnixBoard
@@ -164,28 +163,21 @@ class WebServer:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(*certificate)
             self._tls.sni_callback = lambda _socket, name, _context: self.names.append(name)
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = serving.serve(self._talk)
         self.url = "http%s://127.0.0.1:%d/firmware.rel"
         self.url %= "s" if certificate else "", self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
-        self._thread.start()
 
-    def _serve(self):
-        while True:
+    def _talk(self, peer):
+        with peer:
             try:
-                peer, _ = self._socket.accept()
+                if self._tls:
+                    peer.settimeout(10)
+                    with self._tls.wrap_socket(peer, server_side=True) as secure:
+                        self._answer(secure)
+                else:
+                    self._answer(peer)
             except OSError:
-                return
-            with peer:
-                try:
-                    if self._tls:
-                        peer.settimeout(10)
-                        with self._tls.wrap_socket(peer, server_side=True) as secure:
-                            self._answer(secure)
-                    else:
-                        self._answer(peer)
-                except OSError:
-                    continue  # the client went away: its right
+                return  # the client went away: its right
 
     def _answer(self, peer):
         peer.settimeout(10)

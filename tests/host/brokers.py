@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.host import programs
+from tests.host import programs, serving
 from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import finish, spawn
 
@@ -139,22 +139,13 @@ class BadBroker:
     def __init__(self, mode):
         self.mode = mode
         self.connections = 0
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
         self._open = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                peer, _ = self._server.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(peer)
-            threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
+        self._server = serving.serve(self._talk, apart=True)
+        self.port = self._server.getsockname()[1]
 
     def _talk(self, peer):
+        self.connections += 1
+        self._open.append(peer)
         try:
             read_packet(peer)
             if self.mode == "silent":
@@ -203,22 +194,13 @@ class AckingBroker:
         self.records = []
         self.pubacks = 0
         self.connections = 0
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = serving.serve(self._talk, apart=True)
         if pace:
             self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.port = self._server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                peer, _ = self._server.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
 
     def _talk(self, peer):
+        self.connections += 1
         try:
             with peer:
                 self._converse(_Paced(peer, self.pace) if self.pace else peer, peer)
@@ -272,29 +254,23 @@ class Proxy:
 
     def __init__(self, port, delay=0.0):
         self._target, self._delay = port, delay
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
         self._ends = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._server = serving.serve(self._join)
+        self.port = self._server.getsockname()[1]
 
-    def _serve(self):
-        while True:
-            try:
-                near, _ = self._server.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self._target), 5)
-            except OSError:
-                near.close()
-                continue
-            for end in (near, far):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._ends += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                waiting = queue.Queue()
-                threading.Thread(target=self._read, args=(source, waiting), daemon=True).start()
-                threading.Thread(target=self._write, args=(sink, waiting), daemon=True).start()
+    def _join(self, near):
+        try:
+            far = socket.create_connection(("127.0.0.1", self._target), 5)
+        except OSError:
+            near.close()
+            return
+        for end in (near, far):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._ends += [near, far]
+        for source, sink in ((near, far), (far, near)):
+            waiting = queue.Queue()
+            threading.Thread(target=self._read, args=(source, waiting), daemon=True).start()
+            threading.Thread(target=self._write, args=(sink, waiting), daemon=True).start()
 
     def _read(self, source, waiting):
         data = b"?"

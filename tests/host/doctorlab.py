@@ -10,6 +10,7 @@ import time
 import serial
 from serial import rfc2217
 
+from tests.host import serving
 from tools.meter.model import Meter
 from tools.meter.station import Station
 from tools.twin.device import ROOT
@@ -49,19 +50,13 @@ class Served:
     def __init__(self, found, answer=b"".join):
         self.station, self.answer = found, answer
         self.frames = []  # times at which something was heard
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = serving.serve(self._serve)
         self.url = "tcp://127.0.0.1:%d" % self._server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def _serve(self):
-        while True:
-            try:
-                peer, _ = self._server.accept()
-            except OSError:
-                return
-            with peer:
-                while self._talk(peer):
-                    pass
+    def _serve(self, peer):
+        with peer:
+            while self._talk(peer):
+                pass
 
     def _talk(self, peer):
         try:

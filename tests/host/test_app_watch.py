@@ -5,7 +5,6 @@ written meanwhile is counted (test_flash_gate.py).
 """
 
 import asyncio
-import os
 
 import pytest
 
@@ -15,6 +14,7 @@ from firmware.gate import Gate
 from firmware.update import safestart, slots
 from tests.host import virtual
 from tests.host.test_flash_gate import Flash, device
+from tests.host.test_safestart import install
 
 
 class Restarted(Exception):
@@ -42,11 +42,7 @@ class Start:
 
     def __init__(self, tmp_path, monkeypatch, state="ok", starts=1, connected=True):
         self.root = str(tmp_path)
-        for folder in ("app.b", "app.a"):
-            os.makedirs(tmp_path / folder, exist_ok=True)
-            (tmp_path / folder / slots.PACK).touch()
-            slots.seal(self.root, folder, {"version": folder, "serial": 1})
-        slots.switch(self.root, "app.a", state)
+        install(self, "app.a", "app.b", state=state)
         slots.write_text(self.root + "/starts", str(starts))
         self.flash = Flash(monkeypatch, tmp_path)
         self.connected = connected

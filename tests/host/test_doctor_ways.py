@@ -12,7 +12,7 @@ import tty
 
 import pytest
 
-from tests.host import brokers, programs
+from tests.host import brokers, programs, serving
 from tests.host.doctorlab import doctor
 from tests.host.modem_rig import simulator
 from tools.modem.engine import Modem
@@ -265,17 +265,8 @@ class Tunnel:
         self._target = port
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(*certificate)
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = serving.serve(self._carry, apart=True)
         self.port = self._server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                raw, _ = self._server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._carry, args=(raw,), daemon=True).start()
 
     def _carry(self, raw):
         try:

@@ -17,14 +17,19 @@ def key():
     return release.generate(2048)
 
 
+def begin(lab, key, **options):
+    """Let the board run version 1.0 and know the key."""
+    source = lab.tree("1.0", **options)
+    (source / "release.pub").write_text(release.public_text(key[0]))
+    boardlab.deploy(lab.board, source)
+    lab.said("IDLE 1.0")
+
+
 @pytest.fixture
 def lab(tmp_path, key):
     """A board that runs version 1.0 and knows the key."""
     with boardlab.Lab(tmp_path) as found:
-        source = found.tree("1.0")
-        (source / "release.pub").write_text(release.public_text(key[0]))
-        boardlab.deploy(found.board, source)
-        found.said("IDLE 1.0")
+        begin(found, key)
         yield found
 
 
@@ -127,10 +132,7 @@ def test_an_older_release_is_refused(lab, key):
 
 def test_full_flash_is_told_and_nothing_changes(tmp_path, key):
     with boardlab.Lab(tmp_path, blocks=96) as lab:
-        source = lab.tree("1.0")
-        (source / "release.pub").write_text(release.public_text(key[0]))
-        boardlab.deploy(lab.board, source)
-        lab.said("IDLE 1.0")
+        begin(lab, key)
         ballast = [boardlab.ballast(250000)]
         with boardlab.WebServer(made(lab, key, extra=ballast)) as web:
             start = order(lab, web.url)

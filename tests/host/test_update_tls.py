@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import threading
 import time
 
 import pytest
@@ -10,8 +9,8 @@ import pytest
 from firmware.update import tls
 from firmware.update.download import Download, DownloadError
 from firmware.update.source import GiveWay
-from tests.host import boardlab, programs
-from tests.host.test_update import key, made, order  # noqa: F401
+from tests.host import boardlab, programs, serving
+from tests.host.test_update import begin, key, made, order  # noqa: F401
 from tools import release
 
 DOWNLOAD = "firmware/update/download.py"
@@ -30,10 +29,7 @@ def lab(tmp_path, key):  # noqa: F811
     assert text.count(patient) == 1
     with boardlab.Lab(tmp_path) as found:
         impatient = text.replace(patient, "_HANDSHAKE_MS = const(700)")
-        source = found.tree("1.0", extra=[(DOWNLOAD, impatient)])
-        (source / "release.pub").write_text(release.public_text(key[0]))
-        boardlab.deploy(found.board, source)
-        found.said("IDLE 1.0")
+        begin(found, key, extra=[(DOWNLOAD, impatient)])
         yield found
 
 
@@ -46,19 +42,13 @@ class Mute:
     def __init__(self, port=0, upto=0, words=b""):
         self.port, self.upto, self.words = port, upto, words
         self.taken = self.left = 0
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = serving.serve(self._take)
         self.url = "https://127.0.0.1:%d/x.rel" % self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def _serve(self):
-        while True:
-            try:
-                peer, _ = self._socket.accept()
-            except OSError:
-                return
-            self.taken += 1
-            with peer:
-                self._hold(peer)
+    def _take(self, peer):
+        self.taken += 1
+        with peer:
+            self._hold(peer)
 
     def _hold(self, peer):
         try:

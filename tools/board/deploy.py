@@ -92,7 +92,7 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False):
 
     `unix` keeps the boards in that only MicroPython's unix port can be.
     """
-    out = out or root / "build" / ("board-" + (arch or "any"))
+    out = out or _out(root, arch)
 
     def wanted(path):
         return unix or path.parent.name != "boards" or path.stem not in _UNIX
@@ -108,7 +108,16 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False):
 
 def helper(root, arch):
     """What boot.py opens a version with, as compile_tree() has compiled it."""
-    return (root / "build" / ("board-" + (arch or "any")) / build.HELPER).read_bytes()
+    return (_out(root, arch) / build.HELPER).read_bytes()
+
+
+def _out(root, arch):
+    return root / "build" / ("board-" + (arch or "any"))
+
+
+def _path(folder):
+    """Where the version in a folder lies on the board."""
+    return "/%s/%s" % (folder, PACK)
 
 
 def packed(files):
@@ -164,18 +173,15 @@ class Deployment:
         self.helper = helper(self.root, facts["arch"])
         return facts
 
-    def hash(self, folder):
-        """SHA-256 of the version that really lies in a folder, read and hashed by the board; None if there is none."""
-        path = "/%s/%s" % (folder, PACK)
-        if not folder or not self.device.exists(path):
-            return None
+    def hash(self, path):
+        """SHA-256 of the version that really lies at `path`, read and hashed by the board."""
         return self.device.exec("_hash(%r)" % path).strip()
 
     def modules(self, folder):
         """{SHA-256 of a module as it is packed: its (position, length)} of the version in a folder."""
-        if self.hash(folder) is None:
+        path = _path(folder)
+        if not folder or not self.device.exists(path):
             return {}
-        path = "/%s/%s" % (folder, PACK)
         size, head = self.device.exec("_head(%r)" % path).split()
         try:
             table = pack.entries(bytes.fromhex(head), int(size))
@@ -213,7 +219,7 @@ class Deployment:
         self.check_board(board)
         sent = 0
         complete = self.folder and self.device.eval("slots.complete('', %r)" % self.folder)
-        if complete and self.hash(self.folder) == sha256(self.pack):
+        if complete and self.hash(_path(self.folder)) == sha256(self.pack):
             self.out("firmware: up to date (%d modules in %s)" % (len(self.files), self.folder))
         else:
             sent += self.new_version()
@@ -226,11 +232,11 @@ class Deployment:
         target = device.eval("slots.other(%r)" % before) if before else "app.a"
         self.check_room(target)
         device.exec("slots.clear('', %r)" % target)
-        path = "/%s/%s" % (target, PACK)
+        path = _path(target)
         device.exec("f = open(%r, 'wb')\nw = f.write" % (path + ".tmp"))
-        sent = self.compose("/%s/%s" % (before, PACK), here)
+        sent = self.compose(_path(before), here)
         device.exec("f.close()")
-        if device.exec("_hash(%r)" % (path + ".tmp")).strip() != sha256(self.pack):
+        if self.hash(path + ".tmp") != sha256(self.pack):
             raise BoardError(
                 "what was written differs from what was sent (bad cable?); the old version goes on running"
             )

@@ -1,0 +1,26 @@
+"""Servers of tests: who takes the connections, so that each has only to say what it does with one."""
+
+import socket
+import threading
+
+
+def serve(talk, apart=False):
+    """A listening socket on a free port of this machine; `talk(peer)` has each connection until the socket is closed.
+
+    One connection after the other, or each in a thread of its own (`apart`).
+    """
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept():
+        while True:
+            try:
+                peer, _ = server.accept()
+            except OSError:
+                return
+            if apart:
+                threading.Thread(target=talk, args=(peer,), daemon=True).start()
+            else:
+                talk(peer)
+
+    threading.Thread(target=accept, name="server", daemon=True).start()
+    return server
