@@ -75,17 +75,32 @@ def sizes():
         row(".mpy of a board, packed as they lie in its flash", len(packed), "bytes", "target", FLASH, modules=board),
         row("the same, as blocks of the flash", -(-len(packed) // BLOCK) * BLOCK, "bytes",
             "blocks of the single files", blocks),
-        row(".mpy of a board before they are packed", plain, "bytes", "target", FLASH),
+        {
+            "name": "the same before it is packed, which no board ever holds",
+            "value": plain,
+            "unit": "bytes",
+            "reference": "the target",
+            "reference_value": FLASH,
+            "ratio": plain / FLASH,
+        },
         {
             "name": ".mpy of build/device, twin included",
             "value": sum(everything.values()),
             "unit": "bytes",
         },
     ]
+    tell_modules(files, board)
     for room, size in rooms(board).items():
         share = {"reference": "of a board's packed bytes", "reference_value": len(packed)}
         rows.append({"name": "  " + room, "value": size, "unit": "bytes", **share})
     return rows
+
+
+def tell_modules(files, packed):
+    """Print each module's bytes as compiled and as packed."""
+    for path, data in sorted(files.items()):
+        print("  %-42s %6d bytes, packed %5d" % (path, len(data), packed[path]))
+    print("  %-42s %6d bytes" % ("total", sum(map(len, files.values()))), flush=True)
 
 
 def first_record():
