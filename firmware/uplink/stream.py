@@ -4,8 +4,9 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _RX = const(1024)
 _TURN_MS = const(10)
-# Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports and lwIP spell them.
-_AGAIN = (11, 35, 36, 114, 115, 118, 119)
+# Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports and lwIP spell them; 120 is what
+# ESP32 (newlib's numbers) says when connect() is asked again while it is under way.
+_AGAIN = (11, 35, 36, 114, 115, 118, 119, 120)
 # ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of the link, it clears as the peer takes its bytes.
 _FULL = (12, 105)
 # Larger payloads go out in steps of that size with a pause: sent at once they overran lwIP's memory and the buffer of
