@@ -48,6 +48,7 @@ class Board:
     window_ms = 2000  # time to press Ctrl-C before the watchdog runs (firmware/update/safestart.py)
     wiring = ()
     modem = None
+    modem_bare = False  # PPP takes nothing but a UART (firmware/modem/ppp.py)
     led_pin = None
     led_low = False
     _cause = ""
@@ -285,6 +286,7 @@ class Board:
             reset=self._key("reset"),
             # The line is low while there is a carrier (V.24 at logic level).
             dcd=(lambda: not carrier.value()) if carrier else None,
+            bare=self.modem_bare,
         )
 
     def _key(self, name):

@@ -1,5 +1,8 @@
 """What all ESP32 boards share: watchdog, reset causes, the modem's UART."""
 
+import _thread
+import time
+
 import machine
 
 from firmware.boards import common
@@ -9,6 +12,38 @@ from firmware.port import const
 # patience.
 _WATCHDOG_MS = const(60000)
 _HOLD_MS = const(24 * 3600 * 1000)
+_POLL_S = 0.01
+
+
+class Sockets:
+    """The module `sockets` for `link`, a ModemLink: PPP's bytes go on moving while a name is looked up.
+
+    getaddrinfo() waits inside lwIP and gives the interpreter's lock away; but it is the interpreter that takes PPP's
+    bytes out of the UART, so the answer would never come in (MicroPython's issue 18737). A thread does it meanwhile.
+    """
+
+    def __init__(self, link, sockets):
+        self._link = link
+        self._sockets = sockets
+        self._waits = False
+
+    def __getattr__(self, name):
+        return getattr(self._sockets, name)
+
+    def getaddrinfo(self, *args):
+        session = self._link.session
+        if session:
+            self._waits = True
+            _thread.start_new_thread(self._pump, (session,))
+        try:
+            return self._sockets.getaddrinfo(*args)
+        finally:
+            self._waits = False
+
+    def _pump(self, session):
+        while self._waits:
+            session.poll()
+            time.sleep(_POLL_S)
 
 
 class Board(common.Board):
@@ -23,7 +58,14 @@ class Board(common.Board):
     # A gap of 1 ms ends a read. With less than one character's time the chip interrupts for every
     # byte.
     modem_uart = {"timeout_char": 1}
+    modem_bare = True
     _watchdog = None
+
+    def _modem_link(self, config, network, socket):
+        link = super()._modem_link(config, network, socket)
+        if link:
+            link.socket = Sockets(link, socket)
+        return link
 
     def feed(self):
         if self._watchdog is None:

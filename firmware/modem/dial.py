@@ -53,7 +53,7 @@ async def call(link, line):
     head = await _connect(link, channel)
     channel.attach(None)  # from here on the bytes are PPP's
     diag.info("modem", "connected, PPP starts")
-    link.session = Session(link.ppp_factory, line, head)
+    link.session = Session(link.ppp_factory, line, head, link.bare)
     await negotiate(link.session, link.settings, link.timing["ppp"])
     diag.info("modem", "address %s", link.session.ip)
 
@@ -83,15 +83,16 @@ async def _connect(link, channel):
 async def negotiate(session, settings, deadline_ms):
     """Negotiate; returns with an address. Raises Failure."""
     gc.collect()
-    session.ppp = ppp = session.factory(session.tap)
+    session.ppp = ppp = session.factory(session.line)
     security, user, key = _security(ppp, settings)
     end = ticks_add(ticks_ms(), deadline_ms)
     try:
         ppp.connect(security=security, user=user, key=key)
     except (OSError, ValueError) as error:
         raise Failure("PPP does not start: %s" % error) from None
+    session.hush()
     while True:
-        ppp.poll()
+        session.poll()
         status = ppp.status()
         if status == CONNECTED:
             break

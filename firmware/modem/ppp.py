@@ -89,18 +89,33 @@ class Tap(io.IOBase):
 
 
 class Session:
-    """A call from CONNECT to its end. `factory(stream)` makes a fresh network.PPP."""
+    """A call from CONNECT to its end. `factory(stream)` makes a fresh network.PPP.
 
-    def __init__(self, factory, stream, head=b""):
+    `bare`: PPP has the line itself, a machine.UART. On ESP32 lwIP writes, and ends the call, in a task of its own:
+    any Python there crashes the chip (ports/esp32/network_ppp.c; MicroPython's issue 16701). What came behind CONNECT
+    is lost then, the modem says it again; bytes are counted, NO CARRIER is not seen.
+    """
+
+    def __init__(self, factory, stream, head=b"", bare=False):
         self.factory = factory
         self.tap = Tap(stream, head)
+        self.bare = bare
+        self.line = stream if bare else self.tap  # PPP's
         self.ppp = None
         self.since = monotonic_s()  # ticks would wrap within days
         self.ip = ""
 
     def poll(self):
-        if self.ppp:
-            self.ppp.poll()
+        ppp = self.ppp
+        count = ppp.poll() if ppp else 0
+        if self.bare and count > 0:
+            self.tap.rx += count
+            self.tap.last_rx = ticks_ms()
+
+    def hush(self):
+        """PPP has had itself called by the UART: without that poll() sees, and counts, all that comes."""
+        if self.bare:
+            self.tap.irq(None, 0)
 
     def lost(self, quiet_ms):
         """Why the link is gone as far as can be seen from here, or None."""
@@ -113,7 +128,8 @@ class Session:
 
     def suspend(self, suspended):
         """Keep PPP off the line while the modem is talked to, and let it go on."""
-        self.ppp.config(stream=None if suspended else self.tap)
+        self.ppp.config(stream=None if suspended else self.line)
+        self.hush()
 
     async def close(self, deadline_ms):
         """End it and wait until the object has let go of the line; True when it has in time."""
