@@ -24,12 +24,14 @@ _JUNK = bytearray(64)
 class SerialPort:
     """`uart` as a Port.
 
-    `bits`, `parity` (None, 0 even, 1 odd) and `stop` only serve to know how long a byte takes.
+    `bits`, `parity` (None, 0 even, 1 odd) and `stop` only serve to know how long a byte takes. `keep`: what init()
+    has to be told each time, or it is lost.
     """
 
-    def __init__(self, uart, baud=9600, bits=8, parity=None, stop=1, direction=None):
+    def __init__(self, uart, baud=9600, bits=8, parity=None, stop=1, direction=None, keep={}):  # noqa: B006  only read
         self.uart = uart
         self._direction = direction
+        self._keep = keep
         self._shape(baud, bits, parity, stop)
         self.read_errors = 0
 
@@ -41,7 +43,7 @@ class SerialPort:
         """Set speed and format of the line; what was received so far is not touched."""
         init = getattr(self.uart, "init", None)
         if init:
-            init(baudrate=baud, bits=bits, parity=parity, stop=stop)
+            init(baudrate=baud, bits=bits, parity=parity, stop=stop, **self._keep)
         self._shape(baud, bits, parity, stop)
 
     def wire_ms(self, count):

@@ -8,6 +8,7 @@ without any programming (docs/boards.md), for a meter wired elsewhere or an RS-4
     4}}
 """
 
+import gc
 import json
 import time
 
@@ -24,9 +25,8 @@ _FLASH_MS = const(150)
 _PAUSE = const(14)
 
 # The longest frame has 261 bytes, an AT line 256: a whole one must fit, or rp2 writes only part of
-# it.
-_METER_RX = const(1024)
-_METER_TX = const(512)
+# it. At each init() rp2 takes new buffers, of 256 bytes where it is not told (ports/rp2/machine_uart.c).
+_METER = {"rxbuf": 1024, "txbuf": 512}
 # PPP is read only when the line falls idle: less loses bytes in a steady stream (measured, 115200
 # baud).
 _MODEM_BUFFER = const(8192)
@@ -180,18 +180,15 @@ class Board:
             diag.error("board", "port %d has no RTS and CTS: no flow control", index + 1)
         if rs485 and not self._directions[index]:
             diag.warn("board", "port %d: no direction pin; its RS-485 driver has to switch by itself", index + 1)
-        uart = self._open(
-            pins, baud, bits, parity, stop, _METER_RX, _METER_TX, bool(pins.get("invert")), **more
-        )
-        return SerialPort(uart, baud, bits, parity, stop, self._directions[index])
+        if pins.get("invert"):
+            more["invert"] = machine.UART.INV_TX | machine.UART.INV_RX
+        uart = self._open(pins, baud, bits, parity, stop, **_METER, **more)
+        return SerialPort(uart, baud, bits, parity, stop, self._directions[index], _METER)
 
-    def _open(self, pins, baud, bits, parity, stop, rxbuf, txbuf, invert=False, **more):
+    def _open(self, pins, baud, bits, parity, stop, **more):
         """A machine.UART. ValueError says which wiring is no good, whatever the chip raised."""
-        kind = machine.UART
-        if invert:
-            more["invert"] = kind.INV_TX | kind.INV_RX
         try:
-            return kind(
+            return machine.UART(
                 pins["uart"],
                 baudrate=baud,
                 bits=bits,
@@ -199,8 +196,6 @@ class Board:
                 stop=stop,
                 tx=machine.Pin(pins["tx"]),
                 rx=machine.Pin(pins["rx"]),
-                rxbuf=rxbuf,
-                txbuf=txbuf,
                 timeout=0,
                 **more,
             )
@@ -271,8 +266,15 @@ class Board:
         from firmware.boards.filestore import FileStore
         from firmware.modem.link import ModemLink
 
-        size = _MODEM_BUFFER
-        uart = self._open(modem, baud, 8, None, 1, size, size, **self.modem_uart)
+        keep = dict(self.modem_uart, rxbuf=_MODEM_BUFFER, txbuf=_MODEM_BUFFER)
+        uart = self._open(modem, baud, 8, None, 1, **keep)
+
+        def set_baud(baud):
+            # The large buffers go before new ones are taken: beside them there may be no room.
+            uart.init(baudrate=baud)
+            gc.collect()
+            uart.init(baudrate=baud, **keep)
+
         dcd = modem.get("dcd")
         carrier = machine.Pin(dcd, machine.Pin.IN) if dcd is not None else None
         return ModemLink(
@@ -286,6 +288,7 @@ class Board:
             reset=self._key("reset"),
             # The line is low while there is a carrier (V.24 at logic level).
             dcd=(lambda: not carrier.value()) if carrier else None,
+            set_baud=set_baud,
             bare=self.modem_bare,
         )
 

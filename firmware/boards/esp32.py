@@ -55,9 +55,9 @@ class Board(common.Board):
         ("DEEPSLEEP_RESET", "deep sleep"),
         ("SOFT_RESET", "soft restart"),
     )
-    # A gap of 1 ms ends a read. With less than one character's time the chip interrupts for every
-    # byte.
-    modem_uart = {"timeout_char": 1}
+    # With less than one character's time the chip interrupts for every byte, and goes on so: at 9600 baud, where a
+    # modem is looked for, that is 2 ms (ports/esp32/machine_uart.c).
+    modem_uart = {"timeout_char": 2}
     modem_bare = True
     _watchdog = None
 

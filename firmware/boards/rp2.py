@@ -20,7 +20,8 @@ class Board(common.Board):
         ("PWRON_RESET", "power on"),
         ("WDT_RESET", "watchdog or restart"),  # the chip cannot tell machine.reset() from it
     )
-    modem_uart = {}
+    # Made at least a character's time at each init(), and never less again by itself.
+    modem_uart = {"timeout_char": 1}
 
     def __init__(self):
         super().__init__()

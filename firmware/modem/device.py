@@ -2,8 +2,6 @@
 reset pin.
 """
 
-import gc
-
 from firmware import diag
 from firmware.modem.at import ModemError, NoAnswer
 from firmware.port import sleep_ms
@@ -40,9 +38,8 @@ class Device:
 
     def speed(self, baud):
         if self.set_baud and baud != self._speed:
-            self._speed = baud
             self.set_baud(baud)
-            gc.collect()  # rp2 takes new buffers at each change of speed
+            self._speed = baud
 
     async def quietly(self, line, deadline_ms=5000):
         """A command whose failure does not matter; its lines, or none."""

@@ -121,10 +121,25 @@ class Chip:
                 self.number, self.options = number, options
                 self.baudrate, self.bits, self.parity, self.stop = baudrate, bits, parity, stop
                 self.received, self.sent = bytearray(), bytearray()
+                self.every_byte = False  # esp32: an interrupt for each, for ever
+                self._time()
                 chip.uarts[number] = self
 
-            def init(self, baudrate=None, bits=None, parity=None, stop=None):
+            def init(self, baudrate=None, bits=None, parity=None, stop=None, **options):
                 self.baudrate = baudrate or self.baudrate
+                if chip.family == "rp2":
+                    # ports/rp2/machine_uart.c: new ones each time, of a size of their own where none is said.
+                    self.options.update(rxbuf=256, txbuf=256)
+                self.options.update(options)
+                self._time()
+
+            def _time(self):
+                """What a character lasts, in whole ms; nothing makes it less again by itself."""
+                if chip.family == "rp2":
+                    least = 13000 // self.baudrate + 1
+                    self.options["timeout_char"] = max(self.options.get("timeout_char", 0), least)
+                elif self.options.get("timeout_char", 0) // (12000 // self.baudrate + 1) < 1:
+                    self.every_byte = True
 
             def any(self):
                 return len(self.received)

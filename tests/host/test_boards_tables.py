@@ -85,6 +85,21 @@ def test_modem_link_is_wired(name, monkeypatch, tmp_path):
     board.uart(0)  # both lines at once: no pin is used twice
 
 
+def test_a_line_keeps_its_buffers_at_another_speed(name, monkeypatch, tmp_path):
+    chip, board = made(name, monkeypatch, tmp_path)
+    line = board.uart(0)
+    line.configure(1200, 7, 0, 1)
+    line.configure(9600)
+    assert (line.uart.options["rxbuf"], line.uart.options["txbuf"]) == (1024, 512)
+    link = board.link(config(uplink_apn="internet"))
+    before = dict(link.uart.options)
+    for baud in (9600, 921600, 115200):
+        link.device.speed(baud)
+        assert link.uart.baudrate == baud
+    assert link.uart.options == before and before["rxbuf"] == 8192
+    assert not link.uart.every_byte
+
+
 def test_watchdog_starts_with_the_first_feed_and_can_be_held(name, monkeypatch, tmp_path):
     chip, board = made(name, monkeypatch, tmp_path)
     assert not chip.watchdogs
