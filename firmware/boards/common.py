@@ -15,7 +15,7 @@ import time
 import machine
 
 from firmware import diag
-from firmware.boards.parts import ReplUart, Rtc
+from firmware.boards.parts import ReplUart, Rtc, Sockets
 from firmware.clock import clock
 from firmware.port import const, ticks_ms, unload
 from firmware.serialport import SerialPort
@@ -277,7 +277,7 @@ class Board:
 
         dcd = modem.get("dcd")
         carrier = machine.Pin(dcd, machine.Pin.IN) if dcd is not None else None
-        return ModemLink(
+        link = ModemLink(
             uart,
             network.PPP,
             settings,
@@ -291,6 +291,8 @@ class Board:
             set_baud=set_baud,
             bare=self.modem_bare,
         )
+        link.socket = Sockets(link, socket, self.meanwhile)
+        return link
 
     def _key(self, name):
         """A function that presses one of the modem's keys, or None where it is not wired."""

@@ -15,37 +15,6 @@ _HOLD_MS = const(24 * 3600 * 1000)
 _POLL_S = 0.01
 
 
-class Sockets:
-    """The module `sockets` for `link`, a ModemLink: PPP's bytes go on moving while a name is looked up.
-
-    getaddrinfo() waits inside lwIP and gives the interpreter's lock away; but it is the interpreter that takes PPP's
-    bytes out of the UART, so the answer would never come in (MicroPython's issue 18737). A thread does it meanwhile.
-    """
-
-    def __init__(self, link, sockets):
-        self._link = link
-        self._sockets = sockets
-        self._waits = False
-
-    def __getattr__(self, name):
-        return getattr(self._sockets, name)
-
-    def getaddrinfo(self, *args):
-        session = self._link.session
-        if session:
-            self._waits = True
-            _thread.start_new_thread(self._pump, (session,))
-        try:
-            return self._sockets.getaddrinfo(*args)
-        finally:
-            self._waits = False
-
-    def _pump(self, session):
-        while self._waits:
-            session.poll()
-            time.sleep(_POLL_S)
-
-
 class Board(common.Board):
     firmware = "ESP32_GENERIC"
     causes = (
@@ -61,11 +30,17 @@ class Board(common.Board):
     modem_bare = True
     _watchdog = None
 
-    def _modem_link(self, config, network, socket):
-        link = super()._modem_link(config, network, socket)
-        if link:
-            link.socket = Sockets(link, socket)
-        return link
+    def meanwhile(self, step):
+        """While the interpreter waits in getaddrinfo() another thread has it."""
+        going = [True]
+
+        def run():
+            while going:
+                step()
+                time.sleep(_POLL_S)
+
+        _thread.start_new_thread(run, ())
+        return going.clear
 
     def feed(self):
         if self._watchdog is None:

@@ -22,6 +22,30 @@ class Rtc:
         self._rtc.datetime((y, mo, d, weekday, h, mi, s, 0))
 
 
+class Sockets:
+    """The module `sockets` for `link`, a ModemLink: bytes go on moving while a name is looked up.
+
+    getaddrinfo() waits inside lwIP for what only the interpreter takes out of the UART and the multiplexer: the
+    answer would never come in (MicroPython's issue 18737). `meanwhile(step)`: has step() called again and again;
+    returns what ends that.
+    """
+
+    def __init__(self, link, sockets, meanwhile):
+        self._link = link
+        self._sockets = sockets
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name):
+        return getattr(self._sockets, name)
+
+    def getaddrinfo(self, *args):
+        end = self._meanwhile(self._link.poll)
+        try:
+            return self._sockets.getaddrinfo(*args)
+        finally:
+            end()
+
+
 class ReplUart:
     """Standard input and output as a UART that never waits; Ctrl-C goes on interrupting."""
 

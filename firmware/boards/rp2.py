@@ -12,6 +12,7 @@ from firmware.port import const, ticks_diff, ticks_ms
 _WATCHDOG_MS = const(8000)
 _TIMER_MS = const(2000)
 _PATIENCE_MS = const(30000)
+_POLL_MS = const(10)
 
 
 class Board(common.Board):
@@ -36,6 +37,11 @@ class Board(common.Board):
             self._timer = self._start_timer()
         self._watchdog.feed()
         self.blink()
+
+    def meanwhile(self, step):
+        """Callbacks of timers run while the interpreter waits in getaddrinfo()."""
+        kind = machine.Timer
+        return kind(-1, period=_POLL_MS, mode=kind.PERIODIC, callback=lambda _: step()).deinit
 
     def _start_timer(self):
         """Hard where the port can: a callback that waits for the interpreter would not come

@@ -83,7 +83,7 @@ async def _connect(link, channel):
 async def negotiate(session, settings, deadline_ms):
     """Negotiate; returns with an address. Raises Failure."""
     gc.collect()
-    session.ppp = ppp = session.factory(session.line)
+    session.ppp = ppp = session.factory(session.stream)
     security, user, key = _security(ppp, settings)
     end = ticks_add(ticks_ms(), deadline_ms)
     try:

@@ -148,14 +148,18 @@ class ModemLink:
         finally:
             pump.cancel()
 
+    def poll(self):
+        """Move the bytes there are: the multiplexer's and PPP's."""
+        if self.mux:
+            self.mux.poll()
+        if self.session:
+            self.session.poll()
+
     async def _pump(self):
-        """Move bytes every turn: the multiplexer's, PPP's, and unsolicited lines."""
+        """Move bytes every turn, and take unsolicited lines."""
         while True:
             try:
-                if self.mux:
-                    self.mux.poll()
-                if self.session:
-                    self.session.poll()
+                self.poll()
                 self.channel.poll()
             except Exception as error:  # whatever it is: without this task no byte moves any more
                 diag.warn("modem", "line: %s %s", type(error).__name__, error)

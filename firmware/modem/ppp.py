@@ -100,7 +100,7 @@ class Session:
         self.factory = factory
         self.tap = Tap(stream, head)
         self.bare = bare
-        self.line = stream if bare else self.tap  # PPP's
+        self.stream = stream if bare else self.tap  # PPP's
         self.ppp = None
         self.since = monotonic_s()  # ticks would wrap within days
         self.ip = ""
@@ -128,7 +128,7 @@ class Session:
 
     def suspend(self, suspended):
         """Keep PPP off the line while the modem is talked to, and let it go on."""
-        self.ppp.config(stream=None if suspended else self.line)
+        self.ppp.config(stream=None if suspended else self.stream)
         self.hush()
 
     async def close(self, deadline_ms):

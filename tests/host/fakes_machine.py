@@ -179,6 +179,9 @@ class Chip:
                 self.period, self.callback, self.hard = period, callback, hard
                 chip.timers.append(self)
 
+            def deinit(self):
+                chip.timers.remove(self)
+
         class RTC:
             def datetime(self, value=None):
                 chip.rtc_set = value

@@ -1,4 +1,4 @@
-"""What only an ESP32 does: its numbers of errors, lwIP in a task of its own."""
+"""What only the chips do: their numbers of errors, lwIP beside the interpreter, waits that nothing gets through."""
 
 import io
 import socket
@@ -150,44 +150,47 @@ def test_a_board_with_an_esp32_hands_its_uart_out(monkeypatch, tmp_path):
 
 def test_a_board_with_an_rp2_need_not(monkeypatch, tmp_path):
     _, link = linked("rp2", "pico_w", monkeypatch, tmp_path)
-    assert link.multiplexer and not link.bare and link.socket is socket
+    assert link.multiplexer and not link.bare
+    assert link.socket.SOCK_STREAM == socket.SOCK_STREAM and link.socket is not socket
 
 
-def test_a_name_is_looked_up_while_bytes_move(monkeypatch):
-    """getaddrinfo() holds the interpreter's thread up: the answer comes through a poll from another one."""
-    answered = threading.Event()
-    polls = []
+class Resolver:
+    """The module `socket`: an answer takes a poll of PPP's bytes. `wait()`: in the middle of lwIP's waiting."""
 
-    class Line:
-        session = None
+    AF_INET = 2
 
-    class Session:
-        def poll(self):
-            polls.append(threading.get_ident())
-            answered.set()
+    def __init__(self, wait):
+        self.wait = wait
+        self.polled = threading.Event()
+        self.threads = set()
 
-    class Module:
-        AF_INET = 2
+    def getaddrinfo(self, host, number):
+        self.wait()
+        if host == "nobody" or not self.polled.wait(5):
+            raise OSError(-202)
+        return [(2, 1, 0, "", (host, number))]
 
-        def getaddrinfo(self, host, number):
-            if host == "nobody" or (Line.session and not answered.wait(5)):
-                raise OSError(-202)
-            return [(2, 1, 0, "", (host, number))]
+    def poll(self):
+        """ModemLink's."""
+        self.threads.add(threading.get_ident())
+        self.polled.set()
 
-    Chip("esp32").install(monkeypatch)
-    from firmware.boards.esp32 import Sockets
 
-    link = Line()
-    sockets = Sockets(link, Module())
+@pytest.mark.parametrize("family", ["esp32", "rp2"])
+def test_bytes_move_while_a_name_is_looked_up(family, monkeypatch):
+    """getaddrinfo() holds the interpreter up: another thread has it on ESP32, callbacks of timers on rp2."""
+    chip = Chip(family).install(monkeypatch)
+    board = __import__("firmware.boards." + family, None, None, ("Board",)).Board
+    from firmware.boards.parts import Sockets
+
+    resolver = Resolver(lambda: [timer.callback(timer) for timer in chip.timers])
+    sockets = Sockets(resolver, resolver, lambda step: board.meanwhile(None, step))
     assert sockets.AF_INET == 2
-    assert sockets.getaddrinfo("10.0.0.1", 1)[0][-1] == ("10.0.0.1", 1)  # no call: nothing to poll
-    assert not polls
-    Line.session = Session()
     assert sockets.getaddrinfo("broker", 1883)[0][-1] == ("broker", 1883)
     with pytest.raises(OSError):
         sockets.getaddrinfo("nobody", 1)
-    assert threading.get_ident() not in polls
+    assert (threading.get_ident() in resolver.threads) == (family == "rp2")
+    assert not chip.timers
     time.sleep(0.2)
-    ended = len(polls)
-    time.sleep(0.1)
-    assert len(polls) == ended
+    resolver.polled.clear()
+    assert not resolver.polled.wait(0.1)
