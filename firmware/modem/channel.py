@@ -9,6 +9,7 @@ class Channel(io.IOBase):
     """One channel of the multiplexer as a UART-like stream; nothing waits."""
 
     IRQ_RXIDLE = 1
+    buffer = None  # micropython.RingIO; see write()
 
     def __init__(self, mux, dlci, size):
         self._mux = mux
@@ -27,6 +28,8 @@ class Channel(io.IOBase):
         self.halted = False  # the modem's FC bit: it takes nothing
         self.halting = False  # ours
         self.lost = 0  # bytes that came although we had said stop
+        if self.buffer:
+            self.buffer.read()
 
     def settled(self):
         return self.open or self.refused
@@ -57,8 +60,11 @@ class Channel(io.IOBase):
     def write(self, buf):
         """How many bytes were taken: all, some, or 0 while the line is full or the modem says
         stop.
+
+        On rp2 lwIP's timers call this in an interrupt (ports/rp2/mpnetworkport.c): with a buffer between nothing is
+        allocated in here, and nothing of the Mux is touched, which may be in the middle of something.
         """
-        return self._mux.send(self, buf)
+        return self.buffer.write(buf) if self.buffer else self._mux.send(self, buf)
 
     def ioctl(self, request, argument):
         if request != 3:

@@ -29,7 +29,8 @@ _SIGNALS = const(0x0D)  # EA, RTC and RTR: DTR and RTS on (5.4.6.3.7)
 _TRIES = const(3)
 _DATA_RING = const(1536)
 _AT_RING = const(512)
-_OUT = const(2048)
+_QUEUE = const(1536)
+_OUT = const(1024)
 _IN = const(640)
 
 
@@ -59,6 +60,12 @@ class Mux:
             Channel(self, 1, _DATA_RING),
             Channel(self, 2, _AT_RING),
         )
+        try:
+            from micropython import RingIO
+
+            self._channels[1].buffer = RingIO(_QUEUE)
+        except ImportError:
+            pass  # CPython has no interrupts
         self.bad = 0
         self.frames = 0
         self.restart(31)
@@ -196,6 +203,12 @@ class Mux:
 
     def poll(self):
         """Move what there is, both ways."""
+        data = self._channels[1]
+        while data.buffer and data.buffer.any():
+            size = min(self.room(data) - 8, data.buffer.any(), self._n1)
+            if size <= 0:
+                break
+            self.send(data, data.buffer.read(size))
         self._flush()
         while not self.dead:
             count = self._uart.readinto(self._in_view[self._fill :])

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -348,3 +350,55 @@ async def pumping(mux):
     while True:
         mux.poll()
         await asyncio.sleep(0.2)
+
+
+class Ring:
+    """micropython.RingIO."""
+
+    def __init__(self, size):
+        self.size = size
+        self.data = bytearray()
+
+    def any(self):
+        return len(self.data)
+
+    def write(self, buf):
+        count = min(len(buf), self.size - len(self.data))
+        self.data += buf[:count]
+        return count
+
+    def read(self, count=None):
+        count = len(self.data) if count is None else count
+        found, self.data = bytes(self.data[:count]), self.data[count:]
+        return found or None
+
+
+def unpacked(wire):
+    """The data in the frames that were sent since the last call."""
+    data, wire.tx = bytes(wire.tx), bytearray()
+    got, at = b"", 0
+    while at < len(data):
+        assert data[at] == data[at + 5 + (data[at + 3] >> 1)] == 0xF9
+        got += data[at + 4 : at + 4 + (data[at + 3] >> 1)]
+        at += 6 + (data[at + 3] >> 1)
+    return got
+
+
+def test_what_ppp_sends_in_an_interrupt_waits_for_the_next_turn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "micropython", SimpleNamespace(RingIO=Ring))
+    wire, mux = made()
+    channel = mux.channel(1)
+    wire.tx = bytearray()
+    sent = bytes(range(256)) * 6
+    # The Mux may be anywhere: not even its buffer is touched.
+    assert channel.write(sent) == len(sent) and channel.write(b"more") == 0
+    assert not wire.tx
+    got = b""
+    while channel.buffer.any():
+        mux.poll()
+        got += unpacked(wire)
+    assert got == sent
+    channel.write(b"of the call that is over")
+    mux.restart(31)
+    mux.poll()
+    assert not wire.tx
