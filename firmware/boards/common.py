@@ -48,7 +48,7 @@ class Board:
     window_ms = 2000  # time to press Ctrl-C before the watchdog runs (firmware/update/safestart.py)
     wiring = ()
     modem = None
-    modem_bare = False  # PPP takes nothing but a UART (firmware/modem/ppp.py)
+    modem_native = False  # PPP takes nothing but a UART (firmware/modem/ppp.py)
     led_pin = None
     led_low = False
     _cause = ""
@@ -289,7 +289,7 @@ class Board:
             # The line is low while there is a carrier (V.24 at logic level).
             dcd=(lambda: not carrier.value()) if carrier else None,
             set_baud=set_baud,
-            bare=self.modem_bare,
+            native=self.modem_native,
         )
         link.socket = Sockets(link, socket, self.meanwhile)
         return link

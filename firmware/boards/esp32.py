@@ -27,7 +27,7 @@ class Board(common.Board):
     # With less than one character's time the chip interrupts for every byte, and goes on so: at 9600 baud, where a
     # modem is looked for, that is 2 ms (ports/esp32/machine_uart.c).
     modem_uart = {"timeout_char": 2}
-    modem_bare = True
+    modem_native = True
     _watchdog = None
 
     def meanwhile(self, step):

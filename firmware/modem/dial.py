@@ -53,7 +53,7 @@ async def call(link, line):
     head = await _connect(link, channel)
     channel.attach(None)  # from here on the bytes are PPP's
     diag.info("modem", "connected, PPP starts")
-    link.session = Session(link.ppp_factory, line, head, link.bare)
+    link.session = Session(link.ppp_factory, line, head, link.native)
     await negotiate(link.session, link.settings, link.timing["ppp"])
     diag.info("modem", "address %s", link.session.ip)
 

@@ -33,7 +33,7 @@ class ModemLink:
     """The Link contract (docs/architecture.md) over a modem.
 
     `uart`: a UART-like object that never waits (rxbuf and txbuf 8192, timeout 0).
-    `ppp_factory(stream)` makes a network.PPP; `bare`: it takes nothing but the UART (ppp.py), so
+    `ppp_factory(stream)` makes a network.PPP; `native`: it takes nothing but the UART (ppp.py), so
     there is no CMUX. `settings`: a dict with apn, user, password, auth (pap, chap, none), pin,
     network (auto, 4g, 3g, 2g, nbiot, catm), model (auto or a profile), baud, cmux, keep_online_host,
     keep_online_period (s), sms (a dict, see sms.py), timing (overrides of timing.TABLE). Functions or
@@ -48,7 +48,7 @@ class ModemLink:
         self.timing = dict(lazy.use("timing").TABLE)
         self.timing.update(settings.get("timing") or {})
         self.settings = settings
-        self.bare = wires.get("bare", False)
+        self.native = wires.get("native", False)
         self.socket = sockets
         self.uart = uart
         self.ppp_factory = ppp_factory
@@ -86,7 +86,7 @@ class ModemLink:
         self.connects = 0
         self.session = None
         # Its buffers are taken now, while the heap is in one piece, and kept.
-        self.multiplexer = lazy.use("cmux").Mux(uart) if settings.get("cmux") and not self.bare else None
+        self.multiplexer = lazy.use("cmux").Mux(uart) if settings.get("cmux") and not self.native else None
         self.mux = None  # the same while it is open
         self.sms = None
         self.watch = Watch(self)

@@ -91,16 +91,16 @@ class Tap(io.IOBase):
 class Session:
     """A call from CONNECT to its end. `factory(stream)` makes a fresh network.PPP.
 
-    `bare`: PPP has the line itself, a machine.UART. On ESP32 lwIP writes, and ends the call, in a task of its own:
+    `native`: PPP has the line itself, a machine.UART. On ESP32 lwIP writes, and ends the call, in a task of its own:
     any Python there crashes the chip (ports/esp32/network_ppp.c; MicroPython's issue 16701). What came behind CONNECT
     is lost then, the modem says it again; bytes are counted, NO CARRIER is not seen.
     """
 
-    def __init__(self, factory, stream, head=b"", bare=False):
+    def __init__(self, factory, stream, head=b"", native=False):
         self.factory = factory
         self.tap = Tap(stream, head)
-        self.bare = bare
-        self.stream = stream if bare else self.tap  # PPP's
+        self.native = native
+        self.stream = stream if native else self.tap  # PPP's
         self.ppp = None
         self.since = monotonic_s()  # ticks would wrap within days
         self.ip = ""
@@ -108,13 +108,13 @@ class Session:
     def poll(self):
         ppp = self.ppp
         count = ppp.poll() if ppp else 0
-        if self.bare and count > 0:
+        if self.native and count > 0:
             self.tap.rx += count
             self.tap.last_rx = ticks_ms()
 
     def hush(self):
         """PPP has had itself called by the UART: without that poll() sees, and counts, all that comes."""
-        if self.bare:
+        if self.native:
             self.tap.irq(None, 0)
 
     def lost(self, quiet_ms):

@@ -144,13 +144,13 @@ def linked(family, board, monkeypatch, tmp_path):
 
 def test_a_board_with_an_esp32_hands_its_uart_out(monkeypatch, tmp_path):
     _, link = linked("esp32", "lilygo_t_sim7600", monkeypatch, tmp_path)
-    assert link.settings["cmux"] and link.multiplexer is None and link.bare
+    assert link.settings["cmux"] and link.multiplexer is None and link.native
     assert link.socket.SOCK_STREAM == socket.SOCK_STREAM and link.socket is not socket
 
 
 def test_a_board_with_an_rp2_need_not(monkeypatch, tmp_path):
     _, link = linked("rp2", "pico_w", monkeypatch, tmp_path)
-    assert link.multiplexer and not link.bare
+    assert link.multiplexer and not link.native
     assert link.socket.SOCK_STREAM == socket.SOCK_STREAM and link.socket is not socket
 
 
