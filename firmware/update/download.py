@@ -130,7 +130,7 @@ class Download:
         if self.got and self._tag:
             lines.append("If-Range: " + self._tag)
         await self._send(("\r\n".join(lines) + "\r\n\r\n").encode())
-        await self._answer()
+        await self._answer(upto)
 
     async def _connect(self):
         self._feed()
@@ -223,7 +223,7 @@ class Download:
             if len(line) > _LINE * 8:
                 raise DownloadError("%s does not speak HTTP" % self.host)
 
-    async def _answer(self):
+    async def _answer(self, upto):
         status = (await self._line()).split(" ", 2)
         if len(status) < 2 or not status[0].startswith("HTTP/"):
             raise DownloadError("%s does not speak HTTP" % self.host)
@@ -234,9 +234,10 @@ class Download:
                 break
             name, _, value = line.partition(":")
             heads[name.lower()] = value.strip()
-        await self._take(status[1], heads)
+        await self._take(status[1], heads, upto)
 
-    async def _take(self, code, heads):
+    async def _take(self, code, heads, upto):
+        length = int(heads.get("content-length", "0"))
         if code == "206":
             where, _, whole = heads.get("content-range", "").partition("/")
             if not where.startswith("bytes %d-" % self.got):
@@ -246,7 +247,7 @@ class Download:
         elif code == "200":
             # No ranges there, or the file is another one now: from the start.
             self.discard()
-            self.total = int(heads.get("content-length", "0"))
+            self.total = length
         elif code == "416":
             self.discard()
             raise _Drop("what was fetched does not fit the file any more")
@@ -258,13 +259,14 @@ class Download:
             raise DownloadError("the server answers %s: order it from %s" % (code, place))
         else:
             raise DownloadError("the server answers %s for %s" % (code, self.url))
-        if "chunked" in heads.get("transfer-encoding", ""):
-            raise DownloadError("the server does not tell the length of the file")
+        if not length:
+            raise DownloadError("the file is empty, or the server does not tell its length")
         if not self.got:
             tag = heads.get("etag") or heads.get("last-modified", "")
             self._tag = "" if tag.startswith("W/") else tag
             slots.write_text(self.path + ".tag", self.url + "\n" + self._tag)
-        await self._body(int(heads.get("content-length", "0")))
+        # A server without ranges sends all of it, which may be more than there is room for.
+        await self._body(length if upto is None else min(length, upto - self.got))
 
     async def _body(self, length):
         left = length

@@ -102,7 +102,7 @@ class Updater:
         await self._make_room(head, slots.other(folder))
         diag.info("update", "%s: %d bytes, %d there", head.version, head.total, load.got)
         self._size = load.total = head.total
-        await load.fetch()
+        await load.fetch(head.total)
         self.state = "checking"
         try:
             await check_body(self.path, head)

@@ -175,6 +175,19 @@ def test_server_without_ranges_starts_anew(tmp_path):
     assert (tmp_path / "file").read_bytes() == data
 
 
+def test_a_server_without_ranges_costs_no_more_than_what_is_wanted(tmp_path):
+    with boardlab.WebServer(b"a" * 500000, ranges=False) as web:
+        assert fetched(tmp_path, web, 1536).got == 1536
+    assert (tmp_path / "file").stat().st_size == 1536
+
+
+def test_an_empty_file_is_told_and_not_asked_for_again(tmp_path):
+    with boardlab.WebServer(b"", ranges=False) as web:
+        with pytest.raises(DownloadError, match="the file is empty"):
+            fetched(tmp_path, web, 1536)
+        assert len(web.requests) == 1
+
+
 def test_another_file_at_the_same_address_is_not_mixed_with_the_first(tmp_path):
     with boardlab.WebServer(b"a" * 5000) as web:
         fetched(tmp_path, web, 1000)
