@@ -208,7 +208,7 @@ def assemble(files, key, version, serial, mpy=6, arch=None):
 
 def read(data, modulus):
     """Check a release as a device would; returns (head as dict, the packed version)."""
-    if data[:8] != MAGIC:
+    if data[:8] != MAGIC or len(data) < 12:
         raise ReleaseToolError("not a release file")
     head_length, size = struct.unpack(">HH", data[8:12])
     end = 12 + head_length
