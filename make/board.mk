@@ -34,7 +34,7 @@ console: $(STAMP)
 	@$(BOARD_TOOL) console
 
 backup: $(STAMP)
-	@$(BOARD_TOOL) backup $(FILE)
+	@$(BOARD_TOOL) backup $(if $(FILE),"$(FILE)")
 
 restore: $(STAMP)
 	@$(BOARD_TOOL) restore "$(FILE)"

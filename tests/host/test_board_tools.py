@@ -2,6 +2,7 @@
 pty.
 """
 
+import argparse
 import io
 import json
 import os
@@ -140,6 +141,21 @@ def test_settings_files_that_are_no_settings(tmp_path):
         settings.parse_file(tmp_path / "absent")
 
 
+def test_a_file_with_an_unknown_name_or_no_text_is_told(tmp_path):
+    path = tmp_path / "f"
+    for data, words in (
+        (b"uplink.apn = x\nmeter.0.links = 1\n", "there is no setting meter.0.links"),
+        (b'{"mqtt": {"broker": "tcp://a:1"}}', "there is no setting mqtt"),
+        (b"uplink.apn = caf\xe9\n", "UTF-8"),
+    ):
+        path.write_bytes(data)
+        args = argparse.Namespace(show=False, file=path, set=[])
+        with pytest.raises(BoardError, match=words):
+            settings.run(None, args)
+    path.write_bytes(b"\xef\xbb\xbfuplink.apn = x\r\n")  # as Windows editors save it
+    assert settings.parse_file(path) == {"uplink.apn": "x"}
+
+
 # --- backup
 
 
@@ -173,8 +189,142 @@ def test_a_backup_with_bad_settings_changes_nothing(lab, tmp_path):
         backup.restore(device, path)
 
 
+def zipped(path, files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
+        for name, data in files.items():
+            pack.writestr(name, data)
+    return path
+
+
+class Shelf:
+    """A device that has files only."""
+
+    def __init__(self, **files):
+        self.files = files
+
+    def read(self, path):
+        return self.files.get(path[1:].replace(".", "_"))
+
+    def write(self, path, data):
+        self.files[path[1:].replace(".", "_")] = data
+
+    def reset(self):
+        pass
+
+
+def test_a_damaged_backup_is_told(tmp_path):
+    table = json.dumps({"uplink.apn": "internet", "mqtt.broker": "tcp://broker.example:1883"})
+    path = zipped(tmp_path / "b.zip", {"config.json": table})
+    data = bytearray(path.read_bytes())
+    data[45:55] = bytes(255 - byte for byte in data[45:55])
+    path.write_bytes(data)
+    device = Shelf()
+    with pytest.raises(BoardError, match="or a damaged one"):
+        backup.restore(device, path, print)
+    for name in ("config.json", "board.json"):
+        with pytest.raises(BoardError, match="no table.*nothing was changed"):
+            backup.restore(device, zipped(path, {name: "[1, 2]"}), print)
+    with pytest.raises(BoardError, match="FILE="):
+        backup.restore(device, Path(""), print)
+    assert device.files == {}
+
+
+def test_the_wiring_of_another_kind_of_board_is_left_out(tmp_path):
+    files = {"config.json": "{}", "board.json": '{"led": 2}', "board.txt": "pico_w"}
+    path = zipped(tmp_path / "b.zip", files)
+    said = []
+    device = Shelf(board_txt=b"generic_esp32")
+    assert backup.restore(device, path, said.append) == ["config.json"]
+    assert "board_json" not in device.files and "pico_w" in said[0]
+    assert backup.restore(Shelf(board_txt=b"pico_w"), path, said.append) == ["board.json", "config.json"]
+    assert backup.restore(Shelf(), path, said.append) == ["board.json", "config.json"]
+
+
+def test_a_backup_that_fails_leaves_the_one_before(lab, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "b.zip"
+    path.write_bytes(b"the one before")
+    start = lab.mark()
+    with monkeypatch.context() as patch:
+        patch.setattr(Device, "read", lambda device, path: device.exec("1 / 0"))
+        assert tool(lab, "backup", str(path)) == 1
+    assert path.read_bytes() == b"the one before" and os.listdir(tmp_path / path.parent).count("b.zip.part") == 0
+    lab.said("IDLE 1.0", start)
+    assert tool(lab, "backup", str(tmp_path / "absent" / "b.zip")) == 1
+    assert "absent/b.zip: No such file" in capsys.readouterr().err
+    os.chmod(path, 0o644)
+    assert tool(lab, "backup", str(path)) == 0
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+
 # --- the command line
 
+
+def test_what_a_command_stopped_runs_again_whatever_came_of_it(lab, tmp_path, monkeypatch):
+    (tmp_path / "no.zip").write_bytes(b"no zip")
+    source = str(lab.tree("1.0"))
+    for code, words in (
+        (0, ("config", "--show")),
+        (1, ("config", "mqtt.qos=7")),
+        (0, ("deploy", "--source", source)),  # nothing to do
+        (1, ("deploy", "--source", source, "--board", "nonsense")),
+        (1, ("rollback",)),
+        (1, ("restore", str(tmp_path / "no.zip"))),
+    ):
+        start = lab.mark()
+        assert tool(lab, *words) == code, words
+        lab.said("IDLE 1.0", start)
+
+    def ctrl_c(*_):
+        raise KeyboardInterrupt
+
+    for name in ("eval", "_quiet_watchdog"):
+        start = lab.mark()
+        with monkeypatch.context() as patch:
+            patch.setattr(Device, name, ctrl_c)
+            assert tool(lab, "deploy", "--source", source) == 130
+        lab.said("IDLE 1.0", start)
+
+
+def test_work_over_the_cable_is_no_crash(lab):
+    """Quick start: deploy, twice config, backup; all within ten minutes."""
+    for number in range(5):
+        start = lab.mark()
+        assert tool(lab, "config", "uplink.apn=site%d" % number) == 0
+        assert lab.said("APP ", start).startswith("APP 1.0 normal")
+
+
+def test_a_firmware_that_crashes_at_its_start_is_told(lab, capsys):
+    source = lab.tree("2.0", early="1 / 0")
+    assert tool(lab, "deploy", "--source", str(source)) == 1
+    said = capsys.readouterr()
+    assert "ZeroDivisionError" in said.out and "make rollback" in said.err
+    start = lab.mark()
+    assert tool(lab, "rollback", "--watch", "0") == 0
+    lab.said("IDLE 1.0", start)
+
+
+def test_a_board_with_another_chip_is_refused_before_anything_is_written(lab, capsys):
+    esp32 = {"platform": "esp32", "machine": "Generic ESP32 module with ESP32"}
+    s3 = {"platform": "esp32", "machine": "Generic ESP32S3 module with ESP32S3"}
+    pico = {"platform": "rp2", "machine": "Raspberry Pi Pico W with RP2040"}
+    for board, right, wrong in (
+        ("lilygo_t_sim7600", esp32, (s3, pico)),
+        ("lilygo_t_sim7080", s3, (esp32, pico)),
+        ("generic_rp2", pico, (esp32, s3)),
+    ):
+        flash.check_chip(board, right)
+        for found in wrong:
+            with pytest.raises(BoardError, match="another BOARD="):
+                flash.check_chip(board, found)
+    (lab.folder / "1.0" / "firmware" / "boards" / "pico_w.py").write_text(
+        (ROOT / "firmware" / "boards" / "pico_w.py").read_text()
+    )
+    for name in ("rp2", "esp32"):
+        (lab.folder / "1.0" / "firmware" / "boards" / (name + ".py")).write_text("")
+    assert tool(lab, "deploy", "--source", str(lab.folder / "1.0"), "--board", "pico_w") == 1
+    assert "another BOARD=" in capsys.readouterr().err
+    with Device(lab.board.path) as device:
+        assert device.read("/board.txt") == b"unix"
 
 def test_deploy_and_rollback_from_the_command_line(lab, capsys):
     source = lab.tree("2.0")
@@ -185,6 +335,28 @@ def test_deploy_and_rollback_from_the_command_line(lab, capsys):
     assert tool(lab, "rollback", "--watch", "0") == 0
     lab.said("IDLE 1.0", start)
     assert "back to 1.0" in capsys.readouterr().out
+
+
+def test_the_port_of_a_board_just_flashed_is_waited_for(tmp_path, monkeypatch):
+    """A Pico that waits for its first MicroPython has none, and shows one a second after it has it."""
+    looks = []
+
+    def comports():
+        looks.append(1)
+        return [argparse.Namespace(device="/dev/ttyACM9", vid=1)] if len(looks) > 2 else []
+
+    monkeypatch.setattr(board_main.list_ports, "comports", comports)
+    monkeypatch.setattr(flash, "tool", lambda *names: [names[0]])
+    ran = []
+    real = flash.flash
+    monkeypatch.setattr(
+        flash, "flash", lambda *words: real(*words, lambda text: None, lambda line: ran.append(line))
+    )
+    image = tmp_path / "m.uf2"
+    image.write_bytes(b"x")
+    assert board_main.main(["flash", "--board", "pico_w", "--image", str(image)]) == 0
+    assert ran and not looks
+    assert board_main.find_port(None, 5) == "/dev/ttyACM9"
 
 
 def test_a_missing_port_is_one_sentence(capsys):

@@ -3,6 +3,7 @@ everything over the cable.
 """
 
 import argparse
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -12,12 +13,19 @@ from serial.tools import list_ports
 from tools.board import backup, console, deploy, flash, settings
 from tools.board.device import BoardError, Device
 
+_CRASHED = b"main: restarting"  # main.py, behind the traceback
 
-def find_port(given):
-    """The port named, or the only one there is."""
+
+def find_port(given, wait=0):
+    """The port named, or the only one there is; one that was just flashed takes up to `wait` seconds to show."""
     if given:
         return given
-    ports = [port.device for port in list_ports.comports() if port.vid is not None]
+    end = time.monotonic() + wait
+    while True:
+        ports = [port.device for port in list_ports.comports() if port.vid is not None]
+        if ports or time.monotonic() >= end:
+            break
+        time.sleep(0.5)
     if len(ports) == 1:
         return ports[0]
     if not ports:
@@ -26,45 +34,58 @@ def find_port(given):
 
 
 def watch(device, seconds, out=print):
-    """Show what the board says after its restart; returns whether it told that it started."""
+    """Show what the board says after its restart; BoardError when its firmware does not get through its start."""
     text = b""
     end = time.monotonic() + seconds
     try:
         while time.monotonic() < end:
             text += device.link.serial.read(1) or b""
-            if b"heap in use" in text:
+            if b"heap in use" in text or _CRASHED in text:
                 break
-            if b"Traceback" in text:
-                end = min(end, time.monotonic() + 1)  # let it come to its end
     except OSError:
-        return None  # native USB goes away with the reset; the console shows the start
+        return  # native USB goes away with the reset; the console shows the start
     for line in text.decode("utf-8", "replace").splitlines():
         if line.strip():
             out("  " + line)
-    return b"heap in use" in text
+    if _CRASHED in text:
+        raise BoardError(
+            "the firmware crashes at its start, see above. Is it the right BOARD=? `make rollback` brings the version "
+            "before back; the device does that by itself after three such starts"
+        )
+
+
+@contextlib.contextmanager
+def board(args, wait=0):
+    """The board; however the work with it ends, what it had to stop for that runs again."""
+    with Device(find_port(args.port, wait), wait) as device:
+        try:
+            yield device
+        finally:
+            device.restart()
 
 
 def _deploy(args):
-    with Device(find_port(args.port), args.wait) as device:
-        sent = deploy.Deployment(device, args.source).run(args.board)
-        if sent or args.restart:
+    with board(args, args.wait) as device:
+        if deploy.Deployment(device, args.source).run(args.board):
             device.reset()
             watch(device, args.watch)
 
 
 def _rollback(args):
-    with Device(find_port(args.port)) as device:
+    with board(args) as device:
         deploy.rollback(device)
         device.reset()
         watch(device, args.watch)
 
 
 def _flash(args):
-    flash.flash(args.board, find_port(args.port), args.image)
+    # A Pico that waits for its first MicroPython has no serial port.
+    port = args.port if flash.facts(args.board)["family"] == "rp2" else find_port(args.port)
+    flash.flash(args.board, port, args.image)
 
 
 def _config(args):
-    with Device(find_port(args.port)) as device:
+    with board(args) as device:
         settings.run(device, args)
 
 
@@ -74,13 +95,12 @@ def _console(args):
 
 def _backup(args):
     path = args.file or Path(time.strftime("lector102-%Y%m%d-%H%M%S.zip"))
-    with Device(find_port(args.port)) as device:
+    with board(args) as device:
         backup.backup(device, path)
-        device.reset()
 
 
 def _restore(args):
-    with Device(find_port(args.port)) as device:
+    with board(args) as device:
         backup.restore(device, args.file)
 
 
@@ -100,7 +120,6 @@ def parser():
     one = command("deploy", _deploy, "bring the firmware onto the board; only what changed")
     one.add_argument("--board", help="which board it is; needed the first time")
     one.add_argument("--source", type=Path, default=deploy.ROOT, help=argparse.SUPPRESS)
-    one.add_argument("--restart", action="store_true", help="restart even if nothing changed")
     one.add_argument("--wait", type=int, default=0, help="seconds to wait for the port")
     one.add_argument("--watch", type=float, default=8, help="seconds to watch the start")
     one = command("rollback", _rollback, "back to the version before")

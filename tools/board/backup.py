@@ -1,9 +1,12 @@
 """Save what only this board has (settings, wiring, records, last crash) to a zip, and bring settings back."""
 
+import contextlib
 import json
 import os
 import time
 import zipfile
+import zlib
+from pathlib import Path
 
 from firmware.config.store import Config, ConfigError
 from tools.board.deploy import SLOTS
@@ -24,6 +27,7 @@ _BACK = ("config.json", "board.json", "modem.json")
 
 def backup(device, path, out=print):
     """Write the zip; returns the names in it."""
+    path = Path(path)
     device.load(SLOTS, "slots")
     names = [name for name in OWN if device.exists("/" + name)]
     if device.exists("/log"):
@@ -32,13 +36,25 @@ def backup(device, path, out=print):
         ]
     sizes = device.eval("[__import__('os').stat('/' + n)[6] for n in %r]" % (names,))
     progress = Progress(sum(sizes))
-    # Secrets are inside: for nobody else's eyes from the first moment on.
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(number, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
-        for name, size in zip(names, sizes):
-            progress.step(name, size)
-            pack.writestr(name, device.read("/" + name) or b"")
-        pack.writestr("about.json", json.dumps({"made": int(time.time()), "files": names}))
+    if not names:
+        raise BoardError("there is nothing on this board to save")
+    # Beside it and then moved: a cable pulled in between must not cost the backup before.
+    part = path.with_name(path.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        # Secrets are inside: for nobody else's eyes from the first moment on.
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
+            for name, size in zip(names, sizes):
+                progress.step(name, size)
+                pack.writestr(name, device.read("/" + name) or b"")
+            pack.writestr("about.json", json.dumps({"made": int(time.time()), "files": names}))
+        os.replace(part, path)
+    except OSError as error:
+        raise BoardError("%s: %s" % (path, error.strerror)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
     progress.end()
     out(
         "%s: %d files, %d bytes; it holds passwords, keep it safe" % (path, len(names), sum(sizes))
@@ -48,20 +64,29 @@ def backup(device, path, out=print):
 
 def restore(device, path, out=print):
     """Bring settings and wiring back; records stay where they are. Checked before anything is written."""
+    if not Path(path).is_file():
+        raise BoardError("there is no file %s; the backup to restore: FILE=site.zip" % path)
     try:
         with zipfile.ZipFile(path) as pack:
-            found = {name: pack.read(name) for name in _BACK if name in pack.namelist()}
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
-        raise BoardError("%s is no backup: %s" % (path, error)) from None
+            found = {name: pack.read(name) for name in (*_BACK, "board.txt") if name in pack.namelist()}
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise BoardError("%s is no backup, or a damaged one: %s" % (path, error)) from None
+    saved = found.pop("board.txt", b"").decode("ascii", "replace").strip()
     if not found:
         raise BoardError("%s holds no settings" % path)
     for name, data in found.items():
         try:
             table = json.loads(data)
+            if not isinstance(table, dict):
+                raise ValueError("no table of names and values")
             if name == "config.json":
                 Config().set_many(table)
         except (ValueError, ConfigError) as error:
             raise BoardError("%s in %s: %s; nothing was changed" % (name, path, error)) from None
+    here = (device.read("/board.txt") or b"").decode("ascii", "replace").strip()
+    if saved and here and saved != here and found.pop("board.json", None):
+        # Pins of another board may be this one's flash.
+        out("board.json: left out; its pins are those of a %s, and this is a %s" % (saved, here))
     for name, data in found.items():
         device.write("/" + name, data)
         out("%s: written" % name)

@@ -12,6 +12,7 @@ import time
 
 from firmware.update.slots import PACK
 from tools import build, pack
+from tools.board import flash
 from tools.board.device import ROOT, BoardError, Progress, dumps
 
 SLOTS = ROOT / "firmware" / "update" / "slots.py"
@@ -215,8 +216,10 @@ class Deployment:
 
     def run(self, board=None):
         """Deploy; returns how many modules and files were sent over the cable."""
-        self.prepare()
+        facts = self.prepare()
         self.check_board(board)
+        if board:
+            flash.check_chip(board, facts, self.root)
         sent = 0
         complete = self.folder and self.device.eval("slots.complete('', %r)" % self.folder)
         if complete and self.hash(_path(self.folder)) == sha256(self.pack):

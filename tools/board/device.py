@@ -1,7 +1,10 @@
 """A board on a serial port, spoken to through mpremote's raw REPL."""
 
 import ast
+import contextlib
+import io
 import json
+import struct
 import sys
 import time
 from pathlib import Path
@@ -18,6 +21,18 @@ ARCHITECTURES = (
     "xtensa", "xtensawin", "rv32imc", "rv64imc",
 )  # fmt: skip
 _CHUNK = 1024
+_RESET = """
+try:
+    with open("/starts", "w") as f:
+        f.write("0")
+except OSError:
+    pass
+import machine, time
+time.sleep(0.1)
+machine.reset()
+"""
+# What mpremote raises when the board goes away: a half answer of it is a struct.error.
+_LOST = (TransportError, OSError, struct.error)
 
 
 class BoardError(Exception):
@@ -28,6 +43,7 @@ class Device:
     """`with Device(port) as device:` interrupts what runs and holds the raw REPL."""
 
     silence_s = 10  # a board that says nothing for so long while it works is lost
+    _restarts = False
 
     def __init__(self, port, wait=0):
         self.port = port
@@ -48,13 +64,17 @@ class Device:
             # No soft reset: it would take the timer away that keeps the watchdog quiet meanwhile.
             for attempt in range(3):
                 try:
-                    self.link.enter_raw_repl(soft_reset=False, timeout_overall=5)
+                    self._raw_repl(5)
                     break
                 except TransportError:
                     if attempt == 2:
                         raise
                     time.sleep(1)
             self._quiet_watchdog()
+        except KeyboardInterrupt:
+            self.restart()
+            self.link.close()
+            raise
         except (TransportError, OSError) as error:
             self.link.close()
             raise BoardError(
@@ -62,6 +82,11 @@ class Device:
                 "Press its reset button and try again within two seconds." % (self.port, error)
             ) from None
         return self
+
+    def _raw_repl(self, seconds):
+        # mpremote prints the bytes it did not understand.
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.link.enter_raw_repl(soft_reset=False, timeout_overall=seconds)
 
     def _quiet_watchdog(self):
         """main.py has done all this on our Ctrl-C already; not so when it came at another
@@ -91,7 +116,8 @@ class Device:
     def exec(self, source):
         """Run `source` on the board and return what it printed."""
         try:
-            out, err = self.link.exec_raw(source, timeout=self.silence_s)
+            with contextlib.redirect_stdout(io.StringIO()):  # as in _raw_repl
+                out, err = self.link.exec_raw(source, timeout=self.silence_s)
             if err:
                 raise TransportExecError(1, err.decode("utf-8", "replace"))
             return out.decode("utf-8", "replace")
@@ -102,8 +128,11 @@ class Device:
                     "the flash is full; what runs was not touched. `make backup`, then make room"
                 ) from None
             raise BoardError("on the board: %s" % lines[-1].strip()) from None
-        except (TransportError, OSError, serial.SerialException) as error:
-            raise BoardError("lost the board at %s: %s" % (self.port, error)) from None
+        except _LOST as error:
+            raise BoardError(
+                "lost the board at %s: %s. Plug it in again and give the same command once more"
+                % (self.port, error)
+            ) from None
 
     def eval(self, expression):
         return ast.literal_eval(self.exec("print(repr(%s))" % expression).strip())
@@ -138,7 +167,12 @@ class Device:
         """The content of a file on the board, or None when there is none."""
         if not self.exists(path):
             return None
-        return bytes(self.link.fs_readfile(path, chunk_size=_CHUNK))
+        self.exec("f = open(%r, 'rb')" % path)
+        pieces = []
+        while not pieces or pieces[-1]:
+            pieces.append(self.eval("f.read(%d)" % _CHUNK))
+        self.exec("f.close()")
+        return b"".join(pieces)
 
     def exists(self, path):
         return (
@@ -163,13 +197,26 @@ class Device:
                 progress(at, len(data))
 
     def reset(self):
-        """Restart the board; its answer is the start itself, so none is awaited."""
+        """Restart the board; its answer is the start itself, so none is awaited.
+
+        For boot.py the starts in a row begin anew: what a person ended was no crash, and four commands over the
+        cable within ten minutes must not end in safe mode. What they mended is to have a try.
+        """
         try:
-            self.link.exec_raw_no_follow("import machine, time\ntime.sleep(0.1)\nmachine.reset()")
+            self.link.exec_raw_no_follow(_RESET)
             time.sleep(0.3)
         except (TransportError, OSError, serial.SerialException) as error:
             raise BoardError("the board did not take the reset: %s" % error) from None
         self.link.in_raw_repl = False
+        self._restarts = True
+
+    def restart(self):
+        """Let what our Ctrl-C stopped run again, unless it does: nobody is there later to see a silent device."""
+        if not self._restarts:
+            # A board that is gone starts when it gets power.
+            with contextlib.suppress(BoardError, *_LOST):
+                self._raw_repl(2)
+                self.reset()
 
 
 def strip(source):

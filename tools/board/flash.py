@@ -34,6 +34,18 @@ def facts(board, root=ROOT):
     return names
 
 
+def check_chip(board, found, root=ROOT):
+    """Refuse a board with another chip than the one of `found` (Device.facts()): it would not get through a start."""
+    what = facts(board, root)
+    there = "esp32s3" if "ESP32S3" in found["machine"].upper() else found["platform"]
+    wanted = "esp32s3" if what["firmware"] and what["firmware"].endswith("S3") else what["family"]
+    if wanted and wanted != there:
+        raise BoardError(
+            "BOARD=%s is a board with %s, what answers is %s (%s): another BOARD= or another PORT=?"
+            % (board, wanted, there, found["machine"])
+        )
+
+
 def tool(*names):
     """The command line of the first of `names` that is installed, or None."""
     for name in names:
@@ -63,7 +75,7 @@ def flash(board, port, image, out=print, run=subprocess.call):
                 "%s failed; hold the BOOT button while the board is plugged in and try again"
                 % Path(command[0]).name
             )
-    out("MicroPython is on the board; next: make deploy BOARD=%s PORT=%s" % (board, port))
+    out("MicroPython is on the board; next: make deploy BOARD=%s%s" % (board, " PORT=" + port if port else ""))
 
 
 def _esp32(what, port, image):

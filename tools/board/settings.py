@@ -43,9 +43,11 @@ def parse_file(path):
     """{name: value} of a settings file: JSON, or lines `name = value` with # comments."""
     path = Path(path)
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8-sig")  # Windows editors begin with a mark
     except OSError as error:
         raise BoardError("%s: %s" % (path, error.strerror)) from None
+    except UnicodeDecodeError:
+        raise BoardError("%s is no text in UTF-8: save it as such" % path) from None
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text)
@@ -197,6 +199,7 @@ def run(device, args, out=print):
         return show(device, out)
     if args.file:
         values = parse_file(args.file)
+        check(values)
         config = Config()
         if any(config.is_secret(name) for name in values) and open_to_others(args.file):
             out("note: %s holds secrets and others may read it (chmod 600)" % args.file)
