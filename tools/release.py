@@ -140,7 +140,7 @@ def load_key(path):
         text = Path(path).read_text()
     except OSError:
         raise ReleaseToolError(
-            "no private key at %s: `python -m tools.release keygen` makes one" % path
+            "no private key at %s: `.venv/bin/python -m tools.release keygen` makes one" % path
         ) from None
     lines = [line for line in text.splitlines() if line and not line.startswith("-----")]
     try:

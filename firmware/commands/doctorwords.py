@@ -33,7 +33,7 @@ answer|the modem does not answer|its supply (2 A), power key, RX and TX
 # Numbers of errors as MicroPython's unix port, lwIP and getaddrinfo of the ports give them.
 _BROKER = """
 user or password|login refused: user or password|correct mqtt.user and mqtt.password
-not authorised|login refused: not authorised|correct mqtt.user, or the broker's rights
+not authorised|login refused: not authorised|correct mqtt.user and mqtt.password, or the broker's rights
 client id|login refused: client id|set another mqtt.id
 refused: |login refused|ask whoever runs the broker
 no network|no network|see DOCTOR,modem

@@ -221,7 +221,7 @@ def test_the_trace_shows_the_frames_and_no_password(simulated):
     [
         ("/dev/no-such-port", "/dev/no-such-port can't be opened: No such file"),
         ("tcp://127.0.0.1:1", "can't be opened: Connection refused"),
-        ("tcp://nowhere", "can't be opened"),
+        ("tcp://nowhere", "tcp://nowhere can't be opened: it names no port"),
     ],
 )
 def test_a_port_that_cannot_be_opened(port, fault):

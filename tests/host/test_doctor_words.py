@@ -87,6 +87,12 @@ def test_a_name_that_is_not_known_in_the_words_of_each_port(error):
     assert "DNS" in doctorwords.broker(state, "tcp://x")[0]
 
 
+def test_a_wrong_password_may_be_called_not_authorised():
+    """Mosquitto gives code 5 for it."""
+    state = {"connected": False, "state": "waiting", "last_error": "refused: login: not authorised"}
+    assert "mqtt.password" in doctorwords.broker(state, "tcp://x")[1]
+
+
 def test_an_unknown_error_is_repeated_not_explained_away():
     state = {"connected": False, "state": "waiting", "last_error": "something new"}
     fault, todo = doctorwords.broker(state, "tcp://x")

@@ -44,6 +44,15 @@ def test_every_link_leads_somewhere():
             assert "://" in target or (page.parent / target).exists(), (page.name, target)
 
 
+def test_a_file_copied_by_mpremote_leaves_the_firmware_running():
+    """mpremote stops it and does not start it again."""
+    text = "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
+    lines = re.findall(r"`([^`\n]*mpremote[^`\n]* cp [^`\n]*)`", text)
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith(".venv/bin/mpremote resume cp ") and line.endswith(" + reset")
+
+
 def test_every_page_is_in_the_index():
     index = (DOCS / "README.md").read_text()
     for page in DOCS.glob("*.md"):

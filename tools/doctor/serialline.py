@@ -1,6 +1,7 @@
 """A serial port of this computer, a pty, or a TCP serial server, as the firmware's protocol code wants it."""
 
 import sys
+from urllib.parse import urlsplit
 
 import serial
 
@@ -33,6 +34,8 @@ class HostUart:
         self.fixed = where.startswith(("tcp://", "socket://"))
         url = "socket://" + where[6:] if where.startswith("tcp://") else where
         try:
+            if "://" in url and urlsplit(url).port is None:
+                raise ValueError("it names no port")
             # A second program on the port would take half of the answers away. RFC 2217 knows no limit to a write.
             own = {"exclusive": True} if sys.platform != "win32" and "://" not in url else {}
             if not url.startswith("rfc2217:"):
