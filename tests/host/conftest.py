@@ -3,6 +3,7 @@
 import pytest
 
 from firmware import diag
+from tests.host import together
 
 # Files whose tests take minutes together: begun first, so that nobody waits for the last of them alone.
 _LONG = (
@@ -22,3 +23,9 @@ def diagnostic_lines():
     sink = diag.sink
     yield
     diag.sink = sink
+
+
+@pytest.fixture(autouse=True, scope="module")
+def side_by_side(request):
+    """Cases of tests that mostly wait (together.py) begin with their module."""
+    yield from together.begin(request)

@@ -2,6 +2,7 @@
 all is well.
 """
 
+import contextlib
 import os
 import pty
 import re
@@ -12,6 +13,7 @@ import tty
 import pytest
 
 from tests.host.doctorlab import DeviceServer, Served, doctor, station
+from tests.host.together import together
 from tools.meter.refusal import Refusal
 from tools.twin.device import MeterProcess
 
@@ -20,18 +22,21 @@ def meter(path, *words, password=1, **more):
     return doctor("meter", "--port", path, *words, METER_PASSWORD=password, **more)
 
 
+@contextlib.contextmanager
+def simulator(*words):
+    """`python -m tools.meter` on a pty; yields its path."""
+    process = MeterProcess("--pty", *words)
+    try:
+        yield process.path
+    finally:
+        process.stop()
+
+
 @pytest.fixture
 def simulated():
-    """A function that starts `python -m tools.meter` on a pty and returns its path."""
-    running = []
-
-    def start(*words):
-        running.append(MeterProcess("--pty", *words))
-        return running[-1].path
-
-    yield start
-    for process in running:
-        process.stop()
+    """A function that starts a simulator and returns its path."""
+    with contextlib.ExitStack() as running:
+        yield lambda *words: running.enter_context(simulator(*words))
 
 
 def named(result, words):
@@ -59,7 +64,7 @@ def test_a_meter_is_found_read_and_its_settings_told(simulated):
 
 
 @pytest.mark.parametrize(
-    "simulator, words, password, fault",
+    "options, words, password, fault",
     [
         (("--link", "7"), ("--link", 5), 1, "wrong link address: 5 was given, the meter has 7"),
         (
@@ -105,8 +110,10 @@ def test_a_meter_is_found_read_and_its_settings_told(simulated):
         ),
     ],
 )
-def test_a_fault_of_the_meter_is_named(simulated, simulator, words, password, fault):
-    text = named(meter(simulated(*simulator), *words, password=password), fault)
+@together
+def test_a_fault_of_the_meter_is_named(options, words, password, fault):
+    with simulator(*options) as path:
+        text = named(meter(path, *words, password=password), fault)
     assert "all is well" not in text
 
 

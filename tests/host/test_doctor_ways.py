@@ -15,6 +15,7 @@ import pytest
 from tests.host import brokers, programs, serving
 from tests.host.doctorlab import doctor
 from tests.host.modem_rig import simulator
+from tests.host.together import together
 from tools.modem.engine import Modem
 
 
@@ -67,6 +68,7 @@ def test_a_modem_in_order_gets_an_address_and_is_left_in_command_mode(tmp_path):
         (("--fault", "register=300"), ("--wait", 4), {}, "no network within 4 s .*searching"),
     ],
 )
+@together
 def test_a_fault_on_the_way_into_the_network_is_named(tmp_path, simulated, words, secrets, fault):
     result, _ = modem(tmp_path, simulated, *words, **secrets)
     text = named(result, fault, "data connection")
@@ -86,6 +88,7 @@ def test_a_fault_on_the_way_into_the_network_is_named(tmp_path, simulated, words
         ),
     ],
 )
+@together
 def test_a_fault_of_the_data_connection_is_named(tmp_path, simulated, words, secrets, fault):
     result, _ = modem(tmp_path, simulated, *words, **secrets)
     named(result, fault)
@@ -133,20 +136,6 @@ def test_a_modem_at_another_speed():
 
 def broker(url, *words, **secrets):
     return doctor("broker", url, "--timeout", 4, *words, **secrets)
-
-
-@pytest.fixture
-def bad():
-    """A function that starts a brokers.BadBroker and returns its URL."""
-    running = []
-
-    def start(mode, kind=brokers.BadBroker):
-        running.append(kind(mode))
-        return "tcp://127.0.0.1:%d" % running[-1].port
-
-    yield start
-    for found in running:
-        found.close()
 
 
 def test_a_broker_in_order_carries_a_message_there_and_back():
@@ -211,8 +200,13 @@ class _Swallows(brokers.BadBroker):
         ("no_puback", _Swallows, "delivery: the message did not come back", ""),
     ],
 )
-def test_a_fault_of_the_broker_is_named(bad, mode, kind, fault, unchecked):
-    named(broker(bad(mode, kind)), fault, unchecked)
+@together
+def test_a_fault_of_the_broker_is_named(mode, kind, fault, unchecked):
+    bad = kind(mode)
+    try:
+        named(broker("tcp://127.0.0.1:%d" % bad.port), fault, unchecked)
+    finally:
+        bad.close()
 
 
 def test_a_name_that_nobody_knows():

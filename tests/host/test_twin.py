@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.host import brokers
+from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab
 from tools.twin.device import ROOT
 
@@ -173,6 +174,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@together
 def test_with_a_faulty_line_each_interval_has_its_record_or_a_reported_error(tmp_path, fault):
     timing = {"iec102.answer_timeout": 300}
     with Lab(tmp_path, meter=(*FAULTS[fault], "--seed", "7"), interval=4, settings=timing) as lab:

@@ -5,6 +5,7 @@ platform facts 3b): 192 KiB are in use while the link stands, a meter's session 
 brings the link up again beside it up to 22. The sockets' and pins' stand-ins, which no board has, are 9 KiB of that.
 """
 
+import contextlib
 import json
 import re
 import threading
@@ -13,7 +14,8 @@ import time
 import pytest
 
 from firmware import readings
-from tests.host.modem_rig import QUICK, Simulator
+from tests.host.modem_rig import QUICK, simulator
+from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab
 from tools.log.reader import Reader
 from tools.log.source import fetch
@@ -40,17 +42,16 @@ class Host:
         self._ended.set()
 
 
-@pytest.fixture
-def online(tmp_path):
-    made = []
-
-    def start(*options, **settings):
-        modem = Simulator(tmp_path, "--scale", "0.1", *options)
-        values = {"uplink.type": "modem", "uplink.apn": "internet", **settings}
+@contextlib.contextmanager
+def started(folder, *options, **settings):
+    """A device with a modem: the laboratory and the modem."""
+    values = {"uplink.type": "modem", "uplink.apn": "internet", **settings}
+    with contextlib.ExitStack() as parts:
+        modem = parts.enter_context(simulator(folder, "--scale", "0.1", *options))
         link = {"pty": modem.pty, "control": modem.control, "timing": QUICK}
-        lab = Lab(tmp_path, settings=values, interval=2, heap="256k", modem=link)
-        lab.host = Host()
-        made.extend((lab, modem, lab.host))
+        lab = Lab(folder, settings=values, interval=2, heap="256k", modem=link)
+        parts.enter_context(lab)
+        lab.host = parts.enter_context(contextlib.closing(Host()))
         # Every record, also those that somebody who waits for another topic passes over.
         lab.times = []
         passed_on = lab.client.on_message
@@ -62,11 +63,14 @@ def online(tmp_path):
 
         lab.client.on_message = message
         lab.twin.start()
-        return lab, modem
+        yield lab, modem
 
-    yield start
-    for part in made:
-        part.close()
+
+@pytest.fixture
+def online(tmp_path):
+    """A function that starts one."""
+    with contextlib.ExitStack() as parts:
+        yield lambda *options, **settings: parts.enter_context(started(tmp_path, *options, **settings))
 
 
 def state(lab, seconds=60):
@@ -137,30 +141,30 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_meter_is_read_meanwhile_and_nothing_is_lost(online, tmp_path, fault):
+@together
+def test_the_meter_is_read_meanwhile_and_nothing_is_lost(tmp_path, fault):
     harm, end, reason = FAULTS[fault]
-    lab, modem = online(
-        "--running", "--profile", "ec25", **{"mqtt.puback_timeout": 5, "uplink.model": "ec25"}
-    )
-    lab.record(60)
-    modem.tell(harm)
-    lab.twin.wait_line("mqtt: connection lost", 60)
-    read = read_so_far(lab)
-    if end:
-        modem.tell(end)
-    told = state(lab, 90)
-    # Not that of the first login, nor what the broker says for a device that is gone.
-    while "LAST_REASON" not in told:
+    settings = {"mqtt.puback_timeout": 5, "uplink.model": "ec25"}
+    with started(tmp_path, "--running", "--profile", "ec25", **settings) as (lab, modem):
+        lab.record(60)
+        modem.tell(harm)
+        lab.twin.wait_line("mqtt: connection lost", 60)
+        read = read_so_far(lab)
+        if end:
+            modem.tell(end)
         told = state(lab, 90)
-    # Whoever listens is told what happened.
-    assert reason in told["LAST_REASON"] and told["CONNECTS"] == 2, told
-    assert told["LAST_MEASURE"] and sum(told["MEASURES"].values()) >= 1 and "UPTIME" in told, told
-    caught_up(lab)
-    assert read_so_far(lab) > read
-    answer = lab.at("AT^MTXTUNNEL=GETSTATUS,link")
-    assert "link.uptime: " in answer and reason in answer, answer
-    never_stuck(lab)
-    nothing_is_lost(lab, tmp_path)
+        # Not that of the first login, nor what the broker says for a device that is gone.
+        while "LAST_REASON" not in told:
+            told = state(lab, 90)
+        # Whoever listens is told what happened.
+        assert reason in told["LAST_REASON"] and told["CONNECTS"] == 2, told
+        assert told["LAST_MEASURE"] and sum(told["MEASURES"].values()) >= 1 and "UPTIME" in told, told
+        caught_up(lab)
+        assert read_so_far(lab) > read
+        answer = lab.at("AT^MTXTUNNEL=GETSTATUS,link")
+        assert "link.uptime: " in answer and reason in answer, answer
+        never_stuck(lab)
+        nothing_is_lost(lab, tmp_path)
 
 
 # Name -> (simulator's options, settings, what ends it or None where it ends by itself).
@@ -185,21 +189,22 @@ STARTS = {
 
 
 @pytest.mark.parametrize("fault", STARTS)
-def test_a_modem_that_begins_badly_costs_no_reading(online, tmp_path, fault):
+@together
+def test_a_modem_that_begins_badly_costs_no_reading(tmp_path, fault):
     options, settings, end = STARTS[fault]
-    lab, modem = online(*options, **settings)
-    if end:
-        lab.twin.wait_line("modem: .*(denied|no network|PUK)", 60)
-        read = read_so_far(lab)
-        deadline = time.monotonic() + 60
-        while read_so_far(lab) < read + 2:
-            assert time.monotonic() < deadline, "\n".join(lab.twin.lines[-40:])
-            time.sleep(0.1)
-        modem.tell(end)
-    lab.record(90)
-    caught_up(lab)
-    never_stuck(lab)
-    nothing_is_lost(lab, tmp_path)
+    with started(tmp_path, *options, **settings) as (lab, modem):
+        if end:
+            lab.twin.wait_line("modem: .*(denied|no network|PUK)", 60)
+            read = read_so_far(lab)
+            deadline = time.monotonic() + 60
+            while read_so_far(lab) < read + 2:
+                assert time.monotonic() < deadline, "\n".join(lab.twin.lines[-40:])
+                time.sleep(0.1)
+            modem.tell(end)
+        lab.record(90)
+        caught_up(lab)
+        never_stuck(lab)
+        nothing_is_lost(lab, tmp_path)
 
 
 def test_with_a_wrong_pin_the_meter_is_read_and_the_pin_tried_once(online, tmp_path):
