@@ -15,6 +15,7 @@ from firmware.commands import answer as answer_module
 from firmware.commands import parser, table
 from firmware.commands.answer import Collector, CommandError
 from firmware.commands.processor import Channel, Processor, decode
+from tests.host import virtual
 from tests.host.fakedevice import Device, Modem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,10 +31,11 @@ class Desk:
         self.processor = Processor(self.device)
         self.channel = Channel(channel, whitelist, login=login)
         self.after = None
+        self.run = asyncio.run
 
     def say(self, line):
         collector = Collector()
-        self.after = asyncio.run(
+        self.after = self.run(
             self.processor.execute(line, self.channel, collector.write, collector)
         )
         return collector.take().decode()
@@ -155,6 +157,7 @@ def test_every_command_is_carried_out_by_somebody():
 
 
 def test_every_command_answers_to_its_least_and_most_arguments(console):
+    console.run = virtual.run  # FORCEREAD waits a minute and a half for a meter that nobody reads here
     for row in table.rows():
         for count in {int(row[2]), int(row[3]) or int(row[2])}:
             if row[0] in ("LOGIN", "DOCTOR"):
