@@ -1,6 +1,7 @@
 # Runs on MicroPython: argv = part, parts, further. The log on real littlefs over a flash in RAM, with the power cut
-# within every program and erase of a scripted workload. Each cut: a new start, everything checked, and the workload
-# goes on: to its end for one position within every `further`-th operation (1: for all), else for a few steps.
+# within every program and erase of a scripted workload. The operation that was cut has written none, half or all but
+# one of its bytes. Each of these: a new start, everything checked, and the workload goes on: to its end for one
+# position within every `further`-th operation (1: for all), else for a few steps.
 # Prints JSON: operations, cuts, ends, records, lost, wraps, steps (appends and acknowledgements).
 import gc
 import json
@@ -20,15 +21,15 @@ POSITIONS = 3
 
 
 class Flash:
-    """Dies within the `cut`-th program or erase from now, at `position` (0 to 2) of its bytes, and stays dead."""
+    """Dies at the beginning of the `cut`-th program or erase from now, and stays dead."""
 
-    def __init__(self, data, cut=0, position=0):
+    def __init__(self, data, cut=0):
         self.bytes = bytearray(data)
         self.data = memoryview(self.bytes)
         self.blank = b"\xff" * BLOCK
         self.count = 0
         self.cut = cut
-        self.position = position
+        self.torn = None  # (at, bytes) of the operation that was cut
         self.dead = False
 
     def _change(self, at, new):
@@ -37,11 +38,19 @@ class Flash:
         self.count += 1
         if self.count == self.cut:
             self.dead = True
-            length = (0, len(new) // 2 + 1, len(new) - 1)[self.position]
-            self.data[at : at + length] = memoryview(new)[:length]
+            self.torn = at, bytes(new)
             return -5
         self.data[at : at + len(new)] = new
         return 0
+
+    def left(self, position):
+        """What a cut leaves that came when the operation had got to `position` (0 to 2) of its bytes."""
+        found = Flash(self.bytes)
+        if self.torn:
+            at, new = self.torn
+            length = (0, len(new) // 2 + 1, len(new) - 1)[position]
+            found.data[at : at + length] = new[:length]
+        return found
 
     def readblocks(self, block, buf, offset=0):
         at = block * BLOCK + offset
@@ -108,6 +117,8 @@ class World:
         other.unsure = set(self.unsure)
         other.number = self.number
         other.order = self.order
+        other.trying = self.trying
+        other.acking = self.acking
         return other
 
     def start(self, flash):
@@ -233,19 +244,21 @@ for at in range(0, STEPS, CHUNK):
         operations += 1
         if operations % PARTS != PART:
             continue
+        # What leads to the cut is the same for all positions: no change comes behind it.
+        broken = base.copy()
+        flash = Flash(before, cut)
+        done = 0
+        try:
+            broken.start(flash)
+        except OSError:
+            check(flash.dead, "no start without a cut")
+        else:
+            done = attempt(broken, steps[at : at + CHUNK])
+        broken.stop()
         for position in range(POSITIONS):
-            trial = base.copy()
-            flash = Flash(before, cut, position)
-            done = 0
-            try:
-                trial.start(flash)
-            except OSError:
-                check(flash.dead, "no start without a cut")
-            else:
-                done = attempt(trial, steps[at : at + CHUNK])
-            trial.stop()
             cuts += 1
-            trial.start(Flash(flash.bytes))
+            trial = broken.copy()
+            trial.start(flash.left(position))
             trial.recovered()
             rest = steps[at + done :]
             turn = operations // PARTS
