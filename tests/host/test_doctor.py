@@ -51,8 +51,10 @@ def named(result, words):
 # --- the meter
 
 
-def test_a_meter_is_found_read_and_its_settings_told(simulated):
-    code, text = meter(simulated("--link", "3", "--point", "4", "--password", "77"), password=77)
+@together
+def test_a_meter_is_found_read_and_its_settings_told():
+    with simulator("--link", "3", "--point", "4", "--password", "77") as path:
+        code, text = meter(path, password=77)
     assert code == 0, text
     for line in (
         "ok     the password is right, measuring point 4",
@@ -128,6 +130,7 @@ def test_a_fault_of_the_meter_is_named(options, words, password, fault):
         (18, "integration period is not available"),
     ],
 )
+@together
 def test_each_cause_of_a_refusal_in_words(cause, words):
     refusing = station()
 
@@ -159,6 +162,7 @@ def test_each_cause_of_a_refusal_in_words(cause, words):
         ),
     ],
 )
+@together
 def test_speed_and_parity_are_found(baud, parity, given, faults):
     """A serial server with RFC 2217 in front of the meter: the settings of the line count there."""
     with DeviceServer(station(), baud, parity) as server:
@@ -170,6 +174,7 @@ def test_speed_and_parity_are_found(baud, parity, given, faults):
     assert "port.1.parity = %s" % {"N": "none", "E": "even"}[parity] in result[1]
 
 
+@together
 def test_the_wrong_speed_on_a_pty():
     """A pty keeps the speed the other end has set: this meter hears nothing but rubbish at another one."""
     master, slave = pty.openpty()
@@ -235,6 +240,7 @@ def test_a_port_that_cannot_be_opened(port, fault):
     named(meter(port), fault)
 
 
+@together
 def test_a_serial_server_that_hangs_up():
     dying = station()
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.host import brokers
+from tests.host.together import together
 from tests.host.twinlab import IDENT, Lab
 
 DOCTOR = "AT^MTXTUNNEL=DOCTOR"
@@ -43,6 +44,7 @@ def ask_until(lab, line, pattern, seconds=60):
         time.sleep(0.5)
 
 
+@together
 def test_all_is_well(tmp_path):
     with Lab(tmp_path) as lab:
         lab.twin.start()
@@ -73,6 +75,7 @@ METERS = {
 
 
 @pytest.mark.parametrize("fault", METERS)
+@together
 def test_a_fault_of_the_meter_is_named(tmp_path, fault):
     meter, settings, words = METERS[fault]
     # Nothing but what DOCTOR asks goes over the line.
@@ -89,6 +92,7 @@ def test_a_fault_of_the_meter_is_named(tmp_path, fault):
             assert re.search("FAULT " + words, typed(lab, DOCTOR)), "the state tells it afterwards"
 
 
+@together
 def test_a_line_set_wrong_is_found_by_the_probe(tmp_path):
     """A pty has no speed; the line of the simulator answers at any, which the probe must tell from silence."""
     with Lab(tmp_path, meter=("--drop", "3x"), settings={**QUICK, "meter.0.interval": 0}) as lab:
@@ -127,6 +131,7 @@ BROKERS = {
 
 
 @pytest.mark.parametrize("fault", BROKERS)
+@together
 def test_a_fault_of_the_broker_is_named(tmp_path, fault):
     make, url, words = BROKERS[fault]
     bad = make() if make else None
@@ -140,6 +145,7 @@ def test_a_fault_of_the_broker_is_named(tmp_path, fault):
         bad.close()
 
 
+@together
 def test_no_coverage_and_no_broker_set(tmp_path):
     with Lab(tmp_path, settings={"mqtt.enabled": False}, broker=False) as lab:
         (tmp_path / "no-coverage").touch()
@@ -153,6 +159,7 @@ def test_no_coverage_and_no_broker_set(tmp_path):
 # --- the trace
 
 
+@together
 def test_the_trace_on_a_topic_shows_frames_and_no_password(tmp_path):
     settings = {"meter.0.password": 0x12345678, "meter.0.interval": 4}
     with Lab(
@@ -185,6 +192,7 @@ def test_the_trace_on_a_topic_shows_frames_and_no_password(tmp_path):
         assert not [topic for topic, _ in lab.inbox.queue if topic == TRACE]
 
 
+@together
 def test_the_trace_on_the_console(tmp_path):
     with Lab(tmp_path, settings={"iec102.trace": "console"}) as lab:
         lab.twin.start()
@@ -194,6 +202,7 @@ def test_the_trace_on_the_console(tmp_path):
         lab.record()
 
 
+@together
 def test_a_trace_on_the_topic_of_commands_is_refused(tmp_path):
     settings = {"iec102.trace": "topic", "iec102.trace_topic": "lector102/[IMEI]/AT"}
     with Lab(tmp_path, settings=settings) as lab:
@@ -202,6 +211,7 @@ def test_a_trace_on_the_topic_of_commands_is_refused(tmp_path):
         lab.record()
 
 
+@together
 def test_the_trace_in_a_file_outlives_a_power_cut(tmp_path):
     with Lab(tmp_path, settings={"iec102.trace": "file"}) as lab:
         lab.twin.start()
@@ -215,6 +225,7 @@ def test_the_trace_in_a_file_outlives_a_power_cut(tmp_path):
         lab.record()
 
 
+@together
 def test_the_trace_of_a_long_session_costs_no_record(tmp_path):
     """Closings of a year and the curve: the trace may leave frames out and says so, the records all come."""
     settings = {

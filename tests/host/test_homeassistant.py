@@ -15,6 +15,7 @@ from firmware import discovery, homeassistant, readings
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from tests.host import json_examples
+from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab
 
 # Device class -> (units, state classes) a sensor of it may have; a superset of what we use would prove nothing.
@@ -247,6 +248,7 @@ def told(lab, times, seconds=60):
 ALL = 1 + 2 * 21
 
 
+@together
 def test_the_twin_announces_its_meters_after_each_connection_and_takes_them_back(tmp_path):
     with Lab(tmp_path, meters=2, interval=4, settings={"ha.enabled": True}) as lab:
         lab.twin.start()
@@ -285,6 +287,7 @@ def test_the_twin_announces_its_meters_after_each_connection_and_takes_them_back
         assert not [line for line in lab.twin.lines if "no memory" in line or "Traceback" in line]
 
 
+@together
 def test_nothing_is_announced_unless_wanted(tmp_path):
     with Lab(tmp_path, interval=2) as lab:
         lab.twin.start()
@@ -295,6 +298,7 @@ def test_nothing_is_announced_unless_wanted(tmp_path):
 
 
 @pytest.mark.timeout(480)
+@together
 def test_eight_meters_are_announced_and_no_reading_is_given_up(tmp_path):
     """169 announcements, readings every 15 s in both forms: the heap is full, a reading may need a second try."""
     settings = {"ha.enabled": True, "logger.profile": "both"}

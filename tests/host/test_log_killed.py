@@ -11,6 +11,7 @@ import pytest
 
 from tests.host import brokers
 from tests.host.test_uplink import Listener
+from tests.host.together import together
 
 ROOT = Path(__file__).resolve().parents[2]
 MICROPYTHON = Path(sys.executable).parent / "micropython"
@@ -18,6 +19,7 @@ RECORDS, KILLS = 400, 5
 
 
 @pytest.mark.parametrize("window", (1, 8))
+@together
 def test_kill_9_costs_at_most_one_window_of_duplicates(tmp_path, window):
     broker = brokers.start_broker()
     # A line slow enough that a whole window is on the way at any moment.

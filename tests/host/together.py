@@ -1,4 +1,4 @@
-"""The cases of a parametrized test, side by side: what mostly waits for meters, modems and timeouts waits once."""
+"""Tests side by side, above all the cases of one: what mostly waits for meters, modems and timeouts waits once."""
 
 import functools
 import inspect
@@ -10,7 +10,7 @@ _running = {}  # node id of a case -> its future
 
 
 def together(body):
-    """Decorate a test: its cases begin with the module's first test, beside the others.
+    """Decorate a test: it, or each of its cases, begins with the module's first test, beside the others.
 
     Each has its own result. They run in threads, so they get their parameters and a `tmp_path`, no other fixtures.
     """
@@ -40,7 +40,7 @@ def begin(request):
     with ThreadPoolExecutor(_AT_ONCE, "side by side") as pool:
         for item in cases:
             body = item.function.side_by_side
-            arguments = dict(item.callspec.params)
+            arguments = dict(item.callspec.params) if hasattr(item, "callspec") else {}
             if "tmp_path" in inspect.signature(body).parameters:
                 arguments["tmp_path"] = folders.mktemp("case")
             _running[item.nodeid] = pool.submit(body, **arguments)
