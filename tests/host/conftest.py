@@ -1,5 +1,7 @@
 """What holds for every test."""
 
+import gc
+
 import pytest
 
 from firmware import diag
@@ -15,6 +17,12 @@ _LONG = (
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: _LONG.index(item.path.stem) if item.path.stem in _LONG else len(_LONG))
+
+
+def pytest_collection_finish():
+    """The firmware collects its garbage often, as on a board; what pytest and its modules hold need not be looked at."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
