@@ -1,6 +1,7 @@
 """Shortened names must not change what the firmware does, and tracebacks must be readable again."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,12 @@ def tree(tmp_path):
     return tmp_path
 
 
+@functools.cache
+def ours():
+    """The firmware's own: to look at, a few seconds' work."""
+    return Shortener()
+
+
 def texts(tree):
     shortener = Shortener(tree)
     return {name: shortener.text(tree / name) for name in FILES}
@@ -134,7 +141,7 @@ def test_a_constant_that_is_bound_twice_or_mentioned_stays_a_variable():
 def test_what_hardware_is_asked_for_keeps_its_name():
     """Of network.PPP the unix port knows nothing; the modem's modules ask a board's for these."""
     asked = "connect disconnect status isconnected ipconfig config poll irq readinto write"
-    assert not set(asked.split()) & set(Shortener().public)
+    assert not set(asked.split()) & set(ours().public)
 
 
 def test_inherited_and_own_names_do_not_collide(tree):
@@ -145,7 +152,7 @@ def test_inherited_and_own_names_do_not_collide(tree):
 
 
 def test_a_traceback_from_a_device_gets_its_names_back():
-    shortener = Shortener()
+    shortener = ours()
     path = ROOT / "firmware" / "meter" / "line.py"
     short = shortener.names[path]["_session"]
     line = '  File "firmware.meter.line", line 1, in %s\n' % short
@@ -183,7 +190,7 @@ def work_on(child): child.set_outside = begin_here(child.far_away)
 
 
 def test_no_place_has_two_public_names_that_became_one():
-    shortener = Shortener()
+    shortener = ours()
     trees = {path: _Bare().visit(ast.parse(path.read_text())) for path in shortener.trees}
     for name, others in sharednames.meetings(trees, set(shortener.public)).items():
         assert shortener.public[name] not in {shortener.public[other] for other in others}, name
@@ -191,7 +198,7 @@ def test_no_place_has_two_public_names_that_became_one():
 
 def test_public_names_are_few_and_do_not_depend_on_each_other():
     """A name that comes or goes changes few others: each one changed is in files that must be sent again."""
-    sources = {path: _Bare().visit(ast.parse(path.read_text())) for path in Shortener().trees}
+    sources = {path: _Bare().visit(ast.parse(path.read_text())) for path in ours().trees}
     before = publicnames.plan(ROOT, sources)
     more = ast.parse("def some_new_function_of_the_firmware():\n    pass\n")
     after = publicnames.plan(ROOT, {**sources, ROOT / "firmware" / "new_module_of_it.py": more})
@@ -201,7 +208,7 @@ def test_public_names_are_few_and_do_not_depend_on_each_other():
 
 
 def test_the_firmware_has_a_third_fewer_names_in_memory():
-    shortener = Shortener()
+    shortener = ours()
     before = {name for names in shortener.names.values() for name in names}
     after = {short for names in shortener.names.values() for short in names.values()}
     assert len(before) > 500 and len(after) < 100
@@ -221,7 +228,7 @@ micropython.qstr_info()
 
 def new_names(device, modules, first, root=None):
     """How many names come into memory with `modules`, with or without having them taken in `first`."""
-    take_in = Shortener().public["take_in"]
+    take_in = ours().public["take_in"]
     script = TAKE_IN % (first, take_in, str(root or device), str(device / "lib"), modules)
     done = subprocess.run(
         [MICROPYTHON, "-X", "heapsize=2m", "-c", script],
