@@ -9,9 +9,9 @@ from tests.host import together
 
 # Files whose tests take minutes together: begun first, so that nobody waits for the last of them alone.
 _LONG = (
-    "test_log_power", "test_update_order", "test_deploy", "test_log_gate", "test_modem_recovery", "test_twin",
-    "test_update", "test_commands", "test_twin_modem", "test_modem_board", "test_update_tls", "test_quickstart",
-    "test_doctor", "test_doctor_ways", "test_app_watch", "test_month", "test_board_tools",
+    "test_log_power", "test_update_order", "test_deploy", "test_twin_modem", "test_modem_board", "test_quickstart",
+    "test_twin", "test_app_note", "test_doctor_ways", "test_doctor", "test_update", "test_update_tls", "test_month",
+    "test_doctor_device", "test_homeassistant", "test_modem_recovery", "test_log_gate", "test_board_tools",
 )  # fmt: skip
 
 
@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """The firmware collects its garbage often, as on a board; what pytest and its modules hold need not be looked at."""
+    """The firmware collects its garbage often, as on a board: what pytest and its modules hold is not looked at."""
     gc.collect()
     gc.freeze()
 
