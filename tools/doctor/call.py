@@ -28,6 +28,7 @@ class Call:
             uart=self.modem.uart,
             timing=_TIMES,
             ppp_factory=PPP,
+            native=False,  # PPP of the host is Python, as is its stream
             session=None,
         )
         link.settings = {"auth": args.auth, "user": args.user, "password": self.modem.password}
