@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import serial
@@ -112,15 +111,10 @@ class DeviceServer:
 
     def __init__(self, found, baud, parity):
         self._uart = _Uart(found, baud, parity)
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = serving.serve(self._serve)
         self.url = "rfc2217://127.0.0.1:%d" % self._server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def _serve(self):
-        try:
-            peer, _ = self._server.accept()
-        except OSError:
-            return
+    def _serve(self, peer):
         peer.settimeout(0.02)
         with peer:
             manager = rfc2217.PortManager(self._uart, _Writer(peer))
