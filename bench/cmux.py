@@ -8,11 +8,11 @@ is the multiplexer.
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+from tools import micropython
+
 ROOT = Path(__file__).resolve().parents[1]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 PACKETS = 400
 PACKET = 600
 LINE_BYTES_S = 11520  # 115200 baud, 10 bits a byte
@@ -113,7 +113,7 @@ print(json.dumps(result))
 
 def run():
     script = _SCRIPT % (PACKETS, PACKET)
-    command = [str(MICROPYTHON), "-X", "heapsize=192k", "-c", script]
+    command = micropython.command("-c", script)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+from tools import micropython
+
 ROOT = Path(__file__).resolve().parent.parent
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 TARGET = 10
 FRAME = (
     "68686868080100a30305010000c062e70300d20f010099b100005e2500009d010000060b000037926e0415c10800000300009a03"
@@ -44,7 +44,7 @@ print(best / 100)
 
 def ours_us():
     done = subprocess.run(
-        [MICROPYTHON, "-X", "heapsize=192k", "-c", SCRIPT % FRAME],
+        micropython.command("-c", SCRIPT % FRAME),
         env={"MICROPYPATH": "%s:.frozen" % (ROOT / "build" / "device")},
         capture_output=True,
         text=True,

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,10 +18,9 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 
 from tests.host import brokers
-from tools import lib
+from tools import lib, micropython
 
 ROOT = Path(__file__).resolve().parents[1]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 RECORDS = 1000
 REFERENCE_RECORDS = 100
 ROUND_TRIP_MS = 100
@@ -62,7 +60,7 @@ def drain(libraries, broker, proxy, who, count, restart):
     """One drain of `count` records by `who`; a dict with ms, lost, in_order, duplicates, reconnects."""
     listener = Listener(broker.port)
     env = dict(os.environ, MICROPYPATH="%s:.frozen" % libraries)
-    command = [str(MICROPYTHON), "-X", "heapsize=192k", "bench/device/drain.py"]
+    command = micropython.command("bench/device/drain.py")
     folder = tempfile.mkdtemp()
     command += [who, str(proxy.port), str(count), str(WINDOW), folder + "/flash.img"]
     process = subprocess.Popen(

@@ -12,8 +12,8 @@ from pathlib import Path
 from bench import fit
 from tests.host.modem_rig import QUICK, Simulator
 from tests.host.twinlab import Lab
-from tools import build
-from tools.twin.device import DEVICE, MICROPYTHON
+from tools import build, micropython
+from tools.twin.device import DEVICE
 
 # What tests/host/test_twin_modem.py gives.
 HEAP = 256 * fit.KIB
@@ -72,7 +72,7 @@ def _live(folder, modem):
 
 def _stand_ins():
     done = subprocess.run(
-        [str(MICROPYTHON), "-X", "heapsize=1m", "-c", _STAND_INS],
+        micropython.command("-c", _STAND_INS, heap=micropython.HARNESS),
         cwd="/",  # not where the sources are
         env={"MICROPYPATH": "%s:.frozen" % DEVICE},
         capture_output=True,

@@ -6,17 +6,17 @@ when its append returns. Then a year of the device's life, and what it means for
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+from tools import micropython
+
 ROOT = Path(__file__).resolve().parents[1]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 # Erases a block of a usual NOR flash endures.
 ENDURANCE = 100_000
 
 
-def measure(script, *arguments, heap="64m"):
-    command = [str(MICROPYTHON), "-X", "heapsize=" + heap, "bench/device/" + script, *arguments]
+def measure(script, *arguments, heap=micropython.HARNESS):
+    command = micropython.command("bench/device/" + script, *arguments, heap=heap)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError("%s failed:\n%s%s" % (arguments, done.stdout, done.stderr))
@@ -91,7 +91,7 @@ def wear(naive):
 
 
 def year():
-    found = measure("year.py", "102", "365", heap="16m")
+    found = measure("year.py", "102", "365")
     lost = found["lost"] + found["unordered"] + found["invented"]
     rows = [
         row(

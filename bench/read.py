@@ -16,10 +16,10 @@ import time
 import types
 from pathlib import Path
 
+from tools import micropython
 from tools.twin.device import MeterProcess
 
 ROOT = Path(__file__).resolve().parents[1]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 BAUD = 9600
 BITS = 10
 SESSIONS = 10
@@ -71,7 +71,7 @@ def summary(name, sessions):
 def firmware_sessions(meter):
     process = MeterProcess("--pty", *meter)
     try:
-        command = [str(MICROPYTHON), "-X", "heapsize=192k", "tests/host/mpy/master_read.py"]
+        command = micropython.command("tests/host/mpy/master_read.py")
         command += [process.path, str(BAUD), "1", "1", "1", str(SESSIONS + 1)]
         env = dict(os.environ, MICROPYPATH=".:.frozen")
         result = subprocess.run(

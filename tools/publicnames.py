@@ -13,19 +13,17 @@ import keyword
 import re
 import string
 import subprocess
-import sys
 import zlib
 from functools import lru_cache
 from pathlib import Path
 
-from tools import sharednames
+from tools import micropython, sharednames
 
 # What runs beside the firmware on the device, tests and benches, too.
 BESIDE = ("boot.py", "main.py", "lib", "tests/host/mpy", "bench/device")
 # What has strings that are sent to it.
 _SENT = ("tools/board/settings.py", "bench/decode.py")
 _ROOT = Path(__file__).resolve().parent.parent
-_MICROPYTHON = Path(sys.executable).parent / "micropython"
 _HARDWARE = "boards"
 # In its place where there is none: boards have objects with the same names.
 _STAND_INS = ("ppp_standin", "modem_twin")
@@ -52,7 +50,7 @@ def _interpreter(names):
     """Those of `names` that MicroPython's unix port, its frozen modules included, has a name for."""
     names = sorted(names)
     done = subprocess.run(
-        [_MICROPYTHON, "-c", _COUNT],
+        micropython.command("-c", _COUNT, heap=micropython.HARNESS),
         input="\n".join(["gc", *names]) + "\n",
         capture_output=True,
         text=True,

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 
+from tools import micropython
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MICROPYTHON = os.path.join(os.path.dirname(sys.executable), "micropython")
 
 # Everything shorter than on a board, so that a fault takes seconds.
 QUICK = {
@@ -79,7 +80,7 @@ def simulator(folder, *arguments):
 
 
 def board(
-    modem, actions, settings=None, wires=("power_key", "reset"), heap="192k", timeout=60, **extra
+    modem, actions, settings=None, wires=("power_key", "reset"), heap=micropython.SMALL, timeout=60, **extra
 ):
     """Run mpy/modem_board.py (`extra`: more of its keys); the answers merged into a dict of lists, and `log`."""
     every = {"apn": "internet", "model": "generic", "cmux": True, "timing": QUICK}
@@ -97,7 +98,7 @@ def board(
     with open(path, "w") as file:
         json.dump(setup, file)
     done = subprocess.run(
-        [MICROPYTHON, "-X", "heapsize=" + heap, "tests/host/mpy/modem_board.py", path],
+        micropython.command("tests/host/mpy/modem_board.py", path, heap=heap),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,6 +9,7 @@ import time
 import paho.mqtt.client as mqtt
 
 from tests.host import boardlab, brokers
+from tools import micropython
 from tools.board.console import Console
 from tools.board.deploy import compile_tree
 from tools.board.unixboard import UnixBoard
@@ -69,7 +70,7 @@ class Board:
         }
         values.update(settings)
         # An update needs more beside the app than the 192 KiB that a board of this kind has for it (docs/update.md).
-        self.board = UnixBoard(folder / "board", blocks=1024, heap="256k").start()
+        self.board = UnixBoard(folder / "board", blocks=1024, heap=micropython.MIDDLE).start()
         self.files = {"/config.json": json.dumps(values).encode(), **(files or {})}
 
     def _take(self, _client, _user, message):

@@ -11,7 +11,8 @@ from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
 from firmware.iec102.errors import AsduError, FrameError, Iec102Error
 from firmware.iec102.timetag import TimeTag
-from tests.host.test_vectors import FRAMES, MICROPYTHON, ROOT
+from tests.host.test_vectors import FRAMES, ROOT
+from tools import micropython
 
 GOOD = [bytes.fromhex(v["hex"]) for v in FRAMES if v["valid"]]
 
@@ -120,7 +121,7 @@ print(gc.mem_alloc() - before)
 def test_no_allocation_per_byte_on_micropython(tmp_path):
     (tmp_path / "script.py").write_text(ALLOCATION)
     done = subprocess.run(
-        [MICROPYTHON, "-X", "heapsize=192k", tmp_path / "script.py"],
+        micropython.command(tmp_path / "script.py"),
         env={"MICROPYPATH": "%s:.frozen" % ROOT},
         capture_output=True,
         text=True,

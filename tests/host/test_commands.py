@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,9 @@ from firmware.commands.answer import Collector, CommandError
 from firmware.commands.processor import Channel, Processor, decode
 from tests.host import virtual
 from tests.host.fakedevice import Device, Modem
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 OURS = "AT^MTXTUNNEL="
 
 
@@ -621,7 +620,7 @@ def test_the_parser_raises_nothing_but_its_own_error(line):
 
 def test_the_same_on_micropython_and_what_it_costs():
     done = subprocess.run(
-        [str(MICROPYTHON), "-X", "heapsize=192k", "tests/host/mpy/commands_run.py"],
+        micropython.command("tests/host/mpy/commands_run.py"),
         cwd=ROOT,
         env={"MICROPYPATH": ".:.frozen"},
         capture_output=True,

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,9 @@ from firmware.clock.zone import Zone
 from firmware.config import settings as table
 from firmware.config import settings_help
 from firmware.config.store import Config, ConfigError
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 
 
 @pytest.fixture
@@ -529,7 +528,7 @@ def test_what_is_set_on_the_spot_replaces_what_is_staged(path):
 def test_the_same_on_micropython_and_what_it_costs(tmp_path):
     script = ROOT / "tests" / "host" / "mpy" / "config_run.py"
     done = subprocess.run(
-        [str(MICROPYTHON), "-X", "heapsize=192k", str(script), str(tmp_path / "config.json")],
+        micropython.command(script, tmp_path / "config.json"),
         cwd=ROOT,
         env={"MICROPYPATH": ".:.frozen"},
         capture_output=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.host import boardlab, realboard
+from tools import micropython
 from tools.board.deploy import Deployment, board_names, compile_tree, rollback
 from tools.board.device import BoardError, Device
 
@@ -211,7 +212,7 @@ def test_the_real_firmware_from_the_command_line(tmp_path):
         assert "start: lector102" in first.stdout  # shown by the tool itself
         assert "heap in use" in first.stdout
         assert "the flash has room for 288 KiB of it" in first.stdout
-        assert lab.board.heap == "204k"  # 192 for the firmware
+        assert lab.board.heap == micropython.SMALL
         again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90)
         assert again.returncode == 0, again.stderr
         assert "up to date" in again.stdout and "sent" not in again.stdout

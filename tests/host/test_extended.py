@@ -17,9 +17,9 @@ from firmware.iec102.timetag import TimeTag, from_utc
 from firmware.meter.meter import Meter
 from firmware.record import extended, telemetry
 from tests.host import fieldlab, json_examples, twinlab, virtual
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 MADRID = Zone("Europe/Madrid")
 
 
@@ -203,7 +203,7 @@ def test_micropython_writes_the_same():
         subprocess.run(
             [*command, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=120
         )
-        for command in ([MICROPYTHON, "-X", "heapsize=192k"], [sys.executable])
+        for command in (micropython.command(), [sys.executable])
     ]
     assert outputs[0].returncode == 0, outputs[0].stderr
     assert outputs[0].stdout == outputs[1].stdout

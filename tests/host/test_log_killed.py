@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import pytest
 from tests.host import brokers
 from tests.host.test_uplink import Listener
 from tests.host.together import together
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 RECORDS, KILLS = 400, 5
 
 
@@ -25,7 +24,7 @@ def test_kill_9_costs_at_most_one_window_of_duplicates(tmp_path, window):
     # A line slow enough that a whole window is on the way at any moment.
     proxy = brokers.Proxy(broker.port, 0.01)
     listener = Listener(broker.port, "drain/t")
-    command = [str(MICROPYTHON), "-X", "heapsize=192k", "tests/host/mpy/log_drain.py"]
+    command = micropython.command("tests/host/mpy/log_drain.py")
     command += [str(tmp_path / "flash.img"), str(proxy.port), str(RECORDS), str(window)]
     environment = dict(os.environ, MICROPYPATH="lib:.frozen")
 

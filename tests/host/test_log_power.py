@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tools import micropython
+
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 PARTS = 4
 # In every so-manieth operation one cut's workload goes on to its end, in the others a few steps. 1: all (make bench).
 FURTHER = 60
@@ -16,7 +16,7 @@ FURTHER = 60
 
 def sweep(parts=PARTS, further=FURTHER):
     """Cut at every operation; the sums of what tests/host/mpy/log_cut.py prints."""
-    command = [str(MICROPYTHON), "-X", "heapsize=16m", "tests/host/mpy/log_cut.py"]
+    command = micropython.command("tests/host/mpy/log_cut.py", heap=micropython.HARNESS)
     running = [
         subprocess.Popen(
             command + [str(part), str(parts), str(further)],

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.host import boardlab
+from tools import micropython
 from tools.board.device import Device
 from tools.log.source import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 MAKE = """
 import sys
 sys.path[:0] = [%r, "."]
@@ -52,7 +52,7 @@ def image(tmp_path_factory):
     path = tmp_path_factory.mktemp("log") / "flash.img"
     script = path.with_name("make.py")
     script.write_text(MAKE % str(ROOT))
-    subprocess.run([str(MICROPYTHON), str(script), str(path)], cwd=ROOT, check=True, timeout=60)
+    subprocess.run(micropython.command(script, path, heap=micropython.HARNESS), cwd=ROOT, check=True, timeout=60)
     return path
 
 

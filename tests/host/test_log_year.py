@@ -2,18 +2,18 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tools import micropython
+
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 
 
 @pytest.mark.parametrize("seed", (3, 44, 90))
 def test_weeks_with_outages_of_broker_link_and_power_lose_nothing(seed):
-    command = [str(MICROPYTHON), "-X", "heapsize=8m", "bench/device/year.py", str(seed), "25"]
+    command = micropython.command("bench/device/year.py", seed, 25, heap=micropython.HARNESS)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)

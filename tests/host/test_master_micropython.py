@@ -3,16 +3,15 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from firmware.iec102 import asdu
+from tools import micropython
 from tools.twin.device import MeterProcess
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 
 
 def plain(value):
@@ -29,7 +28,7 @@ def read(sessions, *options, password=1, baud=9600):
     meter = MeterProcess("--pty", "--link", 7, "--point", 1, "--password", 1, *options)
     try:
         result = subprocess.run(
-            [str(MICROPYTHON), "-X", "heapsize=192k", "tests/host/mpy/master_read.py", meter.path]
+            micropython.command("tests/host/mpy/master_read.py", meter.path)
             + [str(n) for n in (baud, 7, 1, password, sessions)],
             cwd=ROOT,
             env=dict(os.environ, MICROPYPATH=".:.frozen"),

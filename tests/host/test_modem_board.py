@@ -15,7 +15,7 @@ from firmware.modem.profiles import names
 from tests.host import brokers
 from tests.host.modem_rig import board, simulator
 from tests.host.test_uplink import Listener
-from tools import lib
+from tools import lib, micropython
 from tools.twin.device import MeterProcess
 
 _SIDE_BY_SIDE = 4
@@ -209,7 +209,7 @@ def _one(broker, folder, arguments, settings, actions, **options):
 
 
 def _with_meter(folder, arguments, settings, actions, **options):
-    options.update(folder=str(folder / "log"), heap="256k")
+    options.update(folder=str(folder / "log"), heap=micropython.MIDDLE)
     with simulator(folder, "--scale", "0.1", *arguments) as modem:
         settings = dict(settings)
         if "%d" in settings.get("keep_online_host", ""):
@@ -351,6 +351,6 @@ def test_a_command_without_cmux_leaves_data_mode_and_comes_back(faults):
 def test_the_modem_code_fits(tmp_path):
     """Loaded for a link that stands; CMUX, SMS and error words come on top when they are used."""
     with simulator(tmp_path, "--scale", "0.1", "--running") as modem:
-        answers = board(modem, _model("generic")[2], heap="192k")
+        answers = board(modem, _model("generic")[2])
     assert all(ms >= 0 for ms in answers["online"]) and len(answers["online"]) == 2
     assert answers["loaded"][0] < 30 * 1024

@@ -18,9 +18,9 @@ from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 ERA = 2208988800
 NOW = 1795000000
 
@@ -98,7 +98,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("command", [[MICROPYTHON, "-X", "heapsize=192k"], [sys.executable]])
+@pytest.mark.parametrize("command", [micropython.command(), [sys.executable]])
 def test_servers_of_every_kind(command):
     servers = [Server(reply) for reply, _ in KINDS.values()]
     try:
@@ -175,7 +175,7 @@ def test_the_service_on_micropython_and_sync():
     server = Server(lambda q: [answer(q, NOW)])
     try:
         done = subprocess.run(
-            [MICROPYTHON, "-X", "heapsize=192k", "-c", KEEP % server.host],
+            micropython.command("-c", KEEP % server.host),
             cwd=ROOT, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         deadline = time.monotonic() + 30

@@ -2,7 +2,6 @@
 
 import hashlib
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools import build, pack, release
+from tools import build, micropython, pack, release
 from tools.board.deploy import compile_tree
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 
 PATHS = st.from_regex(r"(firmware|lib)(/[a-z_]{1,8}){1,3}\.mpy", fullmatch=True)
 
@@ -54,12 +52,12 @@ def test_what_is_no_pack_is_refused(data):
         pack.entries(data)
 
 
-def micropython(folder, script, heap="64k"):
+def carried_out(folder, script):
     """What a script prints that has packfs.py beside it."""
     (folder / "s.py").write_text(script)
     (folder / "packfs.py").write_text((ROOT / "firmware" / "packfs.py").read_text())
     done = subprocess.run(
-        [str(MICROPYTHON), "-X", "heapsize=" + heap, "s.py"],
+        micropython.command("s.py"),
         cwd=folder, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert not done.returncode, done.stderr
@@ -98,7 +96,7 @@ def test_a_version_is_imported_from_its_file(tmp_path, signed):
     if signed:
         data = release.assemble(files, release.generate(2048), "2.0", 1)
     (tmp_path / "v.pack").write_bytes(data)
-    assert micropython(tmp_path, IMPORTS % "v.pack").splitlines() == [
+    assert carried_out(tmp_path, IMPORTS % "v.pack").splitlines() == [
         "firmware/deep/down.py firmware/top.py lib/umqtt/simple.py",
         "ImportError no module named 'firmware.absent'",
         "OSError 30", "OSError 2", "OSError 2",
@@ -119,7 +117,7 @@ for path in ("short", "other", "absent"):
 def test_a_file_that_is_no_version_is_not_mounted(tmp_path):
     (tmp_path / "short").write_bytes(b"L102REL1\0")
     (tmp_path / "other").write_bytes(b"x" * 5000)
-    assert micropython(tmp_path, NO_PACK).count("Error None") == 3
+    assert carried_out(tmp_path, NO_PACK).count("Error None") == 3
 
 
 WHOLE = """
@@ -142,7 +140,7 @@ def test_the_whole_firmware_in_a_small_heap(tmp_path):
     files = {path: (build.DEVICE / path).read_bytes() for path in build.sizes()}
     assert len(files) > 100
     (tmp_path / "v.pack").write_bytes(pack.build(files)[0])
-    *digests, wanted = micropython(tmp_path, WHOLE % list(files)).split()
+    *digests, wanted = carried_out(tmp_path, WHOLE % list(files)).split()
     assert digests == [hashlib.sha256(data).hexdigest() for data in files.values()]
     # Names of boards, modem and update are not taken in at the start.
     assert 50 < int(wanted) < len(files) - 50

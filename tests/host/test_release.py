@@ -5,7 +5,6 @@ import hashlib
 import shutil
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,9 @@ import pytest
 from firmware.update import release as device
 from firmware.update import slots
 from firmware.update.signature import verify
-from tools import pack, release
+from tools import micropython, pack, release
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 FILES = {"firmware/app.mpy": b"app" * 500, "lib/umqtt/simple.mpy": b"", "firmware/a/b.mpy": b"b"}
 
 
@@ -170,7 +168,7 @@ def test_verify_on_micropython_within_the_heap_of_a_board(tmp_path):
     )
     (tmp_path / "s.py").write_text(script)
     done = subprocess.run(
-        [str(MICROPYTHON), "-X", "heapsize=64k", str(tmp_path / "s.py")],
+        micropython.command(tmp_path / "s.py"),
         env={"MICROPYPATH": str(ROOT) + ":.frozen"},
         capture_output=True,
         text=True,

@@ -14,9 +14,9 @@ import pytest
 import boot
 from firmware.update import safestart, slots
 from tests.host import boardlab
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 
 
 class Memory:
@@ -245,7 +245,7 @@ def test_begin_starts_the_watchdog_only_after_the_window(flash, monkeypatch):
 
 def test_power_cut_at_every_flash_operation_of_an_update_leaves_a_version_that_starts():
     done = subprocess.run(
-        [str(MICROPYTHON), "-X", "heapsize=1m", "tests/host/mpy/slots_cut.py"],
+        micropython.command("tests/host/mpy/slots_cut.py", heap=micropython.HARNESS),
         cwd=ROOT,
         env=dict(os.environ, MICROPYPATH=".:.frozen"),
         capture_output=True,

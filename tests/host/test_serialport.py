@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 import tty
 from pathlib import Path
@@ -17,9 +16,9 @@ from firmware import port
 from firmware.serialport import SerialPort
 from tests.host import virtual
 from tests.host.fakes import FakeUart
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 
 
 def test_read_returns_what_is_there_at_once():
@@ -160,13 +159,7 @@ def test_on_micropython_through_a_pty():
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     child = subprocess.Popen(
-        [
-            str(MICROPYTHON),
-            "-X",
-            "heapsize=192k",
-            "tests/host/mpy/port_echo.py",
-            os.ttyname(theirs),
-        ],
+        micropython.command("tests/host/mpy/port_echo.py", os.ttyname(theirs)),
         cwd=ROOT,
         env=dict(os.environ, MICROPYPATH=".:.frozen"),
         stdout=subprocess.PIPE,

@@ -4,12 +4,11 @@ import ast
 import functools
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from firmware import names
-from tools import build, constants, publicnames, sharednames
+from tools import build, constants, micropython, publicnames, sharednames
 from tools.shorten import ROOT, Shortener, _Bare
 
 FILES = {
@@ -214,7 +213,6 @@ def test_the_firmware_has_a_third_fewer_names_in_memory():
     assert len(before) > 500 and len(after) < 100
 
 
-MICROPYTHON = str(Path(sys.executable).parent / "micropython")
 TAKE_IN = """
 import micropython, sys
 from firmware import names
@@ -231,7 +229,7 @@ def new_names(device, modules, first, root=None):
     take_in = ours().public["take_in"]
     script = TAKE_IN % (first, take_in, str(root or device), str(device / "lib"), modules)
     done = subprocess.run(
-        [MICROPYTHON, "-X", "heapsize=2m", "-c", script],
+        micropython.command("-c", script, heap=micropython.HARNESS),
         cwd="/",  # not where the sources are
         env={"MICROPYPATH": str(device) + ":.frozen"},
         capture_output=True,

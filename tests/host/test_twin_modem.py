@@ -17,6 +17,7 @@ from firmware import readings
 from tests.host.modem_rig import QUICK, simulator
 from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab
+from tools import micropython
 from tools.log.reader import Reader
 from tools.log.source import fetch
 
@@ -49,7 +50,7 @@ def started(folder, *options, **settings):
     with contextlib.ExitStack() as parts:
         modem = parts.enter_context(simulator(folder, "--scale", "0.1", *options))
         link = {"pty": modem.pty, "control": modem.control, "timing": QUICK}
-        lab = Lab(folder, settings=values, interval=2, heap="256k", modem=link)
+        lab = Lab(folder, settings=values, interval=2, heap=micropython.MIDDLE, modem=link)
         parts.enter_context(lab)
         lab.host = parts.enter_context(contextlib.closing(Host()))
         # Every record, also those that somebody who waits for another topic passes over.

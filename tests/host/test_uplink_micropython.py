@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import pytest
 
 from tests.host import brokers, umqtts
 from tests.host.test_uplink import Listener
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 # Deadlines in ms for these tests; those of a device are longer (firmware/uplink/service.py).
 CONNECT, ANSWER, PUBACK, KEEPALIVE = 1500, 700, 700, 2
 QUICK = {
@@ -35,7 +34,7 @@ class Run:
         path = tmp_path / "order.json"
         path.write_text(json.dumps(order))
         env = dict(os.environ, MICROPYPATH="%s:.frozen" % folder)
-        command = [str(MICROPYTHON), "-X", "heapsize=192k", "tests/host/mpy/uplink_run.py", path]
+        command = micropython.command("tests/host/mpy/uplink_run.py", path)
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,11 @@ import pytest
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12, timetag
 from firmware.iec102.timetag import TimeTag
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VECTORS = json.loads((Path(__file__).parent / "data" / "vectors.json").read_text())
 FRAMES = VECTORS["frames"]
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 
 
 def parse(raw, **options):
@@ -263,7 +262,7 @@ def test_the_same_on_micropython(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     frames = [v for v in FRAMES if v["valid"] or "68" not in v["hex"][2:]]
     done = subprocess.run(
-        [MICROPYTHON, "-X", "heapsize=192k", tmp_path / "script.py"],
+        micropython.command(tmp_path / "script.py"),
         input="\n".join(v["hex"] for v in frames) + "\n",
         env={"MICROPYPATH": "%s:.frozen" % ROOT},
         capture_output=True,

@@ -18,14 +18,14 @@ import pty
 import select
 import signal
 import subprocess
-import sys
 import termios
 import threading
 import time
 import tty
 from pathlib import Path
 
-MICROPYTHON = Path(sys.executable).parent / "micropython"
+from tools import micropython
+
 PRELUDE = Path(__file__).resolve().parent / "prelude.py"
 _READY = b"[unixboard]\n"
 _POWER_ON = 1
@@ -35,8 +35,7 @@ _SOFTWARE = 3  # rp2 reports a machine.reset() as the watchdog's, too
 class UnixBoard:
     """`path` is the pty to open; `output` collects everything the board says (bytes)."""
 
-    # 192 KiB for boot.py and what it starts, and the 12 that prelude.py takes to dress the unix port as a board.
-    def __init__(self, folder, *, blocks=512, heap="204k", cut=0):
+    def __init__(self, folder, *, blocks=512, heap=micropython.SMALL, cut=0):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.blocks = blocks
@@ -78,7 +77,7 @@ class UnixBoard:
             "UNIXBOARD_CAUSE": str(cause),
             "UNIXBOARD_CUT": str(self.cut),
         }
-        command = [str(MICROPYTHON), "-X", "heapsize=" + self.heap, "-i", str(PRELUDE)]
+        command = micropython.command("-i", PRELUDE, heap=self.heap)
         # setsid -c makes the terminal the controlling one. No fork of our own: with threads about
         # the copy of a Python process may never get as far as its exec.
         process = subprocess.Popen(

@@ -3,10 +3,10 @@
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
-MICROPYTHON = Path(sys.executable).parent / "micropython"
+from tools import micropython
+
 # Runs on MicroPython's unix port: argv = image, target, bytes of a program. Only reads the image.
 _COPY = """
 import os, sys, vfs
@@ -75,7 +75,7 @@ def _from_image(path, folder, say):
     script.write_text(_COPY)
     said = ""
     for program in (32, 256, 16):
-        command = [str(MICROPYTHON), str(script), str(path), str(folder), str(program)]
+        command = micropython.command(script, path, folder, program, heap=micropython.HARNESS)
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode == 0:
             if "NO LOG" in done.stdout:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
+from tools import micropython
 from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import ROOT, MeterProcess, Twin
 
@@ -192,9 +193,9 @@ def run(args, cleanup):
     meter = MeterProcess(*options)
     cleanup.append(meter.stop)
     show = print if args.verbose else None
-    twin = Twin(
-        args.folder, [meter.path], settings(args, url), on_line=show, speed=args.speed, epoch=epoch
-    )
+    clock = {"speed": args.speed, "epoch": epoch}
+    values = settings(args, url)
+    twin = Twin(args.folder, [meter.path], values, heap=micropython.MIDDLE, on_line=show, **clock)
     cleanup.append(twin.close)
     topic = "lector102/%s/#" % twin.setup["ident"]
     inbox = queue.Queue()

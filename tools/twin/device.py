@@ -11,11 +11,11 @@ import threading
 import time
 from pathlib import Path
 
+from tools import micropython
 from tools.twin.ptys import Bridge
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEVICE = ROOT / "build" / "device"
-MICROPYTHON = Path(sys.executable).parent / "micropython"
 RESTART = 3  # firmware/boards/twin.py: exit code of a firmware that wants to start again
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -86,7 +86,7 @@ class Twin:
         settings,
         *,
         ident="860000000000001",
-        heap="192k",
+        heap=micropython.SMALL,
         on_line=None,
         **extra,
     ):
@@ -122,7 +122,7 @@ class Twin:
         if not app.is_symlink():
             app.symlink_to(DEVICE)
         self.process = spawn(
-            [str(MICROPYTHON), "-X", "heapsize=" + self.heap, "-m", "main"],
+            micropython.command("-m", "main", heap=self.heap),
             cwd=self.folder,
             env=dict(os.environ, MICROPYPATH="app:app/lib:.frozen"),
             stdout=subprocess.PIPE,

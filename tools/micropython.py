@@ -1,0 +1,29 @@
+"""MicroPython's unix port on this computer, and the heaps it runs with: one for each class of boards.
+
+No other place writes a heap size. A 64-bit heap shows 1 / 0.78 of what the same firmware takes on a 32-bit board
+(measured: docs/architecture.md, "Heap"), and the twin has its stand-ins in it beside the firmware.
+"""
+
+import sys
+from pathlib import Path
+
+PROGRAM = Path(sys.executable).parent / "micropython"
+
+# Pico W: 192,384 bytes, 16,384 of them the modem's UART buffers: (192,384 - 16,384) / 0.78 and 9.5 KB of stand-ins.
+SMALL = "235k"
+# Pico 2 W: about 430 KB.
+MIDDLE = "550k"
+# Boards with PSRAM: what the smallest of them (4 MB) leaves a heap.
+ROOMY = "4m"
+# No board: scripts of tests, benches and tools that hold a whole flash chip, or a compiler, in their own heap.
+HARNESS = "64m"
+
+
+def command(*arguments, heap=SMALL):
+    """The command line (list of str) that runs MicroPython with `arguments` in `heap`, one of those above."""
+    return [str(PROGRAM), "-X", "heapsize=" + heap, *map(str, arguments)]
+
+
+def size(heap):
+    """Bytes of one of those above."""
+    return int(heap[:-1]) << {"k": 10, "m": 20}[heap[-1]]
