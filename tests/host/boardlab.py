@@ -171,7 +171,7 @@ class WebServer:
         with peer:
             try:
                 if self._tls:
-                    peer.settimeout(10)
+                    peer.settimeout(60)
                     with self._tls.wrap_socket(peer, server_side=True) as secure:
                         self._answer(secure)
                 else:
@@ -180,7 +180,7 @@ class WebServer:
                 return  # the client went away: its right
 
     def _answer(self, peer):
-        peer.settimeout(10)
+        peer.settimeout(60)
         head = b""
         while b"\r\n\r\n" not in head:
             piece = peer.recv(4096)

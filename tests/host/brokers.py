@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from tests.host import programs, serving
+from tools import patience
 from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import finish, spawn
 
@@ -64,8 +65,8 @@ class Mosquitto:
     def start(self):
         command = [programs.find("mosquitto"), "-c", str(self._config)]
         self._process = spawn(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
+        deadline = patience.Limit(15)
+        while not deadline.passed():
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return

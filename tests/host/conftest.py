@@ -6,6 +6,7 @@ import pytest
 
 from firmware import diag
 from tests.host import together
+from tests.host.hangs import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
 
 # Files whose tests take minutes together: begun first, so that nobody waits for the last of them alone.
 _LONG = (

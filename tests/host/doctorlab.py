@@ -10,6 +10,7 @@ import serial
 from serial import rfc2217
 
 from tests.host import serving
+from tools import patience
 from tools.meter.model import Meter
 from tools.meter.station import Station
 from tools.twin.device import ROOT
@@ -19,15 +20,8 @@ def doctor(*words, seconds=110, **secrets):
     """(exit code, output) of `python -m tools.doctor`; `secrets`: METER_PASSWORD and the like."""
     environment = {name: value for name, value in os.environ.items() if "LECTOR_" not in name}
     environment.update({"LECTOR_" + name: str(value) for name, value in secrets.items()})
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.doctor", *map(str, words)],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-    )
+    command = [sys.executable, "-m", "tools.doctor", *map(str, words)]
+    done = patience.run(command, seconds, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -58,7 +58,7 @@ class Simulator:
             self.log.append(line.rstrip())
 
     def tell(self, line):
-        with socket.create_connection(("127.0.0.1", self.control), 5) as sock:
+        with socket.create_connection(("127.0.0.1", self.control), 60) as sock:
             sock.sendall(line.encode() + b"\n")
             return sock.makefile().readline().strip()
 
@@ -67,7 +67,7 @@ class Simulator:
 
     def close(self):
         self._process.terminate()
-        self._process.wait(10)
+        patience.wait(self._process, 10)
 
 
 @contextlib.contextmanager
@@ -97,13 +97,8 @@ def board(
     path = modem.pty + ".json"
     with open(path, "w") as file:
         json.dump(setup, file)
-    done = subprocess.run(
-        micropython.command("tests/host/mpy/modem_board.py", path, heap=heap),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+    command = micropython.command("tests/host/mpy/modem_board.py", path, heap=heap)
+    done = patience.run(command, timeout, cwd=ROOT)
     answers = {"log": []}
     for line in done.stdout.splitlines():
         if line.startswith("{"):

@@ -9,7 +9,7 @@ import time
 import paho.mqtt.client as mqtt
 
 from tests.host import boardlab, brokers
-from tools import micropython
+from tools import micropython, patience
 from tools.board.console import Console
 from tools.board.deploy import compile_tree
 from tools.board.unixboard import UnixBoard
@@ -58,7 +58,7 @@ class Board:
         self.client.on_message = self._take
         self.client.connect("127.0.0.1", self.broker.port)
         self.client.loop_start()
-        ready.get(timeout=15)
+        patience.get(ready, 15)
         values = {
             "device.imei": IDENT,
             "device.mtxerr": True,
@@ -88,10 +88,10 @@ class Board:
     def online(self, seconds=90, **wanted):
         """The next message on the online topic with STATE online and these values."""
         wanted["STATE"] = "online"
-        end = time.monotonic() + seconds
+        end = patience.Limit(seconds)
         while True:
             try:
-                found = self.states.get(timeout=max(end - time.monotonic(), 0.01))
+                found = patience.get(self.states, end.left())
             except queue.Empty:
                 raise AssertionError("not online: %s" % self.tail()) from None
             if wanted.items() <= found.items():
@@ -108,7 +108,7 @@ class Board:
             self.inbox.get()
         self.client.publish(TOP + "AT", "AT^MTXTUNNEL=" + line, 1)
         try:
-            return self.inbox.get(timeout=seconds)
+            return patience.get(self.inbox, seconds)
         except queue.Empty:
             raise AssertionError("no answer to %s: %s" % (line, self.tail())) from None
 
@@ -118,8 +118,8 @@ class Board:
         console = Console(self.board.path, lambda text: None)
         try:
             console.send(line)
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
+            end = patience.Limit(seconds)
+            while not end.passed():
                 text = bytes(self.board.output[start:]).decode("utf-8", "replace")
                 if re.search(r"\n(OK|ERROR|\+MTXERR: .*)\r\n", text):
                     return text
@@ -135,8 +135,8 @@ class Board:
 
     def until(self, section, name, wanted, seconds=60):
         """Ask for a section until the value `name` of it is `wanted`; returns the section."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        end = patience.Limit(seconds)
+        while not end.passed():
             found = self.state(section)
             if found.get(name) == wanted:
                 return found

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.twinlab import IDENT, Lab
+from tools import patience
 from tools.twin.device import ROOT
 
 SET, GET = "AT^MTXTUNNEL=SETIEC102", "AT^MTXTUNNEL=GETIEC102"
@@ -51,9 +52,9 @@ class Installer:
     def type(self, line, seconds=40):
         os.write(self._fd, line.encode() + b"\r")
         heard = b""
-        deadline = time.monotonic() + seconds
+        deadline = patience.Limit(seconds)
         while not re.search(rb"\r\n(OK|ERROR)\r\n$", heard):
-            assert time.monotonic() < deadline, heard
+            assert not deadline.passed(), heard
             if select.select([self._fd], [], [], 1)[0]:
                 heard += os.read(self._fd, 1000)
         return heard.decode().partition("\r\n")[2]
@@ -86,9 +87,9 @@ def follow(lab, last):
         assert lab.installer.type("AT^MTXTUNNEL=SAVECONFIG") == "\r\nOK\r\n"
         assert lab.installer.type("AT^MTXTUNNEL=REBOOT") == "\r\nOK\r\n"
         # It has been at the broker before, as soon as section 5 was done: the restart counts.
-        deadline = time.monotonic() + 60
+        deadline = patience.Limit(60)
         while not any("mqtt: connected" in line for line in since_start(lab, 2)):
-            assert time.monotonic() < deadline
+            assert not deadline.passed()
             time.sleep(0.1)
         lab.installer.done.append("reboot")
 
@@ -116,9 +117,9 @@ def shown(lab, *names):
 
 def take(lab, topic, seconds):
     """The next payload of `topic`; records that come meanwhile are kept in lab.records."""
-    deadline = time.monotonic() + seconds
+    deadline = patience.Limit(seconds)
     while True:
-        found, payload = lab.next(max(deadline - time.monotonic(), 1))
+        found, payload = lab.next(max(deadline.left(), 1))
         if found == topic:
             return payload.decode()
         if found == "/LOGGER":
@@ -138,21 +139,21 @@ def ok(line, *data):
 
 def ask(lab, line, seconds=30):
     """A GET until the meter has been read."""
-    deadline = time.monotonic() + seconds
+    deadline = patience.Limit(seconds)
     while True:
         answer = at(lab, line)[0]
-        if "being read" not in answer or time.monotonic() > deadline:
+        if "being read" not in answer or deadline.passed():
             return answer
         time.sleep(0.2)
 
 
 def records(lab, kind, seconds=60):
     """The next record of `kind` on /LOGGER, with its keys in order; those of other kinds wait for their turn."""
-    deadline = time.monotonic() + seconds
+    deadline = patience.Limit(seconds)
     at = 0
     while True:
         if at == len(lab.records):
-            lab.records.append(take(lab, "/LOGGER", max(deadline - time.monotonic(), 1)))
+            lab.records.append(take(lab, "/LOGGER", max(deadline.left(), 1)))
         found = json.loads(lab.records[at])
         if found["TYPE"] == kind:
             return lab.records.pop(at), found
@@ -313,9 +314,9 @@ def test_a_reading_that_failed_is_told(running):
     try:
         assert at(running, SET + ",ID00000") == [ok(SET + ",ID00000")]
         # Until it has failed the last good values are given.
-        deadline = time.monotonic() + 60
+        deadline = patience.Limit(60)
         while (answer := ask(running, GET + ",ID00000", 60)).endswith("OK\r\n"):
-            assert time.monotonic() < deadline, answer
+            assert not deadline.passed(), answer
             time.sleep(0.2)
         assert '"ERR":"NoAnswerError: the meter does not answer"' in answer
         assert answer.endswith("\r\n\r\nERROR\r\n")

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import stat
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.host import boardlab
+from tools import patience
 from tools.board import __main__ as board_main
 from tools.board import backup, console, flash, settings
 from tools.board.device import BoardError, Device
@@ -392,8 +392,7 @@ def echo():
 
 
 def test_console_sends_a_pipe_s_lines_and_shows_the_answers(echo):
-    done = subprocess.run(
-        [
+    done = patience.run([
             sys.executable,
             "-m",
             "tools.board",
@@ -402,13 +401,7 @@ def test_console_sends_a_pipe_s_lines_and_shows_the_answers(echo):
             "console",
             "--silence",
             "0.5",
-        ],
-        cwd=ROOT,
-        input="AT^MTXTUNNEL=VERSION\nAT\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+        ], 60, cwd=ROOT, input="AT^MTXTUNNEL=VERSION\nAT\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "+YOU SAID AT^MTXTUNNEL=VERSION\nOK\n+YOU SAID AT\nOK\n"
 

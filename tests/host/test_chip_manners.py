@@ -13,6 +13,7 @@ from firmware.update.download import Download
 from firmware.uplink.stream import Stream
 from tests.host import virtual
 from tests.host.fakes_machine import Chip, config
+from tools import patience
 
 
 class Connecting:
@@ -166,7 +167,7 @@ class Resolver:
 
     def getaddrinfo(self, host, number):
         self.wait()
-        if host == "nobody" or not self.polled.wait(5):
+        if host == "nobody" or not patience.until(self.polled.is_set, 5):
             raise OSError(-202)
         return [(2, 1, 0, "", (host, number))]
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from firmware.commands.answer import Collector, CommandError
 from firmware.commands.processor import Channel, Processor, decode
 from tests.host import virtual
 from tests.host.fakedevice import Device, Modem
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = "AT^MTXTUNNEL="
@@ -619,14 +618,8 @@ def test_the_parser_raises_nothing_but_its_own_error(line):
 
 
 def test_the_same_on_micropython_and_what_it_costs():
-    done = subprocess.run(
-        micropython.command("tests/host/mpy/commands_run.py"),
-        cwd=ROOT,
-        env={"MICROPYPATH": ".:.frozen"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    command = micropython.command("tests/host/mpy/commands_run.py")
+    done = patience.run(command, 100, cwd=ROOT, env={"MICROPYPATH": ".:.frozen"})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok" in done.stdout
     # Settings and commands together, with every name they have: MicroPython keeps these.

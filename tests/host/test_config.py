@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from firmware.clock.zone import Zone
 from firmware.config import settings as table
 from firmware.config import settings_help
 from firmware.config.store import Config, ConfigError
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -527,14 +526,8 @@ def test_what_is_set_on_the_spot_replaces_what_is_staged(path):
 
 def test_the_same_on_micropython_and_what_it_costs(tmp_path):
     script = ROOT / "tests" / "host" / "mpy" / "config_run.py"
-    done = subprocess.run(
-        micropython.command(script, tmp_path / "config.json"),
-        cwd=ROOT,
-        env={"MICROPYPATH": ".:.frozen"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    command = micropython.command(script, tmp_path / "config.json")
+    done = patience.run(command, 100, cwd=ROOT, env={"MICROPYPATH": ".:.frozen"})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok" in done.stdout
     # The class, the values, and every name that was ever loaded: MicroPython keeps these.

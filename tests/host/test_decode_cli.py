@@ -1,19 +1,17 @@
 """`python -m tools.decode` as a person and a script use it."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 
 from tests.host.test_vectors import FRAMES, ROOT
+from tools import patience
 
 
 def run(*arguments, stdin=""):
     command = [sys.executable, "-m", "tools.decode", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=60
-    )
+    return patience.run(command, 60, cwd=ROOT, input=stdin)
 
 
 def test_json_of_every_collected_frame():
@@ -107,19 +105,15 @@ def test_a_person_reads_units_and_words():
 
 
 def test_any_bytes_on_standard_input_get_an_answer_each():
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.decode", "--json"],
-        cwd=ROOT,
-        input=b"\xff\xfe\n\n104901004a16\r\n\x00\n",
-        env={"PYTHONIOENCODING": "utf-8:strict"},
-        capture_output=True,
-        timeout=60,
-    )
+    command = [sys.executable, "-m", "tools.decode", "--json"]
+    given = b"\xff\xfe\n\n104901004a16\r\n\x00\n"
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}
+    done = patience.run(command, 60, cwd=ROOT, input=given, env=strict, text=False)
     assert [json.loads(row)["ok"] for row in done.stdout.splitlines()] == [False, True, False]
     assert done.returncode == 1 and not done.stderr
 
 
 def test_a_reader_that_has_had_enough_is_no_fault():
     command = "yes 104901004a16 | head -5000 | %s -m tools.decode --json | head -1" % sys.executable
-    done = subprocess.run(command, cwd=ROOT, shell=True, capture_output=True, timeout=60)
+    done = patience.run(command, 60, cwd=ROOT, shell=True, text=False)
     assert json.loads(done.stdout)["ok"] and not done.stderr

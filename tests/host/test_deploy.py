@@ -1,14 +1,13 @@
 """Deployment over mpremote's raw REPL onto a MicroPython board with a real littlefs."""
 
 import hashlib
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.host import boardlab, realboard
-from tools import micropython
+from tools import micropython, patience
 from tools.board.deploy import Deployment, board_names, compile_tree, rollback
 from tools.board.device import BoardError, Device
 
@@ -133,7 +132,7 @@ def test_power_cut_while_deploying_leaves_the_old_version(lab, share, operations
     lab.said("IDLE 1.0", start)
     with pytest.raises(BoardError):
         boardlab.deploy(lab.board, source)
-    assert lab.board.dead.wait(10)
+    assert patience.until(lab.board.dead.is_set, 10)
     start = lab.mark()
     lab.board.power_on()
     assert lab.said("APP ", start).startswith("APP 1.0 normal")
@@ -207,13 +206,13 @@ def test_the_real_firmware_from_the_command_line(tmp_path):
             "--board",
             "unix",
         ]
-        first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90)
+        first = patience.run(command, 90, cwd=ROOT)
         assert first.returncode == 0, first.stderr
         assert "start: lector102" in first.stdout  # shown by the tool itself
         assert "heap in use" in first.stdout
         assert "the flash has room for 288 KiB of it" in first.stdout
         assert lab.board.heap == micropython.SMALL
-        again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90)
+        again = patience.run(command, 90, cwd=ROOT)
         assert again.returncode == 0, again.stderr
         assert "up to date" in again.stdout and "sent" not in again.stdout
         with Device(lab.board.path) as device:

@@ -10,6 +10,7 @@ import pytest
 from tests.host import brokers
 from tests.host.together import together
 from tests.host.twinlab import IDENT, Lab
+from tools import patience
 
 DOCTOR = "AT^MTXTUNNEL=DOCTOR"
 TRACE = "lector102/%s/TRACE" % IDENT
@@ -23,8 +24,8 @@ def typed(lab, line, seconds=120):
             os.read(fd, 4096)
         os.write(fd, line.encode() + b"\r")
         heard = b""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        deadline = patience.Limit(seconds)
+        while not deadline.passed():
             if select.select([fd], [], [], 1)[0]:
                 heard += os.read(fd, 4096)
             if re.search(rb"\r\n(OK|ERROR)\r\n$", heard):
@@ -36,10 +37,10 @@ def typed(lab, line, seconds=120):
 
 def ask_until(lab, line, pattern, seconds=60):
     """Ask until the answer matches; services need a while to notice what is wrong."""
-    deadline = time.monotonic() + seconds
+    deadline = patience.Limit(seconds)
     while True:
         answer = typed(lab, line)
-        if re.search(pattern, answer) or time.monotonic() > deadline:
+        if re.search(pattern, answer) or deadline.passed():
             return answer
         time.sleep(0.5)
 
@@ -169,8 +170,8 @@ def test_the_trace_on_a_topic_shows_frames_and_no_password(tmp_path):
         lab.record()
         lab.at("AT^MTXTUNNEL=SETPARAM,iec102.trace,topic")
         text = ""
-        deadline = time.monotonic() + 60
-        while "end of session" not in text and time.monotonic() < deadline:
+        deadline = patience.Limit(60)
+        while "end of session" not in text and not deadline.passed():
             text += lab.next(30, TRACE)[1].decode() + "\n"
         assert re.search(r"port 1 > 104901004a16 \| link 1: request link status", text), text
         assert re.search(r"< 100b01000c16 \| link 1: link status", text)
@@ -239,8 +240,8 @@ def test_the_trace_of_a_long_session_costs_no_record(tmp_path):
     with Lab(tmp_path, settings=settings) as lab:
         lab.twin.start()
         kinds = {}
-        deadline = time.monotonic() + 100
-        while len(kinds) < 3 and time.monotonic() < deadline:
+        deadline = patience.Limit(100)
+        while len(kinds) < 3 and not deadline.passed():
             record = lab.record(60)
             kinds[record["TYPE"]] = kinds.get(record["TYPE"], 0) + 1
         assert len(kinds) == 3, (kinds, lab.twin.lines[-20:])

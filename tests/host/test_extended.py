@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from firmware.iec102.timetag import TimeTag, from_utc
 from firmware.meter.meter import Meter
 from firmware.record import extended, telemetry
 from tests.host import fieldlab, json_examples, twinlab, virtual
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
 MADRID = Zone("Europe/Madrid")
@@ -200,9 +199,7 @@ asyncio.run(main())
 
 def test_micropython_writes_the_same():
     outputs = [
-        subprocess.run(
-            [*command, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=120
-        )
+        patience.run([*command, "-c", SCRIPT], 120, cwd=ROOT)
         for command in (micropython.command(), [sys.executable])
     ]
     assert outputs[0].returncode == 0, outputs[0].stderr

@@ -17,6 +17,7 @@ from firmware.meter.schedule import Schedule
 from tests.host import json_examples
 from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab
+from tools import patience
 
 # Device class -> (units, state classes) a sensor of it may have; a superset of what we use would prove nothing.
 CLASSES = {
@@ -208,9 +209,9 @@ def test_odd_names_stay_apart_and_are_legal():
 def entities(lab, count, seconds=90, prefix="homeassistant"):
     """The next `count` announcements, topic -> payload (bytes)."""
     found = {}
-    deadline = time.monotonic() + seconds
+    deadline = patience.Limit(seconds)
     while len(found) < count:
-        topic, payload = lab.next(max(deadline - time.monotonic(), 1))
+        topic, payload = lab.next(max(deadline.left(), 1))
         if topic.startswith(prefix + "/"):
             found[topic] = payload
         elif topic == LOGGER:
@@ -239,9 +240,9 @@ def retained(lab, prefix="homeassistant"):
 
 def told(lab, times, seconds=60):
     """Wait until everything was announced for the `times`th time."""
-    deadline = time.monotonic() + seconds
+    deadline = patience.Limit(seconds)
     while sum("entities announced" in line for line in lab.twin.lines) < times:
-        assert time.monotonic() < deadline, "\n".join(lab.twin.lines[-30:])
+        assert not deadline.passed(), "\n".join(lab.twin.lines[-30:])
         time.sleep(0.1)
 
 
@@ -308,9 +309,9 @@ def test_eight_meters_are_announced_and_no_reading_is_given_up(tmp_path):
         found = entities(lab, 1 + 8 * 21)
         for topic, payload in found.items():
             check(topic, json.loads(payload))
-        deadline = time.monotonic() + 180
+        deadline = patience.Limit(180)
         while len({record["ID"] for record in lab.records}) < 8:
-            assert time.monotonic() < deadline
+            assert not deadline.passed()
             lab.collect(1)
         words = ("given up", "starts again")
         assert not [line for line in lab.twin.lines if any(word in line for word in words)]

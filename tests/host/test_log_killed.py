@@ -11,7 +11,7 @@ import pytest
 from tests.host import brokers
 from tests.host.test_uplink import Listener
 from tests.host.together import together
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS, KILLS = 400, 5
@@ -49,7 +49,7 @@ def test_kill_9_costs_at_most_one_window_of_duplicates(tmp_path, window):
             # What was on the line still arrives.
             time.sleep(0.5)
         process = started()
-        out = process.communicate(timeout=90)[0]
+        out = patience.communicate(process, 90)[0]
         assert process.returncode == 0 and out.strip().endswith("drained"), out
         listener.wait(lambda: len(set(listener.payloads())) == RECORDS)
         time.sleep(0.5)

@@ -1,14 +1,13 @@
 """`python -m tools.log` on real flash images, whole and damaged."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.host import boardlab
-from tools import micropython
+from tools import micropython, patience
 from tools.board.device import Device
 from tools.log.source import fetch
 
@@ -38,13 +37,7 @@ ring.append(2, 0, b"\\xff no JSON")
 
 
 def tool(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.log", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return patience.run([sys.executable, "-m", "tools.log", *map(str, arguments)], 60, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +45,8 @@ def image(tmp_path_factory):
     path = tmp_path_factory.mktemp("log") / "flash.img"
     script = path.with_name("make.py")
     script.write_text(MAKE % str(ROOT))
-    subprocess.run(micropython.command(script, path, heap=micropython.HARNESS), cwd=ROOT, check=True, timeout=60)
+    command = micropython.command(script, path, heap=micropython.HARNESS)
+    patience.run(command, 60, cwd=ROOT, check=True, stdout=None)
     return path
 
 

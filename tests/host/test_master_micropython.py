@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from firmware.iec102 import asdu
-from tools import micropython
+from tools import micropython, patience
 from tools.twin.device import MeterProcess
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,15 +26,10 @@ def read(sessions, *options, password=1, baud=9600):
     """What tests/host/mpy/master_read.py reports of `sessions` sessions with a meter started with `options`."""
     meter = MeterProcess("--pty", "--link", 7, "--point", 1, "--password", 1, *options)
     try:
-        result = subprocess.run(
-            micropython.command("tests/host/mpy/master_read.py", meter.path)
-            + [str(n) for n in (baud, 7, 1, password, sessions)],
-            cwd=ROOT,
-            env=dict(os.environ, MICROPYPATH=".:.frozen"),
-            capture_output=True,
-            text=True,
-            timeout=110,
-        )
+        order = (meter.path, baud, 7, 1, password, sessions)
+        command = micropython.command("tests/host/mpy/master_read.py", *order)
+        environment = dict(os.environ, MICROPYPATH=".:.frozen")
+        result = patience.run(command, 110, cwd=ROOT, env=environment)
     finally:
         meter.stop()
     assert result.returncode == 0, result.stderr + result.stdout

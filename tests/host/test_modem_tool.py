@@ -10,19 +10,14 @@ import sys
 import pytest
 
 from tests.host.modem_rig import ROOT, simulator
+from tools import patience
 from tools.modem.faults import NAMES, Faults
 from tools.modem.host import Pacer
 from tools.modem.profiles import PROFILES
 
 
 def _tool(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.modem", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return patience.run([sys.executable, "-m", "tools.modem", *arguments], 60, cwd=ROOT)
 
 
 def test_help_names_every_fault_and_model():
@@ -52,16 +47,16 @@ def test_over_tcp():
     try:
         words = process.stdout.readline().split()
         port, control = int(words[1].partition(":")[2]), int(words[3])
-        with socket.create_connection(("127.0.0.1", port), 5) as line:
+        with socket.create_connection(("127.0.0.1", port), 60) as line:
             line.sendall(b"ATE0\rAT+CGMM\r")
             got = b""
             while b"GENERIC LTE\r\n\r\nOK\r\n" not in got:
                 got += line.recv(100)
             # The latest caller wins; a second one gets the line.
-            with socket.create_connection(("127.0.0.1", port), 5) as second:
+            with socket.create_connection(("127.0.0.1", port), 60) as second:
                 second.sendall(b"AT\r")
                 assert b"OK" in second.recv(100)
-        with socket.create_connection(("127.0.0.1", control), 5) as sock:
+        with socket.create_connection(("127.0.0.1", control), 60) as sock:
             lines = sock.makefile("rw")
             answers = []
             for line in ("state", "fault drop 0.5", "fault gremlins", "what", "fault drop off"):
@@ -73,7 +68,7 @@ def test_over_tcp():
         assert answers[3] == "unknown: what" and answers[4] == "ok"
     finally:
         process.terminate()
-        process.wait(10)
+        patience.wait(process, 10)
 
 
 def test_a_message_and_a_chatter_line_by_hand(tmp_path):

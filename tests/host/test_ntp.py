@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
 ERA = 2208988800
@@ -104,9 +103,7 @@ def test_servers_of_every_kind(command):
     try:
         hosts = [server.host for server in servers] + ["127.0.0.1:1"]
         script = ASK % (3000, hosts)
-        done = subprocess.run(
-            [*command, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120
-        )
+        done = patience.run([*command, "-c", script], 120, cwd=ROOT)
     finally:
         for server in servers:
             server.close()
@@ -174,12 +171,10 @@ asyncio.run(main())
 def test_the_service_on_micropython_and_sync():
     server = Server(lambda q: [answer(q, NOW)])
     try:
-        done = subprocess.run(
-            micropython.command("-c", KEEP % server.host),
-            cwd=ROOT, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-        deadline = time.monotonic() + 30
-        while len(server.queries) < 2 and time.monotonic() < deadline:
+        command = micropython.command("-c", KEEP % server.host)
+        done = patience.run(command, 120, cwd=ROOT)
+        deadline = patience.Limit(30)
+        while len(server.queries) < 2 and not deadline.passed():
             time.sleep(0.05)
     finally:
         server.close()

@@ -3,7 +3,6 @@
 import json
 import os
 import select
-import time
 
 import pytest
 
@@ -17,6 +16,7 @@ from tests.host.test_app_note import Installer
 from tests.host.test_commands import Desk
 from tests.host.test_telemetry import objects
 from tests.host.twinlab import Lab
+from tools import patience
 from tools.twin.ptys import Bridge
 
 START = 1792891800  # 2026-10-25 01:30 UTC, winter time in Madrid since half an hour
@@ -138,8 +138,8 @@ def test_the_lines_of_an_answer_and_commands_in_tags_on_the_device(tmp_path):
             fd = os.open(other.person, os.O_RDWR | os.O_NOCTTY)
             try:
                 os.write(fd, b"noise<mtxtunnel>AT^MTXTUNNEL=REBOOT</mtxtunnel><MTXTUNNEL>AT</MTXTUNNEL>")
-                heard, deadline = b"", time.monotonic() + 40
-                while not heard.endswith(b"</MTXTUNNEL>") and time.monotonic() < deadline:
+                heard, deadline = b"", patience.Limit(40)
+                while not heard.endswith(b"</MTXTUNNEL>") and not deadline.passed():
                     if select.select([fd], [], [], 1)[0]:
                         heard += os.read(fd, 1000)
             finally:
@@ -164,9 +164,9 @@ def test_delivery_is_switched_on_and_off_without_a_restart(tmp_path):
             assert lab.at("AT") == "AT\r\n\r\nOK\r\n"
             # It has been online now: a change that cuts it off is on trial, and here it is no accident.
             assert typed.type("AT^MTXTUNNEL=SETPARAM,mqtt.enabled,off") == "\r\nOK\r\n"
-            deadline = time.monotonic() + 30
+            deadline = patience.Limit(30)
             while "mqtt.state: off" not in typed.type("AT^MTXTUNNEL=GETSTATUS,mqtt"):
-                assert time.monotonic() < deadline
+                assert not deadline.passed()
         finally:
             typed.close()
         assert lab.twin.starts == 1

@@ -1,7 +1,6 @@
 """One file per version: what tools/pack.py writes is what boot.py's helper mounts on MicroPython."""
 
 import hashlib
-import subprocess
 import zlib
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools import build, micropython, pack, release
+from tools import build, micropython, pack, patience, release
 from tools.board.deploy import compile_tree
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,10 +55,7 @@ def carried_out(folder, script):
     """What a script prints that has packfs.py beside it."""
     (folder / "s.py").write_text(script)
     (folder / "packfs.py").write_text((ROOT / "firmware" / "packfs.py").read_text())
-    done = subprocess.run(
-        micropython.command("s.py"),
-        cwd=folder, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = patience.run(micropython.command("s.py"), 60, cwd=folder)
     assert not done.returncode, done.stderr
     return done.stdout
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.boards import ppp_standin
+from tools import patience
 from tools.modem import hdlc
 from tools.modem.net import checksum, dns_answer, ntp_answer
 from tools.modem.peer import CHAP, HIM, IP, IPCP, LCP, ME, PAP, Peer, options_of, pack_options
@@ -380,9 +381,9 @@ class Line:
 def until(ppp, condition, seconds=5):
     import time
 
-    end = time.monotonic() + seconds
+    end = patience.Limit(seconds)
     while not condition():
-        assert time.monotonic() < end, ppp.status()
+        assert not end.passed(), ppp.status()
         ppp.poll()
         time.sleep(0.005)
 

@@ -23,6 +23,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from tests.host import brokers
+from tools import patience
 from tools.board.device import Device
 from tools.board.unixboard import UnixBoard
 from tools.twin.device import MeterProcess, finish, spawn
@@ -83,8 +84,8 @@ class Running:
             self.text += line
 
     def wait(self, expected, seconds=90):
-        deadline = time.monotonic() + seconds
-        while missing(expected, self.text) is not None and time.monotonic() < deadline:
+        deadline = patience.Limit(seconds)
+        while missing(expected, self.text) is not None and not deadline.passed():
             time.sleep(0.1)
         shown(expected, self.text)
 
@@ -94,9 +95,7 @@ class Running:
 
 
 def run(line, given="", seconds=300):
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=ROOT, input=given, capture_output=True, text=True, timeout=seconds
-    )
+    done = patience.run(["bash", "-c", line], seconds, cwd=ROOT, input=given)
     assert done.returncode == 0, line + "\n" + done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -174,7 +173,7 @@ def over_mqtt(listen, send, port):
     client.connect(words[1], int(port))
     client.loop_start()
     try:
-        return heard.get(timeout=60)
+        return patience.get(heard, 60)
     finally:
         client.loop_stop()
 
@@ -218,8 +217,8 @@ def follow(board, meter, broker, folder):
 
 
 def wait_start(board, expected, at, seconds=150):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    deadline = patience.Limit(seconds)
+    while not deadline.passed():
         text = bytes(board.output[at:]).decode("utf-8", "replace")
         if missing(expected, text) is None:
             return

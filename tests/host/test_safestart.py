@@ -4,7 +4,6 @@ the count of starts, the way back to the previous version, safe mode, the kept c
 
 import asyncio
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ import pytest
 import boot
 from firmware.update import safestart, slots
 from tests.host import boardlab
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -244,14 +243,8 @@ def test_begin_starts_the_watchdog_only_after_the_window(flash, monkeypatch):
 
 
 def test_power_cut_at_every_flash_operation_of_an_update_leaves_a_version_that_starts():
-    done = subprocess.run(
-        micropython.command("tests/host/mpy/slots_cut.py", heap=micropython.HARNESS),
-        cwd=ROOT,
-        env=dict(os.environ, MICROPYPATH=".:.frozen"),
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    command = micropython.command("tests/host/mpy/slots_cut.py", heap=micropython.HARNESS)
+    done = patience.run(command, 100, cwd=ROOT, env=dict(os.environ, MICROPYPATH=".:.frozen"))
     # Before it: words of files that the cut left open and the collector closed later.
     last = done.stdout.strip().split("\n")[-1]
     assert last.startswith("ok "), done.stdout + done.stderr

@@ -16,7 +16,7 @@ from firmware import port
 from firmware.serialport import SerialPort
 from tests.host import virtual
 from tests.host.fakes import FakeUart
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -145,8 +145,8 @@ def test_a_vanished_line_is_silent():
 def _read_some(fd, enough, seconds):
     """Bytes from `fd` until `enough` of them are there or `seconds` have passed."""
     got = b""
-    end = time.monotonic() + seconds
-    while len(got) < enough and time.monotonic() < end:
+    end = patience.Limit(seconds)
+    while len(got) < enough and not end.passed():
         if select.select([fd], [], [], 0.2)[0]:
             got += os.read(fd, 4096)
     return got
@@ -173,7 +173,7 @@ def test_on_micropython_through_a_pty():
         time.sleep(0.5)
         os.write(ours, b"stop")
         assert _read_some(ours, 4, 20) == b"stop"
-        out, _ = child.communicate(timeout=30)
+        out, _ = patience.communicate(child, 30)
     finally:
         child.kill()
         os.close(ours)

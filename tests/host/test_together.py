@@ -1,8 +1,8 @@
 """Cases side by side: each has its own result and folder, fails for itself, and those left out do not run."""
 
-import subprocess
 import sys
 
+from tools import patience
 from tools.twin.device import ROOT
 
 CASES = """
@@ -18,7 +18,7 @@ meeting = threading.Barrier(3)
 def test_it(tmp_path, name, fails):
     assert name != "left out"
     (tmp_path / "only").mkdir()
-    meeting.wait(10)  # nobody comes through alone
+    meeting.wait(60)  # nobody comes through alone
     assert not fails
 """
 
@@ -26,6 +26,6 @@ def test_it(tmp_path, name, fails):
 def test_each_case_for_itself(tmp_path):
     (tmp_path / "test_cases.py").write_text(CASES)
     command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "no:cacheprovider", "-v", "-k", "not left"]
-    done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = patience.run([*command, str(tmp_path)], 60, cwd=ROOT)
     assert "1 failed, 2 passed, 1 deselected" in done.stdout, done.stdout + done.stderr
     assert "test_it[b-True] FAILED" in done.stdout and "assert not fails" in done.stdout, done.stdout

@@ -13,6 +13,7 @@ import pytest
 from tests.host import brokers
 from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab
+from tools import patience
 from tools.twin.device import ROOT
 
 KEYS = [
@@ -29,7 +30,7 @@ def seconds_of(record):
 
 def run_twin(tmp_path, *options, timeout=90):
     command = [sys.executable, "-m", "tools.twin", "--folder", str(tmp_path / "twin"), *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+    return patience.run(command, timeout, cwd=ROOT)
 
 
 def test_once_ends_with_success_after_the_first_record(tmp_path):
@@ -77,9 +78,9 @@ def test_nothing_is_left_running(tmp_path, how):
         children = descendants(run.pid)
         assert len(children) >= 2
         run.send_signal(how)
-        run.wait(20)
-        deadline = time.monotonic() + 20
-        while any(alive(pid) for pid in children) and time.monotonic() < deadline:
+        patience.wait(run, 20)
+        deadline = patience.Limit(20)
+        while any(alive(pid) for pid in children) and not deadline.passed():
             time.sleep(0.1)
         assert not [pid for pid in children if alive(pid)]
     finally:
@@ -123,9 +124,9 @@ def test_records_of_three_meters_arrive_once_per_interval(tmp_path):
 def test_a_killed_firmware_loses_nothing_it_has_read(tmp_path):
     with Lab(tmp_path, broker=False) as lab:
         lab.twin.start()
-        deadline = time.monotonic() + 30
+        deadline = patience.Limit(30)
         while (
-            sum("read in" in line for line in lab.twin.lines) < 3 and time.monotonic() < deadline
+            sum("read in" in line for line in lab.twin.lines) < 3 and not deadline.passed()
         ):
             time.sleep(0.02)
         lab.twin.kill()
@@ -144,15 +145,15 @@ def test_a_broker_that_is_away_for_a_while_costs_nothing_and_order_is_kept(tmp_p
         lab.broker.stop()
         lab.twin.wait_line("mqtt.*(lost|again|refused|down)", 30)
         before = sum("read in" in line for line in lab.twin.lines)
-        deadline = time.monotonic() + 30
+        deadline = patience.Limit(30)
         while sum("read in" in line for line in lab.twin.lines) < before + 5:
-            assert time.monotonic() < deadline
+            assert not deadline.passed()
             time.sleep(0.1)
         lab.start_broker()
         reads = sum("read in" in line for line in lab.twin.lines)
-        deadline = time.monotonic() + 60
+        deadline = patience.Limit(60)
         seen = {}
-        while len(seen) < reads and time.monotonic() < deadline:
+        while len(seen) < reads and not deadline.passed():
             record = lab.record()
             seen[record["TS"]] = record
         times = [r["TS"] for r in lab.records]
@@ -196,8 +197,8 @@ def test_a_mute_meter_is_counted_and_reported_and_comes_back(tmp_path):
 
 def account(lab, intervals, interval):
     """Wait for `intervals` due moments; each has exactly one record or one line that reports it given up."""
-    deadline = time.monotonic() + (intervals + 4) * interval + 20
-    while time.monotonic() < deadline:
+    deadline = patience.Limit((intervals + 4) * interval + 20)
+    while not deadline.passed():
         lab.collect(0.5)
         given_up = [line for line in lab.twin.lines if "reading given up" in line]
         if len(lab.records) + len(given_up) >= intervals:

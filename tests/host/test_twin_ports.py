@@ -3,11 +3,11 @@
 import json
 import os
 import select
-import time
 
 import pytest
 
 from tests.host.twinlab import IDENT, Lab, meter_settings
+from tools import patience
 from tools.twin.device import MeterProcess
 from tools.twin.ptys import Bridge
 
@@ -27,9 +27,9 @@ def test_eight_meters_on_two_ports_and_a_silent_one(tmp_path):
             lab.twin.start()
             want = {"ID%05d" % index for index in range(7)}
             times = {name: set() for name in want}
-            deadline = time.monotonic() + 150
+            deadline = patience.Limit(150)
             while any(len(found) < 3 for found in times.values()):
-                assert time.monotonic() < deadline, (times, lab.twin.lines[-20:])
+                assert not deadline.passed(), (times, lab.twin.lines[-20:])
                 record = lab.record(60)
                 if record["TYPE"] == "IEC102":
                     times[record["ID"]].add(record["TS"])
@@ -50,8 +50,8 @@ def test_commands_in_tags_on_a_port_without_a_meter(tmp_path):
             os.write(fd, b"noise <MTXTunnel>AT^MTXTUNNEL=VERSION</mtxtunnel> ")
             os.write(fd, b"<mtxtunnel>AT^MTXTUNNEL=REBOOT</mtxtunnel>")
             heard = b""
-            deadline = time.monotonic() + 30
-            while heard.lower().count(b"</mtxtunnel>") < 2 and time.monotonic() < deadline:
+            deadline = patience.Limit(30)
+            while heard.lower().count(b"</mtxtunnel>") < 2 and not deadline.passed():
                 if select.select([fd], [], [], 1)[0]:
                     heard += os.read(fd, 1000)
         finally:
@@ -76,9 +76,9 @@ def test_energies_of_the_current_tariff_instead_of_object_192(tmp_path):
         record = lab.record()
         lab.client.publish("lector102/%s/AT" % IDENT, "AT^MTXTUNNEL=SETIEC102_TAVC,ID00000", qos=1)
         lab.next(20, "lector102/%s/ATR" % IDENT)
-        deadline = time.monotonic() + 30
+        deadline = patience.Limit(30)
         answer = ""
-        while '"TAVC":' not in answer and time.monotonic() < deadline:
+        while '"TAVC":' not in answer and not deadline.passed():
             answer = lab.at("AT^MTXTUNNEL=GETIEC102_TAVC,ID00000")
         total = json.loads(answer.split("\r\n")[1])["TAVC"][0]
         assert total["DO"] == 20

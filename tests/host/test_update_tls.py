@@ -11,7 +11,7 @@ from firmware.update.download import Download, DownloadError
 from firmware.update.source import GiveWay
 from tests.host import boardlab, programs, serving
 from tests.host.test_update import begin, key, made, order  # noqa: F401
-from tools import release
+from tools import patience, release
 
 DOWNLOAD = "firmware/update/download.py"
 
@@ -93,8 +93,8 @@ def test_a_plain_server_behind_https_is_told_and_a_stranger_s_release_is_refused
     with Mute(words=b"HTTP/1.1 400 Bad Request\r\n\r\n") as mute:
         start = order(lab, mute.url)
         assert "does not speak TLS" in lab.said("UPDATE refused", start)
-        deadline = time.monotonic() + 5
-        while not mute.left and time.monotonic() < deadline:
+        deadline = patience.Limit(5)
+        while not mute.left and not deadline.passed():
             time.sleep(0.05)
         assert (mute.taken, mute.left) == (1, 1)  # and it holds no connection
     # The certificate is checked by nobody: the signature is.

@@ -13,6 +13,7 @@ import pytest
 from firmware.uplink.service import MqttService
 from tests.host import brokers, umqtts
 from tests.host.fakelog import FakeRing
+from tools import patience
 
 QUICK = {"connect_ms": 1500, "answer_ms": 700, "puback_ms": 700, "keepalive": 60}
 
@@ -92,16 +93,13 @@ def play(made, done, seconds=30):
     gaps = []
 
     async def main():
-        loop = asyncio.get_running_loop()
         task = asyncio.create_task(made.run())
-        start = last = loop.time()
-        while not done() and not task.done():
+        limit, last = patience.Limit(seconds), patience.own_seconds()
+        while not done() and not task.done() and not limit.passed():
             await asyncio.sleep(0.01)
-            gaps.append(loop.time() - last)
-            last = loop.time()
+            gaps.append(patience.own_seconds() - last)
+            last = patience.own_seconds()
             made._backoff = min(made._backoff, 50)
-            if last - start > seconds:
-                break
         if task.done():
             task.result()
         task.cancel()
@@ -138,7 +136,7 @@ class Listener:
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
-        assert ready.wait(10)
+        assert patience.until(ready.is_set, 10)
 
     def all(self):
         return [(m.topic, m.payload) for m in list(self.inbox.queue)]
@@ -151,9 +149,9 @@ class Listener:
         return sum(m.topic == self.topic and not m.dup for m in list(self.inbox.queue))
 
     def wait(self, condition, seconds=40):
-        deadline = time.monotonic() + seconds
+        deadline = patience.Limit(seconds)
         while not condition():
-            assert time.monotonic() < deadline, self.all()[-5:]
+            assert not deadline.passed(), self.all()[-5:]
             time.sleep(0.02)
 
 
@@ -188,7 +186,7 @@ def test_a_restarted_broker_gets_everything(umqtt, broker):
     def restart():
         broker.stop()
         broker.start()
-        over.wait(60)  # a child dies with the thread that started it
+        over.wait()  # a child dies with the thread that started it
 
     def done():
         if len(ring.acked) > 20 and "down" not in state:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.host import brokers, umqtts
 from tests.host.test_uplink import Listener
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
 # Deadlines in ms for these tests; those of a device are longer (firmware/uplink/service.py).
@@ -40,7 +40,7 @@ class Run:
         )
 
     def result(self):
-        out = self.process.communicate(timeout=90)[0]
+        out = patience.communicate(self.process, 90)[0]
         assert self.process.returncode == 0, out
         found = json.loads(out.strip().splitlines()[-1])
         print("loop stood still for %(longest_ms)d ms, heap peak %(peak)d" % found)

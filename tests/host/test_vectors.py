@@ -1,7 +1,6 @@
 """Every collected frame decodes to what its source says and encodes back to the same bytes."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12, timetag
 from firmware.iec102.timetag import TimeTag
-from tools import micropython
+from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VECTORS = json.loads((Path(__file__).parent / "data" / "vectors.json").read_text())
@@ -261,12 +260,7 @@ for line in sys.stdin:
 def test_the_same_on_micropython(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     frames = [v for v in FRAMES if v["valid"] or "68" not in v["hex"][2:]]
-    done = subprocess.run(
-        micropython.command(tmp_path / "script.py"),
-        input="\n".join(v["hex"] for v in frames) + "\n",
-        env={"MICROPYPATH": "%s:.frozen" % ROOT},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = micropython.command(tmp_path / "script.py")
+    given = "\n".join(v["hex"] for v in frames) + "\n"
+    done = patience.run(command, 60, input=given, env={"MICROPYPATH": "%s:.frozen" % ROOT})
     assert done.stdout.split() == [v["hex"] if v["valid"] else "-" for v in frames], done.stderr

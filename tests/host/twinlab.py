@@ -5,11 +5,11 @@
 
 import json
 import queue
-import time
 
 import paho.mqtt.client as mqtt
 
 from tests.host import brokers
+from tools import patience
 from tools.twin.device import MeterProcess, Twin
 
 IDENT = "860000000000001"
@@ -66,7 +66,7 @@ class Lab:
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", self.port, keepalive=20)
         self.client.loop_start()
-        ready.get(timeout=15)
+        patience.get(ready, 15)
 
     def start_broker(self):
         """Start the broker that was left out or stopped, on the same port, and listen to it."""
@@ -79,11 +79,10 @@ class Lab:
 
     def next(self, seconds=30, topic=None):
         """The next (topic, payload) from the broker, of `topic` if given; fails with the firmware's words."""
-        deadline = time.monotonic() + seconds
+        deadline = patience.Limit(seconds)
         while True:
-            left = deadline - time.monotonic()
             try:
-                found = self.inbox.get(timeout=max(left, 0.01))
+                found = patience.get(self.inbox, deadline.left())
             except queue.Empty:
                 tail = "\n".join(self.twin.lines[-25:])
                 raise AssertionError(
@@ -100,10 +99,10 @@ class Lab:
 
     def collect(self, seconds):
         """Every record that arrives within `seconds`."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        deadline = patience.Limit(seconds)
+        while not deadline.passed():
             try:
-                topic, payload = self.inbox.get(timeout=max(deadline - time.monotonic(), 0.01))
+                topic, payload = patience.get(self.inbox, deadline.left())
             except queue.Empty:
                 break
             if topic == LOGGER:

@@ -24,10 +24,12 @@ import time
 import tty
 from pathlib import Path
 
-from tools import micropython
+from tools import micropython, patience
 
 PRELUDE = Path(__file__).resolve().parent / "prelude.py"
 _READY = b"[unixboard]\n"
+_PROMPT = b">>> "
+_RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 _POWER_ON = 1
 _SOFTWARE = 3  # rp2 reports a machine.reset() as the watchdog's, too
 
@@ -58,6 +60,7 @@ class UnixBoard:
         return self
 
     def _spawn(self, cause, mode):
+        """Start MicroPython; returns what it has said so far, which is still to be handed on."""
         master, slave = pty.openpty()
         attributes = termios.tcgetattr(slave)
         # No translation of line ends either way, no echo: mpremote compares byte for byte.
@@ -86,14 +89,13 @@ class UnixBoard:
         os.close(slave)
         self._child = master
         # A Ctrl-C would hit MicroPython before it can take one: a board's USB is not up yet either.
-        rest = self._swallow(_READY).partition(_READY)[2]
+        rest = self._swallow(_READY)[1]
         self._process = process
         self.starts += 1
-        if rest:
-            self._say(rest)
+        return rest
 
     def _pump(self):
-        self._spawn(_POWER_ON, "all")
+        self._say(self._spawn(_POWER_ON, "all"))
         while not self._stop:
             watched = [self._host, self._wake_r]
             if self._process:
@@ -103,7 +105,7 @@ class UnixBoard:
                 os.read(self._wake_r, 64)
                 if not self._process and not self._stop:
                     self._raw = False
-                    self._spawn(_POWER_ON, "all")
+                    self._say(self._spawn(_POWER_ON, "all"))
             if self._process and self._child in ready:
                 self._from_board()
             if self._host in ready:
@@ -123,7 +125,8 @@ class UnixBoard:
 
     def _say(self, data):
         self.output += data
-        os.write(self._host, data)
+        if data:
+            os.write(self._host, data)
 
     def _to_board(self):
         data = os.read(self._host, 4096)
@@ -144,33 +147,39 @@ class UnixBoard:
             return
         if code < 0:
             self._raw = False
-            self._spawn(_SOFTWARE, "all")
+            self._say(self._spawn(_SOFTWARE, "all"))
             return
         self._soft_reset()
 
     def _soft_reset(self):
-        raw = self._raw
         self._say(b"MPY: soft reboot\r\n")
-        self._spawn(_SOFTWARE, "boot" if raw else "all")
-        if raw:
-            # The raw REPL survives a soft reset on a board.
-            self._swallow(b">>> ")
-            os.write(self._child, b"\x01")
-            self._say(self._swallow(b"raw REPL; CTRL-B to exit\r\n>")[-27:])
+        if not self._raw:
+            self._say(self._spawn(_SOFTWARE, "all"))
+            return
+        # The raw REPL survives a soft reset on a board: what boot.py says is heard, the banner of the REPL is not.
+        said = self._swallow(_PROMPT, self._spawn(_SOFTWARE, "boot"))[0]
+        self._say(said.rpartition(b"MicroPython ")[0])
+        os.write(self._child, b"\x01")
+        rest = self._swallow(_RAW_PROMPT)[1]
+        self._say(_RAW_PROMPT + rest)
 
-    def _swallow(self, end, seconds=10):
-        data = b""
-        limit = time.monotonic() + seconds
-        while end not in data and time.monotonic() < limit:
+    def _swallow(self, end, data=b"", seconds=10):
+        """Read until `end` has come, `data` being what was read before: (what was before it, what came behind it).
+
+        A board that does not say it within the limit is taken to have said it.
+        """
+        limit = patience.Limit(seconds)
+        while end not in data and not limit.passed():
             if select.select([self._child], [], [], 0.5)[0]:
                 data += os.read(self._child, 4096)
-        return data
+        before, _, behind = data.partition(end)
+        return before, behind
 
     def cut_power(self):
         """Kill the process; the flash keeps what was written."""
         if self._process:
             self._process.kill()
-            self.dead.wait(10)
+            patience.until(self.dead.is_set, 10)
 
     def power_on(self, cut=0):
         self.cut = cut
@@ -179,8 +188,8 @@ class UnixBoard:
 
     def wait_output(self, text, seconds=30, start=0):
         """Wait until the board has said `text` (bytes) after position `start`; returns its end."""
-        limit = time.monotonic() + seconds
-        while time.monotonic() < limit:
+        limit = patience.Limit(seconds)
+        while not limit.passed():
             at = self.output.find(text, start)
             if at >= 0:
                 return at + len(text)

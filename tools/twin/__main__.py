@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
-from tools import micropython
+from tools import micropython, patience
 from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import ROOT, MeterProcess, Twin
 
@@ -133,7 +133,7 @@ def subscribe(url, topic, inbox):
         raise Stop("no broker at %s: %s" % (url, error)) from None
     client.loop_start()
     try:
-        inbox.get(timeout=15)
+        patience.get(inbox, 15)
     except queue.Empty:
         client.loop_stop()
         raise Stop("the broker at %s does not let us subscribe to %s" % (url, topic)) from None
@@ -159,7 +159,7 @@ def introduce(args, url, meter, twin, topic):
 
 def watch(args, twin, inbox, viewer):
     """Show records until the end; raises Stop with the reason."""
-    deadline = time.monotonic() + _FIRST_RECORD_S
+    limit = patience.Limit(_FIRST_RECORD_S)
     while True:
         try:
             item = inbox.get(timeout=0.25)
@@ -172,7 +172,7 @@ def watch(args, twin, inbox, viewer):
             raise Stop(
                 "the firmware ended with code %d:\n%s" % (code, "\n".join(twin.lines[-15:]))
             )
-        if args.once and time.monotonic() > deadline:
+        if args.once and limit.passed():
             raise Stop(
                 "no record arrived within %d s; the firmware's last lines:\n%s"
                 % (_FIRST_RECORD_S, "\n".join(twin.lines[-15:]))

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import threading
 
+from tools import patience
+
 _CONFIG = {
     "listeners": {"default": {"type": "tcp", "max_connections": 50}},
     "plugins": {
@@ -33,7 +35,7 @@ class EmbeddedBroker:
 
     def start(self):
         self._thread.start()
-        if not self._ready.wait(15) or self._error:
+        if not patience.until(self._ready.is_set, 15) or self._error:
             raise RuntimeError(
                 "the embedded broker did not start: %s" % (self._error or "no answer")
             )

@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from tools import micropython
+from tools import micropython, patience
 from tools.twin.ptys import Bridge
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,7 +38,7 @@ def finish(process, grace=3):
     if process and process.poll() is None:
         process.terminate()
         try:
-            process.wait(grace)
+            patience.wait(process, grace)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -157,8 +157,8 @@ class Twin:
 
     def wait_line(self, pattern, seconds=30):
         """Return the first line (since the start) that matches the regular expression, or raise TimeoutError."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        limit = patience.Limit(seconds)
+        while not limit.passed():
             for line in list(self.lines):
                 if re.search(pattern, line):
                     return line

@@ -6,13 +6,14 @@ reading becomes a record with its number.
 
 import asyncio
 
+from cores import Limit, Waits
 from umqtt import simple
 
 from firmware.boards.twin import PtyUart
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import LinkAddress, Master
 from firmware.log.ring import Ring
-from firmware.port import ticks_diff, ticks_ms
+from firmware.port import ticks_add, ticks_diff, ticks_ms
 from firmware.serialport import SerialPort
 from firmware.uplink.service import MqttService
 
@@ -24,6 +25,7 @@ class Reading:
 
     def __init__(self, setup, link):
         self.read = self.failed = 0
+        self._waits = Waits()
         self.pause = 0  # ms, the longest between two readings
         self.ring = Ring(setup["folder"], segment=4096)
         self.ring.mount()
@@ -46,18 +48,22 @@ class Reading:
                 self.ring.append(1, 0, b"%d %d" % (self.read + 1, ticks_ms()))
                 self.read += 1
                 if last is not None:
-                    self.pause = max(self.pause, ticks_diff(ticks_ms(), last))
-                last = ticks_ms()
+                    self.pause = max(self.pause, ticks_diff(self._own_ms(), last))
+                last = self._own_ms()
             except Iec102Error as error:
                 self.failed += 1
                 print("# meter:", type(error).__name__, error)
             await self._master.close()
             await asyncio.sleep_ms(max(0, _PERIOD_MS - ticks_diff(ticks_ms(), start)))
 
+    def _own_ms(self):
+        """The clock less what this process has stood in line for a core."""
+        return ticks_add(ticks_ms(), -self._waits.ms())
+
     async def settle(self, seconds):
         """Wait until everything read so far has been delivered; how many records still wait."""
         last = self.ring.last
-        start = ticks_ms()
-        while self.ring.acks.count(1, last) and ticks_diff(ticks_ms(), start) < seconds * 1000:
+        limit = Limit(seconds)
+        while self.ring.acks.count(1, last) and not limit.passed():
             await asyncio.sleep_ms(20)
         return self.ring.acks.count(1, last)

@@ -10,9 +10,10 @@ import socket
 import sys
 import time
 
-sys.path.insert(0, ".")
+sys.path[:0] = [".", "tests/host/mpy"]
 
-from umqtt import simple
+from cores import Limit, Waits  # noqa: E402
+from umqtt import simple  # noqa: E402
 
 gc.collect()
 before = gc.mem_alloc()
@@ -85,11 +86,17 @@ class Link:
 
 ring = Ring(order["records"], order.get("size", 100))
 attempts = []
+waits = Waits()
 began = [0]
 
 
+def machine_ms():
+    """The clock less what this process has stood in line for a core."""
+    return time.ticks_add(time.ticks_ms(), -waits.ms())
+
+
 def changed(state):
-    now = time.ticks_ms()
+    now = machine_ms()
     if state == "connecting":
         began[0] = now
         service._backoff = min(service._backoff, 100)  # waiting is not what is measured here
@@ -110,10 +117,10 @@ figures = {"longest_ms": 0, "objects": 0, "peak": 0}
 
 
 async def tick():
-    last = time.ticks_ms()
+    last = machine_ms()
     while True:
         await asyncio.sleep_ms(10)
-        now = time.ticks_ms()
+        now = machine_ms()
         figures["longest_ms"] = max(figures["longest_ms"], time.ticks_diff(now, last) - 10)
         figures["peak"] = max(figures["peak"], gc.mem_alloc())
         last = now
@@ -131,8 +138,8 @@ async def main():
     task = asyncio.create_task(service.run())
     ticker = asyncio.create_task(tick())
     until = order["until"]
-    start = time.ticks_ms()
-    while time.ticks_diff(time.ticks_ms(), start) < order.get("seconds", 30) * 1000:
+    limit = Limit(order.get("seconds", 30))
+    while not limit.passed():
         await asyncio.sleep_ms(10)
         if service.connected and not figures["objects"]:
             gc.collect()
