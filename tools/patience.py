@@ -15,7 +15,6 @@ import time
 # However crowded the machine is, a limit runs out in the end.
 _SLOWEST = 1 / 40
 _SLICE_S = 0.25
-_STAT = "/proc/stat"
 _OWN = "/proc/thread-self/schedstat"
 
 
@@ -27,27 +26,32 @@ def cores():
         return os.cpu_count() or 1
 
 
-def crowd():
-    """(how many processes run or wait for a core, this one included; share of the cores that other machines on the
-    same hardware took, 0..1 so far as the kernel tells).
-    """
-    try:
-        with open(_STAT) as file:
-            text = file.read()
-    except OSError:
-        return os.getloadavg()[0], 0
-    ticks = [int(word) for word in text.partition("\n")[0].split()[1:9]]
-    running = text.rpartition("procs_running ")[2].split()[0]
-    return int(running), _stolen(ticks[7], sum(ticks))
+class Machine:
+    """What the kernel tells of who wants its cores."""
 
+    def __init__(self, stat="/proc/stat"):
+        self._stat = stat
+        self._stolen = self._ticks = 0
 
-_seen = [0, 0]  # ticks: stolen, all
+    def now(self):
+        return time.monotonic()
 
+    def rate(self):
+        """The share of a core that somebody who wants one gets now, 0..1."""
+        try:
+            with open(self._stat) as file:
+                text = file.read()
+        except OSError:
+            return min(1.0, cores() / max(os.getloadavg()[0], 1))
+        running = int(text.rpartition("procs_running ")[2].split()[0])  # this process, too
+        ticks = [int(word) for word in text.partition("\n")[0].split()[1:9]]
+        return min(1.0, cores() / max(running, 1)) * (1 - self._taken(ticks[7], sum(ticks)))
 
-def _stolen(stolen, every):
-    share = (stolen - _seen[0]) / (every - _seen[1]) if every > _seen[1] else 0
-    _seen[:] = stolen, every
-    return share
+    def _taken(self, stolen, ticks):
+        """Share of the cores that other machines on the same hardware had since the last look."""
+        new, every = stolen - self._stolen, ticks - self._ticks
+        self._stolen, self._ticks = stolen, ticks
+        return min(0.9, new / every) if every > 0 else 0
 
 
 def own_seconds():
@@ -60,41 +64,42 @@ def own_seconds():
     return time.monotonic() - waited
 
 
-class _Clock:
+class Clock:
     """Goes on at the rate of the moment, seen each time somebody looks."""
 
-    def __init__(self):
+    def __init__(self, machine):
+        self._machine = machine
         self._lock = threading.Lock()
-        self._at = time.monotonic()
+        self._at = machine.now()
         self._seconds = 0.0
         self._rate = 1.0
 
     def seconds(self):
         with self._lock:
-            now = time.monotonic()
+            now = self._machine.now()
             # A look costs a file: no more than some of them a second.
             if now - self._at > 0.02:
-                running, stolen = crowd()
-                rate = min(1.0, cores() / max(running, 1)) * (1 - min(stolen, 0.9))
+                rate = max(self._machine.rate(), _SLOWEST)
                 # One look sees one moment only.
-                self._rate += (max(rate, _SLOWEST) - self._rate) * min(1, 4 * (now - self._at))
+                self._rate += (rate - self._rate) * min(1, 4 * (now - self._at))
             self._seconds += (now - self._at) * self._rate
             self._at = now
             return self._seconds
 
 
-_clock = _Clock()
+_clock = Clock(Machine())
 
 
 class Limit:
     """`seconds` from now on, as an idle machine would count them."""
 
-    def __init__(self, seconds):
-        self._end = _clock.seconds() + seconds
+    def __init__(self, seconds, clock=_clock):
+        self._clock = clock
+        self._end = clock.seconds() + seconds
 
     def left(self):
         """Seconds until it has passed (float, 0 at least)."""
-        return max(0.0, self._end - _clock.seconds())
+        return max(0.0, self._end - self._clock.seconds())
 
     def passed(self):
         return self.left() <= 0
@@ -128,6 +133,7 @@ def communicate(process, seconds, text=None):
         try:
             return process.communicate(text, timeout=_SLICE_S)
         except subprocess.TimeoutExpired:
+            text = None  # under way
             if limit.passed():
                 raise
 

@@ -7,6 +7,7 @@ as read in November 2026.
 
 import json
 import re
+import threading
 import time
 
 import pytest
@@ -224,15 +225,28 @@ def retained(lab, prefix="homeassistant"):
     import paho.mqtt.client as mqtt
 
     found = {}
+    last = "retained/%d" % time.monotonic_ns()
+    over = threading.Event()
+
+    def take(_client, _, message):
+        if message.topic == last:
+            over.set()
+        # amqtt sends other topics, too.
+        elif message.retain and message.topic.startswith(prefix + "/"):
+            found[message.topic] = message.payload
+
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda c, *_: c.subscribe(prefix + "/#", 1)
-    client.on_message = lambda _c, _u, m: found.update({m.topic: m.payload}) if m.retain else None
+    client.on_connect = lambda c, *_: c.subscribe([(prefix + "/#", 1), (last, 1)])
+    # What is kept comes before what is published now.
+    client.on_subscribe = lambda c, *_: c.publish(last, b"x", 1)
+    client.on_message = take
     client.connect("127.0.0.1", lab.port)
     client.loop_start()
+    assert patience.until(over.is_set, 30)
     size = -1
     while size != len(found):
         size = len(found)
-        time.sleep(1)
+        time.sleep(0.5)
     client.loop_stop()
     client.disconnect()
     return found

@@ -1,5 +1,6 @@
-"""Limits that a slow machine does not use up, against a clock and a machine that the test makes up."""
+"""Limits that a slow machine does not use up, against a machine that the tests make up."""
 
+import functools
 import queue
 import subprocess
 import sys
@@ -10,81 +11,72 @@ import pytest
 from tools import patience
 
 
-class Machine:
-    """The wall clock, and how many processes want one of two cores."""
+class Made(patience.Machine):
+    """A wall clock, and how many processes want one of two cores."""
 
-    def __init__(self, monkeypatch, tmp_path):
-        self.now, self.running, self.stolen, self.ticks = 1000.0, 1, 0, 0
-        self._stat = tmp_path / "stat"
-        self._write()
-        monkeypatch.setattr(patience, "_STAT", str(self._stat))
-        monkeypatch.setattr(patience.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(patience.time, "sleep", self.sleep)
-        monkeypatch.setattr(patience, "cores", lambda: 2)
-        monkeypatch.setattr(patience, "_clock", patience._Clock())
+    def __init__(self, folder):
+        super().__init__(str(folder / "stat"))
+        self.clock, self.running, self.stolen, self.ticks = 1000.0, 1, 0, 0
+        self.limit = functools.partial(patience.Limit, clock=patience.Clock(self))
 
-    def _write(self):
+    def now(self):
+        return self.clock
+
+    def rate(self):
         head = "cpu %d 0 0 0 0 0 0 %d 0 0\ncpu0 1 2 3\n" % (self.ticks, self.stolen)
-        self._stat.write_text(head + "procs_running %d\nprocs_blocked 0\n" % self.running)
+        with open(self._stat, "w") as file:
+            file.write(head + "procs_running %d\nprocs_blocked 0\n" % self.running)
+        return super().rate()
 
-    def sleep(self, seconds):
-        self.now += seconds
-        self.ticks += 10
-        self._write()
-
-    def wall_until(self, limit):
-        """Seconds of the wall clock until `limit` has passed."""
-        began = self.now
+    def wall_until(self, seconds, stolen=0):
+        """Seconds of the wall clock until a limit has passed."""
+        began, limit = self.clock, self.limit(seconds)
         while not limit.passed():
-            self.sleep(0.05)
-        return self.now - began
+            self.clock += 0.05
+            self.ticks += 10
+            self.stolen += stolen
+        return self.clock - began
 
 
 @pytest.fixture
-def machine(monkeypatch, tmp_path):
-    return Machine(monkeypatch, tmp_path)
+def made(monkeypatch, tmp_path):
+    monkeypatch.setattr(patience, "cores", lambda: 2)
+    return Made(tmp_path)
 
 
-def test_alone_it_is_the_wall_clock(machine):
-    assert machine.wall_until(patience.Limit(10)) == pytest.approx(10, abs=0.1)
-    machine.running = 2
-    assert machine.wall_until(patience.Limit(10)) == pytest.approx(10, abs=0.1)
+def test_alone_it_is_the_wall_clock(made):
+    assert made.wall_until(10) == pytest.approx(10, abs=0.1)
+    made.running = 2
+    assert made.wall_until(10) == pytest.approx(10, abs=0.1)
 
 
 @pytest.mark.parametrize("running", (6, 12))
-def test_among_others_it_lasts_as_long_as_the_work_does(machine, running):
-    machine.running = running
-    machine.wall_until(patience.Limit(3))  # it has noticed by now
-    assert machine.wall_until(patience.Limit(10)) == pytest.approx(10 * running / 2, rel=0.1)
+def test_among_others_it_lasts_as_long_as_the_work_does(made, running):
+    made.running = running
+    made.wall_until(3)  # it has noticed by now
+    assert made.wall_until(10) == pytest.approx(10 * running / 2, rel=0.1)
 
 
-def test_a_neighbour_on_the_same_hardware_counts_too(machine):
-    plain = machine.sleep
-
-    def sleep(seconds):
-        machine.stolen += 10  # half of all ticks
-        plain(seconds)
-
-    machine.sleep = sleep
-    machine.wall_until(patience.Limit(3))
-    assert machine.wall_until(patience.Limit(10)) == pytest.approx(20, rel=0.1)
+def test_a_neighbour_on_the_same_hardware_counts_too(made):
+    made.wall_until(3, stolen=10)
+    assert made.wall_until(10, stolen=10) == pytest.approx(20, rel=0.1)
 
 
-def test_it_ends_however_crowded_the_machine_is(machine):
-    machine.running = 100000
-    assert machine.wall_until(patience.Limit(1)) < 60
+def test_it_ends_however_crowded_the_machine_is(made):
+    made.running = 100000
+    assert made.wall_until(1) < 60
 
 
-def test_without_that_file_the_load_is_asked_for(machine, monkeypatch):
-    monkeypatch.setattr(patience, "_STAT", "/nowhere")
+def test_without_that_file_the_load_is_asked_for(monkeypatch):
+    monkeypatch.setattr(patience, "cores", lambda: 2)
     monkeypatch.setattr(patience.os, "getloadavg", lambda: (8.0, 0, 0))
-    machine.wall_until(patience.Limit(3))
-    assert machine.wall_until(patience.Limit(10)) == pytest.approx(40, rel=0.1)
+    assert patience.Machine("/nowhere").rate() == 0.25
 
 
-def test_until_tells_what_was_found_or_what_was_not(machine):
-    assert patience.until(lambda: machine.now > 1002 and "found", 5) == "found"
-    assert patience.until(lambda: "", 5) == ""
+def test_until_tells_what_was_found_or_what_was_not():
+    seen = iter(("", 0, "found"))
+    assert patience.until(lambda: next(seen), 60, pause=0.01) == "found"
+    assert patience.until(lambda: "", 0.1, pause=0.01) == ""
 
 
 def test_a_queue_that_stays_empty():

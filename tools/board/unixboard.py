@@ -45,6 +45,7 @@ class UnixBoard:
         self.cut = cut  # flash operations until the power fails, once
         self.output = bytearray()
         self.starts = 0
+        self.stalls = 0  # how often MicroPython did not say within the limit what it says on its way up
         self.dead = threading.Event()  # set while the power is off
         self._process = None
         self._raw = False
@@ -172,6 +173,7 @@ class UnixBoard:
         while end not in data and not limit.passed():
             if select.select([self._child], [], [], 0.5)[0]:
                 data += os.read(self._child, 4096)
+        self.stalls += end not in data
         before, _, behind = data.partition(end)
         return before, behind
 
