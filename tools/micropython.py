@@ -20,8 +20,9 @@ HARNESS = "64m"
 
 
 def command(*arguments, heap=SMALL):
-    """The command line (list of str) that runs MicroPython with `arguments` in `heap`, one of those above."""
-    return [str(PROGRAM), "-X", "heapsize=" + heap, *map(str, arguments)]
+    """The command line (list of str) that runs MicroPython with `arguments`; `heap`: one of those above, None: its own."""
+    given = ["-X", "heapsize=" + heap] if heap else []
+    return [str(PROGRAM), *given, *map(str, arguments)]
 
 
 def size(heap):

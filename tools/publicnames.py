@@ -50,7 +50,7 @@ def _interpreter(names):
     """Those of `names` that MicroPython's unix port, its frozen modules included, has a name for."""
     names = sorted(names)
     done = subprocess.run(
-        micropython.command("-c", _COUNT, heap=micropython.HARNESS),
+        micropython.command("-c", _COUNT, heap=None),
         input="\n".join(["gc", *names]) + "\n",
         capture_output=True,
         text=True,

@@ -147,10 +147,13 @@ def listing(board):
 class WebServer:
     """One file over HTTP with ranges. `drops`:
     after how many body bytes each connection breaks. `pace`: seconds for 4 KB, as on a slow network. `certificate`
-    (programs.certificate): over HTTPS; `names` has what the clients said whom they want (SNI).
+    (programs.certificate): over HTTPS; `names` has what the clients said whom they want (SNI). `hold()`: the last
+    piece is kept back as long as it is true, on each connection for itself.
     """
 
-    def __init__(self, data, drops=(), ranges=True, tag='"one"', pace=0, certificate=None):
+    def __init__(
+        self, data, drops=(), ranges=True, tag='"one"', pace=0, certificate=None, hold=None
+    ):
         self.data = data
         self.drops = list(drops)
         self.ranges = ranges
@@ -163,7 +166,8 @@ class WebServer:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(*certificate)
             self._tls.sni_callback = lambda _socket, name, _context: self.names.append(name)
-        self._socket = serving.serve(self._talk)
+        self.hold = hold
+        self._socket = serving.serve(self._talk, apart=bool(hold))
         self.url = "http%s://127.0.0.1:%d/firmware.rel"
         self.url %= "s" if certificate else "", self._socket.getsockname()[1]
 
@@ -203,6 +207,8 @@ class WebServer:
             peer.sendall(body[:4096])
             body = body[4096:]
             time.sleep(self.pace)
+            while self.hold and len(body) <= 4096 and self.hold():
+                time.sleep(0.1)
         peer.sendall(body)
 
     def _part(self, fields):

@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from firmware import diag
 from tests.host import together
@@ -14,6 +15,10 @@ _LONG = (
     "test_twin", "test_app_note", "test_doctor_ways", "test_doctor", "test_update", "test_update_tls", "test_month",
     "test_doctor_device", "test_homeassistant", "test_modem_recovery", "test_log_gate", "test_board_tools",
 )  # fmt: skip
+
+# How long an example takes says something about the machine only.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 def pytest_collection_modifyitems(items):

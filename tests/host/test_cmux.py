@@ -218,7 +218,7 @@ def test_ppp_gets_what_it_wants_from_a_channel():
     st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(min_size=1, max_size=400)), max_size=12),
     st.data(),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_whatever_is_sent_arrives_in_any_portions(messages, data):
     """Out through ours into theirs' parser, and back."""
     wire, mux = made(
@@ -269,7 +269,7 @@ def decoded(stream):
 
 
 @given(st.binary(max_size=600), st.integers(1, 200))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_noise_neither_breaks_it_nor_hides_what_follows(noise, size):
     wire, mux = made()
     wire.rx += noise

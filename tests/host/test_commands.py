@@ -587,7 +587,7 @@ LINES = strategies.one_of(
 )
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(strategies.lists(LINES, min_size=1, max_size=3))
 def test_whatever_comes_in_each_line_gets_one_answer(lines):
     desk = Desk("console", "console.commands")
@@ -601,7 +601,7 @@ def test_whatever_comes_in_each_line_gets_one_answer(lines):
         assert ended == count or "SAVECONFIG" in text.upper()
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(LINES)
 def test_the_parser_raises_nothing_but_its_own_error(line):
     config = Device().config

@@ -336,7 +336,7 @@ JSON = strategies.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     strategies.one_of(
         strategies.binary(max_size=300),
@@ -364,7 +364,7 @@ def test_whatever_is_in_a_file_loading_ends_and_the_values_are_good(
     assert set(values) <= set(loaded(path).values) | set(config.values)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     strategies.sampled_from(list(table.names())) | strategies.text(max_size=30),
     strategies.text(max_size=200),
@@ -446,7 +446,7 @@ def test_dump_by_prefix():
     assert list(config.dump(True, "mqtt.qos")) == ["MQTT_qos: 1"]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     strategies.text(max_size=400) | strategies.lists(strategies.text(max_size=40)).map(":\n".join)
 )

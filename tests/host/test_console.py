@@ -146,7 +146,7 @@ def test_nobody_listening_does_no_harm():
     asyncio.run(asyncio.wait_for(session(), 30))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(strategies.lists(strategies.binary(max_size=200), max_size=4))
 def test_whatever_is_typed_the_console_lives_on(chunks):
     shown = type_(*chunks, b"\x03\r", b"AT\r")
@@ -200,7 +200,7 @@ TAGGED = strategies.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(TAGGED, strategies.lists(strategies.integers(0, 300), max_size=6))
 def test_the_pieces_data_comes_in_do_not_matter(data, cuts):
     scanner = Scanner()
@@ -321,7 +321,7 @@ def test_a_restart_waits_for_the_answer_to_be_out():
     assert replies[0][1].endswith(b"OK\r\n") and device.restarts == ["command on mqtt"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(strategies.binary(max_size=1000))
 def test_whatever_a_message_holds_it_is_answered(payload):
     answer = over_mqtt(Device(), payload)[0][1]

@@ -122,7 +122,6 @@ def operations(tmp_path_factory):
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
 def test_power_cut_while_deploying_leaves_the_old_version(lab, share, operations, monkeypatch):
-    monkeypatch.setattr(Device, "silence_s", 1)
     lab.deploy("1.0")
     lab.said("IDLE 1.0")
     source = lab.tree("2.0", extra=BALLAST)
@@ -130,9 +129,11 @@ def test_power_cut_while_deploying_leaves_the_old_version(lab, share, operations
     start = lab.mark()
     lab.board.power_on(cut=int(operations * share))
     lab.said("IDLE 1.0", start)
-    with pytest.raises(BoardError):
+    with monkeypatch.context() as patch, pytest.raises(BoardError):
+        # A dead board need not be waited for long; one that is only slow must not be taken for dead below.
+        patch.setattr(Device, "silence_s", 1)
         boardlab.deploy(lab.board, source)
-    assert patience.until(lab.board.dead.is_set, 10)
+    lab.board.cut_power()  # a busy machine may have given it up before its time
     start = lab.mark()
     lab.board.power_on()
     assert lab.said("APP ", start).startswith("APP 1.0 normal")

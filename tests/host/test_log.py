@@ -495,4 +495,4 @@ class LogMachine(RuleBasedStateMachine):
 
 
 TestLogMachine = LogMachine.TestCase
-TestLogMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLogMachine.settings = settings(max_examples=150, stateful_step_count=40)

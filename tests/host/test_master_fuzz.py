@@ -116,7 +116,7 @@ def frames_only(receive):
     return serve
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(fault, max_size=40), st.lists(fault, max_size=40))
 def test_right_or_an_error_in_time_and_the_next_session_is_clean(outward, homeward):
     meter = new_meter()
@@ -144,7 +144,7 @@ def test_right_or_an_error_in_time_and_the_next_session_is_clean(outward, homewa
     assert sum(master.errors.values()) <= 60
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=400), st.integers(0, 30))
 def test_any_bytes_at_any_moment(junk, when):
     """A meter that says `junk` in place of one of its answers."""

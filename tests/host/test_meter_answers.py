@@ -81,7 +81,7 @@ days = st.integers(0, 110)
 
 
 @given(st.integers(1, 4), days, st.integers(1, 60), st.sampled_from((11, 12)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_increments_add_up_to_the_difference_of_the_totals(seed, back, hours, record):
     meter = meter_of(seed)
     reader, _ = opened(meter)

@@ -34,7 +34,6 @@ def local(*fields):
 
 
 @given(seeds, moments, st.integers(0, 3 * DAY))
-@settings(deadline=None)
 def test_registers_only_grow_and_whole_numbers_are_their_floor(seed, start, span):
     meter = meter_of(seed)
     before, after = meter.sums(start), meter.sums(start + span)
@@ -43,7 +42,6 @@ def test_registers_only_grow_and_whole_numbers_are_their_floor(seed, start, span
 
 
 @given(seeds, moments)
-@settings(deadline=None)
 def test_tariff_periods_add_up_to_the_total_at_any_second(seed, utc):
     meter = meter_of(seed)
     periods = meter.by_period(utc)
@@ -52,7 +50,6 @@ def test_tariff_periods_add_up_to_the_total_at_any_second(seed, utc):
 
 
 @given(seeds, moments, st.integers(1, 60))
-@settings(deadline=None)
 def test_only_the_period_under_way_counts(seed, utc, minutes):
     meter = meter_of(seed)
     quarter = utc // QUARTER * QUARTER
@@ -63,7 +60,6 @@ def test_only_the_period_under_way_counts(seed, utc, minutes):
 
 
 @given(seeds, moments)
-@settings(deadline=None)
 def test_registers_integrate_the_power_it_reports(seed, utc):
     meter = meter_of(seed)
     minute = utc // 60 * 60
@@ -79,7 +75,6 @@ def test_registers_integrate_the_power_it_reports(seed, utc):
 
 
 @given(seeds, st.integers(ZONE.to_utc(2022, 1, 1, 12, 0, 0) // DAY, START // DAY - 2))
-@settings(deadline=None)
 def test_a_day_is_the_sum_of_its_quarters(seed, number):
     meter = meter_of(seed)
     day = meter.day(number)
@@ -131,7 +126,7 @@ def test_days_of_the_two_switches_are_shorter_and_longer():
 
 
 @given(seeds, st.lists(moments, min_size=1, max_size=5), st.randoms(use_true_random=False))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_same_seed_is_the_same_meter_whatever_was_asked_before(seed, times, order):
     other = Meter(seed, lambda: START + 10 * DAY)
     shuffled = list(times)
@@ -208,7 +203,7 @@ def test_setting_the_clock_back_takes_nothing_from_the_registers():
     st.lists(st.tuples(st.integers(1, 5 * DAY), st.integers(-4000, 4000)), max_size=4),
     st.integers(-200, 200),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_records_are_in_order_however_the_clock_was_set(changes, ppm):
     now = [START]
     meter = Meter(2, lambda: now[0], drift_ppm=ppm)
@@ -277,7 +272,7 @@ def test_contracts_use_their_own_registers():
 
 
 @given(seeds, moments, st.integers(0, 100 * DAY), st.sampled_from((52, 53, 54, 128, 129, 131)))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_events_are_in_range_in_order_and_parts_join(seed, start, length, record):
     meter = meter_of(seed)
     start = max(start, START - 200 * DAY)

@@ -275,7 +275,7 @@ REQUESTS = st.sampled_from((*sorted(BODIES), 133, 181, 181)).flatmap(
 
 
 @given(st.lists(REQUESTS, min_size=1, max_size=6), st.integers(-100, 100))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_request_brings_it_down(requests, drift):
     """Its clock may have been set anywhere before: every answer is a good frame."""
     now = [NOW]
@@ -315,7 +315,7 @@ def test_a_clock_set_to_any_date(date):
 
 
 @given(st.lists(st.binary(max_size=300), max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_bytes_bring_it_down(pieces):
     made = station(meter_of())
     for piece in pieces:

@@ -175,7 +175,7 @@ def test_two_askers_take_turns():
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_noise_between_lines_does_no_harm(noise):
     noise = noise.replace(b"OK", b"").replace(b"ERROR", b"").replace(b"ABORTED", b"")
     answers = {b"AT+CSQ": noise + b"\r\n+CSQ: 19,99\r\n" + noise + b"\r\nOK\r\n"}
@@ -240,7 +240,6 @@ def test_network_time(line, utc):
 
 # What the channel lets through is printable ASCII.
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60))
-@settings(deadline=None)
 def test_no_line_breaks_a_parser(text):
     for line in (text, "+CEREG: " + text, '+CCLK: "' + text):
         network.parse_registration(line)

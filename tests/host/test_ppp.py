@@ -6,7 +6,7 @@ import struct
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.boards import ppp_standin
@@ -143,7 +143,6 @@ def test_requests_are_repeated_until_answered_but_not_for_ever():
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None)
 def test_framing_brings_back_what_was_put_in(payload):
     decoder = hdlc.Decoder()
     stream = hdlc.encode(IP, payload) + hdlc.encode(LCP, payload, 0)
@@ -151,7 +150,6 @@ def test_framing_brings_back_what_was_put_in(payload):
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_no_bytes_break_the_peer(noise):
     client = Client(auth="chap:a:b")
     client.peer.receive(noise)

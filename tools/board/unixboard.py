@@ -204,8 +204,9 @@ class UnixBoard:
         if self._process:
             self._process.kill()
         os.write(self._wake_w, b"x")
-        self._thread.join(5)
+        self._thread.join(30)
         if self._process:
+            self._process.kill()  # it may have been started meanwhile
             self._process.wait()
             os.close(self._child)
         for number in (self._host, self._slave, self._wake_r, self._wake_w):

@@ -1,39 +1,39 @@
-"""What a busy machine takes away from a script on MicroPython: the waits for a core, and limits that allow for them.
+"""What a busy machine takes away from a script on MicroPython: the waits for a core, and spans that allow for them.
 
-The counterpart of tools/patience.py on this side; everything here is 0, or the clock itself, where /proc is missing.
+The counterpart of tools/patience.py on this side; all of it is 0, or the clock itself, where /proc is missing.
 """
 
 import time
 
-_SLICE_MS = 250
+_LOOK_MS = 250
 
 
 class Waits:
-    """Milliseconds this process has stood in line for a core so far; `ms()` allocates nothing."""
+    """Milliseconds this process has stood in line for a core so far; `stood_ms()` allocates nothing."""
 
     def __init__(self):
-        self._buf = bytearray(64)
+        self._digits = bytearray(64)
         try:
-            self._file = open("/proc/self/schedstat", "rb")  # noqa: SIM115  open as long as the script runs
+            self._stat = open("/proc/self/schedstat", "rb")  # noqa: SIM115  open as long as the script runs
         except OSError:
-            self._file = None
+            self._stat = None
 
-    def ms(self):
-        if self._file is None:
+    def stood_ms(self):
+        if self._stat is None:
             return 0
-        self._file.seek(0)
-        count = self._file.readinto(self._buf)
+        self._stat.seek(0)
+        count = self._stat.readinto(self._digits)
         # Nanoseconds run, nanoseconds waited, slices.
-        value = field = 0
+        value = nth = 0
         for at in range(count):
-            byte = self._buf[at]
-            if byte == 32:
-                field += 1
-                if field == 2:
+            digit = self._digits[at]
+            if digit == 32:
+                nth += 1
+                if nth == 2:
                     break
                 value = 0
-            elif field == 1:
-                value = value * 10 + byte - 48
+            elif nth == 1:
+                value = value * 10 + digit - 48
         return value // 1000000
 
 
@@ -41,8 +41,8 @@ def _cores():
     with open("/proc/self/status") as file:
         for line in file:
             if line.startswith("Cpus_allowed:"):
-                mask = int(line.split()[1].replace(",", ""), 16)
-                return bin(mask).count("1")
+                cpus = int(line.split()[1].replace(",", ""), 16)
+                return bin(cpus).count("1")
     return 1
 
 
@@ -63,11 +63,11 @@ class Limit:
 
     def __init__(self, seconds):
         self._left = seconds * 1000
-        self._at = time.ticks_ms()
+        self._look = time.ticks_ms()
 
-    def passed(self):
-        passed = time.ticks_diff(time.ticks_ms(), self._at)
-        if passed >= _SLICE_MS:
-            self._left -= passed * _rate()
-            self._at = time.ticks_ms()
+    def ran_out(self):
+        spent = time.ticks_diff(time.ticks_ms(), self._look)
+        if spent >= _LOOK_MS:
+            self._left -= spent * _rate()
+            self._look = time.ticks_ms()
         return self._left <= 0

@@ -42,19 +42,19 @@ class Ticker:
 
     async def run(self):
         waits = Waits()
-        last, waited = ticks_ms(), waits.ms()
+        last, waited = ticks_ms(), waits.stood_ms()
         while True:
             await asyncio.sleep_ms(10)
-            now, stood = ticks_ms(), waits.ms()
+            now, stood = ticks_ms(), waits.stood_ms()
             self.longest = max(self.longest, ticks_diff(now, last) - 10 - (stood - waited))
             last, waited = now, stood
             self.turns += 1
 
 
 async def wait(condition, seconds):
-    start, limit = ticks_ms(), Limit(seconds)
+    start, till = ticks_ms(), Limit(seconds)
     while not condition():
-        if limit.passed():
+        if till.ran_out():
             return -1
         await asyncio.sleep_ms(20)
     return ticks_diff(ticks_ms(), start)
@@ -152,8 +152,8 @@ async def main(setup):
     gc.collect()
     if reading:
         # Some scenarios are over sooner than the meter has been read a few times.
-        limit = Limit(10)
-        while reading.read < 3 and not limit.passed():
+        till = Limit(10)
+        while reading.read < 3 and not till.ran_out():
             await asyncio.sleep_ms(20)
         tell(
             read=reading.read,

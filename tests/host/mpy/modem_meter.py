@@ -58,12 +58,12 @@ class Reading:
 
     def _own_ms(self):
         """The clock less what this process has stood in line for a core."""
-        return ticks_add(ticks_ms(), -self._waits.ms())
+        return ticks_add(ticks_ms(), -self._waits.stood_ms())
 
     async def settle(self, seconds):
         """Wait until everything read so far has been delivered; how many records still wait."""
         last = self.ring.last
-        limit = Limit(seconds)
-        while self.ring.acks.count(1, last) and not limit.passed():
+        till = Limit(seconds)
+        while self.ring.acks.count(1, last) and not till.ran_out():
             await asyncio.sleep_ms(20)
         return self.ring.acks.count(1, last)

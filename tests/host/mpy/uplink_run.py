@@ -92,7 +92,7 @@ began = [0]
 
 def machine_ms():
     """The clock less what this process has stood in line for a core."""
-    return time.ticks_add(time.ticks_ms(), -waits.ms())
+    return time.ticks_add(time.ticks_ms(), -waits.stood_ms())
 
 
 def changed(state):
@@ -138,8 +138,8 @@ async def main():
     task = asyncio.create_task(service.run())
     ticker = asyncio.create_task(tick())
     until = order["until"]
-    limit = Limit(order.get("seconds", 30))
-    while not limit.passed():
+    till = Limit(order.get("seconds", 30))
+    while not till.ran_out():
         await asyncio.sleep_ms(10)
         if service.connected and not figures["objects"]:
             gc.collect()
