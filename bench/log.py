@@ -8,59 +8,37 @@ import json
 import subprocess
 from pathlib import Path
 
+from bench._rows import none, row
 from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[1]
+RECORD = 220
 # Erases a block of a usual NOR flash endures.
 ENDURANCE = 100_000
 
 
-def measure(script, *arguments, heap=micropython.HARNESS):
-    command = micropython.command("bench/device/" + script, *arguments, heap=heap)
+def measure(script, *arguments):
+    command = micropython.command("bench/device/" + script, *arguments, heap=micropython.HARNESS)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError("%s failed:\n%s%s" % (arguments, done.stdout, done.stderr))
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def row(name, value, unit, reference, reference_value, target=None, met=None):
-    found = {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "reference": reference,
-        "reference_value": reference_value,
-        "ratio": value / reference_value if reference_value else None,
-    }
-    if target:
-        found.update(target=target, met=met)
-    return found
+def run(quick=False):
+    rows = wear(300 if quick else 2000)
+    print("  mounting ...", flush=True)
+    # Of few records what littlefs reads to find its files is no small part.
+    rows += mounting(5_000, 2) if quick else mounting(100_000, 10)
+    days = 10 if quick else 365
+    print("  %d days of a device's life ..." % days, flush=True)
+    return rows + life(days)
 
 
-def run():
-    naive = measure("log.py", "naive")
-    rows = wear(naive)
-    few, many = measure("log.py", "100"), measure("log.py", "100000")
-    for key, name, unit in (
-        ("ram", "heap after mount, 100,000 records", "bytes"),
-        ("ram_reading", "heap while reading, 100,000 records", "bytes"),
-        ("operations", "programs and erases of a mount, 100,000", ""),
-    ):
-        met = many[key] <= few[key] + 512
-        rows.append(row(name, many[key], unit, "100 records", few[key], "the same", met))
-    all_bytes = 100_000 * 220
-    met = many["read"] < all_bytes / 10
-    text = "< 1/10"
-    name = "bytes read by a mount, 100,000 records"
-    rows.append(row(name, many["read"], "bytes", "bytes of all records", all_bytes, text, met))
-    for order in ("fifo", "lifo"):
-        name = "bytes read per byte delivered, %s, 100,000" % order
-        rows.append(row(name, many[order], "", "100 records", few[order]))
-    return rows + year()
-
-
-def wear(naive):
-    single, acks, burst = (measure("log.py", what) for what in ("single", "acks", "burst"))
+def wear(count):
+    """What each record costs the flash, `count` of them."""
+    naive = measure("log.py", "naive", count)
+    single, acks, burst = (measure("log.py", what, count) for what in ("single", "acks", "burst"))
     rows = []
     for name, found, limit in (
         ("append", single, 5),
@@ -68,52 +46,50 @@ def wear(naive):
         ("append in bursts of 100", burst, 1.3),
     ):
         value = found["per_byte"]
-        target = limit and "<= %g" % limit
-        met = limit and value <= limit
-        rows.append(
-            row(
-                "bytes programmed per byte, " + name,
-                value,
-                "",
-                "naive",
-                naive["per_byte"],
-                target,
-                met,
-            )
-        )
-        value = found["erases"]
+        target = {"target": "<= %g" % limit, "met": value <= limit} if limit else {}
+        reference = ("naive", naive["per_byte"])
+        rows.append(row("bytes programmed per byte, " + name, value, "", reference, **target))
+        value, reference = found["erases"], ("naive", naive["erases"])
         met = value <= naive["erases"]
-        rows.append(
-            row("erases per 1000, " + name, value, "", "naive", naive["erases"], "<= naive", met)
-        )
-    rows.append(row("worst append", single["worst"], "flash operations", "naive", naive["worst"]))
+        rows.append(row("erases per 1000, " + name, value, "", reference, target="<= naive", met=met))
+    rows.append(row("worst append", single["worst"], "flash operations", ("naive", naive["worst"])))
     return rows
 
 
-def year():
-    found = measure("year.py", "102", "365")
-    lost = found["lost"] + found["unordered"] + found["invented"]
-    rows = [
-        row(
-            "a year: lost, invented or disordered",
-            lost,
-            "",
-            "records",
-            found["records"],
-            "0",
-            not lost,
-        ),
-        row("a year: delivered twice", found["duplicates"], "", "records", found["records"]),
-        row(
-            "a year: power cuts within a write",
-            found["cuts"],
-            "",
-            "outages",
-            sum(found["outages"].values()),
-        ),
-    ]
-    worst = ENDURANCE / found["most_erases"]
-    even = ENDURANCE / found["mean_erases"]
-    name = "2 MiB: years until its first block is worn"
-    rows.append(row(name, worst, "years", "worn evenly", even, ">= 10 years", worst >= 10))
+def mounting(count, part):
+    """What `count` records in the log cost who mounts and reads it, against 100; he reads less than 1/part of them."""
+    few, many = measure("log.py", "depth", 100), measure("log.py", "depth", count)
+    full = "{:,} records".format(count)
+    rows = []
+    for key, name, unit in (
+        ("ram", "heap after mount", "bytes"),
+        ("ram_reading", "heap while reading", "bytes"),
+        ("operations", "programs and erases of a mount", ""),
+    ):
+        met = many[key] <= few[key] + 512
+        reference = ("100 records", few[key])
+        rows.append(row("%s, %s" % (name, full), many[key], unit, reference, target="the same", met=met))
+    every = count * RECORD
+    met = many["read"] < every / part
+    reference = ("bytes of all records", every)
+    target = "< 1/%d" % part
+    rows.append(row("bytes read by a mount, " + full, many["read"], "bytes", reference, target=target, met=met))
+    for order in ("fifo", "lifo"):
+        name = "bytes read per byte delivered, %s, %s" % (order, full)
+        rows.append(row(name, many[order], "", ("100 records", few[order])))
     return rows
+
+
+def life(days):
+    found = measure("year.py", 102, days)
+    span = "a year" if days == 365 else "%d days" % days
+    records = ("records", found["records"])
+    worst, even = (ENDURANCE / found[key] * days / 365 for key in ("most_erases", "mean_erases"))
+    return [
+        none(span + ": lost, invented or disordered", found["lost"] + found["unordered"] + found["invented"],
+             records=found["records"]),
+        row(span + ": delivered twice", found["duplicates"], "", records),
+        row(span + ": power cuts within a write", found["cuts"], "", ("outages", sum(found["outages"].values()))),
+        row("2 MiB: years until its first block is worn", worst, "years", ("worn evenly", even),
+            target=">= 10 years", met=worst >= 10),
+    ]  # fmt: skip

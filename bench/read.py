@@ -1,8 +1,8 @@
 """A complete instantaneous read at 9600 baud against the pure time of its bytes on the wire (10 bits each).
 
-Session opened, objects 192, 193 and 194 read with one 162, session closed: by the firmware on MicroPython (192 kB of
-heap, through a pty) and by iec870ree on CPython (over TCP), both from the same simulator, which paces the line. The
-median of the sessions counts; the first of each, which still loads modules, is listed but left out.
+Session opened, objects 192, 193 and 194 read with one 162, session closed: by the firmware on MicroPython (the
+small boards' heap, through a pty) and by iec870ree on CPython (over TCP), both from the same simulator, which paces
+the line. The median of the sessions counts; the first of each, which still loads modules, is listed but left out.
 """
 
 import json
@@ -16,27 +16,46 @@ import time
 import types
 from pathlib import Path
 
+from bench._rows import row
 from tools import micropython
 from tools.twin.device import MeterProcess
 
 ROOT = Path(__file__).resolve().parents[1]
 BAUD = 9600
 BITS = 10
-SESSIONS = 10
+OBJECTS = [192, 193, 194]  # as tests/host/mpy/master_read.py asks for them
 TARGET = 1.15
+_ATTEMPTS = 5
 
 
-def run():
-    meter = ["--link", 1, "--point", 1, "--password", 1, "--baud", BAUD, "--log"]
+class Disturbed(RuntimeError):
+    """A session on a clean line that was not clean: this machine had no time for it, or somebody is at fault."""
+
+
+def run(quick=False):
+    count = 2 if quick else 11
     with tempfile.TemporaryDirectory() as folder:
-        ours = firmware_sessions([*meter, folder + "/ours"])
-        peers = peer_sessions([*meter, folder + "/peer"])
-        check(ours, folder + "/ours")
-        check(peers, folder + "/peer")
-    row = summary("complete instantaneous read at 9600 baud", ours)
-    row["target"] = "at most %.2f" % TARGET
-    row["met"] = row["ratio"] <= TARGET
-    return [row, summary("the same with iec870ree", peers)]
+        ours, peers = (undisturbed(who, count, folder) for who in (firmware_sessions, peer_sessions))
+    return [
+        summary("complete instantaneous read at 9600 baud", ours, TARGET),
+        summary("the same with iec870ree", peers),
+    ]
+
+
+def undisturbed(measure, count, folder):
+    """The sessions that `measure` makes; made again when one was disturbed, some times."""
+    meter = ["--link", 1, "--point", 1, "--password", 1, "--baud", BAUD, "--log"]
+    for attempt in range(_ATTEMPTS):
+        log = "%s/%s.%d" % (folder, measure.__name__, attempt)
+        try:
+            sessions = measure([*meter, log], count)
+        except Disturbed as error:
+            print("  %s" % error, flush=True)
+            disturbed = error
+        else:
+            check(sessions, log)
+            return sessions
+    raise disturbed
 
 
 def check(sessions, log):
@@ -48,44 +67,34 @@ def check(sessions, log):
         raise RuntimeError("%d bytes were on the line, %d were counted" % (seen, counted))
 
 
-def summary(name, sessions):
+def summary(name, sessions, limit=None):
     """A row from a list of (ms, bytes sent, bytes received)."""
     counted = sorted(sessions[1:])
     ms, sent, received = counted[len(counted) // 2]
     wire = (sent + received) * BITS * 1000 / BAUD
-    return {
-        "name": name,
-        "value": ms,
-        "unit": "ms",
-        "reference": "bytes on the wire",
-        "reference_value": wire,
-        "ratio": ms / wire,
-        "target": "",
-        "met": True,
-        "bytes": sent + received,
-        "sessions_ms": [session[0] for session in sessions],
-        "spread_ms": statistics.pstdev(session[0] for session in counted),
-    }
+    every = [session[0] for session in sessions]
+    more = {"bytes": sent + received, "sessions_ms": every, "spread_ms": statistics.pstdev(every[1:])}
+    if limit:
+        more.update(target="at most %.2f" % limit, met=ms / wire <= limit, timed=True)
+    return row(name, ms, "ms", ("bytes on the wire", wire), **more)
 
 
-def firmware_sessions(meter):
+def firmware_sessions(meter, count):
     process = MeterProcess("--pty", *meter)
     try:
         command = micropython.command("tests/host/mpy/master_read.py")
-        command += [process.path, str(BAUD), "1", "1", "1", str(SESSIONS + 1)]
+        command += [process.path, str(BAUD), "1", "1", "1", str(count)]
         env = dict(os.environ, MICROPYPATH=".:.frozen")
-        result = subprocess.run(
-            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
-        )
+        result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120 + 10 * count)
     finally:
         process.stop()
     if result.returncode:
         raise RuntimeError("the firmware failed: %s" % result.stderr)
     found = json.loads(result.stdout)
     if found["failures"] or found["repeats"]:
-        raise RuntimeError(
-            "a clean line had failures: %r, repeats: %d" % (found["failures"], found["repeats"])
-        )
+        raise Disturbed("a clean line had failures: %r, repeats: %d" % (found["failures"], found["repeats"]))
+    if [item["address"] for item in found["objects"]] != OBJECTS:
+        raise RuntimeError("the firmware read %r" % found["objects"])
     return [tuple(session) for session in found["sessions"]]
 
 
@@ -95,7 +104,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def peer_sessions(meter):
+def peer_sessions(meter, count):
     """The same sessions by iec870ree, the time of its TCP connect and its start-up pause left out."""
     try:
         import dateutil.relativedelta  # noqa: F401
@@ -126,7 +135,7 @@ def peer_sessions(meter):
     try:
         line.connect()
         sessions = []
-        for _ in range(SESSIONS + 1):
+        for _ in range(count):
             line.sent = line.received = 0
             link, app = LinkLayer(1, 1), AppLayer()
             link.initialize(line)
@@ -135,11 +144,11 @@ def peer_sessions(meter):
             link.link_state_request()
             link.remote_link_reposition()
             app.authenticate(1)
-            answer = app.ext_read_instant_values(objects=[192, 193, 194])
+            answer = app.ext_read_instant_values(objects=OBJECTS)
             app.finish_session()
             ms = (time.perf_counter() - start) * 1000
-            if answer is None:
-                raise RuntimeError("iec870ree got no answer")
+            if answer is None or len(answer.content.valores) != len(OBJECTS):
+                raise Disturbed("iec870ree got no whole answer")
             sessions.append((ms, line.sent, line.received))
         return sessions
     finally:

@@ -69,8 +69,9 @@ def install(root=ROOT, lock=LOCK):
             unpack(pin, fetch(pin, folder), root)
             state[name] = pin["sha256"]
             fetched.append("%s %s" % (name, pin["version"]))
-    state_path.parent.mkdir(exist_ok=True)
-    state_path.write_text(json.dumps(state))
+    if fetched:  # else nobody else, who reads it at this moment, may find it half written
+        state_path.parent.mkdir(exist_ok=True)
+        state_path.write_text(json.dumps(state))
     return fetched
 
 

@@ -20,7 +20,7 @@ HARNESS = "64m"
 
 
 def command(*arguments, heap=SMALL):
-    """The command line (list of str) that runs MicroPython with `arguments`; `heap`: one of those above, None: its own."""
+    """The command line (list of str) that runs MicroPython with `arguments`; `heap`: of those above, None: its own."""
     given = ["-X", "heapsize=" + heap] if heap else []
     return [str(PROGRAM), *given, *map(str, arguments)]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from tools import micropython, sharednames
 
 # What runs beside the firmware on the device, tests and benches, too.
-BESIDE = ("boot.py", "main.py", "lib", "tests/host/mpy", "bench/device")
+BESIDE = ("boot.py", "main.py", "lib", "tests/host/mpy", "tests/proof/mpy", "bench/device")
 # What has strings that are sent to it.
 _SENT = ("tools/board/settings.py", "bench/decode.py")
 _ROOT = Path(__file__).resolve().parent.parent

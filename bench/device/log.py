@@ -1,5 +1,5 @@
-# Runs on MicroPython: argv = what. One measurement of the log (or of the naive file) on real littlefs over a flash in
-# RAM that counts; prints JSON.
+# Runs on MicroPython: argv = what, how many records. One measurement of the log (or of the naive file) on real
+# littlefs over a flash in RAM that counts; prints JSON.
 import gc
 import json
 import os
@@ -71,29 +71,30 @@ def figures(flash, count, worst=0):
     }
 
 
-def single(acks):
+def single(acks, count):
     flash = fresh()
     ring = start()
     for _ in range(200):
         ring.append(1, 0, RECORD)
     flash.zero()
     worst = 0
-    for _ in range(2000):
+    for _ in range(count):
         before = flash.operations()
         ring.append(1, 0, RECORD)
         worst = max(worst, flash.operations() - before)
         if acks:
             ring.ack(ring.take())
             ring.flush()
-    return figures(flash, 2000, worst)
+    assert ring.stats()["depth"] == (200 if acks else 200 + count)
+    return figures(flash, count, worst)
 
 
-def naive():
+def naive(count):
     # 16 KiB per file and as many files as the ring has.
     flash = fresh()
     os.mkdir("/b/n")
     size = number = worst = 0
-    for _ in range(2000):
+    for _ in range(count):
         before = flash.operations()
         with open("/b/n/%08d" % number, "ab") as file:
             file.write(RECORD)
@@ -104,18 +105,19 @@ def naive():
             number += 1
             if number >= 40:
                 os.remove("/b/n/%08d" % (number - 40))
-    return figures(flash, 2000, worst)
+    return figures(flash, count, worst)
 
 
-def burst():
+def burst(count):
     flash = fresh()
     ring = start()
     for _ in range(3):
         ring.append_many([(1, 0, RECORD)] * 100)
     flash.zero()
-    for _ in range(20):
+    for _ in range(count // 100):
         ring.append_many([(1, 0, RECORD)] * 100)
-    return figures(flash, 2000)
+    assert ring.stats()["depth"] == 300 + count
+    return figures(flash, count)
 
 
 def depth(count):
@@ -158,11 +160,10 @@ def depth(count):
 
 
 WHAT = {
-    "single": lambda: single(False),
-    "acks": lambda: single(True),
+    "single": lambda count: single(False, count),
+    "acks": lambda count: single(True, count),
     "naive": naive,
     "burst": burst,
-    "100": lambda: depth(100),
-    "100000": lambda: depth(100000),
+    "depth": depth,
 }
-print(json.dumps(WHAT[sys.argv[1]]()))
+print(json.dumps(WHAT[sys.argv[1]](int(sys.argv[2]))))

@@ -1,7 +1,6 @@
-"""CMUX: frames from public sources, arbitrary input, flow control, closing, and a day of traffic."""
+"""CMUX: frames from public sources, arbitrary input, flow control, closing, and hours of traffic."""
 
 import asyncio
-import random
 import sys
 from types import SimpleNamespace
 
@@ -9,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.modem.at import AtChannel
 from firmware.modem.cmux import Mux
-from tests.host.modem_world import Uart, run_virtual
+from tests.host.modem_world import run_virtual
+from tests.proof.cmux_day import carried
 from tools.modem import mux as theirs
 from tools.modem.engine import Modem
 
@@ -286,70 +285,12 @@ def test_noise_neither_breaks_it_nor_hides_what_follows(noise, size):
     assert (mux.channel(2).read() or b"").endswith(b"A" * 20)
 
 
-def test_a_day_of_ppp_traffic_with_commands_on_the_other_channel_loses_no_byte():
-    """24 simulated hours: packets both ways about every five seconds, AT+CSQ every half minute."""
-    generator = random.Random(1)
-    sums = {"up": 0, "down": 0, "polls": 0}
-
-    async def main():
-        loop = asyncio.get_running_loop()
-        modem = Modem("generic", now=loop.time, epoch=1795000000)
-        modem.start(running=True)
-        modem.tick()
-        uart = Uart(modem)
-        uart.short = 64
-        raw = AtChannel(uart)
-        await raw.command("ATE0", tries=3)
-        await raw.command("AT+CMUX=0,0,5,127")
-        mux = Mux(uart)
-        mux.restart(127)
-        assert await mux.open(1000)
-        modem.mux.channels[1].echo = False
-        data, at = mux.channel(1), AtChannel(mux.channel(2))
-        pump = asyncio.ensure_future(pumping(mux))
-        # Channel 1 is in data mode with a peer that we play.
-        upstream, downstream = bytearray(), bytearray()
-        terminal = modem.mux.channels[1]
-        terminal.data = True
-        terminal._data = lambda piece, quiet: upstream.extend(piece)
-        sent_up, sent_down, got = bytearray(), bytearray(), bytearray()
-        end = loop.time() + 86400
-        next_poll = loop.time()
-        while loop.time() < end:
-            packet = generator.randbytes(generator.randint(40, 600))
-            sent_up += packet
-            while packet:
-                packet = packet[data.write(packet) :]
-                mux.poll()
-            packet = generator.randbytes(generator.randint(40, 600))
-            sent_down += packet
-            terminal.write(packet)
-            if loop.time() >= next_poll:
-                next_poll += 30
-                assert (await at.command("AT+CSQ", 2000))[0] == "+CSQ: 19,99"
-                sums["polls"] += 1
-            await asyncio.sleep(generator.uniform(1, 9))
-            got += data.read(8192) or b""
-            if len(sent_up) > 100000:
-                sums["up"] += len(sent_up)
-                sums["down"] += len(sent_down)
-                assert (upstream, got) == (sent_up, sent_down)
-                for buffer in (upstream, sent_up, got, sent_down):
-                    buffer.clear()
-        assert (upstream, got) == (sent_up, sent_down)
-        assert downstream == b""
-        assert mux.bad == modem.mux.bad == data.lost == 0
-        pump.cancel()
-
-    run_virtual(main)
-    assert sums["polls"] == 2880
-    assert sums["up"] > 4000000 and sums["down"] > 4000000
-
-
-async def pumping(mux):
-    while True:
-        mux.poll()
-        await asyncio.sleep(0.2)
+@pytest.mark.parametrize("seed", (1, 2))
+def test_hours_of_ppp_traffic_with_commands_on_the_other_channel_loses_no_byte(seed):
+    """A sample of tests/proof/cmux_day.py; all that a day has is in it."""
+    found = carried(seed, 3 * 3600)
+    assert found["commands"] == 360 and found["short writes"] > 5000
+    assert found["up"] > 500000 and found["down"] > 500000
 
 
 class Ring:

@@ -1,0 +1,37 @@
+"""`python -m tests.proof [NAME …]`: run the proofs one after another; exit code 1 when one of them fails."""
+
+import argparse
+import importlib
+import sys
+import time
+import traceback
+
+NAMES = ("power_cuts", "cmux_day", "years")
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="tests.proof", description=__doc__)
+    parser.add_argument("name", nargs="*", help="which (default: all): %s" % ", ".join(NAMES))
+    wanted = parser.parse_args(argv).name or NAMES
+    for name in wanted:
+        if name not in NAMES:
+            parser.error("there is no proof %s" % name)
+    failed = []
+    for number, name in enumerate(wanted, 1):
+        print("[%d/%d] %s ..." % (number, len(wanted), name), flush=True)
+        start = time.monotonic()
+        try:
+            found = importlib.import_module("tests.proof." + name).proof()
+        except Exception:  # whatever it is: the others have their turn all the same
+            traceback.print_exc(file=sys.stdout)
+            failed.append(name)
+            continue
+        for key, value in found.items():
+            print("      %s: %s" % (key, value))
+        print("[%d/%d] %s holds, %.0f s" % (number, len(wanted), name, time.monotonic() - start))
+    print("FAILED: " + ", ".join(failed) if failed else "every proof holds")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
