@@ -4,7 +4,7 @@ import pytest
 
 from tests.host import boardlab, programs, realboard
 from tests.host.twinlab import meter_settings
-from tools import release
+from tools import micropython, release
 from tools.twin.device import MeterProcess
 
 NEWER = 1 << 40
@@ -143,7 +143,7 @@ def test_the_meter_is_read_beside_a_slow_update(tmp_path, trees, key):
     files["/unix.json"] = b'{"ports": [%s]}' % meter.path.rsplit("/", 1)[1].encode()
     settings = dict(meter_settings(interval=5), **{"logger.enabled": True})
     try:
-        with realboard.Board(tmp_path, files, **settings) as board:
+        with realboard.Board(tmp_path, files, heap=micropython.SMALL, **settings) as board:
             board.deploy(trees["old"])
             board.online()
             # However slow all is, it has been read three times before the file is complete.
