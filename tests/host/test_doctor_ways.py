@@ -65,7 +65,7 @@ def test_a_modem_in_order_gets_an_address_and_is_left_in_command_mode(tmp_path):
         (("--fault", "no-sim"), (), {}, "no SIM card"),
         (("--fault", "denied"), ("--wait", 5), {}, "registration denied by the network"),
         (("--fault", "no-signal"), ("--wait", 5), {}, "no signal: the modem finds no network"),
-        (("--fault", "register=300"), ("--wait", 4), {}, "no network within 8 s .*searching"),
+        (("--fault", "register=300"), ("--wait", 4), {}, "no network within 4 s .*searching"),
     ],
 )
 @together

@@ -156,9 +156,13 @@ def over_mqtt(listen, send, port):
     if shutil.which("mosquitto_sub"):
         hearing = Running(listen.replace("40123", port))
         try:
-            time.sleep(1)
-            run(send.replace("40123", port))
-            hearing.wait("OK", 30)
+            # Nothing tells when it has subscribed: who types sends once more, too.
+            for _ in range(10):
+                time.sleep(1)
+                run(send.replace("40123", port))
+                if patience.until(lambda: "OK" in hearing.text, 5):
+                    break
+            hearing.wait("OK", 1)
             return hearing.text
         finally:
             hearing.close()
