@@ -27,13 +27,8 @@ help:
 	@$(MAKE) --no-print-directory board-help
 	@echo "make clean          remove everything that can be made again"
 
-$(STAMP): pyproject.toml constraints.txt
-	@echo "setting up $(VENV) (once, about a minute) ..."
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@mkdir -p build
-	@$(PY) -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml','rb'))['project']['optional-dependencies']['dev']))" > build/requirements.txt
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r build/requirements.txt -c constraints.txt
-	@touch $@
+$(STAMP): pyproject.toml constraints.txt make/environment.sh
+	@sh make/environment.sh "$(PYTHON)" $(VENV)
 
 setup: $(STAMP)
 

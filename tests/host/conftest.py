@@ -6,8 +6,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from firmware import diag
-from tests.host import together
+from tests.host import guardian, together
 from tests.host.hangs import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
+from tests.host.lastwords import pytest_terminal_summary  # noqa: F401
+from tools import patience
 
 # Files whose tests take minutes together: begun first, so that nobody waits for the last of them alone.
 _LONG = (
@@ -19,6 +21,16 @@ _LONG = (
 # How long an example takes says something about the machine only.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        guardian.begin()
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Most tests wait: two for each core that we may use, and never one alone."""
+    return 2 * patience.cores()
 
 
 def pytest_collection_modifyitems(items):

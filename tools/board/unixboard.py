@@ -72,15 +72,15 @@ class UnixBoard:
         characters[termios.VQUIT] = characters[termios.VSUSP] = b"\0"
         characters[termios.VMIN], characters[termios.VTIME] = 1, 0
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
-        environment = {
-            "PATH": os.environ.get("PATH", "/bin:/usr/bin"),
-            "TERM": "dumb",
-            "UNIXBOARD_FLASH": str((self.folder / "flash.img").resolve()),
-            "UNIXBOARD_BLOCKS": str(self.blocks),
-            "UNIXBOARD_RUN": mode,
-            "UNIXBOARD_CAUSE": str(cause),
-            "UNIXBOARD_CUT": str(self.cut),
-        }
+        environment = dict(
+            os.environ,
+            TERM="dumb",
+            UNIXBOARD_FLASH=str((self.folder / "flash.img").resolve()),
+            UNIXBOARD_BLOCKS=str(self.blocks),
+            UNIXBOARD_RUN=mode,
+            UNIXBOARD_CAUSE=str(cause),
+            UNIXBOARD_CUT=str(self.cut),
+        )
         command = micropython.command("-i", PRELUDE, heap=self.heap)
         # setsid -c makes the terminal the controlling one. No fork of our own: with threads about
         # the copy of a Python process may never get as far as its exec.

@@ -1,0 +1,89 @@
+"""The first command of somebody new: which Pythons it takes, what it says to the others, and the pins it installs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import patience
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "make" / "environment.sh"
+PINS = (ROOT / "constraints.txt").read_text().split()
+# Without wheels: pure Python, for every version.
+SOURCES = ("bitstring", "iec870ree")
+
+
+def python(folder, version, answers="exit 0"):
+    """A `python3` that says it is `version`; `answers`: what it does with everything else, in sh."""
+    made = folder / "python3"
+    made.write_text(
+        "#!/bin/sh\ncase \"$*\" in *version_info*) echo %s; exit 0;; esac\n%s\n" % (version, answers)
+    )
+    made.chmod(0o755)
+    return str(made)
+
+
+def set_up(folder, program, **more):
+    return patience.run(["sh", str(SCRIPT), program, ".venv"], 60, cwd=folder, **more)
+
+
+@pytest.mark.parametrize("version", ("2.7", "3.6", "3.10", "3.15", "4.0"))
+def test_another_python_gets_one_sentence_and_nothing_is_made(tmp_path, version):
+    (tmp_path / "in it").mkdir()
+    done = set_up(tmp_path / "in it", python(tmp_path, version))
+    assert done.returncode == 1 and not done.stdout
+    (sentence,) = done.stderr.splitlines()
+    assert "Python %s; lector102's tools need Python 3.11 to 3.14" % version in sentence
+    assert not list((tmp_path / "in it").iterdir())
+
+
+def test_no_python_and_one_without_venv_get_a_sentence(tmp_path):
+    done = set_up(tmp_path, "python-that-is-none")
+    assert done.returncode == 1 and "is not installed" in done.stderr
+    done = set_up(tmp_path, python(tmp_path, "3.11", "exit 1"))
+    assert done.returncode == 1 and "apt-get install python3-venv" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize("answers", ("mkdir -p .venv/bin; exit 9", "mkdir -p .venv/bin; kill -TERM $PPID; sleep 1"))
+def test_nothing_half_made_stays_behind(tmp_path, answers):
+    program = python(tmp_path, "3.12", 'case "$*" in *ensurepip*) exit 0;; esac; ' + answers)
+    done = set_up(tmp_path, program)
+    assert done.returncode and not (tmp_path / ".venv").exists()
+
+
+def test_what_a_killed_run_left_is_made_anew(tmp_path):
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    done = set_up(tmp_path, python(tmp_path, "3.12", 'case "$*" in *ensurepip*) exit 0;; esac; exit 9'))
+    assert "setting up" in done.stdout and not (tmp_path / ".venv").exists()
+
+
+def test_all_that_is_installed_is_pinned():
+    command = [sys.executable, "-m", "pip", "freeze", "--disable-pip-version-check"]
+    installed = patience.run(command, 60, check=True).stdout.lower().replace("_", "-").split()
+    pinned = {pin.lower().replace("_", "-") for pin in PINS}
+    assert set(installed) - {"pip", "setuptools"} <= pinned
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("version", ("3.11.0", "3.14"))
+def test_the_pins_are_to_be_had_for_the_oldest_and_the_newest(version, tmp_path):
+    wheels = [pin for pin in PINS if pin.split("==")[0] not in SOURCES]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary=:all:", "--python-version", version, "--dest", str(tmp_path), *wheels]
+    done = patience.run(command, 240, env={**os.environ, "PIP_PROGRESS_BAR": "off"})
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.iterdir())) == len(wheels)
+
+
+def test_the_readme_names_the_same_versions():
+    found = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    first, above = map(int, found.groups())
+    assert "Python 3.%d to 3.%d" % (first, above - 1) in (ROOT / "README.md").read_text()
+    named = [int(minor) for minor in re.findall(r"3\.(\d+)", re.search(r"3\.11 \|.*\)", SCRIPT.read_text()).group())]
+    assert named == list(range(first, above))
+    subprocess.run(["sh", "-n", str(SCRIPT)], check=True)
