@@ -127,6 +127,7 @@ def day(seconds):
         lab.twin.start()
         began = time.monotonic()
         started = number(r"(\d+) bytes of heap", lab.twin.wait_line("bytes of heap in use"))
+        lab.twin.wait_line("mqtt: connected")  # a command from before that reaches nobody
         answers = live(lab, began + seconds)
         state = status(lab)
         with open(folder + "/firmware.log") as file:

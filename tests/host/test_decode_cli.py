@@ -1,6 +1,7 @@
 """`python -m tools.decode` as a person and a script use it."""
 
 import json
+import shlex
 import sys
 
 import pytest
@@ -114,6 +115,6 @@ def test_any_bytes_on_standard_input_get_an_answer_each():
 
 
 def test_a_reader_that_has_had_enough_is_no_fault():
-    command = "yes 104901004a16 | head -5000 | %s -m tools.decode --json | head -1" % sys.executable
+    command = "yes 104901004a16 | head -5000 | %s -m tools.decode --json | head -1" % shlex.quote(sys.executable)
     done = patience.run(command, 60, cwd=ROOT, shell=True, text=False)
     assert json.loads(done.stdout)["ok"] and not done.stderr
