@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware.modem import channel, cmux
+from firmware.modem.at import NoAnswer
 from tests.proof.cmux_day import carried
 from tests.proof.power_cuts import sweep
 
@@ -67,5 +68,5 @@ CMUX_FAULTS = {
 @pytest.mark.parametrize("fault", CMUX_FAULTS)
 def test_a_fault_of_the_multiplexer_is_found_by_hours_of_traffic(monkeypatch, fault):
     monkeypatch.setattr(*CMUX_FAULTS[fault])
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, NoAnswer)):
         carried(1, 3 * 3600)
