@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import gc
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +25,8 @@ settings.load_profile("ours")
 
 
 def pytest_configure(config):
+    # What a shell runs in the background ignores Ctrl-C, and so would all that the tests start there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         guardian.begin()
 

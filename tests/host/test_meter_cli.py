@@ -19,7 +19,7 @@ from tools import patience
 from tools.meter.faults import HELP
 from tools.twin.device import ROOT, MeterProcess
 
-ANSWER_S = 20  # how long an answer may take on a busy machine
+ANSWER_S = 100  # how long an answer may take, even on a busy machine
 QUIET_S = 0.4  # how long silence is waited for
 
 
@@ -185,12 +185,14 @@ def test_time_starts_where_it_is_told_and_runs_at_its_own_speed(start):
 
     still = shown("--clock-speed", "0.0001")()
     assert still.text() == "2026-03-29T01:30-0"
+    began = time.monotonic()
     running = shown("--clock-speed", 10000)
     first = running().to_utc(zone)
     deadline = patience.Limit(ANSWER_S)
     while running().to_utc(zone) - first < 3600 and not deadline.passed():
         time.sleep(0.05)
-    assert 3600 <= running().to_utc(zone) - first < 10000 * ANSWER_S
+    passed = running().to_utc(zone) - first
+    assert 3600 <= passed < 10000 * (time.monotonic() - began + 1)
     assert running().su == 1
 
 
@@ -389,7 +391,7 @@ def test_nobody_reading_does_not_stop_it(start):
 def test_it_ends_cleanly(start, how):
     meter, _ = start()
     meter.process.send_signal(how)
-    assert meter.process.wait(ANSWER_S) == 0
+    assert patience.wait(meter.process, ANSWER_S) == 0
 
 
 def test_it_ends_with_its_parent():
