@@ -1,5 +1,7 @@
 """A red run ends with the failing tests' own words, however much they printed: who reads the last page sees why."""
 
+import pytest
+
 _FAILURES, _LINES, _WIDTH = 5, 5, 160
 
 
@@ -11,7 +13,10 @@ def said(report):
     return [line[:_WIDTH] for line in told if line][:_LINES]
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter):
+    # After pytest's own summary: where CI is set it has whole messages, however many lines they have.
+    yield
     red = [*terminalreporter.stats.get("error", ()), *terminalreporter.stats.get("failed", ())]
     if not red:
         return

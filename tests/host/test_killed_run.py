@@ -59,8 +59,10 @@ def command(path, *words):
 
 
 @pytest.mark.parametrize("words", ((), ("-n", "2")))
-def test_the_last_fifty_lines_hold_the_failing_test_s_own_words(tmp_path, words):
-    environment = {key: value for key, value in os.environ.items() if key != guardian.MARK}
+@pytest.mark.parametrize("more", ({}, {"CI": "true"}), ids=("desk", "ci"))
+def test_the_last_fifty_lines_hold_the_failing_test_s_own_words(tmp_path, words, more):
+    dropped = (guardian.MARK, "CI", "BUILD_NUMBER")
+    environment = {key: value for key, value in os.environ.items() if key not in dropped} | more
     done = patience.run(command(folder(tmp_path, test_red=RED), *words), 120, cwd=ROOT, env=environment)
     last = done.stdout.splitlines()[-50:]
     assert done.returncode == 1 and "8 failed" in last[-1]
