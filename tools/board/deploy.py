@@ -19,7 +19,7 @@ SLOTS = ROOT / "firmware" / "update" / "slots.py"
 # boot.py, its helper and main.py choose and start a version, so they lie outside of both.
 AROUND = ("boot.py", "main.py")
 # Boards of the unix port; real ones need not carry them.
-_UNIX = ("twin", "modem_twin", "ppp_standin", "unix")
+UNIX = ("twin", "modem_twin", "ppp_standin", "unix")
 # Modules with a class Board that only serve as the base of others.
 _FAMILIES = ("twin", "modem_twin", "common", "esp32", "rp2")
 
@@ -96,7 +96,7 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False):
     out = out or _out(root, arch)
 
     def wanted(path):
-        return unix or path.parent.name != "boards" or path.stem not in _UNIX
+        return unix or path.parent.name != "boards" or path.stem not in UNIX
 
     try:
         made, _ = build.compile_tree(out, root, arch, wanted)
