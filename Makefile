@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
-STAMP  := $(VENV)/.installed
+STAMP  := $(VENV)/.dev
 
 # What `make run` understands; see README.md.
 INTERVAL ?= 15
@@ -25,10 +25,12 @@ help:
 	@echo "make build          compile the firmware for a board into build/device/"
 	@echo "make docs           write docs/settings.md and docs/commands.md anew from the tables in the code"
 	@$(MAKE) --no-print-directory board-help
+	@$(MAKE) --no-print-directory pico-help
 	@echo "make clean          remove everything that can be made again"
 
-$(STAMP): pyproject.toml constraints.txt make/environment.sh
-	@sh make/environment.sh "$(PYTHON)" $(VENV)
+# The stamp of an extra of pyproject.toml; each is installed by what needs it.
+$(VENV)/.%: pyproject.toml constraints.txt make/environment.sh
+	@sh make/environment.sh "$(PYTHON)" $(VENV) $*
 
 setup: $(STAMP)
 
@@ -76,3 +78,4 @@ clean:
 	rm -rf build $(VENV) lib/umqtt lib/.installed bench/results twin .pytest_cache .ruff_cache .hypothesis
 
 include make/board.mk
+include make/pico.mk

@@ -1,9 +1,11 @@
 #!/bin/sh
-# environment.sh PYTHON FOLDER: the environment of the tools, from the pins of this project. Says in one sentence what
-# is missing before anything is made, and leaves nothing half made behind.
+# environment.sh PYTHON FOLDER [EXTRA]: the environment of the tools, from the pins of this project; EXTRA is one of the
+# optional dependencies in pyproject.toml (dev: what every command needs). Says in one sentence what is missing before
+# anything is made, and leaves nothing half made behind.
 set -eu
 python=$1
 folder=$2
+extra=${3:-dev}
 
 fail() {
     echo "$1" >&2
@@ -35,12 +37,12 @@ else
 fi
 mkdir -p build
 "$folder/bin/python" -c "
-import tomllib
+import sys, tomllib
 with open('pyproject.toml', 'rb') as file:
-    print('\n'.join(tomllib.load(file)['project']['optional-dependencies']['dev']))
-" > build/requirements.txt
+    print('\n'.join(tomllib.load(file)['project']['optional-dependencies'][sys.argv[1]]))
+" "$extra" > build/requirements.txt
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
     -r build/requirements.txt -c constraints.txt ||
     fail "make: the packages could not be installed; is there a network? The same command tries again."
-touch "$folder/.installed"
+touch "$folder/.$extra"
 made=

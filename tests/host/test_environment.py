@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tomllib
 
 from tools import patience
 
@@ -60,6 +61,27 @@ def test_what_a_killed_run_left_is_made_anew(tmp_path):
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     done = set_up(tmp_path, python(tmp_path, "3.12", 'case "$*" in *ensurepip*) exit 0;; esac; exit 9'))
     assert "setting up" in done.stdout and not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize("words, stamp", (((), ".dev"), (("pico",), ".pico")))
+def test_each_extra_has_a_stamp_of_its_own(tmp_path, words, stamp):
+    """The basic one, or the one that is named, is installed: it alone."""
+    into = 'mkdir -p .venv/bin; [ -e .venv/bin/python ] || cp "$0" .venv/bin/python'
+    program = python(tmp_path, "3.12", 'echo "$*" >> calls; %s; exit 0' % into)
+    done = patience.run(["sh", str(SCRIPT), program, ".venv", *words], 60, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in (tmp_path / ".venv").iterdir()} - {"bin"}
+    assert made == {stamp}
+    calls = (tmp_path / "calls").read_text()
+    assert re.search(r"optional-dependencies.*\n.*%s$" % stamp[1:], calls, re.MULTILINE), calls
+
+
+def test_every_extra_is_pinned_as_the_constraints_have_it():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    pinned = {pin.lower().replace("_", "-") for pin in PINS}
+    assert set(extras) == {"dev", "pico"}
+    for wanted in extras.values():
+        assert {pin.lower().replace("_", "-") for pin in wanted} <= pinned
 
 
 def test_all_that_is_installed_is_pinned():

@@ -1,0 +1,42 @@
+"""The plug is pulled at any moment: what was read is delivered, and what the broker confirmed does not come back."""
+
+import random
+
+from tests.pico.readout import arrived, key, read_log
+
+_CUTS = 20
+_METERS = 4
+# The first readings come after 24 s, at 28 s the first are delivered, at 60 s all are.
+_SHORTEST_S, _LONGEST_S = 22, 62
+_SEED = 7
+
+
+def test_twenty_power_cuts(bench, figures):
+    chance = random.Random(_SEED)
+    rig = bench(modem=["--running"], meters=_METERS)
+    known, confirmed = {}, set()
+    counts = []
+    for _ in range(_CUTS):
+        since = len(rig.listener.messages)
+        rig.board.on()
+        rig.board.sleep(chance.uniform(_SHORTEST_S, _LONGEST_S))
+        rig.board.cut()
+        found = read_log(rig)
+        # Every record that was there is there, as it was.
+        assert {seq: found[seq][0] for seq in known} == known
+        known = {seq: record for seq, (record, _) in found.items()}
+        # What the log had as delivered before did not go out again, and stays delivered.
+        assert not confirmed & arrived(rig, since)
+        done = {key(record) for record, delivered in found.values() if delivered}
+        assert confirmed <= done
+        confirmed = done
+        assert done <= arrived(rig)
+        counts.append(len(found))
+    figures("records_after_each_cut", counts)
+    # A reading that the device told of was in its log by then.
+    assert len(known) >= len(rig.board.said("instant read in"))
+    rig.board.on()
+    rig.online(60, len(rig.listener.messages))
+    waiting = {key(record) for record in known.values()}
+    rig.board.until(lambda: waiting <= arrived(rig), 120, "all records of before")
+    assert len(known) > _CUTS
