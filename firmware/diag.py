@@ -4,6 +4,7 @@
 seconds since start, a level letter and the name of the source: `   12.345 I meter: read ok`.
 """
 
+from firmware import lastrun
 from firmware.port import ticks_diff, ticks_ms
 
 _start = ticks_ms()
@@ -12,6 +13,7 @@ sink = print
 
 def _line(level, source, text, args):
     try:
+        lastrun.line(source, text)
         if args:
             text = text % args
         ms = ticks_diff(ticks_ms(), _start)

@@ -9,6 +9,7 @@ import gc
 import sys
 
 from firmware import diag
+from firmware.lastrun import Marked
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _FIRST_MS = const(1000)
@@ -35,7 +36,7 @@ class Supervised:
         while True:
             start = ticks_ms()
             try:
-                await self.factory().run()
+                await Marked(self.factory().run(), self.name)
                 self.last_error = "ended"
             except asyncio.CancelledError:
                 raise

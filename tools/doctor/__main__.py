@@ -1,11 +1,11 @@
-"""`python -m tools.doctor meter|modem|broker`: what is wrong, and what to do next."""
+"""`python -m tools.doctor meter|modem|broker|line`: what is wrong, and what to do next."""
 
 import argparse
 import asyncio
 import sys
 
 from firmware.clock.zone import Zone
-from tools.doctor import broker, linescan, secrets
+from tools.doctor import broker, lines, linescan, secrets
 from tools.doctor.report import Fault, Report
 
 _EPILOG = """Each line begins with what it is: ... under way, ok, note, FAULT, do (what to do next).
@@ -16,6 +16,7 @@ examples:
   python -m tools.doctor meter --port tcp://192.168.1.50:4001 --link 7000
   python -m tools.doctor modem --port /dev/ttyUSB2 --apn internet
   python -m tools.doctor broker tls://broker.example --user meter17
+  python -m tools.doctor line 5A3F     (after "last ran: task mqtt, line mqtt 5A3F, 345 s after the start")
 
 Passwords never stand on the command line: they are asked for, or come from --password-file or the environment
 (LECTOR_METER_PASSWORD, LECTOR_SIM_PIN, LECTOR_APN_PASSWORD, LECTOR_MQTT_PASSWORD)."""
@@ -68,15 +69,24 @@ def arguments(argv):
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parts = parser.add_subparsers(dest="part", required=True, metavar="meter|modem|broker")
+    parts = parser.add_subparsers(dest="part", required=True, metavar="meter|modem|broker|line")
     _meter(parts.add_parser("meter", help="find a meter on a line, and try to read it"))
     _modem(parts.add_parser("modem", help="modem, SIM, network, data connection"))
     _broker(parts.add_parser("broker", help="the way from this computer to the broker"))
+    line = parts.add_parser("line", help="which diagnostic line a device said last before a reset")
+    line.add_argument("number", type=_line, help="the four digits behind the line's source")
     args = parser.parse_args(argv)
     if args.part == "meter":
         args.links = _first(args.link, args.links or linescan.LINKS)
         args.points = _first(args.point, args.points or [*range(1, 6), 0])
     return args
+
+
+def _line(text):
+    try:
+        return int(text, 16) if len(text) == 4 else int("x")
+    except ValueError:
+        raise argparse.ArgumentTypeError("four hexadecimal digits such as 5A3F, not %r" % text) from None
 
 
 def _first(given, rest):
@@ -185,7 +195,11 @@ async def _examine_broker(args, report):
     await broker.BrokerDoctor(args.url, args, password, report).run()
 
 
-_EXAMINE = {"meter": _examine_meter, "modem": _examine_modem, "broker": _examine_broker}
+async def _examine_line(args, report):
+    await lines.LineDoctor(args.number, report).run()
+
+
+_EXAMINE = {"meter": _examine_meter, "modem": _examine_modem, "broker": _examine_broker, "line": _examine_line}
 
 
 def main(argv=None):

@@ -1,0 +1,114 @@
+"""What ran last, told after a reset."""
+
+import asyncio
+import importlib
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from firmware import diag, lastrun
+from firmware.port import monotonic_s
+from tools import patience
+
+LAYOUTS = {"rp2040": (("I", 4), ("I", 3)), "rp2350": (("I", 4), ("I", 3), ("I", 8)), "esp32": (("B", 2048),)}
+
+
+@pytest.fixture(params=LAYOUTS)
+def regions(request, monkeypatch):
+    """Memory that survives; the cells that boot.py has are told apart."""
+    found = tuple(
+        memoryview(bytearray(size * (4 if kind == "I" else 1))).cast(kind) for kind, size in LAYOUTS[request.param]
+    )
+    monkeypatch.setitem(sys.modules, "machine", SimpleNamespace(mem_backup=lambda region=0: found))
+    yield found
+    monkeypatch.undo()
+    importlib.reload(lastrun)
+
+
+def restart():
+    return importlib.reload(lastrun).before
+
+
+def test_nothing_is_told_after_a_power_on(regions):
+    assert restart() == ""
+
+
+def test_the_task_and_the_last_line_are_told_once(regions):
+    restart()
+
+    async def service():
+        diag.warn("meter", "no answer from %s", 7)
+        await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(_await(lastrun.Marked(service(), "mqtt service")), 5))
+    said = "task mqtt, line mete %04X, %%d s after the start" % lastrun.number("no answer from %s")
+    assert restart() in (said % monotonic_s(), said % (monotonic_s() - 1))
+    assert restart() == ""
+
+
+async def _await(marked):
+    return await marked
+
+
+def test_boot_s_cells_are_left_alone(regions):
+    regions[0][len(regions[0]) - 1], regions[0][len(regions[0]) - 2] = 3, 0xA5
+    restart()
+    lastrun.line("modem", "x")
+    asyncio.run(_await(lastrun.Marked(asyncio.sleep(0), "t")))
+    assert (regions[0][len(regions[0]) - 1], regions[0][len(regions[0]) - 2]) == (3, 0xA5)
+
+
+def test_no_word_needs_the_heap(regions):
+    restart()
+    for name in ("\x7f\x7f\x7f\x7f", "meter 1"):
+        assert lastrun._packed(name) < 1 << 30
+    assert lastrun._MAGIC << 16 | 0xFFFF < 1 << 30
+
+
+def test_without_such_memory_nothing_is_kept(monkeypatch):
+    for machine in (SimpleNamespace(), None):
+        monkeypatch.setitem(sys.modules, "machine", machine)
+        assert restart() == ""
+        lastrun.line("modem", "x")
+    monkeypatch.undo()
+
+
+def test_a_cancelled_task_ends_as_without_the_mark():
+    ended = []
+
+    async def service():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0)
+            ended.append(True)
+
+    async def main():
+        task = asyncio.ensure_future(_await(lastrun.Marked(service(), "t")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(ValueError):
+            await lastrun.Marked(_raise(), "t")
+        return await lastrun.Marked(_give(), "t")
+
+    assert asyncio.run(main()) == 7 and ended
+
+
+async def _raise():
+    await asyncio.sleep(0)
+    raise ValueError("x")
+
+
+async def _give():
+    return 7
+
+
+def test_the_doctor_knows_each_line_by_its_number():
+    number = "%04X" % lastrun.number("connected, PPP starts")
+    done = patience.run([sys.executable, "-m", "tools.doctor", "line", number], 60)
+    assert done.returncode == 0 and "connected, PPP starts" in done.stdout and "firmware/modem/dial.py" in done.stdout
+    assert patience.run([sys.executable, "-m", "tools.doctor", "line", "0000"], 60).returncode == 1
+    assert patience.run([sys.executable, "-m", "tools.doctor", "line", "xyz"], 60).returncode == 2
