@@ -1,7 +1,7 @@
 """Does it fit behind a modem? Heap of the twin that dials the simulated modem, and how much of it are stand-ins.
 
 A quarter of a day in half a minute: one meter, instantaneous values every hour, and commands over MQTT in between.
-The stand-ins for network.PPP, its sockets and the pins are no part of a board's heap: PPP and lwIP are C there.
+The stand-ins for network, socket and the pins are no part of a board's heap: PPP and lwIP are C there.
 """
 
 import subprocess
@@ -14,6 +14,7 @@ from bench._rows import at_most, none, row
 from tests.host.modem_rig import QUICK, Simulator
 from tests.host.twinlab import Lab
 from tools import build, micropython
+from tools.lwip import lay
 from tools.twin.device import DEVICE
 
 # The class in which a modem and everything else run today; the small one is shown beside it.
@@ -26,8 +27,7 @@ from firmware.boards import twin
 gc.collect()
 before = gc.mem_alloc()
 from firmware.boards import modem_twin
-sockets = modem_twin.Sockets(1)
-modem_twin.PPP(1, None), modem_twin.Socket(None, modem_twin.socket.socket())
+ppp = modem_twin.network.PPP(None), modem_twin.socket.socket()
 gc.collect()
 print(gc.mem_alloc() - before)
 """
@@ -39,6 +39,7 @@ def run(quick=False):
         modem = Simulator(folder, "--running", "--scale", "0.1", "--profile", "sim7600")
         try:
             started, state, crashes, unanswered = _live(Path(folder), modem, _QUICK_S if quick else _SECONDS)
+            stand_ins = _stand_ins(modem)
         finally:
             modem.close()
     heap, turn = int(state["heap_peak"]), int(state["turn_ms"])
@@ -48,7 +49,7 @@ def run(quick=False):
         # Garbage that the small class would have collected is in it: no target, until everything is to fit there.
         row("peak heap behind a modem, garbage included", heap, "bytes", small),
         at_most("the same", heap, "bytes", "heap of the middle class", micropython.size(HEAP)),
-        row("  stand-ins of the twin in it", _stand_ins(), "bytes"),
+        row("  stand-ins of the twin in it", stand_ins, "bytes"),
         at_most("longest time between two turns", turn, "ms", "limit", fit.TURN_MS, timed=True),
         none("services that crashed, or MemoryErrors", crashes),
         none("commands without an answer", unanswered),
@@ -75,11 +76,11 @@ def _live(folder, modem, seconds):
     return fit.number(r"(\d+) bytes of heap", line), state, crashes, unanswered
 
 
-def _stand_ins():
+def _stand_ins(modem):
     done = subprocess.run(
         micropython.command("-c", _STAND_INS, heap=micropython.HARNESS),
         cwd="/",  # not where the sources are
-        env={"MICROPYPATH": "%s:.frozen" % DEVICE},
+        env=lay.environment(modem.control, "%s:.frozen" % DEVICE),
         capture_output=True,
         text=True,
         check=True,

@@ -26,7 +26,7 @@ _SENT = ("tools/board/settings.py", "bench/decode.py")
 _ROOT = Path(__file__).resolve().parent.parent
 _HARDWARE = "boards"
 # In its place where there is none: boards have objects with the same names.
-_STAND_INS = ("ppp_standin", "modem_twin")
+_STAND_INS = ("modem_twin",)
 _MODULES = """asyncio binascii collections errno gc hashlib io json math os random select socket ssl struct sys time
 zlib"""
 _LETTERS = string.ascii_letters

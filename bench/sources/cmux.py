@@ -61,7 +61,7 @@ class Uart:
     def any(self):
         return len(self.source) - self.at
 
-    def irq(self, handler, trigger):
+    def irq(self, handler=None, trigger=0):
         # The interrupt comes when the line is idle, which it is between two turns: poll() sees the bytes as soon.
         pass
 
@@ -107,7 +107,7 @@ class Link:
             self.mux = Mux(self.uart)
             self.mux.restart(n1)
             line = self.mux.channel(1)
-        self.session = Session(Ppp, line)
+        self.session = Session(Ppp, line, None)
         asyncio.run(dial.negotiate(self.session, {}, 1000))
 
     def poll(self):
@@ -115,7 +115,7 @@ class Link:
 
     def write(self, packet):
         """As lwIP does: what is not taken now is lost."""
-        return self.session.stream.write(packet)
+        return self.session.line.write(packet)
 
 
 def settled(link):

@@ -14,7 +14,7 @@ import time
 
 import machine
 
-from firmware import diag
+from firmware import diag, lastrun
 from firmware.boards.parts import ReplUart, Rtc, Sockets
 from firmware.clock import clock
 from firmware.port import const, ticks_ms, unload
@@ -27,9 +27,10 @@ _PAUSE = const(14)
 # The longest frame has 261 bytes, an AT line 256: a whole one must fit, or rp2 writes only part of
 # it. At each init() rp2 takes new buffers, of 256 bytes where it is not told (ports/rp2/machine_uart.c).
 _METER = {"rxbuf": 1024, "txbuf": 512}
-# PPP is read only when the line falls idle: less loses bytes in a steady stream (measured, 115200
-# baud).
+# What the other end may send at once (lwIP's TCP_WND, 6,400 bytes) comes while a flash commit holds up the loop, half
+# a second; and without the multiplexer lwIP wants room for all that it sends at once (firmware/modem/cmux.py).
 _MODEM_BUFFER = const(8192)
+_MUX_BUFFER = const(1024)
 
 
 class Board:
@@ -131,10 +132,12 @@ class Board:
             if getattr(machine, name, None) == cause:
                 text = words
                 break
-        reason = slots.read_text(self.root + "/reason").strip()
+        reason, last = slots.read_text(self.root + "/reason").strip(), lastrun.before
         if reason:
             slots.remove(self.root + "/reason")
             text = "%s (%s)" % (text, reason)
+        elif last:
+            text = "%s (last ran: %s)" % (text, last)
         self._cause = text
         return text
 
@@ -266,7 +269,9 @@ class Board:
         from firmware.boards.filestore import FileStore
         from firmware.modem.link import ModemLink
 
-        keep = dict(self.modem_uart, rxbuf=_MODEM_BUFFER, txbuf=_MODEM_BUFFER)
+        # The multiplexer has a buffer of its own for what PPP sends, and gives the UART what it takes.
+        multiplexed = settings["cmux"] and not self.modem_native
+        keep = dict(self.modem_uart, rxbuf=_MODEM_BUFFER, txbuf=_MUX_BUFFER if multiplexed else _MODEM_BUFFER)
         uart = self._open(modem, baud, 8, None, 1, **keep)
 
         def set_baud(baud):
@@ -274,6 +279,10 @@ class Board:
             uart.init(baudrate=baud)
             gc.collect()
             uart.init(baudrate=baud, **keep)
+
+        def unmultiplexed(baud):
+            keep["txbuf"] = _MODEM_BUFFER
+            set_baud(baud)
 
         dcd = modem.get("dcd")
         carrier = machine.Pin(dcd, machine.Pin.IN) if dcd is not None else None
@@ -289,6 +298,7 @@ class Board:
             # The line is low while there is a carrier (V.24 at logic level).
             dcd=(lambda: not carrier.value()) if carrier else None,
             set_baud=set_baud,
+            unmultiplexed=unmultiplexed,
             native=self.modem_native,
         )
         link.socket = Sockets(link, socket, self.meanwhile)

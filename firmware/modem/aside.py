@@ -2,12 +2,30 @@
 (V.250 6.3.7).
 
 Some four seconds without data; TCP bears that. When the call does not come back the watch notices
-NO CARRIER.
+the silence.
 """
 
-from firmware.modem.at import NoAnswer
+from firmware.modem.at import ModemError, NoAnswer
 from firmware.modem.link import plain
 from firmware.port import sleep_ms
+
+
+async def call_is_over(link):
+    """Whether the modem takes commands where packets should go: then nobody is at the other end any more.
+
+    In a call that stands the network takes `AT` for a broken packet, and TCP sends again what is lost meanwhile.
+    """
+    session, channel = link.session, link.channel
+    session.suspend(True)
+    channel.attach(link.uart)
+    try:
+        await channel.command("AT", link.timing["at"], tries=2)
+        return True
+    except ModemError:
+        return False
+    finally:
+        channel.attach(None)
+        session.suspend(False)
 
 
 async def command(link, line, deadline_ms):

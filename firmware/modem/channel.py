@@ -20,9 +20,10 @@ class Channel(io.IOBase):
 
     def restart(self):
         """Closed and empty."""
+        for at in range(len(self._ring)):
+            self._ring[at] = 0  # nothing of a call before is this one's last word
         self._head = 0  # where the next byte is taken
         self._count = 0
-        self._handler = None
         self.open = False
         self.refused = False
         self.halted = False  # the modem's FC bit: it takes nothing
@@ -62,7 +63,8 @@ class Channel(io.IOBase):
         stop.
 
         On rp2 lwIP's timers call this in an interrupt (ports/rp2/mpnetworkport.c): with a buffer between nothing is
-        allocated in here, and nothing of the Mux is touched, which may be in the middle of something.
+        allocated in here, and nothing of the Mux is touched, which may be in the middle of something. What is not
+        taken costs lwIP's user his connection: cmux.py says how large the buffer is.
         """
         return self.buffer.write(buf) if self.buffer else self._mux.send(self, buf)
 
@@ -72,11 +74,16 @@ class Channel(io.IOBase):
         return (argument & 1 if self._count else 0) | (argument & 4 if self._mux.room(self) else 0)
 
     def irq(self, handler=None, trigger=0, hard=False):
-        """`handler(channel)` is called when bytes have come, as UART.irq(handler, IRQ_RXIDLE)
-        does.
-        """
-        self._handler = handler
-        return self
+        """Nothing: who reads a channel asks it. network.PPP calls this, its end with the heap locked."""
+
+    def ends_with(self, words):
+        """Whether the newest bytes that came, read or not, are `words`."""
+        size, at = len(self._ring), (self._head + self._count - len(words)) % len(self._ring)
+        for byte in words:
+            if self._ring[at] != byte:
+                return False
+            at = (at + 1) % size
+        return True
 
     def took(self, data):
         """Bytes from the modem (called by the Mux)."""
@@ -92,5 +99,3 @@ class Channel(io.IOBase):
         if not self.halting and self._count > size * 3 // 4:
             self.halting = True
             self._mux.signal(self)
-        if self._handler and count:
-            self._handler(self)

@@ -29,7 +29,10 @@ _SIGNALS = const(0x0D)  # EA, RTC and RTR: DTR and RTS on (5.4.6.3.7)
 _TRIES = const(3)
 _DATA_RING = const(1536)
 _AT_RING = const(512)
-_QUEUE = const(1536)
+# lwIP sends at once what it may, 6,400 bytes (TCP_SND_BUF) in eight segments of 800 (TCP_MSS), and takes a line that
+# does not hold it for broken (ERR_IF). Each has 40 bytes of IP and TCP and 8 of PPP, which writes two bytes for some
+# of them: in JSON for one of 25 or so. 400 are left for a name that is looked up, or a ping, meanwhile.
+_QUEUE = const(7424)
 _OUT = const(1024)
 _IN = const(640)
 
@@ -202,7 +205,10 @@ class Mux:
     # in ------------------------------------------------------------------------------------------
 
     def poll(self):
-        """Move what there is, both ways."""
+        """Move what there is, out, and in as much as one look at the UART brings; whether it brought anything.
+
+        No more, so that who reads the channels can do so before they overflow.
+        """
         data = self._channels[1]
         while data.buffer and data.buffer.any():
             size = min(self.room(data) - 8, data.buffer.any(), self._n1)
@@ -210,12 +216,12 @@ class Mux:
                 break
             self.send(data, data.buffer.read(size))
         self._flush()
-        while not self.dead:
-            count = self._uart.readinto(self._in_view[self._fill :])
-            if not count:
-                return
-            self._fill += count
-            self._parse()
+        count = 0 if self.dead else self._uart.readinto(self._in_view[self._fill :])
+        if not count:
+            return False
+        self._fill += count
+        self._parse()
+        return True
 
     def _parse(self):
         """Take all whole frames off the input buffer; a broken one costs its first flag."""

@@ -7,7 +7,7 @@ from firmware.modem import lazy
 from firmware.modem.at import AtChannel, ModemError
 from firmware.modem.failure import Failure
 from firmware.modem.ladder import RADIO, REDIAL, REGISTER
-from firmware.modem.ppp import CONNECTED, Session
+from firmware.modem.ppp import CONNECTED, TIMERS_MS, Session
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(10)
@@ -50,16 +50,16 @@ async def multiplex(mux, device, uart, timing):
 async def call(link, line):
     """Dial on `line` and leave an open Session in `link.session`. Raises Failure."""
     channel = link.channel if line is link.uart else AtChannel(line)
-    head = await _connect(link, channel)
-    channel.attach(None)  # from here on the bytes are PPP's
+    await _connect(link, channel)
+    channel.attach(None)  # from here on the bytes are PPP's; what came behind CONNECT the network says again
     diag.info("modem", "connected, PPP starts")
-    link.session = Session(link.ppp_factory, line, head, link.native)
+    link.session = Session(link.ppp_factory, line, link.socket, link.native)
     await negotiate(link.session, link.settings, link.timing["ppp"])
     diag.info("modem", "address %s", link.session.ip)
 
 
 async def _connect(link, channel):
-    """Bytes that came behind CONNECT."""
+    """Dial until CONNECT. Raises Failure."""
     try:
         # With echo, PPP's own packets would come back after the call has ended and hide NO
         # CARRIER.
@@ -74,7 +74,7 @@ async def _connect(link, channel):
             raise Failure("dialling: %s" % error) from None
         answer = lines[-1]
         if answer.startswith("CONNECT"):
-            return channel.rest
+            return
         if answer != "ERROR" and not answer.startswith("+CME"):
             break
     raise Failure("dialling: " + answer.lower(), REGISTER if answer.startswith("+CME") else 0)
@@ -83,14 +83,12 @@ async def _connect(link, channel):
 async def negotiate(session, settings, deadline_ms):
     """Negotiate; returns with an address. Raises Failure."""
     gc.collect()
-    session.ppp = ppp = session.factory(session.stream)
-    security, user, key = _security(ppp, settings)
     end = ticks_add(ticks_ms(), deadline_ms)
     try:
-        ppp.connect(security=security, user=user, key=key)
+        session.start(*_security(session.factory, settings))
     except (OSError, ValueError) as error:
         raise Failure("PPP does not start: %s" % error) from None
-    session.hush()
+    ppp, timed = session.ppp, ticks_ms()
     while True:
         session.poll()
         status = ppp.status()
@@ -98,10 +96,13 @@ async def negotiate(session, settings, deadline_ms):
             break
         if status < 0:
             raise Failure("PPP: " + lazy.use("errors").ppp(status), REDIAL)
-        if session.tap.no_carrier(_REASON_MS):
+        if session.no_carrier(_REASON_MS):
             raise Failure("no carrier while PPP negotiated")
         if ticks_diff(end, ticks_ms()) <= 0:
             raise Failure("PPP got no address in time")
+        if ticks_diff(ticks_ms(), timed) >= TIMERS_MS:
+            timed = ticks_ms()
+            session.run_timers()
         await sleep_ms(_TURN_MS)
     session.since = monotonic_s()
     session.ip = _first(ppp.ipconfig("addr4"))

@@ -8,13 +8,17 @@ the modem with `command()`.
 import asyncio
 
 from firmware import diag
+from firmware.lastrun import Marked
 from firmware.modem import lazy
 from firmware.modem.at import AtChannel, CommandError, ModemError, NoAnswer
 from firmware.modem.cell import Cell
 from firmware.modem.device import Device
 from firmware.modem.failure import Failure, Failures
 from firmware.modem.watch import Watch
-from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+# Into the UART in one turn: what comes in 200 ms at 115200 baud, 640 bytes at a time.
+_LOOKS = const(4)
 
 # In the store: the board was restarted for the modem's sake and the link has not been up since; [reason, counters].
 RESTARTED = "modem_restarted_board"
@@ -33,15 +37,15 @@ class ModemLink:
     """The Link contract (docs/architecture.md) over a modem.
 
     `uart`: a UART-like object that never waits (rxbuf and txbuf 8192, timeout 0).
-    `ppp_factory(stream)` makes a network.PPP; `native`: it takes nothing but the UART (ppp.py), so
-    there is no CMUX. `settings`: a dict with apn, user, password, auth (pap, chap, none), pin,
+    `ppp_factory(line)` makes a network.PPP; `native`: it takes nothing but the UART, so there is no
+    CMUX. `settings`: a dict with apn, user, password, auth (pap, chap, none), pin,
     network (auto, 4g, 3g, 2g, nbiot, catm), model (auto or a profile), baud, cmux, keep_online_host,
     keep_online_period (s), sms (a dict, see sms.py), timing (overrides of timing.TABLE). Functions or
     None: `power_key(pressed)`, `reset(pressed)`, `dtr(on)`, `dcd() -> carrier`, `set_baud(baud)`,
-    `reboot(reason)`, `on_time(utc)`, `on_sms(number, text)`, `tell() -> (UTC or 0, words about the
-    device)`, `crowded() -> whether somebody else needs what is free of the heap`. `store` has
-    `get(key)` and `set(key, value)` and outlives a restart; its `gate`, where it has one, is
-    waited for before set(). `sockets` is the module to use while the link is up.
+    `reboot(reason)`, `unmultiplexed(baud)` (this modem has no CMUX: the UART takes what PPP sends), `on_time(utc)`,
+    `on_sms(number, text)`, `tell() -> (UTC or 0, words about the device)`, `crowded() -> whether somebody else needs
+    what is free of the heap`. `store` has `get(key)` and `set(key, value)` and outlives a restart; its `gate`, where
+    it has one, is waited for before set(). `sockets` is the module to use while the link is up.
     """
 
     def __init__(self, uart, ppp_factory, settings, sockets, store=None, reboot=None, **wires):
@@ -87,6 +91,7 @@ class ModemLink:
         self.session = None
         # Its buffers are taken now, while the heap is in one piece, and kept.
         self.multiplexer = lazy.use("cmux").Mux(uart) if settings.get("cmux") and not self.native else None
+        self.unmultiplexed = wires.get("unmultiplexed")
         self.mux = None  # the same while it is open
         self.sms = None
         self.watch = Watch(self)
@@ -141,7 +146,7 @@ class ModemLink:
 
     async def run(self):
         """Keep the link up; never returns."""
-        pump = asyncio.create_task(self._pump())
+        pump = asyncio.create_task(_marked(self._pump(), "pump"))
         try:
             await lazy.use("steps").take_down(self)  # what a run() that was cancelled has left
             await self._keep_up()
@@ -150,10 +155,12 @@ class ModemLink:
 
     def poll(self):
         """Move the bytes there are: the multiplexer's and PPP's."""
-        if self.mux:
-            self.mux.poll()
-        if self.session:
-            self.session.poll()
+        for _ in range(_LOOKS):
+            more = self.mux and self.mux.poll()
+            if self.session:
+                self.session.poll()
+            if not more:
+                break
 
     async def _pump(self):
         """Move bytes every turn, and take unsolicited lines."""
@@ -192,6 +199,10 @@ async def plain(channel, line, deadline_ms):
     except CommandError as error:
         return ["ERROR" if error.code is None else str(error)]
     return lines + ["OK"]
+
+
+async def _marked(coroutine, name):
+    await Marked(coroutine, name)
 
 
 def _never():

@@ -35,6 +35,10 @@ class Probe:
         self.failed = False
         self.passed = False
 
+    def waits(self):
+        """Whether an answer is due."""
+        return self._socket is not None or self._misses > 0
+
     def turn(self, hurry):
         """One step; `hurry`: somebody suspects the link, do not wait for the next period."""
         self.passed = False

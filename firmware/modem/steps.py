@@ -77,7 +77,13 @@ async def _multiplex(link):
     """The stream to dial on: a CMUX channel where that works, else the UART."""
     link.mux = None
     mux = link.multiplexer
-    if not mux or not await lazy.use("dial").multiplex(mux, link.device, link.uart, link.timing):
+    if not mux:
+        return link.uart
+    if not await lazy.use("dial").multiplex(mux, link.device, link.uart, link.timing):
+        link.multiplexer = mux = None
+        if link.unmultiplexed:
+            gc.collect()
+            link.unmultiplexed(link.device.baud)
         return link.uart
     link.mux = mux
     link.channel.attach(link.mux.channel(2))

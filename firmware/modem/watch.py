@@ -8,7 +8,10 @@ from firmware.modem.failure import Failure
 from firmware.modem.ladder import POWER, RADIO
 from firmware.port import sleep_ms, ticks_diff, ticks_ms
 
-_SUSPICIONS = 3  # so many in a row without a probe to ask end the call
+# So many in a row without a probe to ask end the call: where nothing came in between, and where something did, be it
+# that there is no such name. That one has nothing to do with the link, or with one way of it.
+_SUSPICIONS, _ANSWERED = 3, 10
+_FORGOTTEN = 10  # times `stable`: longer than the uplink waits between two tries
 
 
 class Watch:
@@ -18,6 +21,8 @@ class Watch:
         self._dcd_off = None
         self._heard = 0  # complaints that were looked into
         self._heard_at = 0
+        self._asked_at = 0
+        self._rx = 0
         self.broken = ""  # why the call has to be ended, said by somebody else
 
     async def online(self):
@@ -27,7 +32,7 @@ class Watch:
         self._dcd_off = None
         self._heard = 0
         self.broken = ""
-        start = last_watch = last_time = ticks_ms()
+        start = last_watch = last_time = self._asked_at = ticks_ms()
         probe = self._probe()
         calm = False
         while True:
@@ -42,6 +47,8 @@ class Watch:
                 if link.on_time and ticks_diff(now, last_time) >= timing["time"]:
                     last_time = now
                     await self._time()
+            if not link.mux and (self.suspicions or (probe and probe.waits())):
+                await self._ask()
             if probe:
                 probe.turn(self.suspicions > 0)
                 if probe.failed:
@@ -81,6 +88,19 @@ class Watch:
         elif ticks_diff(now, self._dcd_off) >= self._link.timing["dcd"]:
             raise Failure("carrier detect went off")
 
+    async def _ask(self):
+        """An answer is due and nothing comes: without CMUX NO CARRIER goes to PPP, which does not know these words."""
+        link, now = self._link, ticks_ms()
+        pause = link.timing["ask"]
+        if link.aside or link.session.silent_ms() < pause or ticks_diff(now, self._asked_at) < pause:
+            return
+        self._asked_at, link.aside = now, True
+        try:
+            if await lazy.use("aside").call_is_over(link):
+                raise Failure("no carrier")
+        finally:
+            link.aside = False
+
     async def _measure(self):
         """Signal and operator over the second channel; no answer means the modem forgot the
         multiplexer.
@@ -107,12 +127,14 @@ class Watch:
         """
         link, now = self._link, ticks_ms()
         if self.suspicions == self._heard:
-            if ticks_diff(now, self._heard_at) >= link.timing["stable"]:
+            if ticks_diff(now, self._heard_at) >= _FORGOTTEN * link.timing["stable"]:
                 self.suspicions = self._heard = 0
             return
         self._heard, self._heard_at = self.suspicions, now
-        silent = link.session.tap.silent_ms() >= link.timing["quiet"]
-        if silent or self.suspicions >= _SUSPICIONS:
+        answered = link.session.rx != self._rx
+        self._rx = link.session.rx
+        silent = link.session.silent_ms() >= link.timing["quiet"]
+        if silent or self.suspicions >= (_ANSWERED if answered else _SUSPICIONS):
             raise Failure("no traffic gets through", ceiling=RADIO)
         if link.mux:
             await self._measure()

@@ -9,6 +9,7 @@ from firmware import diag
 from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.uplink.publisher import Publisher
 from firmware.uplink.session import Refused, Session
+from firmware.uplink.stream import NobodyListens
 
 _BUSY_MS = const(5)
 _IDLE_MS = const(30)
@@ -179,6 +180,8 @@ class MqttService:
         except MemoryError:
             # The turn may have stopped within a packet: only a new connection is sure to be in step.
             self.last_error = "out of memory"
+        except NobodyListens as failure:
+            self.last_error = str(failure)  # the link has carried the question and the answer
         except OSError as failure:
             self.last_error = str(failure) or type(failure).__name__
             self._link.suspect()

@@ -4,9 +4,9 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _RX = const(1024)
 _TURN_MS = const(10)
-# Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports and lwIP spell them; 120 is what
-# ESP32 (newlib's numbers) says when connect() is asked again while it is under way.
-_AGAIN = (11, 35, 36, 114, 115, 118, 119, 120)
+# Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports spell them; 119 and 120 are
+# newlib's (ESP32), where 118 is "no route to host".
+_AGAIN = (11, 35, 36, 114, 115, 119, 120)
 # ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of the link, it clears as the peer takes its bytes.
 _FULL = (12, 105)
 # Larger payloads go out in steps of that size with a pause: sent at once they overran lwIP's memory and the buffer of
@@ -14,6 +14,12 @@ _FULL = (12, 105)
 _STEP = const(768)
 _STEP_MS = const(5)
 _CONNECTED = (106, 127)  # EISCONN
+# ECONNRESET, ECONNREFUSED; EBADF is what lwIP says when connect() is asked again after the refusal (extmod/modlwip.c).
+_REFUSED = (104, 111, 9)
+
+
+class NobodyListens(OSError):
+    """The other end answered that it takes no connection: the way there works."""
 
 
 class Stream:
@@ -41,8 +47,10 @@ class Stream:
         address = sockets.getaddrinfo(host, port, family, sockets.SOCK_STREAM)[0][-1]
         sock = self._socket = sockets.socket()
         self._read = getattr(sock, "recv_into", None) or sock.readinto
+        # Nagle's algorithm stays on. Without it each small piece is a segment with memory of its own in lwIP, and
+        # where that runs out send() of MicroPython waits, up to ten seconds, also in a socket that does not
+        # (extmod/modlwip.c).
         sock.setblocking(False)
-        _send_at_once(sockets, sock)
         start = ticks_ms()
         while True:
             try:
@@ -52,6 +60,8 @@ class Stream:
                 code = error.args[0]
                 if code in _CONNECTED:
                     break
+                if code in _REFUSED:
+                    raise NobodyListens("ECONNREFUSED by %s:%d" % (host, port)) from None
                 if code not in _AGAIN:
                     raise
             if ticks_diff(ticks_ms(), start) > deadline_ms:
@@ -174,10 +184,3 @@ class Stream:
             return self._view
         return None
 
-
-def _send_at_once(sockets, sock):
-    """Switch Nagle's algorithm off: with it a small record waits until the one before it is confirmed."""
-    try:
-        sock.setsockopt(getattr(sockets, "IPPROTO_TCP", 6), getattr(sockets, "TCP_NODELAY", 1), 1)
-    except (OSError, AttributeError):
-        pass  # a port without the option works as well, only slower

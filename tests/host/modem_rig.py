@@ -9,6 +9,7 @@ import sys
 import threading
 
 from tools import micropython, patience
+from tools.lwip import lay
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -30,6 +31,8 @@ QUICK = {
     "watch": 1000,
     "watch_answer": 700,
     "quiet": 2500,
+    "ask": 500,
+    "stable": 400,
     "scale": 10,
 }
 
@@ -47,6 +50,7 @@ class Simulator:
             text=True,
         )
         self.log = []
+        self.pid = self._process.pid
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(self._process.stderr.read())
@@ -98,7 +102,8 @@ def board(
     with open(path, "w") as file:
         json.dump(setup, file)
     command = micropython.command("tests/host/mpy/modem_board.py", path, heap=heap)
-    done = patience.run(command, timeout, cwd=ROOT)
+    environment = dict(os.environ, **lay.environment(modem.control, "build/device:build/device/lib:.frozen"))
+    done = patience.run(command, timeout, cwd=ROOT, env=environment)
     answers = {"log": []}
     for line in done.stdout.splitlines():
         if line.startswith("{"):

@@ -7,11 +7,10 @@ The firmware's `ticks_ms` follows the running loop's clock (firmware/port.py), t
 
 import asyncio
 import selectors
-import socket
 
 from firmware import diag
-from firmware.boards.ppp_standin import PPP
 from firmware.modem.link import ModemLink
+from tools.lwip import local
 from tools.modem.engine import Modem
 
 
@@ -100,6 +99,7 @@ class World:
         store = options.pop("store", None)
         dcd, dtr = options.pop("dcd", False), options.pop("dtr", False)
         self.modem = Modem(profile, faults or {}, now=clock, epoch=self.epoch, **options)
+        self.chip = local.Chip(clock)
         self.log = []
         self.reboots = []
         self.times = []
@@ -125,9 +125,9 @@ class World:
         every["timing"] = dict({"turn": 60}, **every.get("timing", {}))
         self.link = ModemLink(
             Uart(self.modem),
-            PPP,
+            self.chip.ppp,
             every,
-            socket,
+            self.chip.sockets,
             store=store,
             reboot=self.reboots.append,
             on_sms=None,

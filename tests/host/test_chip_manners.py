@@ -86,6 +86,9 @@ class Ppp:
         self.stream.irq(self.poll, self.stream.IRQ_RXIDLE)
         self.state = 3
 
+    def __del__(self):
+        self.state = 0
+
     def config(self, stream):
         if self.stream:
             self.stream.irq(None)
@@ -107,26 +110,22 @@ class Ppp:
     def ipconfig(self, _name):
         return "10.0.0.2", "255.255.255.255"
 
-    def disconnect(self):
-        self.stream.irq(None)
-        self.state = 0
-
 
 def test_ppp_has_the_uart_itself_and_what_comes_in_is_counted():
     async def main():
         uart = Uart()
-        session = ppp.Session(Ppp, uart, b"\x7e\xff", True)
+        session = ppp.Session(Ppp, uart, socket, native=True)
         await dial.negotiate(session, {}, 5000)
         assert session.ip == "10.0.0.2"
         # Nobody else may poll: what the interrupt read would not be counted.
         assert uart.handler is None
         await port.sleep_ms(40000)
-        assert session.tap.silent_ms() >= 40000
+        assert session.silent_ms() >= 40000
         session.ppp.incoming = [100, 28]
         session.poll()
         session.poll()
         session.poll()
-        assert session.tap.rx == 128 and session.tap.silent_ms() == 0
+        assert session.rx == 128 and session.silent_ms() == 0
         session.suspend(True)
         session.suspend(False)
         assert session.ppp.stream is uart and uart.handler is None

@@ -13,7 +13,7 @@ import pytest
 
 from firmware.modem.profiles import names
 from tests.host import brokers
-from tests.host.modem_rig import board, simulator
+from tests.host.modem_rig import QUICK, board, simulator
 from tests.host.test_uplink import Listener
 from tools import lib, micropython
 from tools.twin.device import MeterProcess
@@ -29,6 +29,25 @@ FAULTS = {
         {},
         [["online", 15], ["control", "drop-carrier"], *_RECOVER, ["control", "state"]],
         "no carrier",
+    ),
+    # lwIP has one control block for PPP: what is not given back the first time is missing the second one.
+    "carrier lost ten times": (
+        ["--running"],
+        {},
+        [["online", 15], *[["control", "drop-carrier"], *_RECOVER, ["sleep", 0.5]] * 10, ["tcp", 0]],
+        "no carrier",
+    ),
+    "carrier lost ten times, no CMUX": (
+        ["--running"],
+        {"cmux": False},
+        [["online", 15], *[["control", "drop-carrier"], ["suspect"], *_RECOVER, ["sleep", 0.5]] * 10, ["tcp", 0]],
+        "no carrier",
+    ),
+    "lost while PPP negotiates": (
+        ["--running", "--fault", "no-ipcp"],
+        {"timing": dict(QUICK, ppp=1500)},
+        [["failures", 2, 60], ["control", "fault no-ipcp off"], ["online", 60], ["tcp", 0]],
+        "no address",
     ),
     "dead carrier, probe": (
         ["--running"],
@@ -308,11 +327,12 @@ def test_every_fault(faults, name, tmp_path, broker):
 
 
 def test_sockets_share_the_fate_of_ppp(faults):
-    """On a dead carrier a socket stalls until its timeout; it works before and after."""
+    """On a dead carrier a connection does not come about; it works before and after."""
     before, after = faults["dead carrier, probe"].result()["tcp"]
     assert before.startswith("unknown: hello") and after.startswith("unknown: hello")
     (stalled,) = faults["dead carrier, suspect"].result()["tcp"]
-    assert "ETIMEDOUT" in stalled or "-202" in stalled
+    # Under way, as the port's numbers have it, or its control block went with the link.
+    assert stalled.startswith("error") and any(number in stalled for number in ("EINPROGRESS", "114", "EBADF"))
 
 
 def test_the_phases_of_a_registration_are_told(faults):

@@ -310,7 +310,7 @@ def test_suspect_without_a_probe_ends_a_silent_call():
         world = World("generic")
         await world.online(60)
         world.modem.faults.set("swallow")
-        await world.until(lambda: world.link.session.tap.silent_ms() > 31000, 60)
+        await world.until(lambda: world.link.session.silent_ms() > 31000, 60)
         assert world.link.is_up()  # nothing shows that the carrier is dead
         world.link.suspect()
         await world.until(lambda: not world.link.is_up(), 5)
@@ -326,7 +326,7 @@ def test_complaints_about_a_server_that_is_down_do_not_restart_anything():
         for _ in range(30):
             # The stand-in's own echoes are traffic, too: without them it is as silent as lwIP.
             world.modem.faults.set("swallow")
-            await world.until(lambda: world.link.session.tap.silent_ms() > 31000, 60)
+            await world.until(lambda: world.link.session.silent_ms() > 31000, 60)
             world.link.suspect()
             await world.until(lambda: not world.link.is_up(), 5)
             world.modem.faults.set("swallow", "off")
@@ -352,7 +352,7 @@ def test_a_complaint_asks_the_modem_once_and_is_forgotten():
 
         world.link.cell.measure = counted
         for _ in range(6):
-            world.link.session.tap.last_rx = int(asyncio.get_running_loop().time() * 1000)
+            world.link.session.last_rx = int(asyncio.get_running_loop().time() * 1000)
             world.link.suspect()
             await asyncio.sleep(150)
         assert len(asked) == 6

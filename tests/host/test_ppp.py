@@ -1,4 +1,4 @@
-"""The simulator's PPP peer as a client sees it, and the stand-in for network.PPP against it."""
+"""The simulator's PPP peer as a client sees it."""
 
 import hashlib
 import socket
@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.boards import ppp_standin
-from tools import patience
 from tools.modem import hdlc
 from tools.modem.net import checksum, dns_answer, ntp_answer
 from tools.modem.peer import CHAP, HIM, IP, IPCP, LCP, ME, PAP, Peer, options_of, pack_options
@@ -316,6 +314,31 @@ def test_tcp_goes_to_loopback_and_back_with_resending():
     server.close()
 
 
+def test_a_segment_that_grew_while_it_waited_is_taken():
+    """lwIP fills a segment up while it waits to be sent again: its first part is known, the rest is not."""
+    server = socket.create_server(("127.0.0.1", 0))
+    client = up()
+    host = TcpHost(client, server.getsockname()[1])
+    host.send(2)
+    serve(client, lambda: 0x12 in host.take())
+    host.send(16)
+    first = host.seq
+    host.send(24, b"ping")
+    host.send(24, b"ping", seq=first)
+    host.send(24, b"ping and more", seq=first)
+    host.seq = first + len(b"ping and more")
+    host.send(24, b" yet")
+    serve(client, lambda: True)
+    sock, _ = server.accept()
+    sock.settimeout(5)
+    got = b""
+    while len(got) < 17:
+        got += sock.recv(100)
+    assert got == b"ping and more yet"
+    sock.close()
+    server.close()
+
+
 def test_a_port_nobody_listens_at_is_refused():
     probe = socket.create_server(("127.0.0.1", 0))
     port = probe.getsockname()[1]
@@ -339,123 +362,3 @@ def test_there_is_no_way_out_of_loopback():
         except OSError:
             pass  # refused already
     assert Flow.__init__.__code__.co_names.count("connect") == 1
-
-
-# the stand-in ------------------------------------------------------------------------------------
-
-
-class Line:
-    """Both ends of a line in memory: the stand-in here, the peer there."""
-
-    IRQ_RXIDLE = 4
-
-    def __init__(self, **options):
-        self.rx = bytearray()
-        self.dead = False
-        self.handler = None
-        self.clock = __import__("time").monotonic
-        self.peer = Peer(self._from_peer, options, self.clock, lambda *_: None)
-
-    def _from_peer(self, data):
-        if not self.dead:
-            self.rx += data
-
-    def readinto(self, buf):
-        self.peer.tick()
-        count = min(len(buf), len(self.rx))
-        buf[:count] = self.rx[:count]
-        del self.rx[:count]
-        return count or None
-
-    def write(self, data):
-        if not self.dead:
-            self.peer.receive(bytes(data))
-        return len(data)
-
-    def irq(self, handler, trigger):
-        self.handler = handler
-
-
-def until(ppp, condition, seconds=5):
-    import time
-
-    end = patience.Limit(seconds)
-    while not condition():
-        assert not end.passed(), ppp.status()
-        ppp.poll()
-        time.sleep(0.005)
-
-
-@pytest.mark.parametrize(
-    ("auth", "security", "user", "key"),
-    [
-        ("", 0, None, None),
-        ("pap:me:pw", 1, "me", "pw"),
-        ("chap:me:pw", 2, "me", "pw"),
-        ("pap:me:pw", 2, "me", "pw"),
-    ],
-)
-def test_the_stand_in_negotiates(auth, security, user, key):
-    line = Line(auth=auth)
-    ppp = ppp_standin.PPP(line)
-    assert ppp.status() == 0 and not ppp.isconnected()
-    ppp.connect(security=security, user=user, key=key)
-    assert line.handler
-    with pytest.raises(OSError):
-        ppp.connect()
-    until(ppp, ppp.isconnected)
-    assert ppp.status() == 4
-    assert ppp.ipconfig("addr4")[0] == "10.0.2.15" and ppp.ipconfig("dns") == "10.0.2.3"
-    assert line.peer.state_name() == "up"
-
-
-def test_the_stand_in_fails_like_the_real_one():
-    # A wrong password: an error state, and the object is spent.
-    ppp = ppp_standin.PPP(Line(auth="chap:me:pw"))
-    ppp.connect(security=2, user="me", key="no")
-    until(ppp, lambda: ppp.status() < 0)
-    assert ppp.status() == -7
-    with pytest.raises(OSError):
-        ppp.connect()
-    # A dead carrier: still connected, but nothing is carried.
-    line = Line()
-    ppp = ppp_standin.PPP(line)
-    ppp.connect()
-    until(ppp, ppp.isconnected)
-    assert ppp.alive()
-    line.dead = True
-    until(ppp, lambda: not ppp.alive())
-    assert ppp.isconnected()
-    line.dead = False
-    until(ppp, ppp.alive)
-    # The end takes time, and lets go of the line.
-    line.dead = True
-    ppp.disconnect()
-    assert ppp.status() == 4
-    until(ppp, lambda: ppp.status() == 0)
-    assert line.handler is None
-
-
-def test_the_stand_in_can_be_suspended():
-    line = Line()
-    ppp = ppp_standin.PPP(line)
-    ppp.connect()
-    until(ppp, ppp.isconnected)
-    ppp.config(stream=None)
-    line.rx[:] = b"for somebody else"
-    ppp.poll()
-    assert line.rx == b"for somebody else" and line.handler is None
-    line.rx.clear()
-    ppp.config(stream=line)
-    assert line.handler and ppp.isconnected()
-    assert ppp.config("stream") is line
-
-
-def test_the_other_end_hangs_up():
-    line = Line()
-    ppp = ppp_standin.PPP(line)
-    ppp.connect()
-    until(ppp, ppp.isconnected)
-    line.rx += hdlc.encode(LCP, b"\x05\x01\x00\x04")
-    until(ppp, lambda: ppp.status() < 0)
-    assert ppp.status() == -6

@@ -275,7 +275,7 @@ def test_behind_a_modem_the_names_need_no_further_table():
         for path in sorted((build.DEVICE / "firmware" / "modem").glob("*.mpy"))
         if path.stem != "__init__"
     ]
-    modules += ["firmware.boards.modem_settings", "firmware.boards.modem_twin"]
+    modules += ["firmware.boards.modem_settings"]
     assert new_names(build.DEVICE, modules, True) < 250
 
 

@@ -25,10 +25,14 @@ ONLINE = "lector102/%s/ONLINE" % IDENT
 
 
 class Host:
-    """How long this machine kept the firmware waiting for a core, which is nobody's fault in it."""
+    """How long this machine kept the firmware waiting for a core, which is nobody's fault in it.
 
-    def __init__(self, twin):
+    lwIP is a part of the firmware that has another process here, the modem's (tools/lwip): it counts, too.
+    """
+
+    def __init__(self, twin, modem):
         self._twin = twin
+        self._modem = modem
         self._seen = []  # (seconds, seconds waited so far), of the process that runs now
         self._ended = threading.Event()
         threading.Thread(target=self._look, daemon=True).start()
@@ -42,8 +46,8 @@ class Host:
             if process.pid != number:
                 number, self._seen = process.pid, []
             try:
-                with open("/proc/%d/schedstat" % number) as file:
-                    self._seen.append((time.monotonic(), int(file.read().split()[1]) / 1e9))
+                stood = sum(_stood(each) for each in (number, self._modem.pid))
+                self._seen.append((time.monotonic(), stood))
             except OSError:
                 continue  # it has just ended
 
@@ -60,6 +64,12 @@ class Host:
         self._ended.set()
 
 
+def _stood(number):
+    """Seconds that a process has waited for a core."""
+    with open("/proc/%d/schedstat" % number) as file:
+        return int(file.read().split()[1]) / 1e9
+
+
 @contextlib.contextmanager
 def started(folder, *options, **settings):
     """A device with a modem: the laboratory and the modem."""
@@ -69,7 +79,7 @@ def started(folder, *options, **settings):
         link = {"pty": modem.pty, "control": modem.control, "timing": QUICK}
         lab = Lab(folder, settings=values, interval=2, heap=micropython.MIDDLE, modem=link)
         parts.enter_context(lab)
-        lab.host = parts.enter_context(contextlib.closing(Host(lab.twin)))
+        lab.host = parts.enter_context(contextlib.closing(Host(lab.twin, modem)))
         # Every record, also those that somebody who waits for another topic passes over.
         lab.times = []
         passed_on = lab.client.on_message

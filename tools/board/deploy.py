@@ -19,7 +19,7 @@ SLOTS = ROOT / "firmware" / "update" / "slots.py"
 # boot.py, its helper and main.py choose and start a version, so they lie outside of both.
 AROUND = ("boot.py", "main.py")
 # Boards of the unix port; real ones need not carry them.
-UNIX = ("twin", "modem_twin", "ppp_standin", "unix")
+UNIX = ("twin", "modem_twin", "unix")
 # Modules with a class Board that only serve as the base of others.
 _FAMILIES = ("twin", "modem_twin", "common", "esp32", "rp2")
 

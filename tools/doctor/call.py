@@ -2,13 +2,13 @@
 
 from types import SimpleNamespace
 
-from firmware.boards.ppp_standin import PPP
 from firmware.modem import dial
 from firmware.modem.at import ModemError
 from firmware.modem.failure import Failure
 from tools.doctor.report import Fault
+from tools.lwip import local
 
-_TIMES = {"dial": 60000, "ppp": 30000, "close": 3000}
+_TIMES = {"dial": 60000, "ppp": 30000, "close": 15000}
 
 
 class Call:
@@ -23,12 +23,14 @@ class Call:
         if args.apn:
             await self.modem.quietly('AT+CGDCONT=1,"IP","%s"' % args.apn)
         self.modem.report.doing("dialling (APN %s)" % (args.apn or "as it stands in the modem"))
+        chip = local.Chip()
         link = SimpleNamespace(
             channel=self.modem.channel,
             uart=self.modem.uart,
             timing=_TIMES,
-            ppp_factory=PPP,
-            native=False,  # PPP of the host is Python, as is its stream
+            ppp_factory=chip.ppp,
+            socket=chip.sockets,
+            native=False,
             session=None,
         )
         link.settings = {"auth": args.auth, "user": args.user, "password": self.modem.password}

@@ -73,6 +73,11 @@ class HostUart:
         buf[: len(data)] = data
         return len(data) or None
 
+    IRQ_RXIDLE = 0
+
+    def irq(self, handler=None, trigger=0):
+        """There are no interrupts here: who reads asks."""
+
     def any(self):
         try:
             return self._serial.in_waiting

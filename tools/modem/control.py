@@ -28,8 +28,8 @@ def control(modem, line):
     """One line of the control port; returns the answer's text.
 
     `power 0|1`, `reset 0|1`, `dtr 0|1`, `baud N`, `fault NAME [VALUE]`, `drop-carrier`,
-    `forget-mux`, `restart`, `sms NUMBER TEXT`, `urc TEXT`, `dcd`, `state` (JSON). `ppp` is the
-    twin's (relay.py).
+    `forget-mux`, `restart`, `sms NUMBER TEXT`, `urc TEXT`, `dcd`, `state` (JSON). `lwip` is the
+    twin's (host.py).
     """
     word, _, rest = line.strip().partition(" ")
     wires = {"power": modem.power_key, "reset": modem.reset, "dtr": modem.dtr}

@@ -6,8 +6,8 @@ import socket
 import time
 import tty
 
+from tools.lwip.relay import Relay
 from tools.modem import control
-from tools.modem.relay import Relay
 
 
 class Pty:
@@ -91,7 +91,7 @@ class Tcp:
 
 
 class Control:
-    """Lines in, one line of answer each (control.py), or a PPP object (relay.py); any number of clients."""
+    """Lines in, one line of answer each (control.py), or a chip's lwIP (tools/lwip/relay.py); for many clients."""
 
     def __init__(self, modem, port):
         self.modem = modem
@@ -119,23 +119,20 @@ class Control:
                 client.close()
                 continue
             self._take(client, self._clients[client] + data)
-        for client, relay in self._relays.items():
-            self._send(client, relay.turn())
 
     def _take(self, client, data):
         while client not in self._relays and b"\n" in data:
             line, _, data = data.partition(b"\n")
             self._answer(client, line.decode("latin-1"))
         if client in self._relays:
-            self._relays[client].take(data)
+            self._send(client, self._relays[client].take(data))
             data = b""
         self._clients[client] = data
 
     def _answer(self, client, line):
-        word, _, rest = line.partition(" ")
         try:
-            if word == "ppp":
-                self._relays[client] = Relay(rest)
+            if line == "lwip":
+                self._relays[client] = Relay()
                 return
             text = control.control(self.modem, line)
         except (ValueError, IndexError) as error:

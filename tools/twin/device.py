@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from tools import micropython, patience
+from tools.lwip import lay
 from tools.twin.ptys import Bridge
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -124,7 +125,7 @@ class Twin:
         self.process = spawn(
             micropython.command("-m", "main", heap=self.heap),
             cwd=self.folder,
-            env=dict(os.environ, MICROPYPATH="app:app/lib:.frozen"),
+            env=dict(os.environ, **self._environment("app:app/lib:.frozen")),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -132,6 +133,10 @@ class Twin:
             errors="replace",
         )
         self.starts += 1
+
+    def _environment(self, path):
+        modem = self.setup.get("modem")
+        return lay.environment(modem["control"], path) if modem else {"MICROPYPATH": path}
 
     def _read(self):
         with open(self.folder / "firmware.log", "a") as log:

@@ -9,14 +9,16 @@ Keys: pty, control, settings, wires (which pins), actions: a list of [what, ...]
 import asyncio
 import gc
 import json
+import socket
 import sys
+
+import network
 
 sys.path[:0] = ["build/device", "build/device/lib", "tests/host/mpy"]
 from cores import Limit, Waits  # noqa: E402
 
 from firmware import diag  # noqa: E402
-from firmware.boards.modem_twin import Sockets, Wires  # noqa: E402
-from firmware.boards.twin import PtyUart  # noqa: E402
+from firmware.boards.modem_twin import Uart, Wires  # noqa: E402
 from firmware.port import ticks_diff, ticks_ms  # noqa: E402
 
 diag.sink = lambda line: print("#", line)
@@ -26,15 +28,8 @@ def tell(**what):
     print(json.dumps(what))
 
 
-class Uart(PtyUart):
-    IRQ_RXIDLE = 4
-
-    def irq(self, handler=None, trigger=0):
-        return None
-
-
 class Ticker:
-    """A turn every 10 ms; the longest gap is how long anything here, and not the machine, has held up the loop."""
+    """A turn every 10 ms; the longest gap is how long anything here, not the machine, has held it up."""
 
     def __init__(self):
         self.longest = 0
@@ -45,7 +40,8 @@ class Ticker:
         last, waited = ticks_ms(), waits.stood_ms()
         while True:
             await asyncio.sleep_ms(10)
-            now, stood = ticks_ms(), waits.stood_ms()
+            chip = network.PPP.chip
+            now, stood = ticks_ms(), waits.stood_ms() + (chip.away_us // 1000 if chip else 0)
             self.longest = max(self.longest, ticks_diff(now, last) - 10 - (stood - waited))
             last, waited = now, stood
             self.turns += 1
@@ -62,17 +58,32 @@ async def wait(condition, seconds):
 
 async def exchange(link, port):
     """Send a line over the link's sockets and read it back; what came, or the error."""
-    sockets = link.socket
-    sock = sockets.socket()
+    sock = link.socket.socket()
     try:
-        sock.settimeout(3)
-        sock.connect(sockets.getaddrinfo("127.0.0.1", port)[0][-1])
+        sock.setblocking(False)
+        address = link.socket.getaddrinfo("127.0.0.1", port)[0][-1]
+        await again(lambda: sock.connect(address))
         sock.send(b"hello over the link\n")
-        return sock.recv(64).decode()
+        return (await again(lambda: sock.recv(64))).decode()
     except OSError as error:
         return "error %s" % error
     finally:
         sock.close()
+
+
+async def again(step):
+    """What `step` answers once the socket does not say "later" any more, for three seconds."""
+    till = Limit(3)
+    while True:
+        try:
+            return step()
+        except OSError as error:
+            code = error.args[0]
+            if code == 106:
+                return None  # connected
+            if till.ran_out() or code not in (11, 114, 115):
+                raise
+        await asyncio.sleep_ms(20)
 
 
 async def act(link, wires, what, rest, reading):
@@ -110,7 +121,6 @@ async def main(setup):
     gc.collect()
     loaded = gc.mem_alloc() - before
     wires = Wires(setup["control"])
-    sockets = Sockets(setup["control"])
     chosen = {name: getattr(wires, name) for name in setup["wires"]}
     uart = Uart(setup["pty"])
     ran = []
@@ -122,9 +132,9 @@ async def main(setup):
     times = []
     link = ModemLink(
         uart,
-        sockets.PPP,
+        network.PPP,
         setup["settings"],
-        sockets,
+        socket,
         execute=execute,
         on_time=times.append,
         **chosen,
