@@ -21,6 +21,8 @@ from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, t
 CONNECTED = const(4)
 TIMERS_MS = const(64)  # lwIP's turn on rp2
 _NO_CARRIER = b"\r\nNO CARRIER\r\n"
+# Objects whose control block has not come back in time: lwIP has their address, the collector must not have them.
+_unended = []
 
 
 def run_timers(sockets):
@@ -132,4 +134,6 @@ class Session:
         while ppp.status() and ticks_diff(end, ticks_ms()) > 0:
             run_timers(self._sockets)
             await sleep_ms(TIMERS_MS)
+        if ppp.status():
+            _unended.append(ppp)
         return not ppp.status()

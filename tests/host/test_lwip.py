@@ -334,6 +334,14 @@ def test_there_are_five_control_blocks_of_each_kind():
         assert calls.call(op, 0, b"")[0] == -errors.ENOMEM
 
 
+def test_sockets_come_and_go_for_ever():
+    calls = Calls(Stack(lambda frame: True, Clock()))
+    for _ in range(600):
+        handle = calls.call(b"u", 0, b"")[0]
+        assert 0 < handle < 256
+        calls.call(b"x", handle, b"")
+
+
 def test_a_name_is_found_by_the_network_s_server_and_given_up_without():
     world = World().up()
     found = []

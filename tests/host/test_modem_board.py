@@ -45,8 +45,8 @@ FAULTS = {
     ),
     "lost while PPP negotiates": (
         ["--running", "--fault", "no-ipcp"],
-        {"timing": dict(QUICK, ppp=1500)},
-        [["failures", 2, 60], ["control", "fault no-ipcp off"], ["online", 60], ["tcp", 0]],
+        {"timing": dict(QUICK, ppp=1500, close=15000)},
+        [["failures", 2, 60], ["control", "fault no-ipcp off"], ["online", 90], ["tcp", 0]],
         "no address",
     ),
     "dead carrier, probe": (

@@ -97,7 +97,7 @@ def test_what_is_no_image_for_this_gets_one_sentence(file, case):
 @pytest.mark.parametrize("given", ((), ("IMAGE=no-such-file.uf2",)))
 def test_make_says_so_before_anything_is_installed(target, given):
     """With a build and an environment that are there already; the emulator's packages are not asked for."""
-    command = ["make", "--no-print-directory", "-o", "build", target, "PY=" + sys.executable, *given]
+    command = ["make", "--no-print-directory", "-o", "build", target, "PY='%s'" % sys.executable, *given]
     done = patience.run(command, 60, cwd=ROOT, stderr=subprocess.PIPE)
     assert done.returncode == 2 and not done.stdout
     sentence, *rest = done.stderr.splitlines()

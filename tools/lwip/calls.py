@@ -14,7 +14,6 @@ class Calls:
     def __init__(self, stack):
         self.stack = stack
         self._sockets = {}
-        self._next = 1
 
     def call(self, op, handle, data):
         """Raises ValueError for what is no call."""
@@ -60,9 +59,10 @@ class Calls:
     def _open(self, pcb):
         if pcb is None:
             return -errors.ENOMEM
-        self._next += 1
-        self._sockets[self._next] = pcb
-        return self._next
+        # A number fits into a byte: there are ten control blocks, and a few sockets that have lost theirs.
+        handle = next(number for number in range(1, 256) if number not in self._sockets)
+        self._sockets[handle] = pcb
+        return handle
 
     def _tcp(self, data):
         return self._open(self.stack.tcp())

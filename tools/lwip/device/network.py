@@ -75,9 +75,8 @@ class Chip:
     def exchange(self, op, handle, data):
         """(number, state, [frame, …], payload)"""
         line, start = self._line, time.ticks_us()
-        line.write(struct.pack(">BBH", op[0], handle, len(data)))
-        if data:
-            line.write(data)
+        # In one piece: of two the second waits until the first is confirmed, 40 ms.
+        line.write(struct.pack(">BBH", op[0], handle, len(data)) + data)
         number, state, size, length = struct.unpack(">hbHH", line.read(7))
         frames = []
         while size:

@@ -64,11 +64,9 @@ class socket(io.IOBase):  # noqa: N801  the name that MicroPython has for it
             self._call(b"n", bytes((bool(value),)))
 
     def _waited(self, start):
-        """Whether the time is up."""
-        if self._timeout >= 0 and time.ticks_diff(time.ticks_ms(), start) >= self._timeout:
-            return True
+        """Wait a moment, once at least; whether the time is up."""
         self._chip.wait()
-        return False
+        return self._timeout >= 0 and time.ticks_diff(time.ticks_ms(), start) >= self._timeout
 
     def connect(self, address):
         start = time.ticks_ms()
