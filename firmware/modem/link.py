@@ -146,7 +146,7 @@ class ModemLink:
 
     async def run(self):
         """Keep the link up; never returns."""
-        pump = asyncio.create_task(_marked(self._pump(), "pump"))
+        pump = asyncio.create_task(_marked(self._pump, "pump"))
         try:
             await lazy.use("steps").take_down(self)  # what a run() that was cancelled has left
             await self._keep_up()
@@ -201,8 +201,8 @@ async def plain(channel, line, deadline_ms):
     return lines + ["OK"]
 
 
-async def _marked(coroutine, name):
-    await Marked(coroutine, name)
+async def _marked(make, name):
+    await Marked(make(), name)
 
 
 def _never():

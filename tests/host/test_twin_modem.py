@@ -153,7 +153,7 @@ def caught_up(lab, more=2, seconds=90):
 
 def never_stuck(lab):
     """Nothing of all that may hold the loop up for more than 200 ms; what this machine took away is allowed for."""
-    answer = lab.at("AT^MTXTUNNEL=GETSTATUS,turn_ms")
+    answer = lab.at("AT^MTXTUNNEL=GETSTATUS,turn_ms", 60)
     turn = int(re.search(r"turn_ms: (\d+)", answer).group(1))
     waited = lab.host.most(turn)
     assert turn <= 200 + waited, "%d ms, %d of them for a core" % (turn, waited)
@@ -205,8 +205,9 @@ STARTS = {
     "chatter, echo, noise": (
         ("--running", "--fault", "chatter=0.2", "--fault", "echo", "--fault", "noise=30"), {}, None,
     ),
+    # A packet of 400 bytes in seven is broken, and comes again after lwIP's time-outs, as on a line that bad.
     "dropped and inserted bytes": (
-        ("--running", "--fault", "drop=0.001", "--fault", "insert=0.001"), {}, None,
+        ("--running", "--fault", "drop=0.0002", "--fault", "insert=0.0002"), {}, None,
     ),
     "no CMUX": (("--running", "--fault", "no-cmux"), {}, None),
     "denied": (("--running", "--fault", "denied"), {}, "fault denied off"),
