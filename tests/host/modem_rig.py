@@ -3,13 +3,12 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 
 from tools import micropython, patience
 from tools.lwip import lay
+from tools.modem.process import ModemProcess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -37,41 +36,24 @@ QUICK = {
 }
 
 
-class Simulator:
+class Simulator(ModemProcess):
     """`python -m tools.modem`; `tell(line)` sends a control line."""
 
     def __init__(self, folder, *arguments):
         self.pty = os.path.join(str(folder), "modem")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tools.modem", "--pty", self.pty, "--control", "0", *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        super().__init__(
+            subprocess.Popen(
+                [sys.executable, "-m", "tools.modem", "--pty", self.pty, "--control", "0", *arguments],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
-        self.log = []
-        self.pid = self._process.pid
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(self._process.stderr.read())
-        self.control = int(line.split()[-1])
-        threading.Thread(target=self._drain, daemon=True).start()
-
-    def _drain(self):
-        for line in self._process.stderr:
-            self.log.append(line.rstrip())
-
-    def tell(self, line):
-        with socket.create_connection(("127.0.0.1", self.control), 60) as sock:
-            sock.sendall(line.encode() + b"\n")
-            return sock.makefile().readline().strip()
-
-    def state(self):
-        return json.loads(self.tell("state"))
 
     def close(self):
-        self._process.terminate()
-        patience.wait(self._process, 10)
+        self.process.terminate()
+        patience.wait(self.process, 10)
 
 
 @contextlib.contextmanager

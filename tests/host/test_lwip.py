@@ -9,7 +9,6 @@ import pytest
 
 from tools.lwip import errors, local, ppp
 from tools.lwip.calls import Calls
-from tools.lwip.stack import Stack
 from tools.lwip.tcp import MEM_SIZE, MSS, SND_BUF
 from tools.modem import hdlc
 from tools.modem.peer import LCP, Peer
@@ -328,14 +327,14 @@ def test_without_a_link_there_is_no_route_and_a_lost_one_aborts(server):
 
 
 def test_there_are_five_control_blocks_of_each_kind():
-    calls = Calls(Stack(lambda frame: True, Clock()))
+    calls = Calls(Clock())
     for op in (b"u",):
         assert all(calls.call(op, 0, b"")[0] > 0 for _ in range(5))
         assert calls.call(op, 0, b"")[0] == -errors.ENOMEM
 
 
 def test_sockets_come_and_go_for_ever():
-    calls = Calls(Stack(lambda frame: True, Clock()))
+    calls = Calls(Clock())
     for _ in range(600):
         handle = calls.call(b"u", 0, b"")[0]
         assert 0 < handle < 256

@@ -1,19 +1,27 @@
 """What a device's modules `network` and `socket` may ask of a Stack: one byte each, as device/network.py sends them.
 
-An answer is (number, payload): the number as MicroPython on rp2 returns or raises it (negative: -errno).
+An answer is (number, state, frames, payload): the number as MicroPython on rp2 returns or raises it (negative:
+-errno), network.PPP's state, and what PPP puts out. Who writes the frames into PPP's stream makes ERR_IF of a short
+write.
 """
 
 import struct
 
 from tools.lwip import errors
+from tools.lwip.stack import Stack
 
 
 class Calls:
-    """A Stack, with its sockets by number."""
+    """A chip's Stack, with its sockets by number; `now()` in seconds."""
 
-    def __init__(self, stack):
-        self.stack = stack
+    def __init__(self, now):
+        self._frames = []
+        self.stack = Stack(self._out, now)
         self._sockets = {}
+
+    def _out(self, frame):
+        self._frames.append(frame)
+        return True
 
     def call(self, op, handle, data):
         """Raises ValueError for what is no call."""
@@ -22,7 +30,9 @@ class Calls:
             raise ValueError("no call: %r" % op)
         self.stack.tick()
         result = getattr(self, name)(*((self._sockets[handle],) if handle else ()), data)
-        return result if isinstance(result, tuple) else (result or 0, b"")
+        number, payload = result if isinstance(result, tuple) else (result or 0, b"")
+        frames, self._frames = self._frames, []
+        return number, self.stack.ppp.status(), frames, payload
 
     # network.PPP -----------------------------------------------------------------------------------
 

@@ -6,42 +6,24 @@ import time
 from tools.lwip import errors
 from tools.lwip.calls import Calls
 from tools.lwip.device import network
-from tools.lwip.stack import Stack
 
 
 class Chip(network.Chip):
     """Instead of the line to a relay: the stack itself."""
 
     def __init__(self, now=time.monotonic):
-        self.frames = []
         self._now = now
-        self._calls = Calls(Stack(self._out, now))
-        self.state = 0
-        self.owner = self.waiting = None
-        self.busy = False
-        self._last = now()
-
-    def _out(self, frame):
-        self.frames.append(frame)
-        return True
+        self._calls = Calls(now)
+        self._mark()
 
     def exchange(self, op, handle, data):
-        number, payload = self._calls.call(op, handle, bytes(data))
-        frames, self.frames = self.frames, []
-        return number, self._calls.stack.ppp.status(), frames, payload
+        return self._calls.call(op, handle, bytes(data))
 
-    def call(self, op, handle=0, data=b""):
+    def _mark(self):
         self._last = self._now()
-        number, self.state, frames, payload = self.exchange(op, handle, data)
-        for frame in frames:
-            if self.owner is None or not self.owner.output(frame):
-                return -1, payload
-        return number, payload
 
-    def tick(self):
-        if self._now() - self._last >= 0.02:
-            self.call(b"T")
-
+    def _due(self):
+        return self._now() - self._last >= network.TICK_MS / 1000
 
     @property
     def ppp(self):

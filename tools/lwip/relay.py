@@ -10,20 +10,14 @@ import struct
 import time
 
 from tools.lwip.calls import Calls
-from tools.lwip.stack import Stack
 
 
 class Relay:
     """One chip; it starts anew with each client."""
 
     def __init__(self, now=time.monotonic):
-        self._frames = []
-        self._calls = Calls(Stack(self._out, now))
+        self._calls = Calls(now)
         self._rest = b""
-
-    def _out(self, frame):
-        self._frames.append(frame)
-        return True  # whether the stream takes it is seen by the client only, who makes ERR_IF of it
 
     def take(self, data):
         """Bytes from the client; the answers to what was whole."""
@@ -32,11 +26,9 @@ class Relay:
             op, handle, length = struct.unpack(">cBH", data[:4])
             if len(data) < 4 + length:
                 break
-            number, payload = self._calls.call(op, handle, data[4 : 4 + length])
-            frames = b"".join(struct.pack(">H", len(frame)) + frame for frame in self._frames)
-            self._frames.clear()
-            status = self._calls.stack.ppp.status()
-            answers += struct.pack(">hbHH", number, status, len(frames), len(payload)) + frames + payload
+            number, state, frames, payload = self._calls.call(op, handle, data[4 : 4 + length])
+            out = b"".join(struct.pack(">H", len(frame)) + frame for frame in frames)
+            answers += struct.pack(">hbHH", number, state, len(out), len(payload)) + out + payload
             data = data[4 + length :]
         self._rest = data
         return answers

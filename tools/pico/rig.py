@@ -3,15 +3,14 @@
 import json
 import queue
 import re
-import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 
 from tools import patience
+from tools.modem.process import ModemProcess
 from tools.pico.board import Board
 from tools.twin.device import ROOT, MeterProcess, finish, spawn
 
@@ -23,38 +22,18 @@ _POWER_KEY = 14
 _ANSWER_END = re.compile(rb"(\A|\r\n)(OK|ERROR)\r\n\Z")
 
 
-class Modem:
-    """`python -m tools.modem` on a port of loopback; `tell(line)` sends a control line, `log` is what it said."""
+class Modem(ModemProcess):
+    """`python -m tools.modem` on a port of loopback."""
 
     def __init__(self, *arguments):
         command = [sys.executable, "-u", "-m", "tools.modem", "--tcp", "0", "--control", "0", "--imei", IDENT]
-        self._process = spawn(
-            [*command, *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.log = []
-        words = self._process.stdout.readline().split()
-        if len(words) != 4:
-            raise RuntimeError(self._process.stderr.read())
-        self.port = int(words[1].partition(":")[2])
-        self.control = int(words[3])
-        self._reader = threading.Thread(target=self._drain, daemon=True)
-        self._reader.start()
-
-    def _drain(self):
-        for line in self._process.stderr:
-            self.log.append(line.rstrip())
-
-    def tell(self, line):
-        with socket.create_connection(("127.0.0.1", self.control), 60) as sock:
-            sock.sendall(line.encode() + b"\n")
-            return sock.makefile().readline().strip()
-
-    def state(self):
-        return json.loads(self.tell("state"))
+        command += map(str, arguments)
+        super().__init__(spawn(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        self.port = int(self.words[1].partition(":")[2])
 
     def stop(self):
-        finish(self._process)
-        self._reader.join()
+        finish(self.process)
+        self.reader.join()
 
 
 class Listener:

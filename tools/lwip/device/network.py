@@ -26,7 +26,7 @@ except ImportError:  # CPython (tools/lwip/local.py) has no such lock
 
 _EPERM, _EALREADY = 1, 114
 _ACTIVE, _ERROR, _CONNECTING = 1, 2, 3
-_TICK_MS = 20
+TICK_MS = 20
 _READ = 256
 
 
@@ -59,18 +59,25 @@ def fatal(what):
 class Chip:
     """The line to lwIP (tools/lwip/relay.py): one to a process, as a chip has one."""
 
+    state = 0
+    owner = None  # the PPP whose control block it is
+    waiting = None  # what runs while C waits, as a soft timer of the board does
+    away_us = 0  # spent waiting for the other process, which no board has
+    busy = False  # a call is under way: on the board lwIP is locked meanwhile
+
     def __init__(self, port):
         import usocket
 
         self._line = usocket.socket()
         self._line.connect(usocket.getaddrinfo("127.0.0.1", port)[0][-1])
         self._line.write(b"lwip\n")
-        self.state = 0
-        self.owner = None  # the PPP whose control block it is
-        self.waiting = None  # what runs while C waits, as a soft timer of the board does
-        self.away_us = 0  # spent waiting for the other process, which no board has
-        self.busy = False  # a call is under way: on the board lwIP is locked meanwhile
+        self._mark()
+
+    def _mark(self):
         self._ticked = time.ticks_ms()
+
+    def _due(self):
+        return time.ticks_diff(time.ticks_ms(), self._ticked) >= TICK_MS
 
     def exchange(self, op, handle, data):
         """(number, state, [frame, …], payload)"""
@@ -90,7 +97,7 @@ class Chip:
     def call(self, op, handle=0, data=b""):
         """(number, payload); -1 when PPP's stream did not take what lwIP put out."""
         self.busy = True
-        self._ticked = time.ticks_ms()
+        self._mark()
         try:
             number, self.state, frames, payload = self.exchange(op, handle, data)
             for frame in frames:
@@ -103,7 +110,7 @@ class Chip:
 
     def tick(self):
         """What an interrupt would do: lwIP's timers, if it is time."""
-        if time.ticks_diff(time.ticks_ms(), self._ticked) >= _TICK_MS:
+        if self._due():
             self.call(b"T")
 
     def wait(self):
