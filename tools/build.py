@@ -7,8 +7,10 @@ board's own compiler. `--sizes` prints what each module takes in flash.
 
 import argparse
 import ast
+import contextlib
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -42,23 +44,43 @@ class CompileError(Exception):
     """A file is no Python the device's compiler takes; the text is the compiler's."""
 
 
+@contextlib.contextmanager
+def replacing(path):
+    """A path to write to in place of `path`, which becomes that file in one step: others may be at it, too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name("%s.%d.tmp" % (path.name, os.getpid()))
+    try:
+        yield made
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
+
+
 def compile_one(path, relative, out, text=None, arch=None):
     """Compile `path` (or `text` in its place) to `out`. CompileError."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    source = path
-    if text is not None:
-        source = out.with_suffix(".py.tmp")
-        source.write_text(text)
+    with replacing(out) as made:
+        source = path
+        if text is not None:
+            source = made.with_suffix(".py")
+            source.write_text(text)
+        try:
+            _compile(source, relative, made, arch)
+        except CompileError:
+            out.unlink(missing_ok=True)
+            raise
+        finally:
+            if text is not None:
+                source.unlink()
+
+
+def _compile(source, relative, out, arch):
     # Line numbers cost a board 3 KB of RAM. Libraries keep theirs, and their asserts with them.
     command = [str(MPY_CROSS)] + (["-O3"] if relative.parts[0] != "lib" else [])
     # The name in tracebacks is the module's, which the interpreter keeps anyway.
     name = ".".join(relative.with_suffix("").parts).replace(".__init__", "")
     command += ["-s", name, "-o", str(out)] + (["-march=" + arch] if arch else [])
     done = subprocess.run(command + [str(source)], capture_output=True, text=True)
-    if text is not None:
-        source.unlink()
     if done.returncode:
-        out.unlink(missing_ok=True)
         raise CompileError(
             "%s does not compile for the device:\n%s" % (relative, done.stderr.strip())
         )
@@ -95,8 +117,8 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
             compile_one(path, relative, out, text, arch)
             digests[str(relative)] = digest
             compiled += 1
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(json.dumps(digests))
+    with replacing(stamp) as made:
+        made.write_text(json.dumps(digests))
     return found, compiled
 
 

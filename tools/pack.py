@@ -1,18 +1,25 @@
 """Pack a version of the firmware into the one file a board mounts (firmware/packfs.py has the format)."""
 
+import hashlib
 import struct
 import zlib
 from binascii import crc32
 from functools import lru_cache
+from importlib.metadata import version
 
 import zopfli.zlib
 
 from firmware.names import LEFT_OUT
 from firmware.update.release import BODY as MAGIC
+from tools.build import ROOT, replacing
 
 _START = 10
 _ENTRY = 8
 _WBITS = 11  # a window of 2 KiB: what inflating one module takes of the heap
+_BLOCKS = 2  # of a module more than two blocks gain nothing and take three times as long
+_KEPT = ROOT / "build" / "shrunk"
+# What the streams in there were made by.
+_HOW = ("%s %d %d " % (version("zopfli"), _WBITS, _BLOCKS)).encode()
 
 
 class PackError(Exception):
@@ -25,14 +32,24 @@ def key(path):
 
 @lru_cache(maxsize=2048)
 def shrink(data):
-    """`data` as a raw deflate stream for a window of 2 KiB, as short as can be."""
+    """`data` as a raw deflate stream for a window of 2 KiB, as short as can be.
+
+    That takes seconds for a version; what it came to for each module is kept in build/.
+    """
+    kept = _KEPT / hashlib.sha256(_HOW + data).hexdigest()
+    if not kept.exists():
+        with replacing(kept) as made:
+            made.write_bytes(_shrunk(data))
+    return kept.read_bytes()
+
+
+def _shrunk(data):
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -_WBITS, 9)
     plain = squeeze.compress(data) + squeeze.flush()
     # zopfli looks back as far as it likes: that is within the window while the module is.
     if len(data) > 1 << _WBITS:
         return plain
-    # Of a module more than two blocks gain nothing and take three times as long.
-    return min(plain, zopfli.zlib.compress(data, blocksplittingmax=2)[2:-4], key=len)
+    return min(plain, zopfli.zlib.compress(data, blocksplittingmax=_BLOCKS)[2:-4], key=len)
 
 
 def _folders(paths):

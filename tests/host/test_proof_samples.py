@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from firmware.log.ring import Ring
+from firmware.meter.ledger import Ledger
 from firmware.modem import channel, cmux
 from firmware.modem.at import NoAnswer
 from tests.proof.cmux_day import carried
+from tests.proof.months import lived, moment
 from tests.proof.power_cuts import sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,3 +73,16 @@ def test_a_fault_of_the_multiplexer_is_found_by_hours_of_traffic(monkeypatch, fa
     monkeypatch.setattr(*CMUX_FAULTS[fault])
     with pytest.raises((AssertionError, NoAnswer)):
         carried(1, 3 * 3600)
+
+
+MONTH_FAULTS = {
+    "what has been read is not noted on the flash": (Ledger, "save"),
+    "what has been delivered is not noted on the flash": (Ring, "flush"),
+}
+
+
+@pytest.mark.parametrize("fault", MONTH_FAULTS)
+def test_a_fault_of_the_readings_is_found_by_some_days(monkeypatch, fault):
+    monkeypatch.setattr(*MONTH_FAULTS[fault], lambda self: None)
+    with pytest.raises(AssertionError):
+        lived(moment(3, 27), "fifo", "titan", 10)

@@ -1,4 +1,4 @@
-"""What takes minutes of pure computing to prove: every power cut of the log, a day of CMUX, years of the publisher.
+"""What takes minutes of pure computing to prove: every power cut of the log, a day of CMUX, months, years.
 
 Each module has `proof()`, which raises AssertionError, and returns its figures as a dict; `make proof` runs them all.
 A seeded sample of each is a test in tests/host, through the same functions.

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-NAMES = ("power_cuts", "cmux_day", "years")
+NAMES = ("power_cuts", "cmux_day", "months", "years")
 
 
 def main(argv=None):
