@@ -5,6 +5,7 @@ import json
 
 from firmware import diag
 from firmware.port import const, monotonic_s
+from firmware.uplink.session import LONGEST_TOPIC
 
 # A changed connection has to hold this long before it counts as good.
 _SETTLE_S = const(10)
@@ -22,7 +23,16 @@ def mqtt_settings(app):
     if scheme not in ("tcp", "mqtt") or not host or (port and not port.isdigit()):
         diag.error("config", "mqtt.broker %r: tcp://host:port is wanted", get("mqtt.broker"))
         return None
-    topics = [expand(get(name)) for name in ("mqtt.at_topic", "mqtt.at_topic2") if get(name)]
+    online = _topic(app, "mqtt.online_topic")
+    ours = [online] + [expand(get(name)) for name in _OURS]
+    topics = []
+    for name in ("mqtt.at_topic", "mqtt.at_topic2"):
+        topic = expand(get(name))
+        if topic in ours and topic:
+            # What we say there would be our next command, and its answer the one after that.
+            diag.error("config", "%s: %s is a topic of what the device says; no commands are taken there", name, topic)
+        elif topic:
+            topics.append(topic)
     return {
         "host": host,
         "port": int(port or 1883),
@@ -34,10 +44,25 @@ def mqtt_settings(app):
         "window": get("mqtt.window"),
         "puback_ms": get("mqtt.puback_timeout") * 1000,
         "subscribe": topics,
-        "online_topic": expand(get("mqtt.online_topic")),
+        "online_topic": online,
         "online": app.online_text,
         "offline": json.dumps({"IMEI": app.imei, "STATE": "offline", "VERSION": app.version}),
     }
+
+
+# Topics the device sends to, beside the online topic.
+_OURS = (
+    "mqtt.atr_topic", "mqtt.status_topic", "logger.topic", "logger.extended_topic", "iec102.trace_topic",
+)  # fmt: skip
+
+
+def _topic(app, name):
+    """A topic as it goes to the broker; empty where that is longer than a topic may be, which is told."""
+    topic = app.config.expand(app.config.get(name))
+    if len(topic.encode()) <= LONGEST_TOPIC:
+        return topic
+    diag.error("config", "%s is longer than %d bytes with what it stands for; it is not used", name, LONGEST_TOPIC)
+    return ""
 
 
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.
@@ -71,11 +96,13 @@ def online_text(app):
 
 def look_up_topics(app):
     """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
-    get, expand = app.config.get, app.config.expand
-    names = ("logger.topic", "logger.extended_topic", "mqtt.status_topic")
-    topics = [expand(get(name)) for name in names]
+    get = app.config.get
+    topics = [_topic(app, name) for name in ("logger.topic", "logger.extended_topic", "mqtt.status_topic")]
     app.topics = topics if get("logger.enabled") else ["", "", ""]
-    app.answers = expand(get("mqtt.atr_topic"))
+    if not get("mqtt.status_topic"):
+        app.topics[2] = None  # nobody wants to know: what is not there yet is not kept
+    app.ring.release(0)
+    app.answers = _topic(app, "mqtt.atr_topic")
     app.limits = get("logger.size"), get("logger.registers")
     if app.tracer or (get("iec102.trace") != "off" and not app.safe):
         from firmware import frametrace

@@ -10,6 +10,7 @@ import os
 
 from firmware import diag
 from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.uplink.session import LONGEST_TOPIC
 
 # Bytes and entries that may wait to be shown.
 _MOST_BYTES = const(2048)
@@ -196,11 +197,8 @@ def switch(app):
     get, expand = app.config.get, app.config.expand
     how = get("iec102.trace")
     topic = expand(get("iec102.trace_topic")) if how == "topic" else ""
-    if how == "topic" and topic in (
-        "",
-        expand(get("mqtt.at_topic")),
-        expand(get("mqtt.at_topic2")),
-    ):
+    at_topics = "", expand(get("mqtt.at_topic")), expand(get("mqtt.at_topic2"))
+    if how == "topic" and (topic in at_topics or len(topic.encode()) > LONGEST_TOPIC):
         # Its lines would be taken for commands, and their answers be more to send.
         diag.error("trace", "iec102.trace_topic %r is no topic for it; the trace is off", topic)
         how = "off"

@@ -30,6 +30,8 @@ TF|Voltage|voltage|V|/10|1,2,3"""
 _TEMPLATE = '{%%if value_json.ID=="%s" and value_json.%s is defined%%}{{value_json.%s%s}}{%%endif%%}'
 _PLAIN = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _STATE = "{{value_json.STATE}}"
+# Bytes; what comes behind it has room in a topic then (session.LONGEST_TOPIC).
+_LONGEST_PREFIX = const(64)
 
 
 def plan(service):
@@ -40,7 +42,7 @@ def plan(service):
     if prefix and device.header[3] == "extended":
         diag.error("ha", "Home Assistant gets the titan form: set logger.profile to titan or both")
         prefix = None
-    elif prefix and not device.topics[0]:
+    elif prefix and (not device.topics[0] or len(prefix.encode()) > _LONGEST_PREFIX):
         prefix = None  # nothing is delivered: the entities that are there stay as they are
     return prefix, device.mqtt.settings.get("online_topic", "")
 

@@ -64,6 +64,8 @@ class App:
             self.too_long += len(batch)
             batch = [record for record in batch if len(record[2]) <= longest]
             self.too_long -= len(batch)
+        if self.topics[2] is None:
+            batch = [record for record in batch if record[0] != readings.ERROR]
         if batch:
             ring.append_many(batch)
         while most:
@@ -79,7 +81,7 @@ class App:
         self._work("look_up_topics")
 
     def topic_for(self, kind):
-        """Topic of a record; empty: it is not wanted."""
+        """Topic of a record; empty: it waits in the log."""
         if kind == readings.ERROR:
             return self.topics[2]
         return self.topics[1 if kind & readings.EXTENDED else 0]

@@ -83,7 +83,9 @@ Each of these lines ends with CR LF. With `device.mtxerr` on, a line `+MTXERR: c
 _COMMANDS_ROLES = """
 Lines that begin with `AT+`, `AT^` and the like and are not in this table go to the modem where there is one (role
 `modem`), else the answer is `ERROR`. Those that would cut it off (`AT+IPR`, `+ICF`, `+IFC`, `+CMUX`, `+CGDATA`)
-are refused. Passwords and other secrets show as `***` in every answer, also where the command itself is repeated.
+are refused, and so are those that wait for a text behind them (`AT+CMGS`). One command a line, its texts in quotes:
+nothing may stand behind a semicolon. Passwords and other secrets show as `***` in every answer, also where the command
+itself is repeated.
 
 Roles: `view` looks, `meter` reads a meter or asks for the time, `setup` changes settings, `danger` interrupts the
 service or deletes. The defaults allow: on the console everything, over MQTT

@@ -19,6 +19,14 @@ _SHORT = ("AT", "ATI", "ATE", "ATE0", "ATE1")
 _MODEM = "+^#%$*_!"
 # These would take away the line we talk over.
 _NEVER = ("+IPR", "+ICF", "+IFC", "+CMUX", "+CGDATA")
+# They wait for a text behind the line, which nobody sends: the modem would answer nothing until it comes (TS 27.005;
+# AT manuals of SIMCom, Quectel and u-blox).
+_PROMPT = (
+    "+CMGS +CMGW +CMGC +CNMA +CIPSEND +CASEND +CCHSEND +CCERTDOWN +CFTRANRX +CFSWFILE +FSWRITE +HTTPDATA +SHBODY"
+    " +SMPUB +CMQTTTOPIC +CMQTTPAYLOAD +CMQTTWILLTOPIC +CMQTTWILLMSG +CMQTTSUBTOPIC +CMQTTUNSUBTOPIC +CMQTTSUB"
+    " +CMQTTUNSUB +QISEND +QSSLSEND +QMTPUB +QMTPUBEX +QFUPL +QFWRITE +QHTTPURL +QHTTPPOST +QHTTPPUT +QSMTPBODY"
+    " +QFTPPUT +USOWR +USOST +UDWNFILE +UDWNBLOCK +USECMNG "
+)
 # Their arguments are PINs, passwords or names of accounts.
 _PRIVATE = (
     "+CPIN",
@@ -114,6 +122,18 @@ def _for_modem(text, upper):
             raise CommandError(_FORBIDDEN, "AT%s would cut the modem off" % name)
     if any(not 32 <= ord(c) < 127 for c in text):
         raise CommandError(_SYNTAX, "a modem command is plain ASCII")
+    end = 3
+    while end < len(upper) and ("A" <= upper[end] <= "Z" or "0" <= upper[end] <= "9"):
+        end += 1
+    rest = upper[end:]
+    # Of what stands in quotes the modem reads nothing; a semicolon outside of them begins the next command.
+    pieces = rest.split('"')
+    if end < 4 or len(pieces) % 2 == 0 or any(";" in piece for piece in pieces[::2]):
+        raise CommandError(_SYNTAX, "one command a line, its texts in quotes")
+    if rest not in ("", "?") and rest[0] != "=":
+        raise CommandError(_SYNTAX, "AT%s, AT%s? or AT%s=... is wanted" % ((upper[2:end],) * 3))
+    if rest not in ("?", "=?") and upper[2:end] + " " in _PROMPT:
+        raise CommandError(_FORBIDDEN, "AT%s waits for a text behind it, which cannot be sent" % upper[2:end])
     return text
 
 

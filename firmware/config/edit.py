@@ -7,7 +7,7 @@ from firmware.port import unload
 
 def _checked(config, values):
     """[(row, full name, value)] of a dict of names and values; ConfigError."""
-    from firmware.config.check import check, distinct
+    from firmware.config.check import check, distinct, usable
 
     checked = []
     for name in values:
@@ -15,7 +15,12 @@ def _checked(config, values):
         full = settings.key(found, index)
         checked.append((found, full, check(found, full, values[name])))
     news = {full: value for _, full, value in checked}
-    distinct(lambda full: news[full] if full in news else config.get(full), news)
+
+    def get(full):
+        return news[full] if full in news else config.get(full)
+
+    distinct(get, news)
+    usable(get, news, config.expansions)
     # What is written afterwards needs the room.
     unload("firmware.config.check")
     return checked

@@ -10,6 +10,9 @@ import os
 from firmware.port import const
 
 _PER_FOLDER = const(10)
+_NOT_THERE = const(2)
+# Of the longest number a segment can come to.
+_DIGITS = const(10)
 
 
 class Files:
@@ -37,14 +40,19 @@ class Files:
         listing = getattr(os, "ilistdir", None)
         for item in listing(self._root) if listing else os.listdir(self._root):
             name = item[0] if listing else item
-            if name.endswith(".log"):
-                yield int(name[:-4])
+            digits = name[:-4]
+            # Whoever else leaves files here: only what _path() makes is ours.
+            number = int(digits) if 8 <= len(digits) <= _DIGITS and not digits.strip("0123456789") else 0
+            if number and name == "%08d.log" % number:
+                yield number
 
     def size(self, number):
-        """Bytes of a segment, 0 if there is none."""
+        """Bytes of a segment, 0 if there is none. OSError: the flash does not tell."""
         try:
             return os.stat(self._path(number))[6]
-        except OSError:
+        except OSError as error:
+            if error.errno != _NOT_THERE:
+                raise
             return 0
 
     def open(self, number):
@@ -62,11 +70,13 @@ class Files:
         return "%s/j%d/%d" % (self._root, number // _PER_FOLDER, number % _PER_FOLDER)
 
     def read_slot(self, number, buf):
-        """Bytes read into `buf`; 0 if the slot was never written."""
+        """Bytes read into `buf`; 0 if the slot was never written. OSError: the flash does not tell."""
         try:
             with open(self._slot(number), "rb") as file:
                 return file.readinto(buf)
-        except OSError:
+        except OSError as error:
+            if error.errno != _NOT_THERE:
+                raise
             return 0
 
     def write_slot(self, number, view):

@@ -5,6 +5,8 @@ from firmware.port import const
 
 # Records to go one by one before searching anew is quicker.
 _NEAR = const(64)
+# A flash that gives an error now and then is asked so often before a segment is passed over for good.
+_TRIES = const(5)
 
 
 class Finder:
@@ -20,12 +22,16 @@ class Finder:
         self._place = None  # (segment, at, seq) of the record found last
         self._file = None
         self._number = self._size = 0  # of the open file
+        self._failed = False  # a segment was passed over
 
     def forget(self):
         """Segments have changed."""
-        if self._file:
-            self._file.close()
-        self._file = None
+        file, self._file = self._file, None
+        if file:
+            try:
+                file.close()
+            except OSError:
+                pass  # it was only read
 
     def _open(self, number):
         """Open a segment; its size, 0 if there is none. OSError."""
@@ -48,16 +54,26 @@ class Finder:
 
     def begins(self, number):
         """Sequence number of the first record that may be in a segment; 0 if nothing in it can be read."""
-        try:
-            if self._open(number):
-                for _, fields in self._forward(0):
-                    return fields[3] + 1 if fields[0] == format.ACK else fields[3]
-        except OSError:
-            self.forget()
+        for _ in range(_TRIES):
+            try:
+                if self._open(number):
+                    for _, fields in self._forward(0):
+                        return fields[3] + 1 if fields[0] == format.ACK else fields[3]
+                return 0
+            except OSError:
+                self.forget()
         return 0
 
     def find(self, seq, first, newest):
         """The fields (format.unpack) of a record in the segments `first` to `newest`, or None. OSError."""
+        for _ in range(_TRIES):
+            self._failed = False
+            fields = self._find(seq, first, newest)
+            if fields or not self._failed:
+                break
+        return fields
+
+    def _find(self, seq, first, newest):
         place = self._place
         if place and place[0] < first:
             place = None
@@ -94,6 +110,7 @@ class Finder:
                             return fields
             except OSError:
                 self.forget()
+                self._failed = True
             number += 1
             at = 0
         return None

@@ -93,6 +93,12 @@ class Journal:
                 return
         raise OSError("slot %d: the entry is too short" % entry[1])
 
+    def stays(self, seq, slot, length):
+        """An entry found at the start that cannot be moved now; nothing is put beside it."""
+        self.entries.append((seq, slot, length))
+        self._next = self.store.slots
+        self.used = True
+
     def clear(self):
         """All entries are in a segment."""
         self.entries = []

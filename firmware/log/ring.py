@@ -15,6 +15,8 @@ from firmware.port import const, unload
 _NO_SPACE = const(28)
 # So many records at once are worth a write into the segment of their own.
 _FEW = const(3)
+# A flash that gives an error now and then is asked so often before a record counts as damaged.
+_READS = const(5)
 
 
 class LogError(OSError):
@@ -38,6 +40,7 @@ class Ring:
         self.previous = 0  # length of the newest segment's last entry
         self.last = 0  # sequence number of the newest record
         self._flying = set()
+        self._passed = None  # Acks of what release() holds back, and of what was done between
         self._from = 0  # FIFO goes on here
         self.dirty = False
         self.order = "fifo"
@@ -88,11 +91,26 @@ class Ring:
             if not 0 <= kind < format.ACK:
                 raise ValueError("there is no kind %d" % kind)
         if len(records) > _FEW:
-            self.insist(self.write, list(records))
+            self._keep(self.write, list(records))
         else:
             for record in records:
-                self.insist(self._append, record)
+                self._keep(self._append, [record])
         return self.last
+
+    def _keep(self, function, records):
+        """Have `function` keep `records`, which it takes out of the list; a number it has tried is not used again."""
+        try:
+            self.insist(function, records)
+        except OSError:
+            if records:
+                raise
+            # They are kept; the oldest segment, that was to go then, goes with the next one.
+        finally:
+            if records:
+                # They may stand on the flash all the same, under the numbers that were theirs. Nobody relies on them.
+                first, self.last = self.last + 1, self.last + len(records)
+                self.acks.add(first, self.last)
+                self.dirty = True
 
     def insist(self, function, argument):
         """Make room as often as the flash is full; a segment that can't be written is left for the next one."""
@@ -108,19 +126,22 @@ class Ring:
                 else:
                     self._segments("drop_oldest")
 
-    def _append(self, record):
-        kind, utc, payload = record
+    def _append(self, records):
+        if not records:
+            return  # the last try has kept it
+        kind, utc, payload = records[0]
         length = format.HEAD + len(payload)
         if not self.journal.could_fit(length):
-            self.write([record])
+            self.write(records)
             return
         if not self.journal.fits(length):
             self.write([])
         format.pack(self.head, kind, self.last + 1, utc, payload)
         if self._put(self.last + 1, payload):
             self.last += 1
+            records.clear()
         else:
-            self.write([record])
+            self.write(records)
 
     def _put(self, seq, payload):
         """Into the journal, behind the head; False if a slot can't be written and a segment has to do. OSError."""
@@ -161,21 +182,33 @@ class Ring:
         return seq
 
     def _oldest(self):
-        acks = self.acks
-        seq = acks.after(self._from if self.order == "fifo" else 0)
+        seq = self._next(self._from if self.order == "fifo" else 0)
         while seq in self._flying:
-            seq = acks.after(seq + 1)
+            seq = self._next(seq + 1)
         if seq > self.last:
             return None
         self._from = seq + 1
         return seq
 
+    def _next(self, seq):
+        """The first number from `seq` on that is neither done nor held back."""
+        seq = self.acks.after(seq)
+        while self._passed and self._passed.has(seq):
+            seq = self.acks.after(self._passed.after(seq))
+        return seq
+
     def _latest(self):
-        acks = self.acks
-        seq = acks.before(self.last)
+        seq = self._before(self.last)
         while seq in self._flying:
-            seq = acks.before(seq - 1)
-        return seq if seq > acks.low else None
+            seq = self._before(seq - 1)
+        return seq if seq > self.acks.low else None
+
+    def _before(self, seq):
+        """The last number up to `seq` that is neither done nor held back, or one that is not above `acks.low`."""
+        seq = self.acks.before(seq)
+        while self._passed and seq > self.acks.low and self._passed.has(seq):
+            seq = self.acks.before(self._passed.before(seq))
+        return seq
 
     def info(self, seq):
         """(kind, utc, length) of a record. LogError."""
@@ -185,14 +218,16 @@ class Ring:
     def _fields(self, seq):
         entry = self.journal.find(seq)
         fields = None
-        try:
-            if entry:
-                self.journal.read(entry, memoryview(self.head))
-                fields = format.unpack(self.head)
-            else:
-                fields = self.finder.find(seq, self.first, self.newest)
-        except OSError:
-            self.forget_places()
+        for _ in range(_READS):
+            try:
+                if entry:
+                    self.journal.read(entry, memoryview(self.head))
+                    fields = format.unpack(self.head)
+                else:
+                    fields = self.finder.find(seq, self.first, self.newest)
+                break
+            except OSError:
+                self.forget_places()
         if not fields:
             self.damaged += 1
             raise LogError("record %d is not there" % seq)
@@ -204,15 +239,17 @@ class Ring:
         fields = self._fields(seq)
         length = fields[1]
         view = memoryview(buf)[:length]
-        try:
-            if entry:
-                self.journal.read(entry, view, format.HEAD)
-            else:
-                self.finder.read_into(view)
-            good = format.is_good(fields, view)
-        except OSError:
-            self.forget_places()
-            good = False
+        good = False
+        for _ in range(_READS):
+            try:
+                if entry:
+                    self.journal.read(entry, view, format.HEAD)
+                else:
+                    self.finder.read_into(view)
+                good = format.is_good(fields, view)
+                break
+            except OSError:
+                self.forget_places()
         if not good:
             self.damaged += 1
             raise LogError("record %d is damaged" % seq)
@@ -223,8 +260,14 @@ class Ring:
     def ack(self, seq):
         """A record is done; flush() makes that durable."""
         self._flying.discard(seq)
-        if 0 < seq <= self.last and not self.acks.has(seq):
-            self.acks.add(seq, seq)
+        acks, passed = self.acks, self._passed
+        if 0 < seq <= self.last and not acks.has(seq):
+            if passed:
+                passed.add(seq, seq)
+                if acks.many() and not (acks.has(seq - 1) or acks.has(seq + 1)):
+                    # More gaps than can be noted: this one comes again rather than one that is held back is lost.
+                    return
+            acks.add(seq, seq)
             self.dirty = True
 
     def flush(self):
@@ -239,17 +282,26 @@ class Ring:
                 return
         self.insist(self.write, [])
 
-    def release(self, seq=None):
-        """One record, or all, back from in flight to pending."""
+    def release(self, seq=None, hold=False):
+        """One record, or all, back from in flight to pending. With `hold` it is not taken again before release(0)."""
         if seq is None:
             self._flying.clear()
         else:
             self._flying.discard(seq)
+        if hold:
+            if not self._passed:
+                self._passed = Acks()
+                self._passed.low = -2  # below every number: what is held back is always a range
+            self._passed.add(seq, seq)
+            return
+        if seq == 0:
+            self._passed = None
         self._from = 0
 
     def clear(self):
         """Everything counts as done. OSError."""
         self._flying.clear()
+        self._passed = None
         if self.last > self.acks.low:
             self.acks.add(self.acks.low + 1, self.last)
             self.dirty = True

@@ -53,6 +53,9 @@ def write(ring, records):
 
 
 def _begin_segment(ring):
+    if ring.store.size(ring.newest + 1):
+        # Not one of ours: mount() has left it out, or nothing in it counts.
+        ring.store.remove(ring.newest + 1)
     ring.newest += 1
     if not ring.first:
         ring.first = ring.newest

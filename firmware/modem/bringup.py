@@ -6,7 +6,7 @@ from firmware import diag
 from firmware.modem import lazy
 from firmware.modem.at import CommandError, NoAnswer
 from firmware.modem.failure import Failure
-from firmware.modem.fields import fields_of
+from firmware.modem.fields import fields_of, is_quotable
 from firmware.modem.ladder import RADIO
 from firmware.port import const
 
@@ -84,7 +84,6 @@ async def _configure(device, settings, facts):
     for command in device.profile["init"]:
         await quietly(command)
     await quietly("AT&C1&D2" if device.dtr else "AT&C1&D0")
-    await quietly("AT+CMGF=1")
     await quietly(device.profile["clock"])
     await _select(device, settings.get("network") or "auto", facts)
     await _access_point(device, settings)
@@ -118,15 +117,19 @@ def _is_first(line, apn):
 
 async def _access_point(device, settings):
     apn = settings.get("apn") or ""
+    if not is_quotable(apn):
+        raise Failure("the APN has characters that no modem takes", blocked=True)
     lines = await device.quietly("AT+CGDCONT?")
     changed = not any(_is_first(line, apn) for line in lines)
     if changed:
         await device.channel.command('AT+CGDCONT=1,"IP","%s"' % apn, tries=2)
     user = settings.get("user") or ""
     kind = settings.get("auth") or "none"
-    if user and kind != "none" and device.profile["auth"]:
+    password = settings.get("password") or ""
+    if user and kind != "none" and not is_quotable(user, password):
+        diag.warn("modem", "user or password has characters that the modem does not take; only PPP tells them")
+    elif user and kind != "none" and device.profile["auth"]:
         command = device.profile["auth"]
-        password = settings.get("password") or ""
         # str.replace, not format: a password may contain braces.
         for name, value in (("{apn}", apn), ("{user}", user), ("{kind}", str(_KINDS[kind]))):
             command = command.replace(name, value)

@@ -31,12 +31,19 @@ async def _exchange(channel, line, deadline_ms, dial, text):
     channel.poll()
     channel.begin(line, _prefix(line), dial)
     await _send(channel, line.encode() + b"\r", end)
-    if text is not None:
-        await _until(channel, lambda: channel.prompt or channel.final, end, line)
-        if channel.prompt:
-            await _send(channel, text.encode() + b"\x1a", end)
+    await _until(channel, lambda: channel.prompt or channel.final, end, line)
+    unasked = channel.prompt and not channel.final and text is None
+    if unasked:
+        # The modem would wait for ever and answer nothing else: Esc takes the command back (TS 27.005 3.5.1).
+        await _send(channel, b"\x1b", end)
+    elif channel.prompt and not channel.final:
+        await _send(channel, text.encode() + b"\x1a", end)
     await _until(channel, lambda: channel.final, end, line)
     lines, final = channel.end()
+    if unasked:
+        error = CommandError(line, "ERROR: it waits for a text and was taken back")
+        error.code = 0  # ours: plain() tells it in words
+        raise error
     if dial:
         lines.append(final)
     elif final != "OK":

@@ -65,8 +65,8 @@ class Probe:
             sock.setblocking(False)
             if not self._port:
                 sock.sendto(_QUESTION, self._address)
-        except OSError:
-            self._missed()  # no name server, no route: no answer either
+        except (OSError, ValueError):
+            self._missed()  # no name server, no route, a name that is none: no answer either
 
     def _answered(self):
         try:

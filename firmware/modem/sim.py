@@ -69,6 +69,8 @@ async def _state(channel):
 async def _enter(channel, pin, store):
     if not pin:
         raise Failure("the SIM wants a PIN and none is set", blocked=True)
+    if pin.strip("0123456789"):
+        raise Failure("the PIN is not digits", blocked=True)
     mark = _digest(pin)
     if store.get(KEY) == mark and not await _all_left(channel):
         raise Failure("the PIN was refused before; it is not tried again", blocked=True)

@@ -1,5 +1,5 @@
 """Short messages: commands from allowed numbers, aliases, replies, a status on demand and every so
-many hours (TS 27.005, text mode).
+many hours (TS 27.005, PDU mode: in text mode a stranger's text may be a line of the modem).
 
 A message `mtx at...` runs that AT line; an alias is a word that stands for a whole line; `mtx
 status` asks for a short status. Who may: the numbers of the list, or everybody with `all_phones`.
@@ -9,16 +9,19 @@ Off unless `enabled`.
 import asyncio
 
 from firmware import diag
+from firmware.modem import lazy
 from firmware.modem.at import CommandError, ModemError
-from firmware.port import const, sleep_ms, wait_for_ms
+from firmware.port import const, wait_for_ms
 
+_HEX = "AT+CMGF=0"
 _PART = const(150)  # characters of a message's part; 160 fit, some models count worse
 _PARTS = const(4)
 _SEND_MS = const(60000)
 _RUN_MS = const(30000)
 _LISTS = const(40)  # a SIM keeps 10 to 50 messages
-_REST_MS = const(500)
 _PREFIX = "mtx "
+# What a phone number is written with; a sender with anything else is nobody's number.
+_WRITTEN = "0123456789+ -()./"
 
 
 def normal(number):
@@ -29,6 +32,8 @@ def normal(number):
 
 def same(one, other):
     """Whether two numbers are the same phone; the country code may be missing in one of them."""
+    if any(c not in _WRITTEN for c in one + other):
+        return False
     one, other = normal(one), normal(other)
     if one == other:
         return bool(one)
@@ -59,8 +64,8 @@ class Sms:
             self.report = Report(self, link, setting["status"], number)
 
     async def prepare(self):
-        """Text mode, plain characters, a word when a message comes."""
-        for command in ("AT+CMGF=1", 'AT+CSCS="GSM"', "AT+CNMI=2,1,0,0,0"):
+        """Messages in hexadecimal, a word when one comes."""
+        for command in (_HEX, "AT+CNMI=2,1,0,0,0"):
             await self._link.device.quietly(command)
 
     async def collect(self):
@@ -70,30 +75,20 @@ class Sms:
         if not (self._setting.get("enabled") or self._link.on_sms):
             return  # we only send: what comes is not for us, and stays
         try:
-            # A text with a line "OK" or "ERROR" ends the list early: what is behind it comes with the next one.
+            # Longer lists lose their end: what is behind it comes with the next one.
             for _ in range(_LISTS):
-                messages = await self._list(channel)
+                await channel.command(_HEX)  # somebody may have asked the modem for another form
+                messages = parse_list(await channel.command("AT+CMGL=4", 10000))
                 if not messages:
                     return
-                for index, number, text in messages:
+                for index, line in messages:
                     # Deleted first: a message that breaks the device must not do so again after the restart.
                     await channel.command("AT+CMGD=%d" % index)
-                    await self._one(number, text)
+                    found = lazy.glance("pdu").received(line)
+                    if found:
+                        await self._one(*found)
         except ModemError as error:
             diag.warn("sms", "%s", error)
-
-    async def _list(self, channel):
-        """(index, number, text) of the messages on the SIM, or the first of them. ModemError."""
-        try:
-            lines = await channel.command('AT+CMGL="ALL"', 10000)
-        except CommandError as error:
-            lines = error.lines
-            if not parse_list(lines):
-                raise
-        messages = parse_list(lines)
-        if messages:
-            await sleep_ms(_REST_MS)  # the rest of a list that ended early: not the answer to what follows
-        return messages
 
     async def _one(self, number, text):
         self.received += 1
@@ -127,7 +122,8 @@ class Sms:
 
     def allowed(self, number):
         if self._setting.get("all_phones"):
-            return True
+            # Names and empty senders are nobody, who could not be answered either.
+            return same(number, number)
         return any(same(number, known) for known in self._setting.get("numbers") or ())
 
     def meaning(self, text):
@@ -163,13 +159,13 @@ class Sms:
 
     async def send(self, number, text):
         """Send `text`, in up to four parts; whether all went out."""
-        text = "".join(c if " " <= c <= "~" else " " for c in text).strip()
-        for at in range(0, min(len(text), _PART * _PARTS), _PART):
-            part = text[at : at + _PART]
+        text = "".join(c if " " <= c <= "~" else " " for c in text).strip()[: _PART * _PARTS]
+        number = normal(number)
+        await self._link.device.quietly(_HEX)
+        for part in list(lazy.glance("pdu").parts(text, _PART))[:_PARTS]:
+            length, data = lazy.glance("pdu").to_send(number, part)
             try:
-                await self._link.channel.command(
-                    'AT+CMGS="%s"' % normal(number), _SEND_MS, text=part
-                )
+                await self._link.channel.command("AT+CMGS=%d" % length, _SEND_MS, text=data)
             except CommandError as error:
                 diag.warn("sms", "not sent: %s", error)
                 return False
@@ -178,17 +174,13 @@ class Sms:
 
 
 def parse_list(lines):
-    """(index, number, text) of each message in the answer to AT+CMGL; a text may have several
-    lines.
-    """
+    """(index, message in hexadecimal) of each in the answer to AT+CMGL."""
     found = []
+    index = ""
     for line in lines:
         if line.startswith("+CMGL:"):
-            parts = line[6:].split('"')
-            index = parts[0].strip(" ,")
-            if index.isdigit() and len(parts) > 3:
-                found.append([int(index), parts[3], ""])
-            continue
-        if found:
-            found[-1][2] = (found[-1][2] + "\n" + line).lstrip("\n")
+            index = line[6:].partition(",")[0].strip()
+        elif index.isdigit() and not line.strip("0123456789ABCDEFabcdef"):
+            found.append((int(index), line))
+            index = ""
     return found

@@ -2,15 +2,17 @@
 others' suspicions.
 """
 
+from firmware import diag
 from firmware.modem import lazy
 from firmware.modem.at import NoAnswer
 from firmware.modem.failure import Failure
 from firmware.modem.ladder import POWER, RADIO
-from firmware.port import sleep_ms, ticks_diff, ticks_ms
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 # So many in a row without a probe to ask end the call: where nothing came in between, and where something did, be it
 # that there is no such name. That one has nothing to do with the link, or with one way of it.
 _SUSPICIONS, _ANSWERED = 3, 10
+_LAST_PORT = const(65535)
 _FORGOTTEN = 10  # times `stable`: longer than the uplink waits between two tries
 
 
@@ -143,6 +145,10 @@ class Watch:
         host = self._link.settings.get("keep_online_host")
         period = self._link.settings.get("keep_online_period") or 0
         if not host or not period:
+            return None
+        port = host.partition(":")[2]
+        if port.strip("0123456789") or int(port or 0) > _LAST_PORT:
+            diag.error("modem", "uplink.ping_host %s is no host and no host:port; nobody is asked", host)
             return None
         return lazy.use("probe").Probe(
             self._link.socket, host, period * 1000, self._link.timing["probe"]

@@ -6,7 +6,7 @@ service.MqttService.
 
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.uplink.session import Refused
+from firmware.uplink.session import LONGEST_TOPIC, Refused
 
 _TURN_MS = const(10)
 _FAREWELL_MS = const(1000)
@@ -34,6 +34,8 @@ async def enter(session, settings, sockets):
     client = session.client = _client(session.umqtt, settings)
     client.set_callback(session.arrived)
     topic = settings.get("online_topic", "").encode()
+    if len(topic) > LONGEST_TOPIC:
+        topic = b""
     if topic:
         client.set_last_will(topic, settings["offline"].encode(), True, 1)
     _connect(session)
@@ -105,7 +107,7 @@ async def leave(session):
     try:
         await _settle(session)
         topic = settings.get("online_topic", "").encode()
-        if topic and session.room():
+        if 0 < len(topic) <= LONGEST_TOPIC and session.room():
             # A will is not sent after a goodbye: without this the topic would say "online" for ever.
             session.publish(topic, settings["offline"].encode(), None, 0, True)
         session.call(session.client.disconnect)

@@ -1,7 +1,7 @@
 """What goes out through a session: records of the log, a window of them at a time, and replies in between.
 
-A record is acknowledged in the log when the broker has confirmed it. One that can't be read, or has no topic, is
-acknowledged away and counted: nothing may stop those behind it.
+A record is acknowledged in the log when the broker has confirmed it. One that can't be read is acknowledged away and
+counted, one that has no topic now is held back in the log until the topics change: neither stops those behind it.
 """
 
 import gc
@@ -36,6 +36,7 @@ class Publisher:
         self._replying = []  # those on the way
         self._records_turn = False
         self._trouble_at = None  # ticks of the log's last refusal
+        self._told = []  # kinds of records that have no topic, where that has been said
         self.sent = self.delivered = self.dropped = 0
 
     # --- replies
@@ -152,25 +153,29 @@ class Publisher:
             self._ring.release(seq)
             self._trouble("give a record", error)
             return False
-        except (OSError, ValueError) as error:
+        except OSError as error:
             diag.error("mqtt", "record %d is passed over: %s", seq, error)
-            topic = payload = None
-        if not topic:
             self.dropped += 1
             self._done.append(seq)
+            return True
+        if not topic:
+            self._ring.release(seq, True)
             return True
         self._session.publish(topic, payload, seq, qos)
         self.sent += 1
         return True
 
     def _load(self, seq):
-        """(topic, payload) of a record, (None, None) if it has no topic; OSError or ValueError if it can't be sent."""
+        """(topic, payload) of a record, (None, None) if it has no topic of use; OSError if it can't be read."""
         kind, _, length = self._ring.info(seq)
-        topic = _bytes(self._topic_for(kind))
-        if not topic:
-            return None, None
+        topic = _bytes(self._topic_for(kind) or "")
         if len(topic) > LONGEST_TOPIC:
-            raise ValueError("its topic is too long")
+            topic = b""
+        if not topic:
+            if kind not in self._told:
+                self._told.append(kind)
+                diag.warn("mqtt", "records of kind %d wait: there is no topic for them", kind)
+            return None, None
         # One large record must not hold its memory for ever after.
         if length > len(self._payload) or len(self._payload) > max(2 * length, _KEPT):
             self._payload = b""

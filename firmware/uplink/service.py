@@ -26,7 +26,7 @@ class MqttService:
     """`settings` (dict): host, port, client_id, user, password, keepalive (s), qos (0, 1), window, clean, subscribe
     (list of topics), online_topic, online, offline (payloads), puback_ms, connect_ms, answer_ms; `enabled`.
 
-    `ring` is the log, `link` the way out, `topic_for(kind)` the topic of a record or None (then it is dropped),
+    `ring` is the log, `link` the way out, `topic_for(kind)` the topic of a record or None (then it waits),
     `gate` keeps flash writes away from a meter's answers, `feed()` the watchdog, `jitter` (0 to 999) tells this
     device's attempts from those of its neighbours, `on_state(state)` hears every change of `state`: "off",
     "no network", "connecting", "online", "waiting" (before the next attempt). `room` (firmware.room.Room): a

@@ -4,6 +4,7 @@ umqtt.simple writes each packet into the guard; this module sends it, takes the 
 what is on the way. Anything that breaks the rules ends the session with an OSError or a Refused.
 """
 
+from firmware import diag
 from firmware.port import const, ticks_diff, ticks_ms
 from firmware.uplink.guard import Guard, Pending
 from firmware.uplink.stream import Stream
@@ -32,6 +33,7 @@ class Session:
     turn() and may only take note: umqtt.simple is at work around them.
     """
 
+    _retained = False  # a command that was retained has come, which was told
     refused = ""  # the topic the broker did not let us subscribe to last
 
     def __init__(self, umqtt, feed, arrived):
@@ -146,6 +148,14 @@ class Session:
             self.rejected += 1
             self._pass_over(packet)
             return
+        if packet[0] & 1:
+            # Retained: it waits there for whoever comes. Carried out, a restart would come again at every connection.
+            if not self._retained:
+                diag.warn("mqtt", "a command was published with retain; it is not carried out")
+            self._retained = True
+            self.rejected += 1
+            self._pass_over(packet)
+            return
         self.guard.offer(packet)
         try:
             self.call(self.client.wait_msg)
@@ -155,13 +165,14 @@ class Session:
             self.guard.offer(None)
 
     def _pass_over(self, packet):
-        """A message too large for the buffer is acknowledged, or the broker would send it again and again."""
+        """A message that is not taken is acknowledged, or the broker would send it again and again."""
         if packet[0] & 6 != 2:
             return
         at = 2
         while packet[at - 1] & 0x80:
             at += 1
-        at += 2 + (packet[at] << 8 | packet[at + 1])
+        if at + 2 <= len(packet):
+            at += 2 + (packet[at] << 8 | packet[at + 1])
         if at + 2 <= len(packet):
             self.guard.write(b"\x40\x02")
             self.guard.write(packet[at : at + 2])

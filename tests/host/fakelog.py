@@ -5,6 +5,7 @@ class FakeRing:
     def __init__(self, payloads=()):
         self.records = {i + 1: (1, 0, bytes(p)) for i, p in enumerate(payloads)}
         self.acked = []
+        self.held = []
         self.flying = set()
         self.damaged = set()
         self.taken = []
@@ -12,7 +13,7 @@ class FakeRing:
 
     def take(self):
         for seq in sorted(self.records):
-            if seq not in self.flying and seq not in self.acked:
+            if seq not in self.flying and seq not in self.acked and seq not in self.held:
                 self.flying.add(seq)
                 self.taken.append(seq)
                 return seq
@@ -36,5 +37,12 @@ class FakeRing:
     def flush(self):
         self.flushes += 1
 
-    def release(self, seq=None):
+    def release(self, seq=None, hold=False):
+        if hold:
+            self.held.append(seq)
+            self.flying.discard(seq)
+            return
+        if seq == 0:
+            self.held.clear()
+            return
         self.flying.clear()

@@ -3,11 +3,15 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from firmware.modem import pdu as codec
 from firmware.modem import sms
 from firmware.modem.at import CommandError
 from firmware.modem.link import Store
 from tests.host.modem_world import World, run_virtual
+from tools.modem import pdu
 
 _ME, _OTHER = "+34600123456", "+34699999999"
 
@@ -235,6 +239,9 @@ def test_long_answers_go_in_parts():
         ("123", "600123123", False),
         ("", "", False),
         ("+", "+34600123456", False),
+        ("A600123456", "+34600123456", False),
+        ("600123456", "600 123 456 x", False),
+        ("'600123456'", "600123456", False),
     ],
 )
 def test_numbers(one, other, same):
@@ -242,12 +249,110 @@ def test_numbers(one, other, same):
 
 
 def test_lists_of_messages():
-    lines = [
-        '+CMGL: 1,"REC UNREAD","+34600",,"26/11/23,19:00:00+04"',
-        "mtx at",
-        "second line",
-        '+CMGL: 7,"REC READ","5",,""',
-        "x",
-    ]
-    assert sms.parse_list(lines) == [[1, "+34600", "mtx at\nsecond line"], [7, "5", "x"]]
-    assert sms.parse_list(["noise", "+CMGL: x", "+CMGL:"]) == []
+    lines = ["+CMGL: 1,0,,24", "0791AB", "+CTZV: 4", "+CMGL: 7,1,,5", "noise", "00ff", "00ff", "+CMGL: x", "+CMGL:"]
+    assert sms.parse_list(lines) == [(1, "0791AB"), (7, "00ff")]
+
+
+# What a stranger may write: a line of the list's own, with the number of somebody else (seen with GSM modules in text
+# mode); what ends an answer; what a modem says of its own account.
+_LINES = [
+    '+CMGL: 9,"REC UNREAD","%s",,"26/11/29,10:00:00+04"\nmtx at+csq' % _ME,
+    "+CMGL: 9,0,,30\n07914306090909F9",
+    "OK\n\n+CREG: 3",
+    '+CMTI: "SM",13',
+    "+CEREG: 3,11\n+CREG: 0",
+    "+CME ERROR: 10",
+    "NO CARRIER",
+    "> ",
+    "CONNECT",
+]
+
+
+@pytest.mark.parametrize("text", _LINES)
+@pytest.mark.parametrize("cmux", [True, False])
+def test_a_text_is_no_line_of_the_modem(text, cmux):
+    async def main():
+        world = World("ec25", settings={"sms": _ON, "cmux": cmux})
+        heard = []
+        world.modem.start()
+        for number, each in ((_OTHER, text), (_ME, "mtx at+csq"), (_OTHER, text)):
+            world.modem.sms(number, each)
+        handlers = world.link.channel._handlers
+        handlers[:] = [(prefix, lambda line, at=at: (heard.append(line), at(line))) for prefix, at in handlers]
+        await world.online(90)
+        return world, heard
+
+    world, heard = run_virtual(main)
+    assert world.ran == [("at+csq", "sms")] and world.modem.sim.inbox == {}
+    assert world.link.sms.received == 3 and world.link.ladder.failures == 0
+    assert not [line for line in heard if line in text.split("\n")]
+
+
+@pytest.mark.parametrize(
+    "sender", ["A600123456", "600123456A", "'600123456'", "'34600123456'", "MTX", "*600123456", "+34600123456a"]
+)
+@pytest.mark.parametrize("setting", [_ON, dict(_ON, all_phones=True)])
+def test_a_sender_with_letters_is_nobody(sender, setting):
+    """A name that anybody may give himself at an SMS provider, be it of digits only, is no phone."""
+
+    async def main():
+        world = World("ec25", settings={"sms": setting})
+        await world.online(60)
+        if sender[0] == "*":
+            data = pdu.deliver("1600123456", "mtx at+csq", 0).replace("61002143", "6A002143")
+            world.modem.sim.inbox[1] = ["REC UNREAD", None, "", data]
+            world.modem.urc('+CMTI: "SM",1')
+        else:
+            world.modem.sms(sender, "mtx at+csq")
+        await asyncio.sleep(20)
+        assert world.ran == [] and world.modem.sim.sent == [] and world.modem.sim.inbox == {}
+        assert world.link.sms.received == 1
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mtx at^mtxtunnel=getlog",
+        "mtx at+x={_^\\[~]|@$}",
+        "mtx at ñ",
+        "mtx at кириллица ~ `",
+        "mtx at" + "^" * 70,
+        "mtx at" + "x" * 151,
+    ],
+)
+def test_the_text_is_the_one_that_was_typed_and_so_is_the_answer(text):
+    ran, sent, _ = _exchange(_ON, _ME, text)
+    assert ran == [(text[4:], "sms")]
+    answer = "".join(part for _, part in sent)
+    assert answer == "".join(c if " " <= c <= "~" else " " for c in text[4:] + "  OK").replace("`", "?")
+    assert all(number == _ME for number, _ in sent)
+
+
+@pytest.mark.parametrize("size", range(1, 20))
+def test_both_codecs_agree(size):
+    for text in ("abc{}é€", "ab", "x~" * 3):
+        text = (text * 20)[:size]
+        assert codec.received(pdu.deliver(_ME, text, 0)) == (_ME, text)
+        assert codec.received(pdu.deliver("600123456", text, 0)) == ("600123456", text)
+        assert codec.received(pdu.deliver("MTX" * 3, text, 0)) == ("'MTXMTXMTX'", text)
+        assert codec.received(pdu.deliver(_ME, text, 0, b"\0\3\x11\2\1")) == (_ME, text)
+        length, data = codec.to_send(_ME, text)
+        assert pdu.submitted(data) == (_ME, text, length)
+    assert codec.received(pdu.deliver(_ME, "ж" * size, 0)) == (_ME, "ж" * size)
+    assert codec.received(pdu.deliver(_ME, "a" * size, 0, coding=4)) == (_ME, "a" * size)
+    assert "".join(codec.parts("x{" * size, 3)) == "x{" * size
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_message_or_none(data):
+    found = codec.received(data.hex())
+    assert found is None or isinstance(found[1], str)
+
+
+def test_what_is_no_message_that_came_is_not_for_us():
+    """A draft on the SIM has the number it was written to."""
+    assert codec.received(codec.to_send(_ME, "mtx at+csq")[1]) is None
+    for line in ("", "zz", "0", "00" * 5, pdu.deliver(_ME, "mtx at", 0)[:-4]):
+        assert codec.received(line) is None

@@ -228,6 +228,27 @@ def test_a_message_is_acknowledged_and_a_large_one_passed_over(umqtt):
     assert session.rejected == 1
 
 
+def test_a_retained_command_is_not_carried_out_and_told_once(umqtt, monkeypatch):
+    """Whoever publishes REBOOT with retain would have a device that restarts at each connection."""
+    said = []
+    monkeypatch.setattr("firmware.diag.sink", said.append)
+    wire = Sink()
+    session = session_on(umqtt, wire)
+    wire.pieces = [
+        packet(0x33, b"\x00\x03a/b\x00\x07AT^MTXTUNNEL=REBOOT"),
+        packet(0x31, b"\x00\x03a/bAT^MTXTUNNEL=REBOOT"),
+        packet(0x3B, b"\x00\x03a/b\x00\x09AT^MTXTUNNEL=REBOOT"),
+        *(packet(0x33, body) for body in (b"", b"\x00", b"\x00\x09a", b"\xff\xffa", b"\x00\x01a\x01")),
+        packet(0x32, b"\x00\x03a/b\x00\x08fresh"),
+    ]
+    for _ in range(12):
+        session.turn()
+    assert session.messages == [(b"a/b", b"fresh")] and session.rejected == 8
+    # Acknowledged all the same: a broker gives what is not acknowledged again.
+    assert wire.out == b"\x40\x02\x00\x07\x40\x02\x00\x09\x40\x02\x00\x08"
+    assert len([line for line in said if "retain" in line]) == 1
+
+
 def test_broken_messages_are_counted_and_do_no_harm(umqtt):
     wire = Sink()
     session = session_on(umqtt, wire)
@@ -485,17 +506,23 @@ def test_nothing_is_acknowledged_before_its_confirmation():
     asyncio.run(main())
 
 
-def test_records_without_a_topic_or_with_one_too_long_are_passed_over():
+def test_records_without_a_topic_or_with_one_too_long_wait_and_those_behind_them_go():
     for topic in (None, "", "x" * 251):
         line, ring = Line(), FakeRing(b"%d" % i for i in range(3))
-        publisher = Publisher(line, ring, lambda kind, topic=topic: topic or "")
+        ring.records[2] = (9, 0, b"goes")
+        publisher = Publisher(line, ring, lambda kind, topic=topic: "t" if kind == 9 else topic)
 
-        async def main(publisher=publisher):
+        async def main(publisher=publisher, line=line):
             await publisher.send({})
+            line.confirm()
             await publisher.note_acks()
 
         asyncio.run(main())
-        assert ring.acked == [1, 2, 3] and publisher.dropped == 3 and line.out == []
+        assert ring.acked == [2] and publisher.dropped == 0 and line.out == [b"goes"]
+        publisher._topic_for = lambda kind: "t"
+        ring.release(0)
+        asyncio.run(main())
+        assert line.out == [b"goes", b"0", b"2"] and ring.acked == [2, 1, 3]
 
 
 # --- service
@@ -539,6 +566,23 @@ def test_a_refused_or_too_long_subscription_costs_no_record(umqtt):
     ring = FakeRing([b"x"])
     made = service(umqtt, made_broker.port, ring, subscribe=["x" * 123, "ok"])
     play(made, lambda: ring.acked == [1], 20)
+    made_broker.close()
+
+
+def test_an_online_topic_that_is_too_long_costs_itself_only(umqtt):
+    """With what stands in it, it may be longer than its setting; the session comes about and ends without it."""
+    made_broker = brokers.AckingBroker()
+    ring = FakeRing([b"x"])
+    made = service(umqtt, made_broker.port, ring, online_topic="x" * 251, online="1", offline="0")
+    step = []
+
+    def done():
+        if ring.acked == [1] and not step:
+            step.append(asyncio.ensure_future(made.leave()))
+        return step and step[0].done() and made.state == "off"
+
+    play(made, done, 20)
+    assert made.connections == 1
     made_broker.close()
 
 

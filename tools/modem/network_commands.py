@@ -2,6 +2,7 @@
 
 import time
 
+from tools.modem import pdu
 from tools.modem.table import NOT_ALLOWED, CommandError, command
 
 
@@ -146,20 +147,38 @@ def _cmux(terminal, name, how, rest):
     return ""
 
 
-# short messages (27.005, text mode) --------------------------------------------------------------
+# short messages (27.005) --------------------------------------------------------------------------
+
+
+def _in_text(modem):
+    """Whether AT+CMGF has asked for text mode; a modem begins with the other (27.005 3.2.3)."""
+    return modem.settings.get("+CMGF", "0") == "1"
+
+
+def _shown(modem, message):
+    """A message as its mode shows it: what is in its text stands there as it is, line by line."""
+    state, number, stamp, text = message
+    if _in_text(modem):
+        return '"%s","%s",,"%s"\r\n%s' % (state, number, stamp, text)
+    data = text if number is None else pdu.deliver(number, text, modem.utc())
+    return "%d,,%d\r\n%s" % (state == "REC READ", len(data) // 2 - 1 - int(data[:2] or "0", 16), data)
 
 
 @command("+CMGL")
 def _cmgl(terminal, name, how, rest):
-    for index, (state, number, stamp, text) in sorted(terminal.modem.sim.inbox.items()):
-        terminal.answer('+CMGL: %d,"%s","%s",,"%s"\r\n%s' % (index, state, number, stamp, text))
+    modem = terminal.modem
+    # Each mode has its own names of states, and takes no other (27.005 3.4.2, 4.1).
+    if rest not in (('"ALL"', '"REC UNREAD"', '"REC READ"') if _in_text(modem) else ("0", "1", "2", "3", "4")):
+        raise CommandError()
+    for index, message in sorted(modem.sim.inbox.items()):
+        terminal.answer("+CMGL: %d,%s" % (index, _shown(modem, message)))
 
 
 @command("+CMGR")
 def _cmgr(terminal, name, how, rest):
     message = terminal.modem.sim.inbox.get(int(rest))
     if message:
-        terminal.answer('+CMGR: "%s","%s",,"%s"\r\n%s' % tuple(message))
+        terminal.answer("+CMGR: " + _shown(terminal.modem, message))
         message[0] = "REC READ"
 
 
@@ -172,12 +191,26 @@ def _cmgd(terminal, name, how, rest):
         terminal.modem.sim.inbox.pop(int(index), None)
 
 
-@command("+CMGS")
-def _cmgs(terminal, name, how, rest):
-    if not terminal.modem.registered():
-        terminal.answer("+CMS ERROR: 331")
-        return ""
-    terminal.text_for = rest.split(",")[0].strip('"')
+@command("+CMGW")
+def _cmgw(terminal, name, how, rest):
+    _prompt(terminal, rest)
+    return ""
+
+
+def _prompt(terminal, what):
+    terminal.text_for = what
     terminal.line.clear()
     terminal.write(b"\r\n> ")
+
+
+@command("+CMGS")
+def _cmgs(terminal, name, how, rest):
+    modem = terminal.modem
+    if not modem.registered():
+        terminal.answer("+CMS ERROR: 331")
+        return ""
+    if not _in_text(modem) and not rest.isdigit():
+        terminal.answer("+CMS ERROR: 304")  # invalid PDU mode parameter
+        return ""
+    _prompt(terminal, rest.split(",")[0].strip('"') if _in_text(modem) else int(rest))
     return ""

@@ -65,7 +65,14 @@ def _run(terminal, body):
         return _dial(terminal, upper[1:])
     if upper[0] in "EVQXSZ&HO" and "+" not in upper:
         return _basic(terminal, upper)
-    for part in body.split(";"):
+    for part in _parts(body):
+        if re.match(r"&?[A-Z]", part.strip().upper()):
+            # V.250 5.2.1: behind a semicolon basic commands may stand, too.
+            upper = part.strip().upper()
+            final = _dial(terminal, upper[1:]) if upper[0] == "D" else _basic(terminal, upper)
+            if final != "OK":
+                return final
+            continue
         match = re.match(r"([+*^][A-Za-z0-9]+)\s*(=\?|\?|=)?(.*)$", part.strip(), re.S)
         if not match:
             raise CommandError()
@@ -78,6 +85,18 @@ def _run(terminal, body):
         if final is not None:
             return final
     return "OK"
+
+
+def _parts(body):
+    """The commands of a line: a semicolon ends one unless it stands in quotes (V.250 5.4.2.2)."""
+    parts, quoted = [""], False
+    for letter in body:
+        quoted ^= letter == '"'
+        if letter == ";" and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 _VENDOR = (

@@ -2,7 +2,7 @@
 
 import random
 
-from tools.modem import commands, network_commands, table  # noqa: F401  the first two fill the table
+from tools.modem import commands, network_commands, pdu, table  # noqa: F401  the first two fill the table
 from tools.modem.peer import Peer
 
 _GUARD_S = 1.0  # silence before and after +++ (V.250), times the modem's `scale`
@@ -19,7 +19,7 @@ class Sim:
         self._faults = faults
         self.imsi = "214070000000001"
         self.iccid = "8934071100000000001"
-        self.inbox = {}  # index -> [state, number, stamp, text]
+        self.inbox = {}  # index -> [state, number, stamp, text]; number None: the text is a PDU
         self.sent = []
 
     def state(self):
@@ -49,7 +49,7 @@ class Terminal:
         self.line = bytearray()
         self.data = False
         self.peer = None
-        self.text_for = None  # AT+CMGS is waiting for the text: the number
+        self.text_for = None  # AT+CMGS is waiting for the text: the number, or in PDU mode the length
         self.verbose_errors = 0
         self._last = modem.now()
         self._plus_at = None
@@ -112,6 +112,15 @@ class Terminal:
         elif byte == 26:
             number, self.text_for = self.text_for, None
             text, self.line = bytes(self.line).decode("latin-1"), bytearray()
+            if isinstance(number, int):
+                try:
+                    length = number
+                    number, text, there = pdu.submitted(text)
+                except ValueError:
+                    there = None
+                if there != length:
+                    self.answer("+CMS ERROR: 304")  # invalid PDU mode parameter
+                    return
             self.modem.sim.sent.append((number, text))
             self.modem.log("SMS to", number, repr(text))
             self.answer("+CMGS: %d" % len(self.modem.sim.sent))
