@@ -11,6 +11,7 @@ import sys
 from firmware import boards, diag, supervise
 from firmware.gate import silence
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.room import hold, let_go
 
 _TURN_MS = const(100)
 # Bytes allocated between two collections: while code is loaded, and afterwards.
@@ -20,6 +21,8 @@ _TIDY_MS = const(10000)
 _REPORT_MS = const(600000)
 _FIRST_REPORT_MS = const(20000)
 _FAREWELL_MS = const(1500)
+# The link waits up to 15 minutes and a half more between two attempts (modem/timing.py, backoff_max).
+_LINK_MS = const(1500000)
 # Codes of the board's LED (docs/boards.md).
 _LED_WELL = const(1)
 _LED_OFFLINE = const(2)
@@ -69,19 +72,24 @@ async def run(board, guard=None):
     app.build()
     if guard:
         supervise.keep = lambda error, name: guard.keep(error, name, app.gate)
+        supervise.keep_now = guard.keep_now
+    hold()
     gc.collect()
     gc.threshold(_RUNNING)
     diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
-    tasks = []
     for name, factory in app.services():
-        watched = supervise.Supervised(name, factory, app.jitter(len(tasks)))
+        limits = (_LINK_MS,) if name == "link" else ()
+        watched = supervise.Supervised(name, factory, app.jitter(len(app.watched)), *limits)
         app.watched.append(watched)
-        tasks.append(asyncio.create_task(watched.run()))
+        watched.task = asyncio.create_task(watched.run())
     await _watch(app, guard)
 
 
 async def _watch(app, guard):
-    """Feed the watchdog, measure the loop and keep the heap tidy."""
+    """Feed the watchdog while every service turns, measure the loop and keep the heap tidy.
+
+    Whatever else is done here may run out of memory: there is another turn.
+    """
     last = tidied = reported = ticks_ms()
     wait = _FIRST_REPORT_MS
     while True:
@@ -91,12 +99,14 @@ async def _watch(app, guard):
         if late > app.longest_turn_ms:
             app.longest_turn_ms = late
         last = now
+        _look_after(app)
         app.room.note()
         app.board.led(_led(app))
         app.board.feed()
         if ticks_diff(now, tidied) > _TIDY_MS:
             tidied = now
             gc.collect()
+            hold()
             try:
                 # What follows writes to the flash at times.
                 await silence(app)
@@ -106,22 +116,48 @@ async def _watch(app, guard):
                     reason = guard.tick(app.mqtt is not None and app.mqtt.connected)
                     if reason:
                         app.restart(reason)
+                if ticks_diff(now, reported) > wait:
+                    reported, wait = now, _REPORT_MS
+                    text = "heap %d, peak %d, longest turn %d ms"
+                    used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+                    diag.info("app", text, used, app.room.peak, app.longest_turn_ms)
             except MemoryError:
                 # A session has the heap; there is another turn in ten seconds. What gets out of here restarts the
                 # device, and three such restarts would take back a good version.
                 gc.collect()
-            if ticks_diff(now, reported) > wait:
-                reported, wait = now, _REPORT_MS
-                text = "heap %d, peak %d, longest turn %d ms"
-                used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
-                diag.info("app", text, used, app.room.peak, app.longest_turn_ms)
         if app.restart_reason:
             # Let the answer to the command that asked for it go out.
             await sleep_ms(_FAREWELL_MS)
-            await app.before_restart()
-            if guard:
-                guard.restarting()
-            app.board.reset(app.restart_reason)
+            let_go()
+            try:
+                await app.before_restart()
+            except Exception:  # whatever could not be done is not worth the restart
+                gc.collect()
+            _restart(app, guard)
+
+
+def _restart(app, guard):
+    let_go()
+    try:
+        if guard:
+            guard.restarting()
+    except (OSError, MemoryError):
+        pass  # it counts as a start that failed
+    app.board.reset(app.restart_reason)
+
+
+def _look_after(app):
+    """Restart the board for a service that is none any more: at once, waiting for nothing. It counts as a crash."""
+    for watched in app.watched:
+        trouble = watched.trouble()
+        if trouble:
+            let_go()
+            try:
+                app.ring.flush()
+            except Exception:  # what was not durable yet is delivered twice
+                gc.collect()
+            let_go()
+            app.board.reset("%s: %s" % (watched.name, trouble))
 
 
 def _led(app):

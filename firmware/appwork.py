@@ -126,6 +126,8 @@ def change(app, values):
         else:
             config.begin_trial()
             app.trial_since = monotonic_s()
+    if any("commands" in name or "password" in name for name in values):
+        app.processor.look_up()
     _apply(app)
 
 

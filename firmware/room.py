@@ -3,6 +3,9 @@
 The code of a session and the code of a command together are more than a board has room for beside the app. So
 one waits for the other while memory is short, and each gives its code back when it is done. Nobody waits for
 ever: whoever has waited long enough goes on and may run out of memory, which costs a retry and no record.
+
+Beside that a piece of the heap is held back from the start for what has to succeed in a full one: starting a service
+again, keeping its traceback, restarting the board.
 """
 
 import gc
@@ -26,6 +29,8 @@ _SESSION_CODE = (
     "firmware.record.",
     "firmware.meterprobe",
 )
+# Bytes held back. littlefs opens a file with 300 of them, or 1,300 where it programs 256 at a time (rp2).
+_HELD = const(2048)
 # What the meters' descriptions hold on to stays.
 _KEPT = ("firmware.iec102.address",)
 
@@ -39,6 +44,27 @@ def _short(times):
         return False
     gc.collect()
     return gc.mem_free() < need
+
+
+_held = None
+
+
+def hold():
+    """Take the reserve, or as much of it as there is in one piece; tried again at each call until it is whole."""
+    global _held
+    size = _HELD
+    while size > 128 and (_held is None or len(_held) < size):
+        try:
+            _held = bytearray(size)
+        except MemoryError:
+            size >>= 1
+
+
+def let_go():
+    """Give the reserve to what comes next in this very turn, then hold() again."""
+    global _held
+    _held = None
+    gc.collect()
 
 
 class Room:

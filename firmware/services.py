@@ -10,11 +10,13 @@ import json
 from firmware import diag, readings
 from firmware.config.store import Config
 from firmware.gate import silence
-from firmware.port import const, monotonic_s, sleep_ms, unload
-from firmware.room import release_session_code
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.room import let_go, release_session_code
 
 VERSION = "0.1.0"
 _TURN_MS = const(100)
+# MqttService.leave() takes 6 s at most.
+_LEAVE_MS = const(10000)
 COMMANDED = "command on "  # begin of the reason of a restart that somebody asked for
 
 
@@ -168,14 +170,22 @@ class App:
 
     async def before_restart(self):
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""
-        if self.mqtt:
-            leaving = asyncio.create_task(self.mqtt.leave())
-            while not leaving.done():
-                self.board.feed()
-                await sleep_ms(_TURN_MS)
-        # What follows, the reason of the restart included, is written in this turn.
-        await silence(self)
-        if self.config.trying and self.restart_reason.startswith(COMMANDED):
-            self.config.restage()
+        try:
+            if self.mqtt:
+                leaving = asyncio.create_task(self.mqtt.leave())
+                since = ticks_ms()
+                while not leaving.done() and ticks_diff(ticks_ms(), since) < _LEAVE_MS:
+                    self.board.feed()
+                    await sleep_ms(_TURN_MS)
+            # What follows, the reason of the restart included, is written in this turn.
+            await silence(self)
+        except MemoryError:
+            pass  # the broker finds out by itself
+        let_go()
+        try:
+            if self.config.trying and self.restart_reason.startswith(COMMANDED):
+                self.config.restage()
+        except (OSError, MemoryError):
+            pass  # then the old values are back after the restart
         self.ring.flush()
         diag.info("start", "restart: %s; %s", self.restart_reason, json.dumps(self.ring.stats()))

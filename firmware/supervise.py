@@ -2,6 +2,10 @@
 
 A service is made anew for each life by its factory, so that nothing broken survives into the next one; a
 factory may hand out the same object if the service says so itself.
+
+What supervises can run out of memory itself. So each step here either takes nothing from the heap, or may fail and is
+then done without, and what has to succeed has the reserve (firmware/room.py). Whoever feeds the watchdog asks each
+Supervised for `trouble()`: a task that died, does not turn any more or never gets memory is no service.
 """
 
 import asyncio
@@ -10,25 +14,50 @@ import sys
 
 from firmware import diag
 from firmware.lastrun import Marked
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.room import hold, let_go
 
 _FIRST_MS = const(1000)
 _LAST_MS = const(60000)
 # A service that ran this long is well again: its next failure starts at the first back-off.
 _WELL_MS = const(60000)
-# Where the board keeps crashes: `await keep(error, name)` (app.py).
-keep = None
+# Services wait a minute in one piece at most: for a network that is not there, after a wrong password.
+_LIMIT_MS = const(180000)
+# Lives in a row that ended for want of memory, a quarter of an hour with the waits between them: what takes the memory
+# does not give it back.
+_STARVED = const(20)
+# Where the board keeps crashes: `await keep(error, name)`, and `keep_now(error, name)` for a heap without room for the
+# first, which takes the reserve and writes without waiting for a silent line (app.py).
+keep = keep_now = None
 
 
 class Supervised:
-    """One service's record: `name`, `restarts`, `last_error`."""
+    """One service's record: `name`, `restarts`, `last_error`. `limit_ms`: how long it may be without a turn."""
 
-    def __init__(self, name, factory, jitter=0):
+    def __init__(self, name, factory, jitter=0, limit_ms=_LIMIT_MS):
         self.name = name
         self.factory = factory
         self.restarts = 0
         self.last_error = ""
+        self.task = None  # that runs run(), for whoever looks after it
         self._jitter = jitter
+        self._limit = limit_ms
+        self._starved = 0
+        self._due = ticks_ms()  # since when a turn is awaited
+        self._turned = self._turn  # made once: each look at a method makes one
+
+    def trouble(self):
+        """Why this is no service any more, in words, or None. Allocates nothing."""
+        if self.task is not None and self.task.done():
+            return "its task has died"
+        if self._starved >= _STARVED:
+            return "never enough memory"
+        if ticks_diff(ticks_ms(), self._due) > self._limit:
+            return "stands still"
+        return None
+
+    def _turn(self):
+        self._due = ticks_ms()
 
     async def run(self):
         """Run the service for ever; only cancellation ends this."""
@@ -36,21 +65,41 @@ class Supervised:
         while True:
             start = ticks_ms()
             try:
-                await Marked(self.factory().run(), self.name)
+                # Each part is made in the room that is let go for it, and in one turn.
+                let_go()
+                life = self._life()
+                hold()
+                await life
                 self.last_error = "ended"
+                self._starved = 0
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # whatever it is must not reach the other services
+                life = None
                 self._failed(error)
-                await self._keep(error)
+                try:
+                    if keep:
+                        await keep(error, self.name)
+                except MemoryError:
+                    self._keep_now(error)
+                except Exception:  # a flash that fails: the service has to start again all the same
+                    gc.collect()
+            hold()
             self.restarts += 1
             if ticks_diff(ticks_ms(), start) > _WELL_MS:
                 wait = _FIRST_MS
+                self._starved = 0
             self._tell(wait + self._jitter)
+            self._due = ticks_add(ticks_ms(), wait + self._jitter)
             await sleep_ms(wait + self._jitter)
             wait = min(wait * 2, _LAST_MS)
 
+    def _life(self):
+        self._turn()
+        return Marked(self.factory().run(), self.name, self._turned)
+
     def _failed(self, error):
+        self._starved = self._starved + 1 if isinstance(error, MemoryError) else 0
         # A service that ran out of memory leaves none for words; it has to start again all the same.
         self.last_error = "out of memory"
         try:
@@ -59,12 +108,12 @@ class Supervised:
         except MemoryError:
             gc.collect()
 
-    async def _keep(self, error):
-        """Have the traceback kept where it survives a reset."""
+    def _keep_now(self, error):
+        let_go()
         try:
-            if keep:
-                await keep(error, self.name)
-        except Exception:  # no memory, or a flash that fails: the service has to start again all the same
+            if keep_now:
+                keep_now(error, self.name)
+        except Exception:  # neither does that keep the service from its next start
             gc.collect()
 
     def _tell(self, wait):

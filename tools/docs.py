@@ -26,6 +26,7 @@ _GROUPS = {
     "meter": "Meters: `meter.0` to `meter.7`",
     "iec102": "Patience with all meters (IEC 60870-5-102)",
     "logger": "The log and the form of its records",
+    "limit": "What a channel may take of the device",
 }
 
 _SETTINGS_HEAD = """# Settings

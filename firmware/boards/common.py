@@ -143,11 +143,11 @@ class Board:
 
     def reset(self, reason):
         """Restart; the reason is told at the next start."""
-        print("restart: " + reason)
         try:
+            print("restart: " + reason)
             slots.write_text(self.root + "/reason", reason[:120])
-        except OSError:
-            pass  # a full flash must not keep a device from restarting
+        except (OSError, MemoryError):
+            pass  # neither a full flash nor a full heap may keep a device from restarting
         time.sleep(0.2)  # the last words leave the console
         machine.reset()
 

@@ -184,5 +184,5 @@ class Board:
             diag.info("board", "LED: %d", code)
 
     def reset(self, reason):
-        print("twin: restart: " + reason)
+        print("twin: restart:", reason)
         sys.exit(_RESTART)

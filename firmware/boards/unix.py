@@ -51,5 +51,5 @@ class Board(twin.Board):
     def reset(self, reason):
         import machine
 
-        print("unix: restart: " + reason)
+        print("unix: restart:", reason)
         machine.reset()

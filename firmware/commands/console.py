@@ -20,14 +20,21 @@ class Console:
         self.channel = Channel("console", "console.commands", False, login=True)
         self.last = 0  # byte that was typed
         self._buf = bytearray(64)
+        self._kept = bytearray(64)  # of a line for which there is no room
+        self._count = 0
 
     async def run(self):
         self.processor.release()
+        self._count = 0
         line = None
         while True:
             count = await self.port.readinto(self._buf, _AWAY_MS)
             if count:
-                line = line or await self._begin()
+                try:
+                    line = line or await self._begin()
+                except MemoryError:
+                    self._overhear(count)
+                    continue
                 await line.take(memoryview(self._buf)[:count])
             else:
                 self.channel.known = False
@@ -35,6 +42,19 @@ class Console:
             if not count or not line.text:
                 line = None
                 unload("firmware.commands.typing")
+
+    def _overhear(self, count):
+        """No room for a line that is typed: nothing is understood but a REBOOT."""
+        for at in range(count):
+            byte = self._buf[at]
+            if byte in b"\r\n":
+                after = self.processor.rescue(self._kept, self._count, self.channel)
+                self._count = 0
+                if after:
+                    after()
+            elif self._count < len(self._kept):
+                self._kept[self._count] = byte
+                self._count += 1
 
     async def _begin(self):
         """A new line; what was typed waits until there is room for it. MemoryError after 20 s."""

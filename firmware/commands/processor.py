@@ -14,7 +14,8 @@ they need:
 
 import gc
 
-from firmware.port import const, unload_all
+from firmware.port import const, monotonic_s, sleep_ms, unload, unload_all
+from firmware.room import hold, let_go
 
 # Letters of one line; what is longer is refused as a whole.
 LONGEST = const(512)
@@ -25,6 +26,15 @@ _RESIDENT = (
     "firmware.commands.remote",
     "firmware.commands.tags",
 )
+# What is more than limit.commands in such a time waits; where nothing is read meanwhile nothing is lost.
+_MINUTE_S = const(60)
+_LOOK_MS = const(200)
+_MOST_LINES = const(16)
+_USUAL = const(120)
+# What is understood in a heap that is too full for the parser.
+_RESTART = "AT^MTXTUNNEL=REBOOT"
+_LONGEST_RESTART = const(64)
+_OK = b"\r\nOK\r\n"
 
 
 class Channel:
@@ -43,13 +53,65 @@ class Channel:
         self.known = False  # who is there has logged in
         self.wrong = 0  # passwords in a row
         self.text = None  # settings that are being typed (SAVECONFIG,TEXT)
+        self.since = 0  # monotonic seconds: begin of the minute that is counted, or end of a pause
+        # In it: lines, and those of them that were none (runner.py); seconds of the pause before.
+        self.lines = self.bad = self.pause = 0
 
 
 class Processor:
     def __init__(self, device):
         self.device = device
         self.executed = self.failed = 0
+        self.most = _USUAL  # lines a minute and channel
         self._running = 0
+        self._restarts = ()  # whitelists that allow REBOOT
+        self._guarded = False  # the console wants a password
+        self._sms = Channel("sms", "sms.commands", False)
+        self.look_up()
+
+    def look_up(self):
+        """Keep at hand who may restart the device, which has to be known in a full heap; after changes of settings."""
+        get = self.device.config.get
+        try:
+            from firmware.commands import table
+
+            self._restarts = table.restarters(get)
+            self._guarded = bool(get("device.password"))
+            self.most = get("limit.commands")
+        except MemoryError:
+            self._restarts = ()
+        unload("firmware.commands.table")
+
+    def rescue(self, text, count, channel):
+        """In a heap too full for commands: a function that restarts, if that is what so many characters or bytes of
+        `text` ask for and the channel may; else None."""
+        if channel.whitelist not in self._restarts or (channel.login and self._guarded and not channel.known):
+            return None
+        let_go()
+        try:
+            if count > _LONGEST_RESTART or decode(text[:count]).strip().upper().replace(" ", "") != _RESTART:
+                return None
+            device, reason = self.device, "command on " + channel.name
+            return lambda: device.restart(reason)
+        except MemoryError:
+            return None
+        finally:
+            hold()
+
+    async def _pace(self, text, channel):
+        """Wait until it is the channel's turn; ends by itself, after a pause and a minute at most."""
+        if channel.text is not None:
+            return  # settings that are typed are no commands
+        lines = min(text.strip().count("\n") + 1, _MOST_LINES)
+        while True:
+            now = monotonic_s()
+            if now - channel.since >= _MINUTE_S:
+                channel.since = now
+                channel.lines = channel.bad = channel.pause = 0
+            if now >= channel.since and (not channel.lines or channel.lines + lines <= self.most):
+                break
+            await sleep_ms(_LOOK_MS)
+        channel.lines += lines
 
     async def execute(self, text, channel, write, collector=None):
         """Carry out every line of `text` (str) in order; each gets an answer through `await write(bytes)`.
@@ -57,6 +119,7 @@ class Processor:
         `collector`: where `write` belongs to one, so that an answer that gets too long can be taken back. Returns
         None, or a function to call when the answer is out (a restart). Raises nothing a command could cause.
         """
+        await self._pace(text, channel)
         await self._enter()
         try:
             return await self._execute(text, channel, write, collector)
@@ -68,6 +131,7 @@ class Processor:
 
         Returns (what execute() returns, the Collector with the answer or None: there is no memory even for that).
         """
+        await self._pace(text, channel)
         await self._enter()
         try:
             from firmware.commands import answer
@@ -76,7 +140,7 @@ class Processor:
             return await self._execute(text, channel, collector.write, collector), collector
         except MemoryError:
             self.failed += 1
-            return None, None
+            return self.rescue(text, len(text), channel), None
         finally:
             self._leave()
 
@@ -98,11 +162,12 @@ class Processor:
             return await runner.execute(self, text, channel, write, collector)
         except MemoryError:
             # Not even the code that says so fits: free what there is, and give the answer every line gets.
-            self.failed += 1
             if collector:
                 collector.clear()
-            await write(b"\r\nERROR\r\n")
-            return None
+            after = self.rescue(text, len(text), channel)
+            self.failed += after is None
+            await write(_OK if after else b"\r\nERROR\r\n")
+            return after
 
     def release(self):
         """Give back the memory commands and settings were looked up in."""
@@ -117,7 +182,9 @@ class Processor:
 
     async def answer(self, line, name):
         """The answer to one line as text, for channels that have no session: SMS. At most 600 characters."""
-        after, collector = await self.collect(line, Channel(name, name + ".commands", False), 600)
+        channel = self._sms if name == "sms" else Channel(name, name + ".commands", False)
+        after, collector = await self.collect(line, channel, 600)
+        channel.text = None
         if after:
             after()
         return collector.take().decode().strip() if collector else "ERROR"
@@ -125,6 +192,8 @@ class Processor:
 
 def decode(raw):
     """Bytes of a channel as text; what is no UTF-8 becomes question marks."""
+    if isinstance(raw, str):
+        return raw
     try:
         return bytes(raw).decode()
     except ValueError:

@@ -14,6 +14,7 @@ _LEAST_MS = const(500)
 _MOST_MS = const(5000)
 _MEMORY_TRIES = const(40)
 _ERROR = b"\r\nERROR\r\n"
+_OK = b"\r\nOK\r\n"
 
 
 class Remote:
@@ -51,8 +52,8 @@ class Remote:
             except MemoryError:
                 gc.collect()
                 break
-        if self._topic():
-            await self._mqtt.reply(self._topic(), _ERROR)
+        after = self._processor.rescue(payload, len(payload), self._channel)
+        await self._conclude(None, after)
 
     async def _execute(self, payload):
         channel = self._channel
@@ -66,15 +67,23 @@ class Remote:
         after, collector = await self._processor.collect(decode(payload), channel)
         # A message is complete in itself: settings can't be typed in the next one.
         channel.text = None
+        await self._conclude(collector, after)
+
+    async def _conclude(self, collector, after):
+        """Send the answer; a restart does not depend on whether there is memory for one."""
         topic = self._topic()
-        if topic:
-            await self._reply(topic, collector)
+        try:
+            if topic:
+                await self._reply(topic, collector, _OK if after else _ERROR)
+            if after:
+                await self._sent()
+        except MemoryError:
+            if not after:
+                raise
         if after:
-            await self._sent()
             after()
 
-    async def _reply(self, topic, collector):
-        answer = _ERROR
+    async def _reply(self, topic, collector, answer):
         if collector:
             try:
                 answer = collector.take()

@@ -6,14 +6,19 @@ An answer (TITAN reference 2.3): the command, data lines, an empty line, then OK
 
 from firmware import diag
 from firmware.commands.answer import CommandError, TooLong, clean
-from firmware.port import const, unload
+from firmware.port import const, monotonic_s, unload
 
 # Codes of CommandError.
 _BAD_VALUE = const(4)
+_NO_METER = const(5)
 _FAILED = const(8)
 _TOO_LONG = const(10)
 _NO_MEMORY = const(11)
 
+# Wrong lines of a channel in a minute, and the pause after them; it doubles while they go on.
+_WRONG = const(10)
+_FIRST_PAUSE_S = const(2)
+_LAST_PAUSE_S = const(300)
 # Lines in one piece of text; every line gets an answer, so what is beyond is refused once.
 _MOST_LINES = const(16)
 
@@ -93,12 +98,31 @@ async def execute(processor, text, channel, write, collector):
             call.text, lines = lines, []
         count += 1
         error = await _one(call, collector)
+        if error and error.code == _NO_MEMORY:
+            call.after = processor.rescue(line, len(line), channel)
+            error = None if call.after else error
+        if error and (error.code < _NO_METER or error.code == _TOO_LONG):
+            _wrong(channel)
         processor.executed += 1
         processor.failed += error is not None
         after = call.after or after
         if channel.text is None:
             await _end(call, error, collector)
+    try:
+        processor.most = processor.device.config.get("limit.commands")
+    except MemoryError:
+        pass  # as it was
     return after
+
+
+def _wrong(channel):
+    """A line was no command, or none for this channel: the tenth in a minute makes all of it wait, but the console."""
+    channel.bad += 1
+    if channel.bad >= _WRONG and channel.name != "console":
+        channel.pause = min(2 * channel.pause or _FIRST_PAUSE_S, _LAST_PAUSE_S)
+        # The second that has begun does not count.
+        channel.since = monotonic_s() + channel.pause + 1
+        channel.lines = channel.bad = 0
 
 
 async def _one(call, collector):

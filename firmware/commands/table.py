@@ -84,3 +84,10 @@ def allowed(name, role, whitelist):
         if word in ("*", name, role.upper()):
             good = not forbid
     return good
+
+
+def restarters(get):
+    """The whitelists (their names) with which REBOOT is allowed; `get(name)` gives one."""
+    names = ("mqtt.commands", "console.commands", "sms.commands", "port.1.commands", "port.2.commands")
+    role = row("REBOOT")[4]
+    return [name for name in names if allowed("REBOOT", role, get(name))]

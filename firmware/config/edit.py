@@ -63,8 +63,6 @@ def change(config, values, seconds=0):
     checked = _checked(config, values)
     direct = []
     for found, full, value in checked:
-        if found[5] == "restart" and config.get(full) != value and full not in config.restart:
-            config.restart.append(full)
         if seconds and found[5] == "link":
             config.staged[full] = value
             config.trial_seconds = seconds

@@ -35,6 +35,7 @@ port meters
 meter meters
 iec102 meters
 logger general
+limit general
 """
 NAMES = _MODULES.split()[::2]
 # Group -> (number of the first, how many).

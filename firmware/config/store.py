@@ -46,7 +46,7 @@ def _use(name):
 class Config:
     """`path` None keeps the settings in memory only.
 
-    `problems`: what was wrong with the files, in words. `restart`: names whose new values wait for a restart.
+    `problems`: what was wrong with the files, in words.
     `trying`: seconds the values on trial have to prove themselves (0: none are in force); `staged`: names -> values
     on trial, whether in force or not yet. `expansions`: what [IMEI], [ID] and [P] stand for.
 
@@ -66,7 +66,6 @@ class Config:
         self.trial_seconds = 0
         self.damaged = False  # the file; it must not become the last good one
         self.problems = []
-        self.restart = []
         self.expansions = {}
         self._released = False
         self._seen = {}  # what was asked for since release()

@@ -202,7 +202,12 @@ async def plain(channel, line, deadline_ms):
 
 
 async def _marked(make, name):
-    await Marked(make(), name)
+    while True:
+        try:
+            await Marked(make(), name)
+            return
+        except MemoryError:
+            await sleep_ms(1000)  # the heap was full for a moment: without this task no byte moves any more
 
 
 def _never():

@@ -8,6 +8,7 @@ seconds, `crashed(exception)` for what nobody else caught. Files on the flash: s
 """
 
 import io
+import os
 import sys
 import time
 
@@ -66,9 +67,22 @@ class Guard:
         text = ("%s: %s" % (where, traceback_text(error)))[:_TEXT]
         if text == slots.read_text(self.root + "/crash.txt", _TEXT):
             return
-        self._kept = now
         await gate.wait()
+        self._kept = now
         self._write("crash.txt", text)
+
+    def keep_now(self, error, where):
+        """As keep(), where the heap has no room for the text: straight into the file, whatever comes in. OSError."""
+        now = monotonic_s()
+        if self._kept is not None and now - self._kept < _KEEP_S:
+            return
+        self._kept = now
+        path = self.root + "/crash.txt"
+        with open(path + ".tmp", "w") as file:
+            file.write(where)
+            file.write(": ")
+            _print(error, file)
+        os.rename(path + ".tmp", path)
 
     def well(self):
         """The start was good: the counter begins anew. Costs a flash write once per start."""
@@ -170,14 +184,18 @@ def _forget():
 def traceback_text(error):
     """The traceback as text, its end kept when it is long."""
     out = io.StringIO()
+    _print(error, out)
+    text = out.getvalue()
+    return text if len(text) <= _TEXT - 100 else "...\n" + text[100 - _TEXT :]
+
+
+def _print(error, out):
     if hasattr(sys, "print_exception"):
         sys.print_exception(error, out)
     else:
         import traceback
 
         traceback.print_exception(type(error), error, error.__traceback__, file=out)
-    text = out.getvalue()
-    return text if len(text) <= _TEXT - 100 else "...\n" + text[100 - _TEXT :]
 
 
 guard = None
@@ -214,6 +232,10 @@ def crashed(error, where="main"):
 async def keep(error, where, gate):
     """As crashed(), for a service that starts again; bounded, and away from a meter's answer (firmware.gate)."""
     await _guard().keep(error, where, gate)
+
+
+def keep_now(error, where):
+    _guard().keep_now(error, where)
 
 
 def well():

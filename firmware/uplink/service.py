@@ -50,7 +50,7 @@ class MqttService:
         self._link = link
         self._jitter = jitter
         self._on_state = on_state
-        self._session = Session(umqtt, feed, self._arrived)
+        self._session = Session(umqtt, feed, self._arrived, self._has_room)
         self._publisher = Publisher(self._session, ring, topic_for, gate, room and room.crowded)
         self._room = room
         self.state = "off"
@@ -125,12 +125,15 @@ class MqttService:
         """The oldest incoming (topic, payload), both bytes, or None."""
         return self.messages.pop(0) if self.messages else None
 
+    def _has_room(self):
+        return len(self.messages) < _MOST_MESSAGES
+
     def _arrived(self, topic, payload):
         # Only what was asked for is a command: brokers have been seen to send retained messages of other topics.
         if not any(name.encode() == topic for name in self.settings.get("subscribe", ())):
             self._session.rejected += 1
-        elif len(self.messages) >= _MOST_MESSAGES:
-            self.overrun += 1
+        elif not self._has_room():
+            self.overrun += 1  # during a login, which waits for other answers
         else:
             self.messages.append((topic, payload))
 

@@ -36,7 +36,7 @@ class Session:
     _retained = False  # a command that was retained has come, which was told
     refused = ""  # the topic the broker did not let us subscribe to last
 
-    def __init__(self, umqtt, feed, arrived):
+    def __init__(self, umqtt, feed, arrived, takes=None):
         self.umqtt = umqtt
         self.feed = feed
         self.settings = None
@@ -49,6 +49,8 @@ class Session:
         self.flying = {}
         self.on_acked = None
         self.arrived = arrived
+        self._takes = takes  # whether arrived() has room for a message; until then nothing more is read
+        self._holds = False
         self.rejected = 0  # incoming messages that were broken or too large
 
     def call(self, method, *arguments):
@@ -76,7 +78,7 @@ class Session:
         # A broker that sends without reading must not fill the queue with answers.
         for _ in range(_MOST_PACKETS):
             packet = self.stream.receive() if self.guard.space(_SMALL_PACKETS) else None
-            if packet is None:
+            if packet is None or self._held_back(packet):
                 break
             got = True
             self.handle(packet)
@@ -102,12 +104,24 @@ class Session:
             for cargo in unsent:
                 self.on_acked(cargo)
 
+    def _held_back(self, packet):
+        """Leave a message in its place while there is no room for it; what is late because of that is not overdue."""
+        holds = packet[0] & 0xF0 == _PUBLISH and not self.stream.cut and self._takes and not self._takes()
+        if holds:
+            self.stream.again()
+        elif self._holds:
+            now = self.stream.last_rx = ticks_ms()
+            self.flying = {pid: (flight[0], now) for pid, flight in self.flying.items()}
+            self._ping_at = now if self._ping_at is not None else None
+        self._holds = bool(holds)
+        return self._holds
+
     def _watch(self):
         now = ticks_ms()
         s = self.settings
         stream = self.stream
         limit = s.get("puback_ms", 20000)
-        for pid in self.flying:
+        for pid in () if self._holds else self.flying:
             if ticks_diff(now, self.flying[pid][1]) > limit:
                 raise OSError("no PUBACK within %d ms" % limit)
         if stream.blocked is not None and ticks_diff(now, stream.blocked) > limit:
@@ -115,10 +129,10 @@ class Session:
         half = s["keepalive"] * 500
         if not half:
             return
-        quiet = ticks_diff(now, stream.last_rx)
+        quiet = 0 if self._holds else ticks_diff(now, stream.last_rx)
         if quiet > 3 * half:
             raise OSError("nothing heard for %d ms" % quiet)
-        if self._ping_at is not None:
+        if self._ping_at is not None and not self._holds:
             if ticks_diff(now, self._ping_at) > min(limit, 2 * half):
                 raise OSError("no answer to a ping")
         elif (quiet > half or ticks_diff(now, stream.last_tx) > half) and self.guard.space(
@@ -213,4 +227,5 @@ class Session:
         self.flying = {}
         self._unsent = []
         self._ping_at = self._broken = None
+        self._holds = False
         self.client = None

@@ -127,6 +127,10 @@ class Stream:
             packet = self._complete()
         return packet
 
+    def again(self):
+        """What receive() has just given comes once more with the next call."""
+        self._used = 0
+
     def _fill(self):
         """Read what is there; False when nothing new stands in the buffer."""
         if self._skip:

@@ -533,7 +533,7 @@ def test_a_link_change_is_staged_tried_once_and_confirmed(path):
     )
     assert sorted(needs) == ["", "link", "restart"]
     assert config.get("mqtt.broker") == "tcp://old" and config.text("mqtt.broker") == "tcp://new"
-    assert config.get("mqtt.window") == 4 and config.restart == ["port.1.baud"]
+    assert config.get("mqtt.window") == 4 and config.get("port.1.baud") == "300"
     config.begin_trial()
     assert config.get("mqtt.broker") == "tcp://new" and config.trying == 600
     config.set("mqtt.window", 5)

@@ -232,6 +232,31 @@ def test_commands_come_in_and_replies_go_out(umqtt, broker):
     assert any(m.topic == "dev/ON" and m.payload == b"on" for m in list(listener.inbox.queue))
 
 
+def test_what_nobody_has_time_for_is_read_later_and_costs_no_connection(umqtt, broker):
+    """Twenty commands at once got eight answers: twelve were acknowledged and thrown away."""
+    listener = Listener(broker.port)
+    ring = FakeRing()
+    made = service(umqtt, broker.port, ring, subscribe=["dev/AT"], keepalive=1)
+    sent, got, full = [], [], []
+
+    def done():
+        if made.connected and not sent:
+            sent.extend(listener.client.publish("dev/AT", b"AT%d" % number, qos=1) for number in range(40))
+        if len(made.messages) == 8 and not full:
+            full.append(patience.Limit(3))  # longer than a PUBACK or the answer to a ping may take
+            ring.records[1] = (1, 0, b"record")
+        if full and full[0].passed():
+            message = made.next_message()
+            if message:
+                got.append(message[1])
+        return len(got) == 40 and len(listener.payloads()) == 1 and ring.acked
+
+    play(made, done)
+    assert got == [b"AT%d" % number for number in range(40)]
+    status = made.status()
+    assert status["overrun"] == 0 and status["reconnects"] == 0, status
+
+
 def test_a_message_of_a_topic_nobody_asked_for_is_no_command(umqtt):
     made_broker = brokers.AckingBroker(flood=5)  # topic a/b
     made = service(umqtt, made_broker.port, FakeRing(), subscribe=["dev/AT"])

@@ -29,4 +29,7 @@ registers|most records that may wait, the oldest goes; 0: what the flash takes
 segment|bytes after which the log begins a new file
 segments|files the log keeps; fewer where the flash is small
 """,
+    "limit": """
+commands|most commands in a minute on each channel; those beyond wait
+""",
 }

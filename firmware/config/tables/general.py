@@ -30,4 +30,7 @@ registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart
 segment||int|4096,65536|16384|restart
 segments||int|2,4096|64|restart
 """,
+    "limit": """
+commands||int|1,6000|120|
+""",
 }
