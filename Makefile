@@ -20,7 +20,7 @@ help:
 	@echo "make run -- --once  the same, ends after the first record"
 	@echo "make test           lint, host tests and MicroPython tests"
 	@echo "make bench          the figures the project promises, as a table and JSON in bench/results/"
-	@echo "make proof          what takes long to prove: all power cuts, a day of CMUX, months, years, a full heap"
+	@echo "make proof          what takes long to prove: power cuts of the log and of an upgrade, a day of CMUX, months, years, ..."
 	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
 	@echo "make build          compile the firmware for a board into build/device/"
 	@echo "make docs           write docs/settings.md and docs/commands.md anew from the tables in the code"

@@ -6,26 +6,38 @@ as one packed file; docs/update.md tells the whole story. Files:
 
 - `current`: `FOLDER STATE`; the state is `ok`, `trial` (an update not confirmed yet) or `fallback`
   (the other folder was left because it crashed).
-- `starts`: how often the device started since the firmware last said it is well.
+- `starts`: how often the device started since the firmware last said it is well; below zero: somebody
+  has stopped the firmware over the cable (firmware/update/safestart.py).
 - `why`: one line about the last change of version.
 
 Three starts in a row that did not end well: back to the previous version; where there is none, or
-the previous one fails as well, safe mode (firmware/update/safestart.py) - then `starts` is 4.
+the previous one fails as well, safe mode (firmware/update/safestart.py) - then `starts` is 4. A version
+whose pack is not what its manifest says is left at once. Whatever is in any of these files, something starts.
 """
 
+import gc
 import os
 import sys
+import time
 
+_FOLDERS = ("app.a", "app.b")
 _LIMIT = 3
+_LEAST = -200
+_MOST = 256  # letters of a small file
+_PIECE = 1024
+# A chip is here long before that after its reset. rp2 names no soft reset; its clock goes on through one.
+_SOFT_MS = 15000
 # What firmware/update/safestart.py looks up: which start in a row this is; 4 is safe mode.
 _starts = 0
+# And whether the version's pack is what its manifest says: right, wrong, or unknown.
+_pack = ""
 
 
 def _read(name):
     try:
         with open(name) as file:
-            return file.read()
-    except OSError:
+            return file.read(_MOST)
+    except (OSError, ValueError):  # ValueError: what lies there is no text
         return ""
 
 
@@ -72,6 +84,48 @@ def _power_on():
         return False
 
 
+def _soft():
+    """Whether this is a soft reset: somebody works over the cable. No crash ends in one: main.py and the watchdog
+    reset the chip.
+    """
+    try:
+        import machine
+
+        cause = machine.reset_cause()
+        return cause == getattr(machine, "SOFT_RESET", None) or time.ticks_ms() > _SOFT_MS
+    except (ImportError, AttributeError):
+        return False
+
+
+def _check(folder):
+    """Whether a version's pack has the SHA-256 that its manifest tells of it: right, wrong or unknown."""
+    try:
+        import binascii
+        import hashlib
+        import json
+
+        with open(folder + "/manifest.json") as file:
+            wanted = json.load(file)["sha256"]
+        digest = hashlib.sha256()
+    except Exception:  # whatever lies there: older tools told no hash
+        return "unknown"
+    try:
+        piece = memoryview(bytearray(_PIECE))
+        with open(folder + "/firmware.pack", "rb") as file:
+            lead = file.read(12)
+            # The signed head of a release names the hash of what is behind it.
+            signed = lead[:8] == b"L102REL1"
+            file.seek(12 + (lead[8] << 8 | lead[9]) + (lead[10] << 8 | lead[11]) if signed else 0)
+            while True:
+                count = file.readinto(piece)
+                if not count:
+                    break
+                digest.update(piece[:count])
+        return "right" if binascii.hexlify(digest.digest()).decode() == wanted else "wrong"
+    except (OSError, IndexError):
+        return "wrong"
+
+
 def _tag(folder):
     return 0xA5 if folder == "app.a" else 0xB5
 
@@ -86,6 +140,8 @@ def _count(folder, state):
         count = int(_read("starts") or "0")
     except ValueError:
         count = 0
+    if not _LEAST <= count <= _LIMIT + 1:
+        count = 0  # nobody has written that
     memory = _memory()
     if memory and memory[len(memory) - 2] == _tag(folder):
         count = max(count, memory[len(memory) - 1] & 0xFF)
@@ -98,24 +154,46 @@ def _counted(folder, count):
     memory = _memory()
     if memory:
         memory[len(memory) - 2] = 0 if kept else _tag(folder)
-        memory[len(memory) - 1] = count
+        memory[len(memory) - 1] = max(count, 0)
 
 
-def choose():
-    """(folder to run from, which start in a row this is); no folder: all lies on the root."""
-    words = _read("current").split() or ["app.a", "ok"]
-    folder, state = words[0], words[-1]
-    other = "app.b" if folder == "app.a" else "app.a"
+def _current():
+    """(folder, state) as firmware/update/slots.py tells them, too."""
+    words = _read("current").split()
+    if words and words[0] in _FOLDERS:
+        return words[0], words[1] if len(words) > 1 else "ok"
+    return _FOLDERS[0] if _complete(_FOLDERS[0]) else _FOLDERS[1], "ok"
+
+
+def choose(soft=False):
+    """(folder to run from, which start in a row this is); no folder: all lies on the root.
+
+    `soft`: it is no start to be counted, nor one to lose patience at.
+    """
+    global _pack
+    folder, state = _current()
+    other = _FOLDERS[folder == _FOLDERS[0]]
     if not _complete(folder) and not _complete(other):
         return None, 1
     count = _count(folder, state)
-    failed = count >= _LIMIT and state != "fallback"
-    if (failed or not _complete(folder)) and _complete(other):
-        why = "%s failed %d starts" % (folder, count) if failed else folder + " is not complete"
-        _write("why", why + ("; it was an update on trial" if state == "trial" else ""))
-        _write("current", other + " fallback")
-        print("boot: %s: back to %s" % (why, other))
-        folder, count = other, 0
+    if soft and _complete(folder):
+        return folder, count or 1
+    why = ""
+    if not _complete(folder):
+        why = folder + " is not complete"
+    else:
+        _pack = _check(folder)
+        if _pack == "wrong":
+            why = folder + " is damaged"
+        elif count >= _LIMIT and state != "fallback":
+            why = "%s failed %d starts" % (folder, count)
+    if why and _complete(other):
+        found = _check(other)
+        if found != "wrong" or not _complete(folder):
+            _write("why", why + ("; it was an update on trial" if state == "trial" else ""))
+            _write("current", other + " fallback")
+            print("boot: %s: back to %s" % (why, other))
+            folder, count, _pack = other, 0, found
     return folder, min(count, _LIMIT) + 1
 
 
@@ -130,9 +208,14 @@ def _open(folder):
 
 
 if __name__ == "__main__":
-    _folder, _starts = choose()
+    _again = _soft()
+    _folder, _starts = choose(_again)
     if _folder:
-        _counted(_folder, _starts)
+        if not _again:
+            _counted(_folder, _starts)
         _open(_folder)
     elif "/lib" not in sys.path:
         sys.path.insert(0, "/lib")
+    # main.py runs among these names: what the firmware looks up stays, the others only take its memory.
+    del _again, _check, _complete, _count, _counted, _current, _open, _power_on, _read, _soft, _tag, _write, choose
+    gc.collect()

@@ -118,6 +118,8 @@ async def _watch(app, guard):
                         app.restart(reason)
                 if ticks_diff(now, reported) > wait:
                     reported, wait = now, _REPORT_MS
+                    if guard:
+                        guard.check(app)
                     text = "heap %d, peak %d, longest turn %d ms"
                     used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
                     diag.info("app", text, used, app.room.peak, app.longest_turn_ms)

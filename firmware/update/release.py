@@ -85,7 +85,7 @@ async def check_body(path, head):
 def place(path, head, root, folder):
     """Make a checked release the version in `folder`, which is empty: it is run as it was fetched."""
     os.rename(path, "%s/%s/%s" % (root, folder, slots.PACK))
-    slots.seal(root, folder, {"version": head.version, "serial": head.serial})
+    slots.seal(root, folder, {"version": head.version, "serial": head.serial, "sha256": head.sha256})
 
 
 def free(root):

@@ -26,6 +26,9 @@ _TRIAL_S = const(1800)
 # Safe mode gives the full firmware another try: what was wrong outside may have passed.
 _RETRY_S = const(6 * 3600)
 _TEXT = const(1500)
+# What boot.py counts on from after a Ctrl-C: until the firmware starts again nothing is a failed start, however often
+# somebody's tool makes a soft reset. Each boot.py takes it, those in the field that count soft resets, too.
+_CABLE = const(-200)
 # A service that fails again and again must not wear the flash out.
 _KEEP_S = const(3600)
 
@@ -38,6 +41,12 @@ class Guard:
         self.board = board
         self.folder, self.state = slots.current(root)
         self.starts = _starts(root)
+        if self.starts < 0:
+            self.starts = 1
+            self._write("starts", "1")
+        # Whether the version's pack is what its manifest says (right, wrong, unknown, and why); None: a boot.py from
+        # before it looked itself, so we have to (own.py).
+        self.pack = getattr(__import__("__main__"), "_pack", None) if self.folder else ""
         self.mode = PREVIOUS if self.state == "fallback" else NORMAL
         if self.starts > 3:
             self.mode = SAFE
@@ -103,6 +112,12 @@ class Guard:
         elif not self.is_well and self.state != "trial":
             self._write("starts", str(max(self.starts - 1, 0)))
 
+    def hold(self):
+        """Somebody has stopped the firmware: what comes until it starts again is no crash."""
+        if self.folder:
+            self._write("starts", str(_CABLE))
+            _forget()
+
     def confirm_online(self):
         """An update has reached the broker: it stays. Returns whether it was on trial."""
         if self.state != "trial":
@@ -143,7 +158,7 @@ class Guard:
         return None
 
     def report(self):
-        """{"mode", "version", "trial", "starts", "why", "crash"}:
+        """{"mode", "version", "trial", "starts", "why", "crash"}, and with versions "boot" and "pack":
         for the online topic and GETSTATUS.
         """
         crash = slots.read_text(self.root + "/crash.txt", _TEXT).strip().split("\n")[-1][:120]
@@ -151,7 +166,7 @@ class Guard:
         if self.mode == SAFE:
             # What ended a start without a traceback (the watchdog) left none: then this is an older one.
             why = "%d starts in a row failed; last crash: %s" % (self.starts - 1, crash or "unknown")
-        return {
+        found = {
             "mode": self.mode,
             "version": self.version(),
             "trial": self.state == "trial",
@@ -159,6 +174,10 @@ class Guard:
             "why": why,
             "crash": crash,
         }
+        if self.folder:
+            found["boot"] = "new" if hasattr(__import__("__main__"), "_pack") else "old: make deploy renews it"
+            found["pack"] = self.pack or "not checked yet"
+        return found
 
 
 def _starts(root):
@@ -172,11 +191,9 @@ def _starts(root):
 
 def _forget():
     """boot.py's copy of the counter in memory that survives a reset."""
-    try:
-        import boot
-    except ImportError:
-        return  # the twin has no boot.py in its path where it was started by hand
-    memory = boot._memory()
+    # It has run among the names of __main__: importing it would load all of it once more.
+    look = getattr(sys.modules.get("boot") or __import__("__main__"), "_memory", None)
+    memory = look() if look else None
     if memory:
         memory[len(memory) - 2] = 0
 
@@ -273,5 +290,20 @@ def interrupted():
 
     Returns what has to be kept alive for that (the board's timer), or None.
     """
-    hold = getattr(guard.board, "hold", None) if guard else None
-    return hold() if hold else None
+    if not guard:
+        return None
+    hold = getattr(guard.board, "hold", None)
+    held = hold() if hold else None
+    guard.hold()
+    return held
+
+
+def check(app):
+    """Where boot.py does not look at the version's pack, have it looked at now, in the background."""
+    if guard and guard.pack is None:
+        import asyncio
+
+        from firmware.update import own
+
+        guard.pack = ""
+        app.own = asyncio.create_task(own.run(app, guard))

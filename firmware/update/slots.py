@@ -14,11 +14,11 @@ PACK = "firmware.pack"
 
 
 def read_text(path, most=256):
-    """The file's text, at most `most` characters; "" when there is none."""
+    """The file's text, at most `most` characters; "" when there is none, or what is there is no text."""
     try:
         with open(path) as file:
             return file.read(most)
-    except OSError:
+    except (OSError, ValueError):
         return ""
 
 
@@ -47,10 +47,10 @@ def remove(path):
 
 
 def current(root=""):
-    """(folder, state) of the version that runs; (None, "ok") where none was deployed."""
+    """(folder, state) of the version that runs, as boot.py understands it; (None, "ok") where none was deployed."""
     words = read_text(root + "/current").split()
-    if len(words) == 2 and words[0] in FOLDERS:
-        return words[0], words[1]
+    if words and words[0] in FOLDERS:
+        return words[0], words[1] if len(words) > 1 else "ok"
     for folder in FOLDERS:
         if complete(root, folder):
             return folder, "ok"
@@ -68,11 +68,13 @@ def complete(root, folder):
 
 
 def manifest(root, folder):
-    """{"version", "serial"} of a version; {} when there is none."""
+    """{"version", "serial", "sha256" of the pack (as hex, behind a release's head; older ones have none)} of a
+    version; {} when there is none."""
     try:
         with open("%s/%s/manifest.json" % (root, folder)) as file:
-            return json.load(file)
-    except (OSError, ValueError):
+            found = json.load(file)
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, RuntimeError, MemoryError):  # whatever lies there
         return {}
 
 

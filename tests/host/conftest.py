@@ -14,9 +14,10 @@ from tools import patience
 
 # Files whose tests take minutes together: begun first, so that nobody waits for the last of them alone.
 _LONG = (
-    "test_log_power", "test_update_order", "test_deploy", "test_twin_modem", "test_modem_board", "test_quickstart",
-    "test_twin", "test_app_note", "test_doctor_ways", "test_doctor", "test_update", "test_update_tls", "test_month",
-    "test_doctor_device", "test_homeassistant", "test_modem_recovery", "test_log_gate", "test_board_tools",
+    "test_log_power", "test_upgrade", "test_update_order", "test_deploy", "test_twin_modem", "test_modem_board",
+    "test_quickstart", "test_twin", "test_app_note", "test_doctor_ways", "test_doctor", "test_update",
+    "test_update_tls", "test_month", "test_doctor_device", "test_homeassistant", "test_modem_recovery",
+    "test_log_gate", "test_board_tools",
 )  # fmt: skip
 
 # How long an example takes says something about the machine only.

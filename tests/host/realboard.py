@@ -46,7 +46,7 @@ def compiled(folder):
 class Board:
     """The board, a broker, and somebody who speaks to the board through it."""
 
-    def __init__(self, folder, files=None, heap=micropython.MIDDLE, **settings):
+    def __init__(self, folder, files=None, heap=micropython.MIDDLE, cut=0, **settings):
         self.broker = brokers.start_broker()
         self.inbox = queue.Queue()
         self.states = queue.Queue()
@@ -70,7 +70,7 @@ class Board:
         }
         values.update(settings)
         # An update needs more beside the app than the 192 KiB that a board of this kind has for it (docs/update.md).
-        self.board = UnixBoard(folder / "board", blocks=1024, heap=heap).start()
+        self.board = UnixBoard(folder / "board", blocks=1024, heap=heap, cut=cut).start()
         self.files = {"/config.json": json.dumps(values).encode(), **(files or {})}
 
     def _take(self, _client, _user, message):

@@ -53,7 +53,8 @@ def test_a_release_is_run_as_it_was_made(tmp_path, key):
     assert (head.version, head.serial) == ("2.0", 77)
     folder = tmp_path / "flash" / "app.b"
     assert (folder / "firmware.pack").read_bytes() == data
-    assert slots.manifest(str(tmp_path / "flash"), "app.b") == {"version": "2.0", "serial": 77}
+    wanted = {"version": "2.0", "serial": 77, "sha256": head.sha256}
+    assert slots.manifest(str(tmp_path / "flash"), "app.b") == wanted
     body = release.read(data, modulus(key))[1]
     assert {path: pack.get(body, path) for path in FILES} == FILES
 

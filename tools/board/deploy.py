@@ -244,7 +244,7 @@ class Deployment:
                 "what was written differs from what was sent (bad cable?); the old version goes on running"
             )
         device.exec("import os\nos.rename(%r, %r)" % (path + ".tmp", path))
-        table = {"version": version(self.root), "serial": int(time.time())}
+        table = {"version": version(self.root), "serial": int(time.time()), "sha256": sha256(self.pack)}
         device.write("/%s/manifest.json" % target, dumps(table).encode())
         device.exec("slots.switch('', %r, 'ok', 'deployed by cable')" % target)
         self.folder = target

@@ -3,8 +3,9 @@
 A real littlefs is mounted at "/" (the host keeps only /pts), `machine` has the few names
 boot.py, main.py and the tools use, boot.py and main.py run as on a board, and then comes the REPL.
 The environment says how: UNIXBOARD_FLASH (file with the flash chip's content), UNIXBOARD_BLOCKS,
-UNIXBOARD_RUN (`all`, `boot` or `none`), UNIXBOARD_CAUSE (reset cause), UNIXBOARD_CUT (lose the
-power at this many flash operations; 0 never).
+UNIXBOARD_RUN (`all`, `boot` or `none`), UNIXBOARD_CAUSE (reset cause), UNIXBOARD_UP (milliseconds since
+the last reset of the chip, which a soft one is not), UNIXBOARD_CUT (lose the power at this many flash operations; 0
+never).
 """
 
 import os
@@ -84,6 +85,14 @@ class _Machine:
         _die(15)
 
 
+class _Time:
+    """What boot.py sees of `time`: a board's clock begins with the reset of the chip, as rp2's and esp32's do."""
+
+    @staticmethod
+    def ticks_ms():
+        return int(os.getenv("UNIXBOARD_UP") or "0")
+
+
 def _mount():
     flash = _Flash(
         os.getenv("UNIXBOARD_FLASH"),
@@ -122,6 +131,8 @@ _mode = os.getenv("UNIXBOARD_RUN") or "all"
 # From here on the board listens; the launcher keeps this word to itself.
 print("[unixboard]")
 if _mode != "none":
+    sys.modules["time"] = _Time
     _run("boot.py", globals())
+    del sys.modules["time"]
 if _mode == "all":
     _run("main.py", globals())

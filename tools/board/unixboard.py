@@ -50,6 +50,7 @@ class UnixBoard:
         self._process = None
         self._raw = False
         self._stop = False
+        self._reset_at = 0  # when the chip was reset last, in seconds of the monotonic clock
         self._host, self._slave = pty.openpty()
         tty.setraw(self._slave)
         self.path = os.ttyname(self._slave)
@@ -60,8 +61,10 @@ class UnixBoard:
         self._thread.start()
         return self
 
-    def _spawn(self, cause, mode):
+    def _spawn(self, cause, mode, soft=False):
         """Start MicroPython; returns what it has said so far, which is still to be handed on."""
+        if not soft:
+            self._reset_at = time.monotonic()
         master, slave = pty.openpty()
         attributes = termios.tcgetattr(slave)
         # No translation of line ends either way, no echo: mpremote compares byte for byte.
@@ -79,6 +82,7 @@ class UnixBoard:
             UNIXBOARD_BLOCKS=str(self.blocks),
             UNIXBOARD_RUN=mode,
             UNIXBOARD_CAUSE=str(cause),
+            UNIXBOARD_UP=str(int((time.monotonic() - self._reset_at) * 1000)),
             UNIXBOARD_CUT=str(self.cut),
         )
         command = micropython.command("-i", PRELUDE, heap=self.heap)
@@ -155,10 +159,10 @@ class UnixBoard:
     def _soft_reset(self):
         self._say(b"MPY: soft reboot\r\n")
         if not self._raw:
-            self._say(self._spawn(_SOFTWARE, "all"))
+            self._say(self._spawn(_SOFTWARE, "all", soft=True))
             return
         # The raw REPL survives a soft reset on a board: what boot.py says is heard, the banner of the REPL is not.
-        said = self._swallow(_PROMPT, self._spawn(_SOFTWARE, "boot"))[0]
+        said = self._swallow(_PROMPT, self._spawn(_SOFTWARE, "boot", soft=True))[0]
         self._say(said.rpartition(b"MicroPython ")[0])
         os.write(self._child, b"\x01")
         rest = self._swallow(_RAW_PROMPT)[1]

@@ -1,0 +1,95 @@
+"""Looks at the version that runs: is its pack what was signed, or put there over the cable?
+
+boot.py does that before it starts a version. A device in the field has the boot.py it was installed with, which may
+not: there the version does it itself in its first minute, and goes back to the one before when it is wrong.
+"""
+
+import gc
+
+from firmware import diag
+from firmware.port import const, sleep_ms, unload
+from firmware.update import slots
+
+_PIECE = const(1024)
+_TRIES = const(3)
+_PAUSE_MS = const(10000)
+
+
+async def run(app, guard):
+    """Look, tell it in `guard.pack` (firmware.update.safestart.Guard) and go back if it is wrong. Raises nothing."""
+    text = "unknown: not enough memory"
+    for _ in range(_TRIES):
+        while app.order:
+            await sleep_ms(_PAUSE_MS)  # the code of an update is not to be let go beneath it
+        try:
+            text = await check(guard.root, guard.folder)
+            break
+        except MemoryError:
+            gc.collect()
+            await sleep_ms(_PAUSE_MS)
+    guard.pack = text
+    if not app.order:
+        unload(*("firmware.update." + name for name in ("own", "release", "signature", "source")))
+    if not text.startswith("wrong"):
+        diag.info("start", "the pack in %s: %s", guard.folder, text)
+        return
+    diag.error("start", "the pack in %s is %s", guard.folder, text)
+    if guard.state == "fallback":
+        return  # the other one has failed
+    try:
+        await app.gate.wait()
+        if guard.roll_back("%s is damaged" % guard.folder):
+            app.restart("the firmware is damaged")
+    except (OSError, MemoryError) as error:
+        diag.error("start", "no way back: %s", error)
+
+
+async def check(root, folder):
+    """Whether the pack of a version is what its manifest or, where that is older and has no hash, its own signed head
+    says: "right", or "wrong" or "unknown" and why. MemoryError."""
+    path = "%s/%s/%s" % (root, folder, slots.PACK)
+    wanted = slots.manifest(root, folder).get("sha256")
+    try:
+        with open(path, "rb") as file:
+            lead = file.read(12)
+        signed = lead[:8] == b"L102REL1"
+        if wanted:
+            start = 12 + int.from_bytes(lead[8:10], "big") + int.from_bytes(lead[10:], "big") if signed else 0
+            return "right" if await _hash(path, start) == wanted else "wrong: not what its manifest says"
+        if not signed:
+            return "unknown: it was deployed without its hash"
+        return await _signed(root, path)
+    except OSError as error:
+        return "wrong: %s" % error
+
+
+async def _signed(root, path):
+    """check() of a release."""
+    from firmware.update import release
+    from firmware.update.source import ReleaseError, read_key
+
+    try:
+        key = read_key(root)
+    except ReleaseError as error:
+        return "unknown: %s" % error
+    try:
+        await release.check_body(path, await release.read_head(path, key))
+    except ReleaseError as error:
+        return "wrong: %s" % error
+    return "right"
+
+
+async def _hash(path, start):
+    import binascii
+    import hashlib
+
+    digest = hashlib.sha256()
+    piece = memoryview(bytearray(_PIECE))
+    with open(path, "rb") as file:
+        file.seek(start)
+        while True:
+            count = file.readinto(piece)
+            if not count:
+                return binascii.hexlify(digest.digest()).decode()
+            digest.update(piece[:count])
+            await sleep_ms(0)

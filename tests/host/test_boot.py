@@ -1,0 +1,257 @@
+"""boot.py, that of today and that of the devices in the field: whatever its files hold something starts, what comes
+over the cable is no failed start, and a version that is not what its manifest says is not started."""
+
+import asyncio
+import hashlib
+import json
+import sys
+import time
+import types
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import boot
+from firmware.update import own, safestart, slots
+from tests.host import boardlab
+from tests.host.upgrade import field
+from tools import release
+from tools.board.device import Device
+
+FILES = ("current", "starts", "why", "crash.txt", "app.b/manifest.json", "app.a/manifest.json")
+PACK = b"L102PAK1" + bytes(range(256)) * 20
+# Texts, rubbish, and bytes that are no text at all.
+CONTENTS = (
+    b"", b"\n", b"app.b", b"app.b ok", b"app.b ok and more", b"app.c ok", b"../etc trial", b"ok", b"\x00" * 300,
+    b"\xff\xfe\xfd", b"app.b \xc3", b"app.a\xa0ok", b"9" * 5000, b"-9999999", b"[]", b"7", b'{"sha256": 5}',
+    b"{" * 400,
+)  # fmt: skip
+
+
+class Machine:
+    PWRON_RESET = 1
+    SOFT_RESET = 5
+    cause = 3
+
+    def reset_cause(self):
+        return self.cause
+
+
+@pytest.fixture
+def flash(tmp_path, monkeypatch):
+    """Both versions on a flash that is the working directory; `machine` says: restarted."""
+    monkeypatch.chdir(tmp_path)
+    machine = Machine()
+    monkeypatch.setitem(sys.modules, "machine", machine)
+    monkeypatch.setattr(boot, "_pack", "")
+    for folder in slots.FOLDERS:
+        install(folder)
+    slots.switch(str(tmp_path), "app.b", "ok")
+    return SimpleNamespace(root=str(tmp_path), machine=machine)
+
+
+def install(folder, content=PACK, told=PACK):
+    slots.clear(".", folder)
+    Path(folder, slots.PACK).write_bytes(content)
+    slots.seal(".", folder, {"version": folder, "serial": 1, "sha256": hashlib.sha256(told).hexdigest()})
+
+
+def start(flash):
+    """One start: (folder, the Guard that the version makes)."""
+    soft = boot._soft()
+    folder, starts = boot.choose(soft)
+    if not soft:
+        boot._counted(folder, starts)
+    return folder, safestart.Guard(flash.root)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_whatever_is_in_a_file_the_device_starts_and_both_halves_mean_the_same_version(flash, name):
+    for content in CONTENTS:
+        Path(name).write_bytes(content)
+        folder, guard = start(flash)
+        assert slots.complete(flash.root, folder), content
+        assert guard.folder == folder and guard.report()["mode"] in ("normal", "previous"), content
+        assert guard.tick(False) is None and isinstance(guard.version(), str)
+        slots.switch(flash.root, "app.b", "ok")
+
+
+def test_of_what_is_no_text_the_version_that_is_there_is_started(flash):
+    (Path("app.a") / "manifest.json").unlink()
+    Path("current").write_bytes(b"\xff\xff")
+    assert start(flash)[0] == "app.b"
+
+
+def test_a_soft_reset_is_not_counted(flash):
+    start(flash)
+    flash.machine.cause = flash.machine.SOFT_RESET
+    for _ in range(16):
+        assert start(flash)[0] == "app.b"
+    flash.machine.cause = 3
+    folder, guard = start(flash)
+    assert (folder, guard.mode, guard.starts) == ("app.b", "normal", 2)
+
+
+def test_where_the_chip_names_no_soft_reset_its_clock_tells(flash, monkeypatch):
+    monkeypatch.delattr(Machine, "SOFT_RESET")
+    assert not boot._soft()
+    monkeypatch.setattr(time, "ticks_ms", lambda: 900, raising=False)
+    assert not boot._soft()
+    monkeypatch.setattr(time, "ticks_ms", lambda: 40000)
+    assert boot._soft()
+
+
+@pytest.fixture
+def field_boot(tmp_path_factory):
+    """boot.py of f77621f, from the flash of a device in the field."""
+    image = tmp_path_factory.mktemp("field") / "flash.img"
+    field.unpack("fifo", image)
+    module = types.ModuleType("boot")
+    exec(compile(field.read(image, "boot.py")["boot.py"], "boot.py", "exec"), vars(module))
+    return module
+
+
+def test_after_ctrl_c_the_boot_of_the_field_counts_what_is_no_start_and_the_version_sets_it_right(flash, field_boot):
+    def begun():
+        folder, starts = field_boot.choose()
+        field_boot._counted(folder, starts)
+        return folder, starts
+
+    begun()
+    guard = safestart.Guard(flash.root)
+    guard.hold()
+    for _ in range(16):
+        assert begun()[0] == "app.b"
+    folder, starts = begun()
+    guard = safestart.Guard(flash.root)
+    assert folder == "app.b" and starts < 0
+    assert (guard.mode, guard.starts, slots.read_text("starts")) == ("normal", 1, "1")
+    # From here on a start that fails counts as ever.
+    assert [begun()[0] for _ in range(3)] == ["app.b", "app.b", "app.a"]
+
+
+def test_a_version_that_is_damaged_is_left_before_it_is_started(flash):
+    slots.switch(flash.root, "app.b", "trial")
+    install("app.b", PACK[:-1] + b"?")
+    folder, guard = start(flash)
+    assert (folder, guard.mode) == ("app.a", "previous")
+    assert guard.report()["why"] == "app.b is damaged; it was an update on trial"
+    assert boot._pack == "right"
+
+
+@pytest.mark.parametrize("content", (b"", b"L102REL1", b"L102REL1\xff\xff\xff\xff", PACK[:700]))
+def test_a_pack_that_is_cut_off_is_damaged(flash, content):
+    install("app.b", content)
+    assert start(flash)[0] == "app.a"
+
+
+def test_damaged_as_both_are_the_current_one_is_tried(flash):
+    install("app.b", b"?")
+    install("app.a", b"?")
+    assert [start(flash)[0] for _ in range(5)] == ["app.b"] * 5
+    assert boot._pack == "wrong"
+
+
+def test_behind_the_signed_head_of_a_release_begins_what_the_manifest_tells_of(flash):
+    lead = b"L102REL1" + bytes((0, 5, 1, 0)) + b"head!" + bytes(256)
+    install("app.b", lead + PACK)
+    assert start(flash)[0] == "app.b" and boot._pack == "right"
+
+
+def test_a_manifest_without_a_hash_is_believed(flash):
+    slots.seal(flash.root, "app.b", json.dumps({"version": "1", "serial": 1}))
+    install("app.a", b"?")
+    assert start(flash)[0] == "app.b" and boot._pack == "unknown"
+
+
+
+@pytest.mark.parametrize("which", ("new", "field"))
+def test_no_number_of_soft_resets_takes_a_version_back_or_ends_in_the_safe_mode(tmp_path, which):
+    """A stock mpremote without `resume` makes one for each command: boot.py runs, main.py does not."""
+    with boardlab.Lab(tmp_path) as lab:
+        lab.deploy("1.0")
+        lab.said("IDLE 1.0")
+        source = lab.tree("2.0")
+        if which == "field":
+            image = tmp_path / "field" / "flash.img"
+            field.unpack("fifo", image)
+            (source / "boot.py").write_bytes(field.read(image, "boot.py")["boot.py"])
+        boardlab.deploy(lab.board, source)
+        lab.said("IDLE 2.0")
+        start = lab.mark()
+        for _ in range(5):
+            with Device(lab.board.path) as device:
+                device.link.enter_raw_repl(soft_reset=True)
+                device.exec("import os\nos.listdir()")
+        with Device(lab.board.path) as device:
+            device.link.exec_raw_no_follow("import machine\nmachine.reset()")
+            device.link.in_raw_repl = False
+        report = lab.report(lab.said("APP ", start))
+        assert (report["version"].split("+")[0], report["mode"], report["starts"]) == ("2.0", "normal", 1), report
+        assert report["boot"].startswith("old" if which == "field" else "new")
+
+
+# --- a version that looks at its own pack, since its boot.py does not
+
+
+def looked(flash, state="ok"):
+    """(what own.py finds of app.b, why the device is restarted then, current)."""
+    slots.switch(flash.root, "app.b", state)
+    guard = safestart.Guard(flash.root)
+    reasons = []
+
+    class Gate:
+        async def wait(self):
+            return None
+
+    app = SimpleNamespace(order=None, gate=Gate(), restart=reasons.append)
+    asyncio.run(own.run(app, guard))
+    return guard.pack, reasons, slots.current(flash.root)
+
+
+def signed(content=PACK):
+    """A release laid as f77621f does: its manifest has no hash."""
+    key = release.generate(2048)
+    Path("release.pub").write_text(release.public_text(key[0]))
+    data = release.assemble({"firmware/app.mpy": content}, key, "2.0", 5)
+    Path("app.b", slots.PACK).write_bytes(data)
+    slots.seal(".", "app.b", {"version": "2.0", "serial": 5})
+    return data
+
+
+def test_its_own_pack_is_right(flash):
+    assert looked(flash) == ("right", [], ("app.b", "ok"))
+    signed()
+    assert looked(flash) == ("right", [], ("app.b", "ok"))
+
+
+def test_its_own_pack_is_wrong_by_its_manifest(flash):
+    install("app.b", PACK[:-1] + b"?")
+    found, reasons, current = looked(flash)
+    assert found.startswith("wrong") and reasons == ["the firmware is damaged"] and current == ("app.a", "fallback")
+    assert slots.read_text("why") == "app.b is damaged"
+
+
+@pytest.mark.parametrize("at", (-20, 20, 300))
+def test_its_own_pack_is_wrong_by_the_head_of_the_release(flash, at):
+    data = bytearray(signed())
+    data[at] ^= 1
+    Path("app.b", slots.PACK).write_bytes(data)
+    found, reasons, current = looked(flash, "trial")
+    assert found.startswith("wrong") and reasons and current == ("app.a", "fallback")
+
+
+def test_nobody_goes_back_to_what_failed_or_is_not_there(flash):
+    install("app.b", b"?")
+    assert looked(flash, "fallback")[1:] == ([], ("app.b", "fallback"))
+    (Path("app.a") / "manifest.json").unlink()
+    assert looked(flash)[1:] == ([], ("app.b", "ok"))
+
+
+def test_what_cannot_be_checked_stays(flash):
+    signed()
+    Path("release.pub").unlink()
+    assert looked(flash)[0].startswith("unknown: this device has no release key")
+    Path("app.b", slots.PACK).write_bytes(PACK)
+    assert looked(flash) == ("unknown: it was deployed without its hash", [], ("app.b", "ok"))
