@@ -179,7 +179,7 @@ def _update(app):
     if app.guard:
         from firmware.update import slots
 
-        text = slots.read_text(app.board.root + "/update.txt", 400)
+        text = slots.read_text(app.board.root + "/update.txt", 1200)
     got, _, error = text.partition(" ")
     state = "failed" if text else "idle"
     return {"state": state, "bytes": int(got or "0"), "size": 0, "error": error}

@@ -36,7 +36,7 @@ mounted = None
 
 
 class Pack:
-    """A read-only file system over the file `path`. OSError when it is none."""
+    """A read-only file system over the file `path`. OSError when it is none, or points at something outside of it."""
 
     def __init__(self, path):
         self._path = path
@@ -52,8 +52,17 @@ class Pack:
             if lead[:8] != _MAGIC:
                 raise OSError(22)
             self._count = struct.unpack(">H", lead[8:_START])[0]
-            entries = [self._at(file, index) for index in range(self._count)]
-        self._folders = tuple(key for key, value in entries if not value)
+            first, size = _START + self._count * _ENTRY, file.seek(0, 2) - self._base
+            folders = []
+            before = -1
+            for index in range(self._count):
+                key, value = self._at(file, index)
+                if key <= before or (value and not first <= value >> 1 < size):
+                    raise OSError(22)
+                before = key
+                if not value:
+                    folders.append(key)
+        self._folders = tuple(folders)
 
     def _at(self, file, index):
         """(key, value) of an entry."""

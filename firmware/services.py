@@ -130,10 +130,13 @@ class App:
         return self._work("crash")
 
     def update(self, url, force=False):
-        """Order an update over the air (firmware/update/order.py); its OrderError when it is not taken."""
+        """Order an update over the air, or end one (no `url`): firmware/update/order.py, its OrderError if refused."""
         from firmware.update import order
 
-        order.begin(self, url, force)
+        if url:
+            order.begin(self, url, force)
+        else:
+            order.stop(self)
 
     def brief(self):
         """(UTC or 0, words) for a short message."""

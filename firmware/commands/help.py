@@ -20,7 +20,7 @@ CLEARLOG|delete the records that wait; without YES it only says how many they ar
 DOCTOR|what is wrong and what to do; with the id of a meter its line is tried, which takes up to a minute
 SYNC|ask for the time now
 REBOOT|start again
-UPDATE|fetch a signed release, check it and start it on trial; FORCE takes an older one; GETSTATUS,update tells
+UPDATE|fetch a signed release, check it, start it on trial; FORCE takes an older one; STOP ends it; GETSTATUS,update
 LOGIN|log in on the console, where device.password is set
 LOGOUT|end that
 SETBAUDRATE|speed of a serial port until the next start; port 0 or 1

@@ -1,4 +1,4 @@
-"""UPDATE: order an update over the air. It runs in the background (firmware/update/order.py)."""
+"""UPDATE: order an update over the air, which runs in the background (firmware/update/order.py), or STOP it."""
 
 from firmware.commands.answer import CommandError
 
@@ -8,11 +8,12 @@ async def update(call):
     url, comma, last = call.rest.rpartition(",")
     force = bool(comma) and last.strip().upper() == "FORCE"
     url = url.strip() if force else call.rest.strip()
+    stop = url.upper() == "STOP"
     try:
-        call.device.update(url, force)
+        call.device.update("" if stop else url, force)
     except Exception as error:  # that package's own error; this one does not know its class
         code = getattr(error, "code", None)
         if code is None:
             raise
         raise CommandError(code, str(error)) from None
-    await call.say("fetching; GETSTATUS,update tells how far it is")
+    await call.say("stopped" if stop else "fetching; GETSTATUS,update tells how far it is")

@@ -1,5 +1,8 @@
 """Fetches a file over HTTP/1.1, with TLS (tls.py) or without, onto the flash; goes on where it stopped after a drop
 (RFC 9110, 14).
+
+The server may be anybody's. Whatever it says costs no more than `size` bytes of flash, once that is known, and ends by
+a deadline: that of one answer here, that of the whole order in source.Pace.
 """
 
 import os
@@ -7,19 +10,20 @@ import random
 
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.update import slots
-from firmware.update.source import DownloadError, GiveWay, split
+from firmware.update import http, slots
+from firmware.update.source import DownloadError, GiveWay, Pace, split
 
 _SILENCE_MS = const(30000)
 _CONNECT_MS = const(20000)
 _HANDSHAKE_MS = const(30000)
 _TURN_MS = const(20)
-_LINE = const(256)
+_HEAD_MS = const(60000)  # from a request to the end of its answer's head
 _BUFFER = const(1024)
 # Bytes between two commits to flash: what a reset during the download costs at most.
 _COMMIT = const(16384)
 _STEP_MS = const(200)
-_TRIES = const(8)  # in a row without a byte gained
+_TRIES = const(8)  # in a row that gained next to nothing
+_GAIN = const(256)
 _BACKOFF_S = const(2)
 _BACKOFF_MOST_S = const(120)
 # 2 and 3: CPython's TLS wants to read or to write.
@@ -51,17 +55,20 @@ class Download:
         self._backoff = backoff_s
         self._gate = gate
         self.give_way = lambda: False  # asked now and then; true ends fetch() with GiveWay
+        self.pace = Pace()
         self.problem = ""
-        self._socket = None
-        self._below = None  # the socket under that with TLS
+        self._socket = self._below = None  # the latter is the socket under that with TLS
         self._shaking = False  # the TLS handshake is not over
         self._keep_until = 0  # bytes before which nobody is made way for
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
         self._from = self._to = 0
-        self.total = 0  # size of the whole file, 0 while unknown
+        self._head = 0  # bytes that the head of this answer may still have
+        self._asked = 0  # ticks of the request
+        self.size = 0  # what the whole file has to have, 0 while nobody knows
+        self.total = 0  # what the server says it has, 0 while unknown
         self.got = self._size()
-        known, _, self._tag = slots.read_text(path + ".tag").partition("\n")
+        known, _, self._tag = slots.read_text(path + ".tag", 2048).partition("\n")
         if self.got and known != url:
             self.discard()
 
@@ -79,14 +86,18 @@ class Download:
         self._tag = ""
 
     async def fetch(self, upto=None):
-        """Fetch until `upto` bytes (None: all) are on the flash; tries again after each drop."""
+        """Fetch until `upto` bytes (None: all) are on the flash; tries again after each drop.
+
+        DownloadError; OSError of the flash.
+        """
         tries = 0
+        self.pace.begin()
         while not self._done(upto):
             before = self.got
             try:
                 await self._once(upto)
             except (_Drop, OSError) as error:
-                tries = 0 if self.got > before else tries + 1
+                tries = 0 if self.got >= before + _GAIN else tries + 1
                 self.problem = "at %d bytes: %s" % (self.got, error)
                 diag.warn("update", "%s", self.problem)
                 self._close()
@@ -102,6 +113,7 @@ class Download:
                 self._close()
 
     def _look(self):
+        self.pace.look(self.got)
         if self.got >= self._keep_until and self.give_way():
             raise GiveWay()
 
@@ -123,14 +135,19 @@ class Download:
 
     async def _once(self, upto):
         await self._connect()
-        lines = ["GET %s HTTP/1.1" % self.resource, "Host: %s:%d" % (self.host, self.port)]
+        usual = self.port == (443 if self._secure else 80)
+        lines = ["GET %s HTTP/1.1" % self.resource, "Host: " + self.host + ("" if usual else ":%d" % self.port)]
         lines += ["User-Agent: lector102", "Accept-Encoding: identity", "Connection: close"]
         if self.got or upto is not None:
             lines.append("Range: bytes=%d-%s" % (self.got, "" if upto is None else upto - 1))
         if self.got and self._tag:
             lines.append("If-Range: " + self._tag)
         await self._send(("\r\n".join(lines) + "\r\n\r\n").encode())
-        await self._answer(upto)
+        self._asked = ticks_ms()
+        self._head = http.HEAD_MOST
+        await self._take(await http.read(self._line, self.host), upto)
+        if not self._done(upto):
+            raise _Drop("the server sent less than was asked for")
 
     async def _connect(self):
         self._feed()
@@ -210,63 +227,58 @@ class Download:
             await self._pause(start, _SILENCE_MS, "silence from the server")
 
     async def _line(self):
+        """The next line of the head, without its end and what is too long of it."""
         line = b""
         while True:
             if self._from >= self._to and not await self._receive():
                 raise _Drop("the server ended the connection in its head")
+            if ticks_diff(ticks_ms(), self._asked) > _HEAD_MS:
+                raise _Drop("the head of the answer takes too long")
             end = self._rx.find(b"\n", self._from, self._to)
             stop = self._to if end < 0 else end + 1
-            line += bytes(self._view[self._from : stop])
+            self._head -= stop - self._from
+            if self._head < 0:
+                raise DownloadError("%s: the head of the answer has no end" % self.host)
+            if len(line) < http.LINE_MOST:
+                line += bytes(self._view[self._from : stop])
             self._from = stop
             if end >= 0:
-                return line.strip().decode()
-            if len(line) > _LINE * 8:
-                raise DownloadError("%s does not speak HTTP" % self.host)
+                return line[: http.LINE_MOST].strip()
 
-    async def _answer(self, upto):
-        status = (await self._line()).split(" ", 2)
-        if len(status) < 2 or not status[0].startswith("HTTP/"):
-            raise DownloadError("%s does not speak HTTP" % self.host)
-        heads = {}
-        while True:
-            line = await self._line()
-            if not line:
-                break
-            name, _, value = line.partition(":")
-            heads[name.lower()] = value.strip()
-        await self._take(status[1], heads, upto)
+    def _anew(self, why):
+        """What was fetched does not belong to what the server has now."""
+        if self.got:
+            self.discard()
+            self.pace.again()
+        if why:
+            raise _Drop(why)
 
-    async def _take(self, code, heads, upto):
-        length = int(heads.get("content-length", "0"))
-        if code == "206":
-            where, _, whole = heads.get("content-range", "").partition("/")
-            if not where.startswith("bytes %d-" % self.got):
-                self.discard()
-                raise _Drop("the server sent another part than asked for")
-            self.total = int(whole) if whole.isdigit() else 0
-        elif code == "200":
+    async def _take(self, answer, upto):
+        code, length = answer.code, answer.length
+        if code == 206:
+            if answer.first != self.got:
+                self._anew("the server sent another part than asked for")
+            if self._tag and answer.tag and answer.tag != self._tag:
+                self._anew("the server has another file now")
+        elif code == 200:
             # No ranges there, or the file is another one now: from the start.
-            self.discard()
-            self.total = length
-        elif code == "416":
-            self.discard()
-            raise _Drop("what was fetched does not fit the file any more")
-        elif code[0] == "5":
-            raise _Drop("the server answers %s" % code)
-        elif code[0] == "3":
-            # Not followed: whoever gives the order says from where.
-            place = heads.get("location", "another address")[:120]
-            raise DownloadError("the server answers %s: order it from %s" % (code, place))
-        else:
-            raise DownloadError("the server answers %s for %s" % (code, self.url))
+            self._anew("")
+        elif code == 416:
+            self._anew("what was fetched does not fit the file any more")
+        if code not in (200, 206):
+            raise _Drop("the server answers %d" % code)
         if not length:
             raise DownloadError("the file is empty, or the server does not tell its length")
+        self.total = answer.whole if code == 206 else length
+        if self.size and self.total and self.total != self.size:
+            self.discard()
+            raise DownloadError("the server has another file now, of %d bytes: order it again" % self.total)
         if not self.got:
-            tag = heads.get("etag") or heads.get("last-modified", "")
-            self._tag = "" if tag.startswith("W/") else tag
+            self._tag = answer.tag
             slots.write_text(self.path + ".tag", self.url + "\n" + self._tag)
         # A server without ranges sends all of it, which may be more than there is room for.
-        await self._body(length if upto is None else min(length, upto - self.got))
+        most = self.size if upto is None else upto
+        await self._body(min(length, most - self.got) if most else length)
 
     async def _body(self, length):
         left = length

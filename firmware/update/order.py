@@ -10,7 +10,7 @@ import gc
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.update import slots
-from firmware.update.source import GiveWay
+from firmware.update.source import GiveWay, Pace
 
 # What the update has at least of the heap, in turn with sessions and commands.
 _SLICE_MS = const(6000)
@@ -20,7 +20,7 @@ _MAKE_WAY_MS = const(1000)
 _TRIES = const(5)
 _PAUSE_MS = const(10000)
 _LINK_MS = const(60000)
-_CODE = ("update", "download", "tls", "release", "signature")
+_CODE = ("update", "download", "http", "tls", "release", "signature")
 _BAD_VALUE = const(4)
 _BUSY = const(7)
 _FAILED = const(8)
@@ -50,6 +50,21 @@ def begin(device, url, force=False):
     order = device.order = Order(device, url, force)
     diag.info("update", "ordered: %s", url)
     order.task = asyncio.create_task(order.run())
+
+
+def stop(device):
+    """End the update that is under way, and forget what was fetched of it; OrderError when there is none.
+
+    It ends at its next turn; GETSTATUS,update tells that it was stopped.
+    """
+    order = device.order
+    if not order or order.state in ("failed", "stopping"):
+        _release()
+        raise OrderError(_FAILED, "no update is under way")
+    if order.state == "ready":
+        raise OrderError(_BUSY, "the update is ready, the device restarts")
+    order.state = "stopping"
+    order.task.cancel()
 
 
 def _check(device, url):
@@ -82,11 +97,12 @@ class Order:
         self._url = url
         self._force = force
         self._updater = None
+        self._pace = Pace()
         self._at = 0, 0  # bytes and size when the updater was last let go
 
     def status(self):
         """{"state", "bytes", "size", "error"}: state is waiting (for room in the heap or the link), fetching,
-        checking, ready (restarts at once) or failed; size is 0 until it is known."""
+        checking, ready (restarts at once), stopping or failed; size is 0 until it is known."""
         found = {"state": self.state, "bytes": self._at[0], "size": self._at[1], "error": self.error}
         if self._updater:
             at = self._updater.status()
@@ -101,8 +117,13 @@ class Order:
         device = self._device
         try:
             version = await self._insist()
-            self.state = "ready"
+            # Until the restart there may be a reading yet, which wants the heap.
+            self._let_go("ready", "")
             device.restart("update to " + version)
+        except asyncio.CancelledError:  # stop()
+            for name in ("/update.bin", "/update.bin.tag"):
+                slots.remove(device.board.root + name)
+            await self._failed("stopped by a command")
         except Exception as error:  # whatever it is must not stay untold
             try:
                 await self._failed(str(error) or type(error).__name__)
@@ -158,6 +179,7 @@ class Order:
                 device.board.root, device.link.socket, device.board.feed, gate=device.gate
             )
             start = ticks_ms()
+            self._updater.pace = self._pace
             self._updater.give_way = lambda: room.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
             self.state = self.error = ""
             return await self._updater.run(self._url, self._force)
@@ -172,11 +194,12 @@ class Order:
         diag.error("update", "failed at %d bytes: %s", got, text)
         await device.gate.wait()
         try:
-            slots.write_text(device.board.root + "/update.txt", "%d %s" % (got, text[:300]))
+            slots.write_text(device.board.root + "/update.txt", "%d %s" % (got, text[:1100]))
         except OSError as error:
             diag.error("update", "that could not be kept: %s", error)
             return  # then this object keeps it
-        device.order = None
+        if device.order is self:
+            device.order = None
 
 
 def _release(names=("order", "source") + _CODE):

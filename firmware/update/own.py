@@ -50,14 +50,11 @@ async def check(root, folder):
     path = "%s/%s/%s" % (root, folder, slots.PACK)
     wanted = slots.manifest(root, folder).get("sha256")
     try:
-        with open(path, "rb") as file:
-            lead = file.read(12)
-        signed = lead[:8] == b"L102REL1"
         if wanted:
-            start = 12 + int.from_bytes(lead[8:10], "big") + int.from_bytes(lead[10:], "big") if signed else 0
-            return "right" if await _hash(path, start) == wanted else "wrong: not what its manifest says"
-        if not signed:
-            return "unknown: it was deployed without its hash"
+            return "right" if await _hash(path) == wanted else "wrong: not what its manifest says"
+        with open(path, "rb") as file:
+            if file.read(8) != b"L102REL1":
+                return "unknown: it was deployed without its hash"
         return await _signed(root, path)
     except OSError as error:
         return "wrong: %s" % error
@@ -73,20 +70,19 @@ async def _signed(root, path):
     except ReleaseError as error:
         return "unknown: %s" % error
     try:
-        await release.check_body(path, await release.read_head(path, key))
+        await release.check(path, key)
     except ReleaseError as error:
         return "wrong: %s" % error
     return "right"
 
 
-async def _hash(path, start):
+async def _hash(path):
     import binascii
     import hashlib
 
     digest = hashlib.sha256()
     piece = memoryview(bytearray(_PIECE))
     with open(path, "rb") as file:
-        file.seek(start)
         while True:
             count = file.readinto(piece)
             if not count:

@@ -6,10 +6,13 @@
     signature                     of everything before it (firmware/update/signature.py)
     body                          the firmware as it is run (firmware/packfs.py)
 
-The signature covers the body through its hash in the head: the head can be checked after the first
-1.5 KB, before the rest is fetched; the version is not put in its place before the body's hash is right.
+The signature covers the body through its hash in the head: the head can be checked after the first 1.5 KB, before the
+rest is fetched. What that head said is worth nothing for what was fetched later: `check()` goes once through the file
+as it lies on the flash, signature, hash and table, and only what it has found good is run. It is called after the last
+write, in the file's own place, and by a version itself that older tools laid there (firmware/update/own.py).
 """
 
+import binascii
 import hashlib
 import json
 import os
@@ -24,12 +27,25 @@ BODY = b"L102PAK1"
 # The head fits into what is fetched first.
 HEAD_MOST = const(1536)
 _CHUNK = const(1024)
+# Characters of a version: what a device keeps of a release and shows.
+_VERSION_MOST = const(64)
+# The largest flash of a board holds no more beside the log.
+_SIZE_MOST = const(4 << 20)
+_TABLE_START = const(10)
+_ENTRY = const(8)
+_ENTRIES_A_TURN = const(32)
 
 
 class Head:
-    """The facts of a release; `start` is where the body begins in the file."""
+    """The facts of a release; `start` is where the body begins in the file, `digest` the SHA-256 that was signed.
 
-    def __init__(self, table, start):
+    `whole` is the SHA-256 (hex) of the file's every byte, once check() has read them. ValueError and the like when a
+    fact is missing or cannot be.
+    """
+
+    whole = ""
+
+    def __init__(self, table, start, digest):
         self.version = table["version"]
         self.serial = table["serial"]
         self.mpy = table["mpy"]
@@ -37,13 +53,22 @@ class Head:
         self.size = table["size"]
         self.sha256 = table["sha256"]
         self.start = start
-        self.total = start + table["size"]
+        self.total = start + self.size
+        self.digest = digest
+        if not 0 < len(self.version) <= _VERSION_MOST or not all(31 < ord(c) < 127 for c in self.version):
+            raise ValueError("version")
+        if self.serial < 0 or not _TABLE_START <= self.size <= _SIZE_MOST:
+            raise ValueError("size")
 
 
 async def read_head(path, modulus):
-    """Read and check the head of the release in the file `path`; returns a Head."""
+    """Read and check the head of the release in the file `path`; returns a Head. ReleaseError."""
     with open(path, "rb") as file:
-        start = file.read(HEAD_MOST)
+        return await _head(file.read(HEAD_MOST), modulus)
+
+
+async def _head(start, modulus):
+    """The Head that the bytes `start` of a release begin with."""
     if start[:8] != MAGIC or len(start) < 12:
         raise ReleaseError("not a release file")
     head_length, signature_length = struct.unpack(">HH", start[8:12])
@@ -54,38 +79,70 @@ async def read_head(path, modulus):
     if not await signature.verify(digest, start[end : end + signature_length], modulus):
         raise ReleaseError("the signature is not right: refused, nothing was changed")
     try:
-        return Head(json.loads(start[12:end]), end + signature_length)
-    except (ValueError, KeyError):
+        return Head(json.loads(start[12:end]), end + signature_length, digest)
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ReleaseError("the release's head is not understood") from None
 
 
-async def check_body(path, head):
-    """Compare the body's hash with the one the signature covers."""
-    import binascii
+async def check(path, modulus):
+    """Read the release in the file `path` from its first byte to its last and return its Head. ReleaseError.
 
-    digest = hashlib.sha256()
-    size = 0
+    What has come back from here is signed, whole and can be mounted.
+    """
+    whole, body = hashlib.sha256(), hashlib.sha256()
     with open(path, "rb") as file:
-        file.seek(head.start)
-        while True:
+        piece = file.read(HEAD_MOST)
+        head = await _head(piece, modulus)
+        whole.update(piece)
+        size = len(piece)
+        piece = piece[head.start :]
+        if piece[:8] != BODY:
+            raise ReleaseError("the release is of another kind: `make deploy` takes it")
+        while piece:
+            body.update(piece)
             piece = file.read(_CHUNK)
-            if not piece:
-                break
-            if not size and piece[:8] != BODY:
-                raise ReleaseError("the release is of another kind: `make deploy` takes it")
-            digest.update(piece)
+            whole.update(piece)
             size += len(piece)
+            if size > head.total:
+                break
             await sleep_ms(0)
-    if size != head.size:
-        raise ReleaseError("the release has %d bytes instead of %d" % (size, head.size))
-    if binascii.hexlify(digest.digest()).decode() != head.sha256:
-        raise ReleaseError("the release's content does not match its signature: refused")
+        if size != head.total:
+            raise ReleaseError("the release has %d bytes instead of %d" % (size - head.start, head.size))
+        if binascii.hexlify(body.digest()).decode() != head.sha256:
+            raise ReleaseError("the release's content does not match its signature: refused")
+        await _table(file, head.start, head.size)
+    head.whole = binascii.hexlify(whole.digest()).decode()
+    return head
+
+
+async def _table(file, base, size):
+    """See that the pack of `size` bytes at `base` has its entries in order and what they point at inside of it."""
+    file.seek(base + 8)
+    count = struct.unpack(">H", file.read(2))[0]
+    first = _TABLE_START + _ENTRY * count
+    before = -1
+    entry = bytearray(_ENTRY)
+    for index in range(count if first <= size else 0):
+        file.readinto(entry)
+        key, value = struct.unpack(">II", entry)
+        if key <= before or (value and not first <= value >> 1 < size):
+            count = 0
+            break
+        before = key
+        if not index % _ENTRIES_A_TURN:
+            await sleep_ms(0)
+    if not count or first > size:
+        raise ReleaseError("the table of the pack is wrong: refused")
 
 
 def place(path, head, root, folder):
-    """Make a checked release the version in `folder`, which is empty: it is run as it was fetched."""
+    """Move a checked release into `folder`, which is empty: it is run as it was fetched. No version yet: see seal."""
     os.rename(path, "%s/%s/%s" % (root, folder, slots.PACK))
-    slots.seal(root, folder, {"version": head.version, "serial": head.serial, "sha256": head.sha256})
+
+
+def seal(head, root, folder):
+    """Make what was checked in its place the version in `folder`. Whoever starts it compares its SHA-256."""
+    slots.seal(root, folder, {"version": head.version, "serial": head.serial, "sha256": head.whole})
 
 
 def free(root):

@@ -68,8 +68,7 @@ def complete(root, folder):
 
 
 def manifest(root, folder):
-    """{"version", "serial", "sha256" of the pack (as hex, behind a release's head; older ones have none)} of a
-    version; {} when there is none."""
+    """{"version", "serial", "sha256" of its file} of a version; {} when there is none. Older ones have no sha256."""
     try:
         with open("%s/%s/manifest.json" % (root, folder)) as file:
             found = json.load(file)

@@ -13,13 +13,7 @@ from firmware.gate import silence
 from firmware.port import const
 from firmware.update import slots
 from firmware.update.download import Download
-from firmware.update.release import (
-    HEAD_MOST,
-    check_body,
-    free,
-    place,
-    read_head,
-)
+from firmware.update.release import HEAD_MOST, check, free, place, read_head, seal
 from firmware.update.source import DownloadError, ReleaseError, read_key
 
 # Room littlefs needs to go on working.
@@ -50,6 +44,7 @@ class Updater:
         self._backoff = backoff_s
         self.gate = gate
         self.give_way = lambda: False  # see Download
+        self.pace = None  # the source.Pace of the order, when it is more than this one run
         self.state = "idle"
         self.problem = ""
         self._download = None
@@ -74,7 +69,11 @@ class Updater:
         self.problem = ""
         try:
             return await self._run(url, force)
-        except (ReleaseError, DownloadError, UpdateError) as error:
+        except ReleaseError as error:
+            # What was fetched is worth nothing; a second try fetches anew.
+            self._tidy()
+            self.problem = str(error)
+        except (DownloadError, UpdateError) as error:
             self.problem = str(error)
         except OSError as error:
             full = error.args and error.args[0] == 28
@@ -96,38 +95,39 @@ class Updater:
             url, self.path, self._sockets, self._feed, self._backoff, self.gate
         )
         load.give_way = self.give_way
+        if self.pace:
+            load.pace = self.pace
         await load.fetch(HEAD_MOST)
-        head = await self._head(key)
+        head = await read_head(self.path, key)
         self._fits(head, folder, force)
         await self._make_room(head, slots.other(folder))
         diag.info("update", "%s: %d bytes, %d there", head.version, head.total, load.got)
-        self._size = load.total = head.total
+        self._size = load.size = load.total = head.total
         await load.fetch(head.total)
         self.state = "checking"
-        try:
-            await check_body(self.path, head)
-        except ReleaseError:
-            self._tidy()
-            raise
+        await self._same(self.path, key, head)
         target = slots.other(folder)
         await silence(self)
         slots.clear(self.root, target)
         await silence(self)
         place(self.path, head, self.root, target)
         self._tidy()
+        # Nothing is written to it from here on: what is verified now is what runs.
+        checked = await self._same("%s/%s/%s" % (self.root, target, slots.PACK), key, head)
+        await silence(self)
+        seal(checked, self.root, target)
         await silence(self)
         slots.switch(self.root, target, "trial", "update to %s" % head.version)
         diag.info("update", "%s is ready in %s", head.version, target)
         self.state = "ready"
         return head.version
 
-    async def _head(self, key):
-        try:
-            return await read_head(self.path, key)
-        except ReleaseError:
-            # What was fetched is worth nothing; a second try fetches anew.
-            self._tidy()
-            raise
+    async def _same(self, path, key, head):
+        """The Head of the file as it lies there, every byte checked; ReleaseError if it is not what was begun with."""
+        found = await check(path, key)
+        if found.digest != head.digest:
+            raise ReleaseError("the server changed to another release on the way: refused")
+        return found
 
     def _tidy(self):
         slots.remove(self.path)

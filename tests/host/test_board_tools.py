@@ -166,6 +166,8 @@ def test_backup_and_restore_bring_the_settings_back(lab, tmp_path, capsys):
         settings.write(device, {"uplink.apn": "first"}, print)
     path = tmp_path / "b.zip"
     assert tool(lab, "backup", str(path)) == 0
+    said = capsys.readouterr().out
+    assert "It holds the passwords" in said and "mode 0600" in said and "gpg -c %s" % path in said
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     with zipfile.ZipFile(path) as pack:
         assert pack.read("log/00000001") == bytes(range(256)) * 20

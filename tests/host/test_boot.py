@@ -153,12 +153,6 @@ def test_damaged_as_both_are_the_current_one_is_tried(flash):
     assert boot._pack == "wrong"
 
 
-def test_behind_the_signed_head_of_a_release_begins_what_the_manifest_tells_of(flash):
-    lead = b"L102REL1" + bytes((0, 5, 1, 0)) + b"head!" + bytes(256)
-    install("app.b", lead + PACK)
-    assert start(flash)[0] == "app.b" and boot._pack == "right"
-
-
 def test_a_manifest_without_a_hash_is_believed(flash):
     slots.seal(flash.root, "app.b", json.dumps({"version": "1", "serial": 1}))
     install("app.a", b"?")

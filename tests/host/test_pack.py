@@ -13,6 +13,8 @@ from tools.board.deploy import compile_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# The pack's format: firmware/packfs.py.
+START, ENTRY = 10, 8
 PATHS = st.from_regex(r"(firmware|lib)(/[a-z_]{1,8}){1,3}\.mpy", fullmatch=True)
 
 
@@ -108,6 +110,39 @@ for path in ("short", "other", "absent"):
     except (OSError, ValueError) as error:
         print(type(error).__name__, packfs.mounted)
 """
+
+
+def broken(what):
+    """A pack whose table is wrong."""
+    data = bytearray(pack.build({"firmware/a.mpy": b"a" * 9, "firmware/b.mpy": b"b" * 9})[0])
+    entry = START + ENTRY * (2 if data[START + 4 : START + 8] == bytes(4) else 0)
+    if what == "more entries than bytes":
+        data[8:10] = b"\xff\xff"
+    elif what == "a module in the table":
+        data[entry + 4 : entry + 8] = b"\0\0\0\x18"
+    elif what == "a module behind the end":
+        data[entry + 4 : entry + 8] = (len(data) << 1).to_bytes(4, "big")
+    elif what == "no order":
+        first, second = (slice(START + ENTRY * n, START + ENTRY * (n + 1)) for n in (0, 1))
+        data[first], data[second] = data[second], data[first]
+    else:
+        data[START : START + ENTRY] = data[START + ENTRY : START + ENTRY * 2]
+    return bytes(data)
+
+
+TABLES = ("more entries than bytes", "a module in the table", "a module behind the end", "no order", "one key twice")
+LEADS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\0\x05\0\0")
+
+
+def test_a_table_that_leads_outside_of_the_pack_is_not_mounted(tmp_path):
+    whole = pack.build({"firmware/a.mpy": b"a"})[0]
+    files = [broken(what) for what in TABLES] + [b"L102REL1" + lead + b"x" * 9 + whole for lead in LEADS]
+    names = []
+    for data in files:
+        names.append("f%d" % len(names))
+        (tmp_path / names[-1]).write_bytes(data)
+    script = NO_PACK.replace('("short", "other", "absent")', repr(tuple(names)))
+    assert carried_out(tmp_path, script).count("Error None") == len(files)
 
 
 def test_a_file_that_is_no_version_is_not_mounted(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from firmware.update import release as device
 from firmware.update import slots
 from firmware.update.signature import verify
+from tests.host.test_pack import TABLES, broken
 from tools import micropython, pack, patience, release
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,9 +39,10 @@ def check(tmp_path, data, key):
 
     async def run():
         path = written(tmp_path, data)
-        head = await device.read_head(path, modulus(key))
-        await device.check_body(path, head)
-        device.place(path, head, str(tmp_path / "flash"), "app.b")
+        root = str(tmp_path / "flash")
+        head = await device.check(path, modulus(key))
+        device.place(path, head, root, "app.b")
+        device.seal(head, root, "app.b")
         return head
 
     (tmp_path / "flash" / "app.b").mkdir(exist_ok=True, parents=True)
@@ -53,8 +55,9 @@ def test_a_release_is_run_as_it_was_made(tmp_path, key):
     assert (head.version, head.serial) == ("2.0", 77)
     folder = tmp_path / "flash" / "app.b"
     assert (folder / "firmware.pack").read_bytes() == data
-    wanted = {"version": "2.0", "serial": 77, "sha256": head.sha256}
-    assert slots.manifest(str(tmp_path / "flash"), "app.b") == wanted
+    assert slots.manifest(str(tmp_path / "flash"), "app.b") == {
+        "version": "2.0", "serial": 77, "sha256": hashlib.sha256(data).hexdigest(),
+    }  # fmt: skip
     body = release.read(data, modulus(key))[1]
     assert {path: pack.get(body, path) for path in FILES} == FILES
 
@@ -82,6 +85,26 @@ def test_a_signed_release_of_another_kind_is_refused(tmp_path, key, monkeypatch)
     """What boot.py's helper on the device cannot mount must not become a version."""
     monkeypatch.setattr(release.pack, "MAGIC", b"L102PAK2")
     with pytest.raises(device.ReleaseError, match="of another kind"):
+        check(tmp_path, release.assemble(FILES, key, "2", 1), key)
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_a_signed_release_whose_table_leads_outside_of_it_is_refused(tmp_path, key, monkeypatch, what):
+    """boot.py's helper on devices in the field does not look at the table itself."""
+    data = broken(what)
+    monkeypatch.setattr(release.pack, "build", lambda files: (data, {}))
+    with pytest.raises(device.ReleaseError, match="table of the pack is wrong"):
+        check(tmp_path, release.assemble(FILES, key, "2", 1), key)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"size": -1}, {"size": 1 << 40}, {"size": "9"}, {"version": ""}, {"version": "x" * 500}, {"version": 2},
+              {"version": "1\n2"}, {"serial": -1}, {"serial": "1"}, {"serial": None}],
+)  # fmt: skip
+def test_a_signed_head_with_facts_that_cannot_be_is_refused(tmp_path, key, monkeypatch, facts):
+    dumps = release.json.dumps
+    monkeypatch.setattr(release.json, "dumps", lambda table, **more: dumps({**table, **facts}, **more))
+    with pytest.raises(device.ReleaseError, match="not understood"):
         check(tmp_path, release.assemble(FILES, key, "2", 1), key)
 
 

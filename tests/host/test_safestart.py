@@ -40,6 +40,8 @@ def flash(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     machine = Memory()
     monkeypatch.setitem(sys.modules, "machine", machine)
+    # boot.py runs in the namespace of the interpreter itself.
+    monkeypatch.setattr(sys.modules["__main__"], "_memory", boot._memory, raising=False)
     seconds = [1000]
     monkeypatch.setattr(safestart, "monotonic_s", lambda: seconds[0])
     return SimpleNamespace(root=str(tmp_path), machine=machine, seconds=seconds)

@@ -60,6 +60,13 @@ def test_an_update_by_command_over_https_after_one_with_a_bad_signature(board, t
         found = board.until("update", "update.state", "failed")
         assert "signature is not right" in found["update.error"]
         assert len(web.requests) == 1
+    stopped(board, trees, key)
+    assert board.at("UPDATE," + web.url).endswith("OK\r\n")  # nobody is there any more
+    assert board.at("UPDATE,STOP").endswith("OK\r\n")
+    board.until("update", "update.error", "stopped by a command")
+    with boardlab.WebServer(stranger) as web:
+        assert board.at("UPDATE," + web.url).endswith("OK\r\n")
+        board.until("update", "update.state", "failed")
     # The reason outlives a restart, and the version that ran goes on.
     assert board.at("REBOOT").endswith("OK\r\n")
     board.online(VERSION="1.0")
@@ -82,6 +89,17 @@ def test_an_update_by_command_over_https_after_one_with_a_bad_signature(board, t
     found = board.until("start", "start.trial", "false")
     assert found["start.version"] == "2.0" and found["start.why"] == "update 2.0 confirmed"
     assert board.state("update")["update.state"] == "idle"
+
+
+def stopped(board, trees, key):
+    """A server that never gets to the end of its answer; and then there is nothing left to stop."""
+    with boardlab.WebServer(made(trees, key), pace=0.1, hold=lambda: True) as web:
+        assert board.at("UPDATE," + web.url).endswith("OK\r\n")
+        board.until("update", "update.state", "fetching")
+        assert board.at("UPDATE,stop").endswith("OK\r\n")
+        found = board.until("update", "update.state", "failed")
+    assert found["update.error"] == "stopped by a command"
+    assert '+MTXERR: 8,"no update is under way' in board.at("UPDATE,STOP")
 
 
 def refused(board):

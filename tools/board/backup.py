@@ -56,8 +56,10 @@ def backup(device, path, out=print):
         with contextlib.suppress(OSError):
             part.unlink()
     progress.end()
+    out("%s: %d files, %d bytes" % (path, len(names), sum(sizes)))
     out(
-        "%s: %d files, %d bytes; it holds passwords, keep it safe" % (path, len(names), sum(sizes))
+        "It holds the passwords of broker, SIM and meters; only you may read it (mode 0600). Encrypt it "
+        "before it leaves this computer: `gpg -c %s`" % path
     )
     return names
 

@@ -19,6 +19,7 @@ class Cut(Exception):
 
 class Head:
     serial = 1
+    whole = ""
 
     def __init__(self, version):
         self.version = version
@@ -82,6 +83,7 @@ def install(slots, release, folder, version):
     # As firmware/update/update.py does it.
     slots.clear("/f", folder)
     release.place("/f/update.bin", Head(version), "/f", folder)
+    release.seal(Head(version), "/f", folder)
 
 
 def whole(slots, folder, version):

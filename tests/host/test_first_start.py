@@ -1,0 +1,178 @@
+"""Before its first start a version is compared with what was checked when it was laid there: by boot.py, or by itself
+where boot.py is of an older deployment (test_upgrade.py has such devices). What is not that is not run.
+"""
+
+import asyncio
+import hashlib
+import struct
+from pathlib import Path
+
+import pytest
+
+import boot
+from firmware.update import own, slots
+from tests.host import boardlab, hostile
+from tools import build, release
+from tools.board.deploy import Deployment, compile_tree
+from tools.board.device import Device
+
+FILES = {"firmware/app.mpy": b"app" * 500, "firmware/a/b.mpy": b"b"}
+
+
+@pytest.fixture(scope="module")
+def key():
+    return release.generate(2048)
+
+
+@pytest.fixture
+def flash(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lay(flash, folder, data, whole=True, version="1"):
+    """A version as the cable (its SHA-256 in the manifest) or an older firmware's update (none) lays it there."""
+    slots.clear(str(flash), folder)
+    Path(folder, slots.PACK).write_bytes(data)
+    table = {"version": version, "serial": 1}
+    slots.seal(str(flash), folder, dict(table, sha256=hashlib.sha256(data).hexdigest()) if whole else table)
+
+
+def flip(folder, at=-3):
+    path = Path(folder, slots.PACK)
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def test_boot_starts_what_is_as_it_was_laid_there(flash):
+    lay(flash, "app.b", b"new" * 999)
+    slots.switch(str(flash), "app.b", "trial")
+    assert boot.choose()[0] == "app.b" and boot._pack == "right"
+
+
+@pytest.mark.parametrize("state", ["ok", "trial"])
+def test_boot_goes_back_from_what_is_not(flash, state):
+    lay(flash, "app.a", b"old")
+    lay(flash, "app.b", b"new")
+    slots.switch(str(flash), "app.b", state)
+    flip("app.b")
+    assert boot.choose()[0] == "app.a"
+    assert slots.current(str(flash)) == ("app.a", "fallback")
+    why = slots.read_text("why")
+    assert why.startswith("app.b is damaged") and why.endswith("on trial") == (state == "trial")
+
+
+def test_boot_does_not_go_back_to_what_is_not_either(flash):
+    lay(flash, "app.a", b"old")
+    lay(flash, "app.b", b"new")
+    slots.switch(str(flash), "app.b", "ok")
+    flip("app.a")
+    assert boot.choose()[0] == "app.b"
+    Path("starts").write_text("3")
+    assert boot.choose() == ("app.b", 4)  # its own safe mode
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"\xff\xfe\0", b'{"sha256": 7}', b'{"sha256": ["x"]}', b"{" * 5000])
+def test_boot_survives_any_manifest(flash, text):
+    lay(flash, "app.a", b"old")
+    lay(flash, "app.b", b"new")
+    slots.switch(str(flash), "app.b", "ok")
+    Path("app.b", "manifest.json").write_bytes(text)
+    assert boot.choose()[0] == ("app.b" if boot._pack == "unknown" else "app.a")
+
+
+def test_boot_starts_what_an_older_deployment_laid_there(flash):
+    lay(flash, "app.a", b"old", whole=False)
+    slots.switch(str(flash), "app.a", "ok")
+    assert boot.choose()[0] == "app.a"
+
+
+def looked_at(flash, folder="app.b"):
+    return asyncio.run(own.check(str(flash), folder))
+
+
+def test_under_an_older_boot_py_a_release_is_held_against_its_signature(flash, key):
+    (flash / "release.pub").write_text(release.public_text(key[0]))
+    data = release.assemble(FILES, key, "2.0", 7)
+    lay(flash, "app.b", data, whole=False)
+    assert looked_at(flash) == "right"
+    for at, words in ((-3, "does not match its signature"), (60, "signature is not right"), (8, "cut off")):
+        lay(flash, "app.b", data, whole=False)
+        flip("app.b", at)
+        assert looked_at(flash).startswith("wrong") and words in looked_at(flash)
+    lay(flash, "app.b", data + b"x", whole=False)
+    assert "bytes instead of" in looked_at(flash)
+    lay(flash, "app.b", release.assemble(FILES, release.generate(2048), "2.0", 7), whole=False)
+    assert "signature is not right" in looked_at(flash)
+
+
+def test_under_an_older_boot_py_what_came_by_cable_is_held_against_its_manifest(flash):
+    lay(flash, "app.b", b"L102PAK1" * 99)
+    assert looked_at(flash) == "right"
+    flip("app.b")
+    assert looked_at(flash).startswith("wrong")
+    # An older deployment has written nothing to hold it against, and a device without a key knows no signature.
+    lay(flash, "app.b", b"L102PAK1" * 99, whole=False)
+    assert looked_at(flash).startswith("unknown")
+    lay(flash, "app.b", b"L102REL1" * 99, whole=False)
+    assert looked_at(flash).startswith("unknown")
+
+
+# --- on a board ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lab(tmp_path, key):
+    """A board that runs version 1.0 and knows the key."""
+    with boardlab.Lab(tmp_path) as found:
+        source = found.tree("1.0")
+        (source / "release.pub").write_text(release.public_text(key[0]))
+        boardlab.deploy(found.board, source)
+        found.said("IDLE 1.0")
+        yield found
+
+
+def test_own_code_in_front_of_a_signed_body_is_not_run(lab, key, tmp_path):
+    """The server gives the head of a good release first, then another file whose rest is the good one's body: the lead
+    of that file leads to a table of its own."""
+    good = release.assemble(compile_tree(lab.tree("2.0"), "x64", unix=True), key, "2.0", 1 << 40)
+    app = tmp_path / "app.mpy"
+    build.compile_one(None, Path("firmware/app.mpy"), app, "def start():\n print('STRANGE')\n while 1: pass\n")
+    other = hostile.swapped(good, app.read_bytes())
+    assert len(other) == len(good) and other != good
+    start = struct.unpack(">HH", good[8:12])
+    assert other[12 + sum(start) :] == good[12 + sum(start) :]
+
+    class Server(boardlab.WebServer):
+        def _part(self, fields):
+            if fields.get("range", "").startswith("bytes=0-"):
+                return super()._part(fields)
+            return other, ["HTTP/1.1 200 OK"]
+
+    with Server(good) as web:
+        start = lab.mark()
+        boardlab.put(lab.board, {"/job": web.url.encode()})
+        assert "signature is not right" in lab.said("UPDATE refused", start)
+        assert len(web.requests) == 2
+    lab.said("IDLE 1.0", start)
+    assert b"STRANGE" not in lab.board.output
+    assert not {"/update.bin", "/app.b/firmware.pack"} & set(boardlab.listing(lab.board))
+
+
+def test_what_came_by_cable_and_changed_before_its_first_start_is_not_run(lab):
+    source = lab.tree("2.0", extra=[boardlab.ballast(9000)])
+    with Device(lab.board.path) as device:
+        Deployment(device, source, print).run("unix")
+        device.exec(
+            "with open('/app.b/firmware.pack', 'r+b') as f:\n"
+            " f.seek(-1000, 2)\n"
+            " f.write(b'?')"
+        )  # fmt: skip
+        start = lab.mark()
+        device.reset()
+    line = lab.said("APP ", start)
+    assert line.startswith("APP 1.0 previous")
+    assert lab.report(line)["why"] == "app.b is damaged"
+    assert lab.report(line)["boot"] == "new"
+    lab.said("IDLE 1.0", start)
