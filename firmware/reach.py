@@ -17,6 +17,9 @@ def settings(app):
     preset = getattr(app.board, "preset", None)
     if preset:
         config.set_many(preset())
+    from firmware.config import password
+
+    app.unsealed = password.typed(config)
     # The identity: the setting, or the board's own number.
     app.imei = config.get("device.imei") or app.board.ident()
     config.expansions["IMEI"] = app.imei

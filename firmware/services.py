@@ -32,6 +32,8 @@ class App:
     link = mqtt = console = keeper = None
     order = None  # firmware.update.order.Order while an update is under way
     lines = tags = ()
+    unsealed = False  # the device's password lies on the flash as it was typed
+    way = 0  # how often the broker had been reached when a new way was tried; -1: its answer has to be out first
     faults = ()  # (port, text): serial ports that could not be opened, or are not there
 
     def __init__(self, board, guard=None):
@@ -100,17 +102,26 @@ class App:
 
     # --- what commands do to the device
 
-    def change(self, values):
+    def change(self, values, code=""):
         """Take and keep settings, and use them at once where that is possible. ConfigError.
 
         What could cut the device off is on trial: when the broker is not reached again in `device.trial` minutes
-        the old values come back.
+        the old values come back. With a `code` that has to be told to confirm() over the new way.
         """
-        self._work("change", values)
+        self._work("change", values, code)
+
+    def begin_trial(self):
+        """The answer with the code is on its way: once it is out, the new way is tried."""
+        self.trial_since = monotonic_s()
+        self.way = -1
+
+    def confirm(self, code, console=False):
+        """What is on trial stays: "", or why it does not."""
+        return self._work("confirm", code, console)
 
     def watch_trial(self):
         """Confirm settings on trial once the broker is reached with them, or take them back."""
-        if self.config.trying:
+        if self.config.trying or self.way < 0 or self.unsealed:
             self._work("watch_trial")
 
     def restart(self, reason):

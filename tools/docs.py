@@ -38,11 +38,12 @@ One line a setting. **Name** is ours; **heritage name** is the one TITAN or its 
 What exists several times has a number in its name: `port.2.baud` (heritage `COMM2_baudrate`), `meter.3.link`
 (heritage `IEC102_linkAddress3`; the first meter, 0, has no number there).
 
-**When** tells when a change is in force: *now*, after a *restart* (`AT^MTXTUNNEL=REBOOT`), or *link*: at once
-(`uplink.*`: after a restart), but on trial. Such a change could cut the device off, so the old values come back by
-themselves when the broker has not been reached within `device.trial` minutes, or the power fails before. A device that
-has not reached its broker since it started has no connection to lose: it keeps what it is told. `mqtt.enabled` needs a
-restart where it was off.
+**When** tells when a change is in force: *now*, after a *restart* (`AT^MTXTUNNEL=REBOOT`), or *link* and *way*: at
+once (`uplink.*`: after a restart), but on trial. Such a change could cut the device off, so the old values come back
+by themselves when the broker has not been reached within `device.trial` minutes, or the power fails before. A device
+that has not reached its broker since it started has no connection to lose: it keeps what it is told. `mqtt.enabled`
+needs a restart where it was off. What is *way* wants more, see [another broker or
+network](#another-broker-or-network).
 
 Types: *choice* is one of the allowed words; *word* has no blanks and none of `,;"+#/\\`; *topic* has no `+` and `#`;
 *list* is words with commas between them; *secret* shows as `***` everywhere.
@@ -50,13 +51,68 @@ Types: *choice* is one of the allowed words; *word* has no blanks and none of `,
 In client id, topics and `logger.id` these stand for something: `[IMEI]` the device's identity, `[P]` the expanded
 `logger.id`, `[ID]` the ID of the first meter.
 
+The settings are kept in `config.json` on the flash, which holds what differs from the defaults, and under `defaults`
+the number of these. A damaged file costs its last change: `config.json.bak`, the good one before it, is used then, and
+the start-up log says so. `device.password` stands there salted and hashed.
+
+## Who may do what
+
 What may be done on a channel is a list (`*.commands`): names of commands, the roles of
 [the command reference](commands.md), or `*` for all; a `-` before a word forbids it, and the last word that fits
-counts. These lists and `device.password` can only be changed where `danger` is allowed, as on the console: a channel
-cannot give itself leave.
+counts. A new device allows over MQTT `view,meter` and by SMS `view`: the rest is granted by name, because whoever may
+publish on one topic would have the device otherwise.
 
-The settings are kept in `config.json` on the flash, which holds what differs from the defaults. A damaged file costs
-its last change: `config.json.bak`, the good one before it, is used then, and the start-up log says so.
+| the broker shall | `mqtt.commands` |
+| --- | --- |
+| look and read meters | `view,meter` |
+| change settings, too | `view,meter,setup` |
+| restart and update it, too | `view,meter,setup,REBOOT,UPDATE` |
+| move it to another broker or network, too | `view,meter,setup,REBOOT,UPDATE,way` |
+| give it lines for the modem, too | `view,meter,setup,REBOOT,UPDATE,way,modem` |
+
+`AT^MTXTUNNEL=SETPARAM,mqtt.commands,view,meter,setup,REBOOT,UPDATE` on the console does it, `make config` asks for it,
+and `AT^MTXTUNNEL=DOCTOR` tells what somebody could do who has got at a channel.
+
+These lists, `device.password`, `device.confirm` and the numbers in `sms.*` can only be changed where `danger` is
+allowed, as on the console: a channel cannot give itself leave. `mqtt.password` takes `danger` or `way`.
+
+## Another broker or network
+
+What is *way* moves the device's way out. It takes the role `way`, which is in no default and not in `setup`, and then:
+
+1. The secrets of the new destination come in the same message: `mqtt.password` with `mqtt.broker`; `uplink.password`
+   and `mqtt.password` with `uplink.apn`; `uplink.key` and `mqtt.password` with `uplink.ssid`; as far as the device has
+   one. So no secret goes to a place that somebody gave who does not know it.
+2. The answer, over the old way, has a code. The new way is tried once that answer is out; for `uplink.*` after a
+   `REBOOT`.
+3. Over the new way `AT^MTXTUNNEL=CONFIRM,code` makes it stay. Until then no record is delivered there. Without it the
+   old values come back after `device.trial` minutes.
+
+```
+AT^MTXTUNNEL=SAVECONFIG
+MQTT_server: tcp://new.example:1883
+MQTT_login: meter17
+MQTT_password: secret
+```
+
+```
+AT^MTXTUNNEL=SAVECONFIG
+confirm: K7M2P9QX within 10 min over the new way: AT^MTXTUNNEL=CONFIRM,K7M2P9QX
+
+OK
+```
+
+On the console neither the secrets nor the code are wanted: whoever is there holds the device; `CONFIRM` alone ends any
+trial. With `device.confirm` off, for platforms that know nothing of codes, the change stays as soon as the broker is
+reached; `DOCTOR` tells that.
+
+## Devices of older defaults
+
+A device whose `config.json` has no number of the defaults comes from the first release. At the first start of a newer
+one the defaults of then are written down as its values, so that it keeps what it had: `mqtt.commands`
+`view,meter,setup,modem,REBOOT,UPDATE`, `sms.commands` `view,meter,REBOOT`, `device.confirm` off; and every list that
+let a channel change settings gets `way`. As long as such a list stands as it was written down, `DOCTOR` and the
+message on the online topic say `OPEN`. Set `mqtt.commands` to what is needed, and `device.confirm` on, to end that.
 """
 
 _COMMANDS_HEAD = """# Commands
@@ -83,14 +139,14 @@ Each of these lines ends with CR LF. With `device.mtxerr` on, a line `+MTXERR: c
 
 _COMMANDS_ROLES = """
 Lines that begin with `AT+`, `AT^` and the like and are not in this table go to the modem where there is one (role
-`modem`), else the answer is `ERROR`. Those that would cut it off (`AT+IPR`, `+ICF`, `+IFC`, `+CMUX`, `+CGDATA`)
-are refused, and so are those that wait for a text behind them (`AT+CMGS`). One command a line, its texts in quotes:
-nothing may stand behind a semicolon. Passwords and other secrets show as `***` in every answer, also where the command
-itself is repeated.
+`modem`; `AT+CSQ`, `AT+CREG?`, `AT+CEREG?`, `AT+COPS?`, `AT+CGSN` and `AT+CCLK?` only look: role `view`), else the
+answer is `ERROR`. Those that would cut it off (`AT+IPR`, `+ICF`, `+IFC`, `+CMUX`, `+CGDATA`) are refused, and so are
+those that wait for a text behind them (`AT+CMGS`). One command a line, its texts in quotes: nothing may stand behind a
+semicolon. Passwords and other secrets show as `***` in every answer, also where the command itself is repeated.
 
-Roles: `view` looks, `meter` reads a meter or asks for the time, `setup` changes settings, `danger` interrupts the
-service or deletes. The defaults allow: on the console everything, over MQTT
-`view,meter,setup,modem,REBOOT,UPDATE`, by SMS `view,meter,REBOOT`, in tags `view,meter`.
+Roles: `view` looks, `meter` reads a meter or asks for the time, `setup` changes settings, `way` those of the way out,
+too, `danger` interrupts the service or deletes. The defaults allow: on the console everything, over MQTT `view,meter`,
+by SMS `view`, in tags `view,meter`; [settings.md](settings.md#who-may-do-what) says how to grant more.
 
 | command | role | what it does |
 | --- | --- | --- |
@@ -122,7 +178,9 @@ MQTT_password: secret
 ```
 
 On the console `AT^MTXTUNNEL=SAVECONFIG,TEXT` begins such a text and a line `END` ends it. Names that this device does
-not have are listed as `unknown:` and do no harm; one bad value and nothing is changed.
+not have are listed as `unknown:` and do no harm; one bad value and nothing is changed. A text with an AT topic, as
+TITAN's has one, is answered with what the broker may not do and the line that grants it. Another broker or network
+takes more: [settings.md](settings.md#another-broker-or-network).
 """
 
 

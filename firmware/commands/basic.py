@@ -62,8 +62,10 @@ async def reboot(call):
 
 async def login(call):
     channel = call.channel
+    from firmware.config import password
+
     wanted = call.device.config.get("device.password")
-    if wanted and call.rest != wanted:
+    if wanted and not password.fits(wanted, call.rest):
         channel.known = False
         channel.wrong += 1
         # Guessing takes 2, 4, 8 ... 60 s a word.

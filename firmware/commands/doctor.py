@@ -31,6 +31,16 @@ async def doctor(call):
         meters = state.get("meters") or ()
         if meters or not call.device.faults:
             await _meters(call, meters, doctorwords)
+        # A short message has no room for that.
+        if call.channel.name != "sms":
+            await _channels(call)
+
+
+async def _channels(call):
+    from firmware.commands import doctorrights
+
+    for name, found in doctorrights.channels(call.device.config):
+        await _say(call, name, found)
 
 
 async def _say(call, name, found):

@@ -21,6 +21,7 @@ DOCTOR|what is wrong and what to do; with the id of a meter its line is tried, w
 SYNC|ask for the time now
 REBOOT|start again
 UPDATE|fetch a signed release, check it, start it on trial; FORCE takes an older one; STOP ends it; GETSTATUS,update
+CONFIRM|the way out that was changed stays; the code stood in the answer to the change; on the console without one
 LOGIN|log in on the console, where device.password is set
 LOGOUT|end that
 SETBAUDRATE|speed of a serial port until the next start; port 0 or 1

@@ -27,6 +27,8 @@ _PROMPT = (
     " +CMQTTUNSUB +QISEND +QSSLSEND +QMTPUB +QMTPUBEX +QFUPL +QFWRITE +QHTTPURL +QHTTPPOST +QHTTPPUT +QSMTPBODY"
     " +QFTPPUT +USOWR +USOST +UDWNFILE +UDWNBLOCK +USECMNG "
 )
+# They only look, so they count as `view`.
+_QUESTIONS = " AT+CSQ AT+CREG? AT+CEREG? AT+COPS? AT+CGSN AT+CCLK? "
 # Their arguments are PINs, passwords or names of accounts.
 _PRIVATE = (
     "+CPIN",
@@ -53,7 +55,8 @@ def understand(call):
     both = config.get("device.separator") == "both"
     name, rest = split(call.line, both)
     # Lines for the modem have no row of their own.
-    row = table.row(name) if name else ["AT+", "", "0", "0", "modem", "basic"]
+    role = "view" if " %s " % rest.upper().replace(" ", "") in _QUESTIONS else "modem"
+    row = table.row(name) if name else ["AT+", "", "0", "0", role, "basic"]
     if not row:
         raise CommandError(_UNKNOWN, "there is no command %s" % clean(name[:40]))
     if both and name:

@@ -4,7 +4,8 @@ The code that carries commands out is loaded while one runs: commands are rare a
 they need:
 
 - `config` (firmware.config.store.Config), `ring` (the log), `clock`, `name`, `version`, `imei`;
-- `change(values)`: take, keep and use settings, all or none; ConfigError, OSError;
+- `change(values, code)`: take, keep and use settings, all or none; ConfigError, OSError. With a code they are only
+  tried after `begin_trial()`, and stay after `confirm(code, console)`, which gives "" or why not;
 - `lines`: each with `name` ("port 1"), `meters` (each with `ident` and `results`, `pending`: kind -> Result),
   `ask(meter, kind, args) -> Result` (ValueError: too many waiting), and `port` (a Port);
 - `status() -> dict`; `restart(reason)`; `sync()`: ask for the time soon;

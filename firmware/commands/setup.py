@@ -2,7 +2,7 @@
 
 from firmware.commands.answer import CommandError
 from firmware.gate import silence
-from firmware.port import const
+from firmware.port import const, unload
 
 # Codes of CommandError.
 _SYNTAX = const(1)
@@ -57,23 +57,41 @@ async def saveconfig(call):
 
 
 async def _change(call, values):
-    """Take over settings. A channel that may not do everything must not give itself leave to."""
-    from firmware.commands import table
+    """Take over settings, where leave.py has nothing against it; a code that is wanted stands in the answer."""
+    from firmware.commands import leave
 
-    whitelist = call.device.config.get(call.channel.whitelist)
-    if not table.allowed("DANGER", "danger", whitelist):
-        for name in values:
-            if name.endswith(".commands") or name == "device.password":
-                text = "%s can't be changed on this channel, only where all is allowed" % name
-                raise CommandError(_FORBIDDEN, text)
+    device = call.device
+    code = leave.code(call, values)
+    unload("firmware.commands.leave", "firmware.commands.table")
+    await silence(device)
+    device.change(values, code)
+    if code:
+        # The answer goes the old way; only then the new one is tried.
+        call.after = device.begin_trial
+        text = "confirm: %s within %d min over the new way: AT^MTXTUNNEL=CONFIRM,%s"
+        await call.say(text % (code, device.config.get("device.trial"), code))
+
+
+async def confirm(call):
+    channel = call.channel
+    if channel.name not in ("mqtt", "console"):
+        raise CommandError(_FORBIDDEN, "CONFIRM comes over MQTT, the new way, or is typed on the console")
     await silence(call.device)
-    call.device.change(values)
+    problem = call.device.confirm(call.args[0] if call.args else "", channel.name == "console")
+    if problem:
+        raise CommandError(_FORBIDDEN, problem)
 
 
 async def _take(call, importer):
     """Take over what an importer has gathered, all or nothing; names without a setting are told."""
     values = importer.finish()
     await _change(call, values)
+    if values.get("mqtt.at_topic") or values.get("mqtt.at_topic2"):
+        from firmware.commands import leave
+
+        note = leave.lacks(call.device.config)
+        if note:
+            await call.say(note)
     if 0 < values.get("logger.size", 0) < _CLOSING:
         # TITAN has 300 here, and sends longer records all the same.
         await call.say("warning: logger.size: longer records are not kept, such as closings; 0 keeps all")

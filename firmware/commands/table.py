@@ -2,9 +2,9 @@
 
 `least` and `most` count the arguments; most 0: the last one goes to the end of the line. `module` has a function of
 the command's name, or one called `run`. Roles: `view` looks, `meter` reads a meter or the like, `setup` changes
-settings, `danger` interrupts the service or deletes; lines for the modem count as `modem`. The channels' whitelists
-(settings *.commands) name commands or roles. One text for the sake of RAM; what each command is for stands in
-help.py.
+settings, `way` those of the way out, too (leave.py), `danger` interrupts the service or deletes; lines for the modem
+count as `modem`, some questions to it as `view`. The channels' whitelists (settings *.commands) name commands or
+roles. One text for the sake of RAM; what each command is for stands in help.py.
 """
 
 TABLE = """
@@ -21,6 +21,7 @@ DOCTOR|[id or modem or broker]|0|1|meter|doctor
 SYNC||0|0|meter|basic
 REBOOT||0|0|danger|basic
 UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|update
+CONFIRM|code|0|1|view|setup
 LOGIN|password|1|0|view|basic
 LOGOUT||0|0|view|basic
 SETBAUDRATE|port,speed|2|2|setup|basic

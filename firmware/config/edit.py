@@ -35,7 +35,7 @@ def put(config, found, full, value):
 
 
 def set(config, name, value, index=None):
-    """Check and take one value; returns what the change needs ("", "restart" or "link"). ConfigError."""
+    """Check and take one value; returns what the change needs ("", "restart", "link" or "way"). ConfigError."""
     full = settings.key(*row(config, name, index))
     return set_many(config, {full: value})[0]
 
@@ -55,17 +55,19 @@ def _set(config, checked):
     return [found[5] for found, _, _ in checked]
 
 
-def change(config, values, seconds=0):
+def change(config, values, seconds=0, code=""):
     """Take all of `values` or none, and save. With `seconds` those that could cut the device off are staged:
 
-    begin_trial() or the next load() puts them in force. Returns what the changes need. ConfigError, OSError.
+    begin_trial() or the next load() puts them in force. `code`: what has to come over the new way before they stay;
+    empty: nothing. Returns what the changes need. ConfigError, OSError.
     """
     checked = _checked(config, values)
     direct = []
     for found, full, value in checked:
-        if seconds and found[5] == "link":
+        if seconds and found[5] in ("link", "way"):
             config.staged[full] = value
             config.trial_seconds = seconds
+            config.code = code or config.code
         else:
             direct.append((found, full, value))
     if direct:
@@ -88,7 +90,12 @@ def save(config):
     if config.path:
         from firmware.config import files
 
-        files.write(config, "", config.values)
+        values = config.values
+        values[files.NUMBER] = files.DEFAULTS
+        try:
+            files.write(config, "", values)
+        finally:
+            del values[files.NUMBER]
 
 
 def _trial():

@@ -7,6 +7,9 @@ keeps with a suffix of its own. `config` gives `path`, `problems` and `damaged`.
 import json
 import os
 
+# The name under which the settings' file has the number of the defaults it was made under, and today's number.
+NUMBER = "defaults"
+DEFAULTS = 2
 _LARGEST = 32768
 _MOST_PROBLEMS = 20
 

@@ -14,7 +14,13 @@ def load(config):
     """
     if not config.path:
         return
-    stored = files.load(config) or {}
+    stored = files.load(config)
+    # A device whose file has no number was made under the first defaults; one without a file is new.
+    number = files.DEFAULTS
+    if stored is None:
+        stored = {}
+    else:
+        number = stored.pop(files.NUMBER, 1)
     backup = None
     for name in stored:
         try:
@@ -24,6 +30,10 @@ def load(config):
             if backup is None:
                 backup = files.read(config, ".bak") or {}
             _take_old(config, name, backup)
+    if not isinstance(number, int) or number < files.DEFAULTS:
+        from firmware.config.older import keep
+
+        keep(config, stored)
     _begin_stored(config)
 
 
@@ -52,6 +62,7 @@ def _begin_stored(config):
         return
     try:
         values, seconds = dict(stored["values"]), int(stored["seconds"])
+        config.code = str(stored.get("code", ""))
         if not stored["tried"] and 0 < seconds < 1 << 20:
             trial(config, values, seconds)
             return

@@ -2,10 +2,10 @@
 
 The lines are in firmware/config/tables/: `name|heritage name|type|limits|default|needs`, the name
 without its group, `needs` what a change needs: nothing, a `restart`, or it is a `link` change that could cut the
-device off. Types (checked in check.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and
-of at most `limits` characters `str`, `secret`, `word` (no blanks, nothing that means something in a topic or a
-command), `topic` (no wildcards), `list` (words and commas), `broker` (a URI); `code` is a secret number (limits as of
-an int).
+device off; one that moves the way out (`way`) is such a change, too, and has a role of its own. Types (checked in
+check.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and of at most `limits` characters
+`str`, `secret`, `word` (no blanks, nothing that means something in a topic or a command), `topic` (no wildcards),
+`list` (words and commas), `broker` (a URI); `code` is a secret number (limits as of an int).
 
 The heritage name is the one of TITAN or of its predecessor, MTX-Tunnel, where one is known (TITAN reference 1.2).
 One in its style that we made up has a `~` before it, or is not there at all: then `titan()` derives it.

@@ -34,7 +34,8 @@ def needs(row):
     """What a change of a row needs, in words."""
     if row[5] == "restart":
         return "in force after REBOOT"
-    if row[5] == "link":
+    if row[5] in ("link", "way"):
         when = "after REBOOT" if row[0].startswith("uplink.") else "at once"
-        return "in force " + when + ", taken back after device.trial minutes without the broker"
+        words = "in force " + when + ", taken back after device.trial minutes without "
+        return words + ("CONFIRM; wants the role way" if row[5] == "way" else "the broker")
     return "in force at once"

@@ -48,7 +48,8 @@ class Config:
 
     `problems`: what was wrong with the files, in words.
     `trying`: seconds the values on trial have to prove themselves (0: none are in force); `staged`: names -> values
-    on trial, whether in force or not yet. `expansions`: what [IMEI], [ID] and [P] stand for.
+    on trial, whether in force or not yet; `code`: what has to come over the new way before they stay. `expansions`:
+    what [IMEI], [ID] and [P] stand for.
 
     Besides get(), expand() and release() a Config has as methods what these modules describe: load (load), edit (set,
     set_many, save, change), trial (trial, begin_trial, restage, confirm, expire) and text (text, row, key,
@@ -64,6 +65,7 @@ class Config:
         self.staged = {}
         self.trying = 0
         self.trial_seconds = 0
+        self.code = ""
         self.damaged = False  # the file; it must not become the last good one
         self.problems = []
         self.expansions = {}

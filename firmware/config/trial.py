@@ -30,7 +30,7 @@ def restage(config):
 
 
 def confirm(config):
-    """The device is online: what was on trial is good. OSError."""
+    """What was on trial is good. OSError."""
     if not config.trying:
         return
     from firmware.config.edit import put, save
@@ -53,12 +53,18 @@ def expire(config):
 
 def keep(config):
     """Bring the file in line with what is staged. OSError. No method of Config."""
-    if config.path and config.staged:
+    if config.staged:
+        if not config.path:
+            return
         data = {
             "seconds": config.trial_seconds,
             "tried": config.trying > 0,
             "values": config.staged,
         }
+        if config.code:
+            data["code"] = config.code
         files.write(config, FILE, data)
-    elif config.path:
+        return
+    config.code = ""
+    if config.path:
         files.remove(config, FILE)

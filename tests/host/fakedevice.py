@@ -146,10 +146,18 @@ class Device:
         self.restarts = []
         self.synced = 0
         self.updates = []
+        self.confirmed = None  # the last (code, whether on the console)
         self.too_long = 0
 
-    def change(self, values):
-        self.config.change(values)
+    def change(self, values, code=""):
+        self.config.change(values, 600 if code else 0, code)
+
+    def begin_trial(self):
+        self.config.begin_trial()
+
+    def confirm(self, code, console=False):
+        self.confirmed = code, console
+        return "" if console or code == self.config.code else "that is not the code"
 
     def status(self):
         return {

@@ -9,6 +9,7 @@ import time
 import paho.mqtt.client as mqtt
 
 from tests.host import boardlab, brokers
+from tests.host.roles import GRANTED
 from tools import micropython, patience
 from tools.board.console import Console
 from tools.board.deploy import compile_tree
@@ -67,6 +68,8 @@ class Board:
             "mqtt.at_topic": TOP + "AT",
             "mqtt.atr_topic": TOP + "ATR",
             "mqtt.online_topic": TOP + "ONLINE",
+            **GRANTED,
+            "defaults": 2,
         }
         values.update(settings)
         # An update needs more beside the app than the 192 KiB that a board of this kind has for it (docs/update.md).

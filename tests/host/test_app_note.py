@@ -32,7 +32,9 @@ DAY = 1657704600
 SECTIONS = {
     3: "COMM_baudrate,9600 COMM_bitsperchar,8 COMM_parity,none COMM_stopbits,1 COMM_flowControl,none",
     4: "GPRS_apn,internet GPRS_login,user GPRS_password,secret-word GPRS_mode,auto",
-    5: "MQTT_server,tcp://127.0.0.1:%d MQTT_id,[IMEI] MQTT_attopic1,/AT MQTT_atrtopic,/ATR MQTT_enabled,on",
+    5: "MQTT_server,tcp://127.0.0.1:%d MQTT_id,[IMEI] MQTT_attopic1,/AT MQTT_atrtopic,/ATR MQTT_enabled,on "
+    # No step of the note: there the platform may do everything, here what it was granted.
+    "mqtt.commands,view,meter,setup,way",
     6: "LOGGER_password,ID-[IMEI] logger.order,fifo MTX_TPFormat,unix logger.enabled,on logger.topic,/LOGGER",
     7: "IEC102_id,ID00000 IEC102_port,1 IEC102_period,15 IEC102_linkAddress,1 IEC102_pointAddress,1 "
     "IEC102_password,1 IEC102_fiscalClose,on IEC102_fiscalDays,31 IEC102_logger,on IEC102_enabled,on",

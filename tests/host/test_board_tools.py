@@ -171,7 +171,7 @@ def test_backup_and_restore_bring_the_settings_back(lab, tmp_path, capsys):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     with zipfile.ZipFile(path) as pack:
         assert pack.read("log/00000001") == bytes(range(256)) * 20
-        assert json.loads(pack.read("config.json")) == {"uplink.apn": "first"}
+        assert json.loads(pack.read("config.json")) == {"uplink.apn": "first", "defaults": 2}
         assert pack.read("board.txt") == b"unix"
     with Device(lab.board.path) as device:
         settings.write(device, {"uplink.apn": "second"}, print)

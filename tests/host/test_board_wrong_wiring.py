@@ -13,7 +13,7 @@ _GOOD = {"uart": 2, "tx": 22, "rx": 21, "de": 19}
 _SETTINGS = {
     "meter.0.enabled": True, "meter.0.port": 1, "meter.0.id": "GOOD",
     "meter.1.enabled": True, "meter.1.port": 2, "meter.1.id": "BAD",
-    "port.2.enabled": True,
+    "port.2.enabled": True, "sms.commands": "*",
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def built(made):
 
 
 def answer(app, command):
-    return asyncio.run(app.processor.answer("AT^MTXTUNNEL=" + command, "console"))
+    return asyncio.run(app.processor.answer("AT^MTXTUNNEL=" + command, "sms"))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_format_the_chip_does_not_have(monkeypatch, tmp_path, capsys):
 
 
 def test_commands_in_tags_on_a_wrong_port(monkeypatch, tmp_path, capsys):
-    settings = {"port.1.at": True, "port.2.at": True, "port.2.enabled": True}
+    settings = {"port.1.at": True, "port.2.at": True, "port.2.enabled": True, "sms.commands": "*"}
     ports = [{"uart": 1, "tx": 5, "rx": 4}, {"uart": 0, "tx": 12, "rx": 13}]
     _, made = board(monkeypatch, tmp_path, "rp2", ports=ports, modem=None)
     (tmp_path / "config.json").write_text(json.dumps(settings))

@@ -15,6 +15,7 @@ from firmware.commands.answer import Collector, CommandError
 from firmware.commands.processor import Channel, Processor, decode
 from tests.host import virtual
 from tests.host.fakedevice import Device, Modem
+from tests.host.roles import GRANTED, WITH_WAY
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +25,9 @@ OURS = "AT^MTXTUNNEL="
 class Desk:
     """A device and one channel to it. `say(line)` gives the answer as text."""
 
-    def __init__(self, channel="mqtt", whitelist="mqtt.commands", login=False, **device):
+    def __init__(self, channel="mqtt", whitelist="mqtt.commands", login=False, rights=GRANTED, **device):
         self.device = Device(**device)
+        self.device.config.set_many(rights)
         self.processor = Processor(self.device)
         self.channel = Channel(channel, whitelist, login=login)
         self.after = None
@@ -221,7 +223,7 @@ def test_what_a_channel_may_not_is_refused_and_not_done(desk):
     assert desk.device.ring.depth == 7
     desk.device.config.set("mqtt.commands", "view")
     desk.device.modem = Modem()
-    assert desk.error("AT+CSQ")[0] == desk.error(OURS + "REBOOT")[0] == 3
+    assert desk.error("AT+CFUN=0")[0] == desk.error(OURS + "REBOOT")[0] == 3
     assert desk.after is None and desk.device.modem.lines == []
     tags = Desk("serial", "port.1.commands")
     assert tags.error(OURS + "SETPARAM,mqtt.qos,0")[0] == 3
@@ -231,9 +233,10 @@ def test_what_a_channel_may_not_is_refused_and_not_done(desk):
 def test_a_channel_cannot_give_itself_leave(desk, console, name):
     assert desk.error(OURS + "SETPARAM,%s,*" % name)[0] == 3
     assert desk.error(OURS + "SAVECONFIG\nMQTT_keepalive: 30\n%s: *" % name)[0] == 3
-    assert desk.device.config.changed() == ["device.mtxerr"]
+    assert desk.device.config.changed() == ["device.mtxerr", "mqtt.commands"]
+    before = console.device.config.changed()
     console.ok(OURS + "SETPARAM,%s,*" % name)
-    assert len(console.device.config.changed()) == 1
+    assert console.device.config.get(console.device.config.key(name)) == "*" and before == ["mqtt.commands"]
 
 
 def test_help_lists_what_the_channel_may(desk, console):
@@ -370,7 +373,7 @@ def test_settings_are_kept(tmp_path):
     path = str(tmp_path / "config.json")
     desk = Desk(path=path)
     desk.ok(OURS + "SETPARAM,mqtt.keepalive,30")
-    assert json.loads(Path(path).read_text()) == {"mqtt.keepalive": 30}
+    assert json.loads(Path(path).read_text()) == {**GRANTED, "mqtt.keepalive": 30, "defaults": 2}
 
 
 SECRETS = [
@@ -413,7 +416,8 @@ def test_no_secret_comes_out_of_any_command(console):
     assert "MQTT_password: ***" in console.say(OURS + "GETCONFIG,MQTT")
 
 
-def test_a_text_of_settings_in_one_message(desk):
+def test_a_text_of_settings_in_one_message():
+    desk = Desk(rights={**WITH_WAY, "device.confirm": "off"})
     text = "\r\nGPRS_apn: a.b\r\nMTX_mode: server\r\nMQTT_id: [IMEI]-x\r\n"
     assert desk.ok(OURS + "SAVECONFIG" + text) == ["unknown: MTX_mode"]
     assert desk.device.config.get("uplink.apn") == "a.b"

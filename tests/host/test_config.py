@@ -51,7 +51,7 @@ def test_every_row_is_complete_and_its_default_is_allowed():
     names = list(table.names())
     assert len(names) == len(set(names)) > 80
     for row, index in every_setting():
-        assert len(row) == 6 and row[5] in ("", "restart", "link"), row
+        assert len(row) == 6 and row[5] in ("", "restart", "link", "way"), row
         assert settings_help.of(row[0]), row[0]
         key = table.key(row, index)
         default = config.get(key)
@@ -109,7 +109,8 @@ def test_nothing_is_open_by_default():
     assert not config.get("mqtt.enabled") and not config.get("sms.enabled")
     for name in ("mqtt.atr_topic", "logger.topic", "logger.extended_topic", "mqtt.online_topic"):
         assert "[IMEI]" in config.get(name)
-    assert "CLEARLOG" not in config.get("mqtt.commands") and "*" not in config.get("mqtt.commands")
+    assert (config.get("mqtt.commands"), config.get("sms.commands")) == ("view,meter", "view")
+    assert config.get("device.confirm")
 
 
 # --- values
@@ -292,7 +293,7 @@ def test_values_stay_the_same_when_the_tables_are_dropped():
 
 def test_only_what_differs_is_kept(path):
     saved(path, mqtt_id="x", meter_interval=15)
-    assert json.loads(Path(path).read_text()) == {"mqtt.id": "x"}
+    assert json.loads(Path(path).read_text()) == {"mqtt.id": "x", "defaults": 2}
     assert loaded(path).get("mqtt.id") == "x"
 
 
@@ -531,7 +532,7 @@ def test_a_link_change_is_staged_tried_once_and_confirmed(path):
     needs = config.change(
         {"mqtt.broker": "tcp://new", "mqtt.window": 4, "port.1.baud": "300"}, 600
     )
-    assert sorted(needs) == ["", "link", "restart"]
+    assert sorted(needs) == ["", "restart", "way"]
     assert config.get("mqtt.broker") == "tcp://old" and config.text("mqtt.broker") == "tcp://new"
     assert config.get("mqtt.window") == 4 and config.get("port.1.baud") == "300"
     config.begin_trial()
@@ -592,5 +593,5 @@ def test_the_same_on_micropython_and_what_it_costs(tmp_path):
     done = patience.run(command, 100, cwd=ROOT, env={"MICROPYPATH": ".:.frozen"})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok" in done.stdout
-    # The class, the values, and every name that was ever loaded: MicroPython keeps these.
+    # The class, the values, and every name that was ever loaded: MicroPython keeps these, in tables of 3 KB.
     assert int(re.search(r"resident (\d+)", done.stdout).group(1)) < 22000, done.stdout

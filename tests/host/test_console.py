@@ -12,6 +12,7 @@ from firmware.commands.remote import Remote
 from firmware.commands.tags import Scanner, Tagged
 from tests.host.fakedevice import Device
 from tests.host.fakes import MemoryPort
+from tests.host.roles import GRANTED
 
 OURS = "AT^MTXTUNNEL="
 
@@ -317,6 +318,7 @@ def test_without_a_topic_for_answers_commands_still_work():
 
 def test_a_restart_waits_for_the_answer_to_be_out():
     device = Device()
+    device.config.set_many(GRANTED)
     replies = over_mqtt(device, b"AT^MTXTUNNEL=REBOOT", wait=lambda: device.restarts)
     assert replies[0][1].endswith(b"OK\r\n") and device.restarts == ["command on mqtt"]
 

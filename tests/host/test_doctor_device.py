@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.host import brokers
+from tests.host.roles import GRANTED
 from tests.host.together import together
 from tests.host.twinlab import IDENT, Lab
 from tools import patience
@@ -47,7 +48,7 @@ def ask_until(lab, line, pattern, seconds=60):
 
 @together
 def test_all_is_well(tmp_path):
-    with Lab(tmp_path) as lab:
+    with Lab(tmp_path, settings=GRANTED) as lab:
         lab.twin.start()
         lab.record()
         answer = ask_until(lab, DOCTOR, "(?s)broker: ok.*meter ID00000: ok")
@@ -162,7 +163,7 @@ def test_no_coverage_and_no_broker_set(tmp_path):
 
 @together
 def test_the_trace_on_a_topic_shows_frames_and_no_password(tmp_path):
-    settings = {"meter.0.password": 0x12345678, "meter.0.interval": 4}
+    settings = {"meter.0.password": 0x12345678, "meter.0.interval": 4, **GRANTED}
     with Lab(
         tmp_path, settings=settings, broker=True, meter=("--password", str(0x12345678))
     ) as lab:

@@ -16,6 +16,7 @@ from firmware import discovery, homeassistant, readings
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from tests.host import json_examples
+from tests.host.roles import GRANTED
 from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab
 from tools import patience
@@ -265,7 +266,7 @@ ALL = 1 + 2 * 21
 
 @together
 def test_the_twin_announces_its_meters_after_each_connection_and_takes_them_back(tmp_path):
-    with Lab(tmp_path, meters=2, interval=4, settings={"ha.enabled": True}) as lab:
+    with Lab(tmp_path, meters=2, interval=4, settings={"ha.enabled": True, **GRANTED}) as lab:
         lab.twin.start()
         first = entities(lab, ALL)
         options = [check(topic, json.loads(payload)) for topic, payload in first.items()]

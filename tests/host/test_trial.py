@@ -8,6 +8,7 @@ import asyncio
 import pytest
 
 from firmware import appwork, services
+from firmware.config import password
 from firmware.log.ring import Ring
 
 
@@ -30,10 +31,14 @@ class Mqtt:
 
     connections = 1
     connected = True
+    answering = False  # an answer has yet to go out
 
     def __init__(self, app):
         self.settings = appwork.mqtt_settings(app)
         self.left = False
+
+    def replies_wait(self):
+        return self.answering
 
     def reconfigure(self, settings):
         self.settings = settings
@@ -56,6 +61,7 @@ def start(tmp_path, online=True):
     if app.config.get("mqtt.enabled"):
         app.mqtt = Mqtt(app)
         app.mqtt.connections = int(online)
+    app.unsealed = password.typed(app.config)
     app.look_up_topics()
     return app
 

@@ -72,8 +72,9 @@ READINGS = {
     "_PC": "",
     "_CFG": "",
 }
-# In the order of the table; the one that ends all the others has a test of its own.
-NAMES = [row[0] for row in table.rows() if row[0] != "REBOOT"]
+# In the order of the table; the one that ends all the others, and the one that has nothing to confirm here, have tests
+# of their own.
+NAMES = [row[0] for row in table.rows() if row[0] not in ("REBOOT", "CONFIRM")]
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +154,10 @@ def read(rig, name):
 @pytest.mark.parametrize("line", ("AT+CSQ", "AT+COPS?"))
 def test_lines_for_the_modem_reach_it_beside_the_data(rig, line):
     ok(rig, line, r"\+(CSQ|COPS): ")
+
+
+def test_without_a_changed_way_there_is_nothing_to_confirm(rig):
+    assert rig.at(OURS + "CONFIRM,ABCDEFGH").endswith("\r\nERROR\r\n")
 
 
 def test_answers_are_as_long_as_eight_thousand_bytes(rig, figures):

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from firmware.config.files import NUMBER
 from firmware.config.store import Config, ConfigError
 from tools.board.deploy import SLOTS
 from tools.board.device import BoardError, Progress
@@ -82,7 +83,7 @@ def restore(device, path, out=print):
             if not isinstance(table, dict):
                 raise ValueError("no table of names and values")
             if name == "config.json":
-                Config().set_many(table)
+                Config().set_many({name: table[name] for name in table if name != NUMBER})
         except (ValueError, ConfigError) as error:
             raise BoardError("%s in %s: %s; nothing was changed" % (name, path, error)) from None
     here = (device.read("/board.txt") or b"").decode("ascii", "replace").strip()

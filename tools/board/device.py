@@ -48,8 +48,9 @@ class Device:
     def __init__(self, port, wait=0):
         self.port = port
         try:
-            # Without a timeout a read from a pty that stays silent never ends.
-            self.link = SerialTransport(port, wait=wait, timeout=0.5)
+            # Without a timeout a read from a pty that stays silent never ends. mpremote reads that way only what has
+            # to come, amid raw paste: a board that writes its flash keeps it waiting.
+            self.link = SerialTransport(port, wait=wait, timeout=self.silence_s)
         except (TransportError, OSError, serial.SerialException) as error:
             raise BoardError(
                 "no board at %s: %s. Plugged in? Is another program (a terminal) using the port? "

@@ -11,6 +11,8 @@ import stat
 import sys
 from pathlib import Path
 
+from firmware.config.files import NUMBER
+from firmware.config.older import open_channels
 from firmware.config.store import Config, ConfigError
 from tools.board.device import BoardError
 
@@ -34,6 +36,12 @@ QUESTIONS = (
     ("meter.0.point", "Measuring point (punto de medida)"),
     ("meter.0.password", "Password of the meter (clave)"),
     ("meter.0.interval", "Minutes between two readings"),
+)
+# What the broker may be granted beside the defaults: (word of mqtt.commands, in plain words).
+GRANTS = (
+    ("setup", "change the device's settings"),
+    ("REBOOT", "restart it"),
+    ("UPDATE", "install signed updates"),
 )
 # What follows from having answered: nobody configures a broker to leave it off.
 _IMPLIED = {"mqtt.broker": "mqtt.enabled", "meter.0.link": "meter.0.enabled"}
@@ -118,7 +126,33 @@ def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
     for name, implied in _IMPLIED.items():
         if values.get(name) and implied not in values:
             values[implied] = "on"
+    if dict(current, **values).get("mqtt.broker"):
+        grant(current, values, ask, out)
     return values
+
+
+def grant(current, values, ask=input, out=print):
+    """Ask what the broker may do, unless that was settled before; adds to `values`."""
+    known = Config()
+    known.set_many(current)
+    now = [word.strip().upper() for word in known.get("mqtt.commands").split(",")]
+    if "mqtt.commands" in current and "mqtt" not in open_channels(known):
+        return
+    out("Whoever may publish on mqtt.at_topic gives this device commands. It may look and read meters. May it also")
+    answers = []
+    for word, question in GRANTS:
+        shown = "yes" if word.upper() in now else "no"
+        while True:
+            answer = ask("  %s? (yes, no) [%s]: " % (question, shown)).strip().lower() or shown
+            if answer in ("y", "n", "yes", "no"):
+                break
+            out("  yes or no is wanted")
+        answers.append(answer[0] == "y")
+    granted = ["view,meter"] + [row[0] for row, yes in zip(GRANTS, answers) if yes]
+    words = values["mqtt.commands"] = ",".join(granted)
+    out("mqtt.commands = %s; to move it to another broker or network takes `way`, too" % words)
+    if any(answers) and not dict(current, **values).get("mqtt.at_topic"):
+        out("note: mqtt.at_topic is empty: no commands are taken until it is set")
 
 
 def _text(value):
@@ -149,9 +183,11 @@ def read(device):
     """The stored settings as {name: value}, secrets included."""
     data = device.read("/config.json")
     try:
-        return json.loads(data) if data else {}
+        values = json.loads(data) if data else {}
     except ValueError:
         return {}
+    values.pop(NUMBER, None)
+    return values
 
 
 def write(device, values, out=print):

@@ -149,6 +149,8 @@ def introduce(args, url, meter, twin, topic):
         ("console", "%s; attach with: %s -m serial.tools.miniterm %s 115200"
          % (twin.console.person, os.path.relpath(sys.executable), twin.console.person)),
         ("meter line", "%s, %d meter(s) at %d baud" % (meter.path, args.meters, args.baud)),
+        ("rights", "the broker may look and read meters; more is granted at the console, as to an installer's device:"
+         " AT^MTXTUNNEL=SETPARAM,mqtt.commands,view,meter,setup,REBOOT"),
         ("firmware log", os.path.relpath(twin.folder / "firmware.log")),
         ("reading", "every %d s, aligned to the clock; Ctrl-C ends it" % args.interval),
     )  # fmt: skip

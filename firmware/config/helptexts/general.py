@@ -8,6 +8,7 @@ password|password of the local console; empty: none
 mtxerr|tell the reason of an ERROR in a line +MTXERR
 separator|what stands between the arguments of a command: a comma, or both comma and semicolon
 trial|minutes a change that cuts the device off may stay without reaching the broker
+confirm|another broker or network stays when CONFIRM,code comes over the new way; off: as soon as the broker is reached
 """,
     "console": """
 enabled|AT commands on the console

@@ -9,6 +9,7 @@ password||secret|32||
 mtxerr||bool||off|
 separator||choice|comma,both|comma|
 trial||int|2,1440|10|
+confirm||bool||on|
 """,
     "console": """
 enabled||bool||on|restart

@@ -2,20 +2,20 @@
 
 TABLES = {
     "uplink": """
-type||choice|auto,modem,wifi,ethernet,host|auto|link
-apn|GPRS_apn|str|64||link
-user|GPRS_login|str|64||link
-password|GPRS_password|secret|64||link
-auth||choice|none,pap,chap|none|link
-pin|MTX_PIN|secret|8||link
-network|GPRS_mode|choice|auto,4g,3g,2g,nbiot,catm|auto|link
-ssid|~WIFI_ssid|str|32||link
-key|~WIFI_key|secret|63||link
-ping_host|MTX_pingIP|word|64||link
-ping_minutes|MTX_ping|int|1,1440|30|link
-cmux||bool||on|link
-model||word|20|auto|link
-baud||choice|9600,19200,38400,57600,115200,230400,460800,921600|115200|link
+type||choice|auto,modem,wifi,ethernet,host|auto|way
+apn|GPRS_apn|str|64||way
+user|GPRS_login|str|64||way
+password|GPRS_password|secret|64||way
+auth||choice|none,pap,chap|none|way
+pin|MTX_PIN|secret|8||way
+network|GPRS_mode|choice|auto,4g,3g,2g,nbiot,catm|auto|way
+ssid|~WIFI_ssid|str|32||way
+key|~WIFI_key|secret|63||way
+ping_host|MTX_pingIP|word|64||way
+ping_minutes|MTX_ping|int|1,1440|30|way
+cmux||bool||on|way
+model||word|20|auto|way
+baud||choice|9600,19200,38400,57600,115200,230400,460800,921600|115200|way
 """,
     "sms": """
 enabled|SMS_ATEnabled|bool||off|restart
@@ -23,13 +23,13 @@ reply|SMS_ATResponse|bool||on|restart
 all_phones|SMS_allPhones|bool||off|restart
 phones||list|200||restart
 alias|SMS_alias1|str|160||restart
-commands||list|200|view,meter,REBOOT|
+commands||list|200|view|
 status||int|0,744|0|restart
 status_phone||list|40||restart
 """,
     "mqtt": """
 enabled|MQTT_enabled|bool||off|link
-broker|MQTT_server|broker|120||link
+broker|MQTT_server|broker|120||way
 id|MQTT_id|str|64|[IMEI]|link
 user|MQTT_login|str|64||link
 password|MQTT_password|secret|128||link
@@ -42,7 +42,7 @@ at_topic2|MQTT_attopic2|topic|120||link
 atr_topic|MQTT_atrtopic|topic|120|lector102/[IMEI]/ATR|
 echo||bool||on|
 lines||choice|crlf,lf|crlf|
-commands||list|200|view,meter,setup,modem,REBOOT,UPDATE|
+commands||list|200|view,meter|
 online_topic||topic|120|lector102/[IMEI]/ONLINE|link
 status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS|
 """,

@@ -41,6 +41,7 @@ def ask_all():
             "GETPARAM": ",mqtt.qos",
             "SETPARAM": ",mqtt.keepalive,30",
             "SETBAUDRATE": ",0,9600",
+            "CONFIRM": ",ABCDEFGH",
             "UPDATE": ",http://a.b/c.rel",
         }.get(name, "")
         if "IEC102" in name:

@@ -1,0 +1,89 @@
+"""Who may change which setting, and what a change of the way out must bring along. Loaded for such a command only.
+
+Roles, the device's password and telephone numbers: only a channel that may do `danger`, or it could give itself
+leave. What moves the way out wants the role `way`, and the secrets that would go there: else one who may change the
+broker's address would be sent the password of the broker before.
+"""
+
+import os
+
+from firmware.commands.answer import CommandError
+from firmware.commands.table import allowed
+from firmware.config.check import check
+from firmware.config.store import ConfigError
+from firmware.port import const
+
+# A code of CommandError.
+_FORBIDDEN = const(3)
+_OWN = ("device.password", "device.confirm", "sms.phones", "sms.all_phones", "sms.status_phone")
+# A change of the first is only taken together with the others, as far as these are set.
+_BRINGS = (
+    ("mqtt.broker", "mqtt.password"),
+    ("uplink.apn", "uplink.password", "mqtt.password"),
+    ("uplink.ssid", "uplink.key", "mqtt.password"),
+)
+# No letter that looks like another one.
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def code(call, values):
+    """Look at a change of settings (full name -> value) on the channel of `call`: CommandError if it is not allowed.
+
+    Returns the code with which it has to be confirmed, or "".
+    """
+    config, channel = call.device.config, call.channel
+    whitelist = config.get(channel.whitelist)
+    danger, way = allowed("DANGER", "danger", whitelist), allowed("WAY", "way", whitelist)
+    moved = []
+    for name in values:
+        row = config.row(name)[0]
+        if _stays(config, row, name, values[name]):
+            continue
+        if row[5] == "way":
+            moved.append(name)
+            if not way:
+                _refuse(name, "way")
+        # The password at the broker is one of the way's secrets, too.
+        elif not danger and _own(name, row) and not (way and row[5] == "link"):
+            _refuse(name, "danger")
+    # Who is at the console holds the device and all that is in it.
+    if not moved or channel.name == "console":
+        return ""
+    for name, *secrets in _BRINGS:
+        for secret in secrets if name in moved else ():
+            if secret not in values and config.text(secret, False):
+                text = "%s is only taken with %s in the same message: SAVECONFIG" % (name, secret)
+                raise CommandError(_FORBIDDEN, text)
+    if not config.get("device.confirm"):
+        return ""
+    return "".join(_LETTERS[byte & 31] for byte in os.urandom(8))
+
+
+def _own(name, row):
+    """Whether a setting is about who may do what."""
+    return name.endswith(".commands") or name in _OWN or row[2] == "secret"
+
+
+def _stays(config, row, name, value):
+    try:
+        return name not in config.staged and check(row, name, value) == config.get(name)
+    except ConfigError:
+        return False  # the change itself will say what is wrong
+
+
+def _refuse(name, role):
+    text = "%s can't be changed on this channel, only where %s is allowed" % (name, role)
+    raise CommandError(_FORBIDDEN, text)
+
+
+def lacks(config):
+    """What whoever takes over the settings of a platform should know of the rights of MQTT, in a line, or ""."""
+    whitelist = config.get("mqtt.commands")
+    wanted = (("change settings", "SETPARAM", "setup"), ("talk to the modem", "AT+", "modem"))
+    wanted += (("restart", "REBOOT", "danger"), ("update", "UPDATE", "danger"))
+    missing = [words for words in wanted if not allowed(words[1], words[2], whitelist)]
+    if not missing:
+        return ""
+    grant = ",".join([whitelist] + [words[2] if words[2] != "danger" else words[1] for words in missing])
+    text = "note: the broker may not %s; what grants it: AT^MTXTUNNEL=SETPARAM,mqtt.commands,%s"
+    return text % (", ".join(words[0] for words in missing), grant.lstrip(","))
