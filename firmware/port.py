@@ -2,7 +2,7 @@
 
 Everything in firmware/ runs on boards, on MicroPython's unix port and, for tests, on CPython. What has
 another name or meaning there is taken from here: `const`, `ticks_ms`, `ticks_diff`, `ticks_add`, `sleep_ms`,
-`wait_for_ms`. Nothing else in firmware/ asks which Python it runs on (firmware/boards/ aside).
+`wait_for_ms`, `take`. Nothing else in firmware/ asks which Python it runs on (firmware/boards/ aside).
 """
 
 import asyncio
@@ -42,6 +42,16 @@ else:
 
     def wait_for_ms(awaitable, ms):
         return asyncio.wait_for(awaitable, ms / 1000)
+
+
+def take(uart, buf):
+    """Read what has come of a UART-like stream, up to all of `buf`; the count.
+
+    On rp2 machine.UART waits for what is not there whatever its timeout: a millisecond for a first byte, two for a
+    further one, so that a read goes on while bytes come (ports/rp2/machine_uart.c, mp_machine_uart_read).
+    """
+    count = uart.any()
+    return uart.readinto(buf, min(count, len(buf))) or 0 if count else 0
 
 
 def unload(*names):

@@ -1,7 +1,7 @@
 """A serial line for asyncio: the Port contract (docs/architecture.md) over any UART-like object.
 
-The object has `readinto(buf)` -> count or None and `write(buf)` -> count or None, neither of which
-waits (machine.UART with `timeout=0`). Optional: `init(baudrate=, bits=, parity=, stop=)` and `txdone()`.
+The object has `any()` -> bytes that are there, `readinto(buf, count)` and `write(buf)` -> count or None, neither of
+which waits then (machine.UART with `timeout=0`). Optional: `init(baudrate=, bits=, parity=, stop=)` and `txdone()`.
 
 `direction(sending)` switches an RS-485 driver: called with True before the first byte goes out and
 with False after the last one has left the wire.
@@ -9,7 +9,7 @@ with False after the last one has left the wire.
 
 from errno import ETIMEDOUT
 
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import const, sleep_ms, take, ticks_add, ticks_diff, ticks_ms
 
 # A line is looked at again after a sixteenth of the time it has been silent for, within these limits. Waiting in
 # asyncio.wait_for takes a task for each wait, which a full heap may not have; half of it would stay behind then.
@@ -52,7 +52,7 @@ class SerialPort:
 
     def _take(self, buf):
         try:
-            return self.uart.readinto(buf) or 0
+            return take(self.uart, buf)
         except OSError:
             # The other end of a pty went away. It may come back; until then the line is silent.
             self.read_errors += 1

@@ -50,7 +50,7 @@ class Uart:
     def feed(self, source):
         self.source, self.at = source, 0
 
-    def readinto(self, buf):
+    def readinto(self, buf, count=-1):
         count = min(len(buf), len(self.source) - self.at, self.portion or 65536)
         if count <= 0:
             return None

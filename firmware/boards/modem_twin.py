@@ -31,9 +31,9 @@ class Uart(PtyUart):
     def irq(self, handler=None, trigger=0):
         self._handler = handler
 
-    def readinto(self, buf):
+    def any(self):
         network.interrupt()
-        return super().readinto(buf)
+        return super().any()
 
     def write(self, buf):
         network.interrupt()

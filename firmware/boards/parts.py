@@ -6,6 +6,10 @@ import time
 
 import machine
 
+from firmware.port import const
+
+_AT_ONCE = const(64)
+
 
 class Rtc:
     """The chip's clock as UTC seconds since 1970; some ports count from 2000."""
@@ -56,12 +60,13 @@ class ReplUart:
         self._poller.register(sys.stdin, select.POLLIN)
 
     def any(self):
-        return 1 if self._poller.poll(0) else 0
+        """How many, nobody knows: readinto() looks before each."""
+        return _AT_ONCE if self._poller.poll(0) else 0
 
-    def readinto(self, buf):
+    def readinto(self, buf, count=_AT_ONCE):
         # Byte by byte: reading more would wait for the rest.
         n = 0
-        while n < len(buf) and self._poller.poll(0):
+        while n < min(count, len(buf)) and self._poller.poll(0):
             byte = self._in.read(1)
             if not byte:
                 break

@@ -24,6 +24,7 @@ _RESTART = const(3)
 # Indices into the control characters of Linux termios.
 _VTIME = const(5)
 _VMIN = const(6)
+_AHEAD = const(256)
 
 
 class FileFlash:
@@ -63,7 +64,7 @@ class FileFlash:
 
 
 class PtyUart:
-    """A UART over a pty: reads and writes never wait, as with `timeout=0` on a board."""
+    """A UART over a pty: reads of what any() has seen and writes never wait, as with `timeout=0` on a board."""
 
     def __init__(self, path):
         self.file = open(path, "r+b")  # noqa: SIM115  open for as long as the device runs
@@ -73,9 +74,19 @@ class PtyUart:
         attributes[6][_VTIME] = 0
         attributes[6][_VMIN] = 0
         termios.tcsetattr(fd, termios.TCSANOW, attributes)
+        self._ahead = bytearray(_AHEAD)
+        self._from = self._to = 0
 
-    def readinto(self, buf):
-        return self.file.readinto(buf) or None
+    def any(self):
+        if self._from == self._to:
+            self._from, self._to = 0, self.file.readinto(self._ahead) or 0
+        return self._to - self._from
+
+    def readinto(self, buf, count=-1):
+        count = min(self.any(), len(buf) if count < 0 else count)
+        buf[:count] = memoryview(self._ahead)[self._from : self._from + count]
+        self._from += count
+        return count or None
 
     def write(self, buf):
         return self.file.write(buf)

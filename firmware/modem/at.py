@@ -8,7 +8,7 @@ lines is thrown away (3GPP TS 27.007, ITU-T V.250). What listens stays in memory
 import asyncio
 
 from firmware.modem import lazy
-from firmware.port import const, ticks_ms
+from firmware.port import const, take, ticks_ms
 
 _LINE = const(400)  # longer lines lose their end
 _LINES = const(64)  # longer answers too
@@ -81,7 +81,7 @@ class AtChannel:
             return False
         got = False
         for _ in range(16):
-            count = stream.readinto(self._buf)
+            count = take(stream, self._buf)
             if not count:
                 break
             got = True

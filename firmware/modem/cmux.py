@@ -7,7 +7,7 @@ no more than copying.
 """
 
 from firmware.modem.channel import Channel
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import const, sleep_ms, take, ticks_add, ticks_diff, ticks_ms
 
 _FLAG = const(0xF9)
 _EA = const(1)
@@ -216,7 +216,7 @@ class Mux:
                 break
             self.send(data, data.buffer.read(size))
         self._flush()
-        count = 0 if self.dead else self._uart.readinto(self._in_view[self._fill :])
+        count = 0 if self.dead else take(self._uart, self._in_view[self._fill :])
         if not count:
             return False
         self._fill += count

@@ -79,7 +79,7 @@ class Session:
 
     def poll(self):
         ppp = self.ppp
-        count = ppp.poll() if ppp else 0
+        count = ppp.poll() if ppp and self.line.any() else 0
         if count > 0:
             self.rx += count
             self.last_rx = ticks_ms()

@@ -144,8 +144,9 @@ class Chip:
             def any(self):
                 return len(self.received)
 
-            def readinto(self, buf):
-                n = min(len(buf), len(self.received))
+            def readinto(self, buf, count=-1):
+                n = len(buf) if count < 0 else count
+                assert n <= len(self.received), "rp2: waits a millisecond for what has not come"
                 buf[:n] = self.received[:n]
                 del self.received[:n]
                 return n or None

@@ -60,9 +60,9 @@ class Uart:
         self.modem = modem
         self.short = 0  # accept at most so many bytes a write (rp2 with a full txbuf)
 
-    def readinto(self, buf):
+    def readinto(self, buf, count=-1):
         self.modem.tick()
-        data = self.modem.take(len(buf))
+        data = self.modem.take(len(buf) if count < 0 else min(count, len(buf)))
         buf[: len(data)] = data
         return len(data) or None
 

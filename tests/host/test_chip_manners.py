@@ -67,6 +67,9 @@ class Uart:
     def irq(self, handler=None, trigger=0, hard=False):
         self.handler = handler
 
+    def any(self):
+        return 1
+
 
 class Ppp:
     """network.PPP of ESP32: what lwIP's own task calls must be no Python. `incoming`: lengths, one for each poll."""

@@ -48,8 +48,11 @@ class Wire:
         self.tx = bytearray()
         self.portion = portion
 
-    def readinto(self, buf):
-        count = min(len(buf), len(self.rx))
+    def any(self):
+        return len(self.rx)
+
+    def readinto(self, buf, count):
+        assert count <= min(len(buf), len(self.rx))
         buf[:count] = self.rx[:count]
         del self.rx[:count]
         return count or None

@@ -204,6 +204,7 @@ def test_a_full_heap_takes_reboot_from_the_console(monkeypatch, password, known,
 
 def test_a_right_that_was_taken_away_is_gone_in_a_full_heap_too():
     device = Device()
+    device.config.set("mqtt.commands", "view,REBOOT")
     processor = Processor(device)
     channel = Channel("mqtt", "mqtt.commands")
     assert processor.rescue("AT^MTXTUNNEL=REBOOT", 19, channel)

@@ -40,7 +40,10 @@ class Line:
         if not self.dead:
             self.rx += data
 
-    def readinto(self, buf):
+    def any(self):
+        return len(self.rx)
+
+    def readinto(self, buf, count=-1):
         count = min(len(buf), len(self.rx))
         buf[:count] = self.rx[:count]
         del self.rx[:count]

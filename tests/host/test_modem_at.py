@@ -37,8 +37,11 @@ class Script:
             self.rx += self.answers.get(line, b"")
         return len(data)
 
-    def readinto(self, buf):
-        count = min(len(buf), len(self.rx), self.portion)
+    def any(self):
+        return min(len(self.rx), self.portion)
+
+    def readinto(self, buf, count):
+        assert count <= self.any()
         buf[:count] = self.rx[:count]
         del self.rx[:count]
         return count or None

@@ -8,6 +8,7 @@ import asyncio
 import pytest
 
 from firmware import appwork, services
+from firmware.commands.processor import Processor
 from firmware.config import password
 from firmware.log.ring import Ring
 
@@ -62,6 +63,7 @@ def start(tmp_path, online=True):
         app.mqtt = Mqtt(app)
         app.mqtt.connections = int(online)
     app.unsealed = password.typed(app.config)
+    app.processor = Processor(app)
     app.look_up_topics()
     return app
 

@@ -64,9 +64,9 @@ class HostUart:
         except (OSError, ValueError, _TermiosError) as error:
             raise NotPossible(str(error)) from None
 
-    def readinto(self, buf):
+    def readinto(self, buf, count=-1):
         try:
-            data = self._serial.read(min(len(buf), max(self._serial.in_waiting, 1)))
+            data = self._serial.read(len(buf) if count < 0 else min(count, len(buf)))
         except (OSError, _TermiosError) as error:
             self.lost = reason(error)
             return None
@@ -81,7 +81,8 @@ class HostUart:
     def any(self):
         try:
             return self._serial.in_waiting
-        except (OSError, _TermiosError):
+        except (OSError, _TermiosError) as error:
+            self.lost = reason(error)
             return 0
 
     def write(self, buf):
