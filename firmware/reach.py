@@ -4,7 +4,7 @@ Apart from assembly.py because the safe mode builds this and nothing else (safem
 need a meter or the log.
 """
 
-from firmware import appwork, diag
+from firmware import applysettings, diag
 from firmware.clock.clock import MODEM
 
 
@@ -54,7 +54,7 @@ def uplink(app):
 
     app.mqtt = MqttService(
         simple,
-        appwork.mqtt_settings(app) or appwork.OFF,
+        applysettings.mqtt_settings(app) or applysettings.OFF,
         app.ring,
         app.link,
         app.topic_for,

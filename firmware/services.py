@@ -82,7 +82,7 @@ class App:
 
     def look_up_topics(self):
         """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
-        self._work("look_up_topics")
+        self._set("look_up_topics")
 
     def topic_for(self, kind):
         """Topic of a record; empty: it waits in the log."""
@@ -108,7 +108,7 @@ class App:
         What could cut the device off is on trial: when the broker is not reached again in `device.trial` minutes
         the old values come back. With a `code` that has to be told to confirm() over the new way.
         """
-        self._work("change", values, code)
+        self._set("change", values, code)
 
     def begin_trial(self):
         """The answer with the code is on its way: once it is out, the new way is tried."""
@@ -117,12 +117,12 @@ class App:
 
     def confirm(self, code, console=False):
         """What is on trial stays: "", or why it does not."""
-        return self._work("confirm", code, console)
+        return self._set("confirm", code, console)
 
     def watch_trial(self):
         """Confirm settings on trial once the broker is reached with them, or take them back."""
         if self.config.trying or self.way < 0 or self.unsealed:
-            self._work("watch_trial")
+            self._set("watch_trial")
 
     def restart(self, reason):
         """Start again once the answer is out."""
@@ -181,6 +181,15 @@ class App:
             return getattr(appwork, what)(self, *arguments)
         finally:
             unload("firmware.appwork")
+
+    def _set(self, what, *arguments):
+        """The same with firmware/applysettings.py."""
+        from firmware import applysettings
+
+        try:
+            return getattr(applysettings, what)(self, *arguments)
+        finally:
+            unload("firmware.applysettings")
 
     async def before_restart(self):
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""

@@ -4,31 +4,49 @@ from firmware.config import settings
 from firmware.config.text import row
 from firmware.port import unload
 
+# Settings whose defaults have changed (older.py).
+_WRITTEN = ("mqtt.commands", "sms.commands", "device.confirm")
+
 
 def _checked(config, values):
     """[(row, full name, value)] of a dict of names and values; ConfigError."""
-    from firmware.config.check import check, distinct, usable
+    checked = _each(config, values)
+    news = {full: value for _, full, value in checked}
+
+    def get(full):
+        return news[full] if full in news else config.get(full)
+
+    _together(config, get, news)
+    return checked
+
+
+def _each(config, values):
+    from firmware.config.check import check
 
     checked = []
     for name in values:
         found, index = row(config, name)
         full = settings.key(found, index)
         checked.append((found, full, check(found, full, values[name])))
-    news = {full: value for _, full, value in checked}
-
-    def get(full):
-        return news[full] if full in news else config.get(full)
-
-    distinct(get, news)
-    usable(get, news, config.expansions)
-    # What is written afterwards needs the room.
+    # What is looked at and written afterwards needs the room.
     unload("firmware.config.check")
     return checked
 
 
+def _together(config, get, news):
+    from firmware.config.usable import distinct, usable
+
+    distinct(get, news)
+    usable(get, news, config.expansions)
+    unload("firmware.config.usable")
+
+
 def put(config, found, full, value):
-    """Take a value that has been checked. No method of Config."""
-    if value == settings.default(found):
+    """Take a value that has been checked. No method of Config.
+
+    What has had another default before is written down even as it is now: a version that is taken back has the other.
+    """
+    if value == settings.default(found) and full not in _WRITTEN:
         config.values.pop(full, None)
     else:
         config.values[full] = value

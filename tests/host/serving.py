@@ -4,12 +4,23 @@ import socket
 import threading
 
 
+class _Listening(socket.socket):
+    """Closed it is at once: accept() in another thread would take one connection more."""
+
+    def close(self):
+        try:
+            self.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it is closed already
+        super().close()
+
+
 def serve(talk, apart=False):
     """A listening socket on a free port of this machine; `talk(peer)` has each connection until the socket is closed.
 
     One connection after the other, or each in a thread of its own (`apart`).
     """
-    server = socket.create_server(("127.0.0.1", 0))
+    server = _Listening(fileno=socket.create_server(("127.0.0.1", 0)).detach())
 
     def accept():
         while True:

@@ -10,11 +10,12 @@ import pytest
 from tests.host import brokers
 from tests.host.roles import GRANTED
 from tests.host.together import together
-from tests.host.twinlab import IDENT, Lab
+from tests.host.twinlab import IDENT, LOGGER, Lab
 from tools import patience
 
 DOCTOR = "AT^MTXTUNNEL=DOCTOR"
 TRACE = "lector102/%s/TRACE" % IDENT
+COMMANDS = "lector102/%s/AT" % IDENT
 
 
 def typed(lab, line, seconds=120):
@@ -204,13 +205,39 @@ def test_the_trace_on_the_console(tmp_path):
         lab.record()
 
 
+def topics_until(lab, *wanted):
+    """Topics of all that comes until something has come on each of the wanted ones."""
+    seen = set()
+    deadline = patience.Limit(60)
+    while not seen.issuperset(wanted):
+        assert not deadline.passed(), seen
+        seen.add(lab.next()[0])
+    return seen
+
+
 @together
 def test_a_trace_on_the_topic_of_commands_is_refused(tmp_path):
-    settings = {"iec102.trace": "topic", "iec102.trace_topic": "lector102/[IMEI]/AT"}
+    with Lab(tmp_path, settings={"iec102.trace": "topic"}) as lab:
+        lab.twin.start()
+        lab.record()
+        typed(lab, "AT^MTXTUNNEL=SETPARAM,device.mtxerr,on")
+        answer = typed(lab, "AT^MTXTUNNEL=SETPARAM,iec102.trace_topic,lector102/[IMEI]/AT")
+        assert "mqtt.at_topic: this is not allowed; allowed: a topic other than that of iec102.trace_topic" in answer
+        assert answer.endswith("ERROR\r\n")
+        # The frames go on where they went, and none of them to where commands come from.
+        assert COMMANDS not in topics_until(lab, TRACE, LOGGER)
+
+
+@together
+def test_a_trace_on_what_proves_to_be_the_topic_of_commands_is_off(tmp_path):
+    """Settings are looked at with the identity as far as it is known, and this one is known after them."""
+    settings = {"iec102.trace": "topic", "iec102.trace_topic": COMMANDS}
     with Lab(tmp_path, settings=settings) as lab:
         lab.twin.start()
         lab.twin.wait_line("trace: iec102.trace_topic .* is no topic for it; the trace is off")
-        lab.record()
+        lab.twin.wait_line("config: mqtt.at_topic: .* no commands are taken there")
+        # What the first session had to trace would be out before the record of the second.
+        assert COMMANDS not in topics_until(lab, LOGGER) | topics_until(lab, LOGGER)
 
 
 @together

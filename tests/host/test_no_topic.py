@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from firmware import appwork, diag, readings
+from firmware import applysettings, diag, readings
 from firmware.log.ring import Ring
 from firmware.uplink.publisher import Publisher
 from tests.host import test_logger_settings
@@ -113,7 +113,7 @@ def test_a_topic_that_is_heard_and_spoken_on_is_not_subscribed_to(app, monkeypat
     app.imei = app.config.expansions["IMEI"] = "860000000000001"
     values = {"mqtt.enabled": True, "mqtt.broker": "tcp://h:1", "mqtt.at_topic": "lector102/[IMEI]/ATR"}
     stored(app, dict(values, **{"mqtt.at_topic2": "free", "mqtt.online_topic": _LONG}))
-    settings = appwork.mqtt_settings(app)
+    settings = applysettings.mqtt_settings(app)
     assert settings["subscribe"] == ["free"] and settings["online_topic"] == ""
     assert any("mqtt.at_topic" in line for line in said) and any("mqtt.online_topic" in line for line in said)
 

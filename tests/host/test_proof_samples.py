@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A fault of the log: the module, a line of it, and what stands in its place.
 LOG_FAULTS = {
     "the journal is not taken over": (
-        "mount", "for head, payload in entries(ring.journal):", "for head, payload in ():"),
+        "mount", "for slot, head, payload in _whole(ring.journal):", "for slot, head, payload in ():"),
     "an entry's stamp is given again after a start": (
         "mount", "journal.stamp = max(journal.stamp, stamp + 1)", "pass"),
     "acknowledgements of the journal are forgotten": (

@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from firmware import appwork, services
+from firmware import applysettings, services
 from firmware.commands.processor import Processor
 from firmware.config import password
 from firmware.log.ring import Ring
@@ -35,7 +35,7 @@ class Mqtt:
     answering = False  # an answer has yet to go out
 
     def __init__(self, app):
-        self.settings = appwork.mqtt_settings(app)
+        self.settings = applysettings.mqtt_settings(app)
         self.left = False
 
     def replies_wait(self):

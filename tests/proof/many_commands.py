@@ -16,7 +16,7 @@ _MOST_BYTES = 2048
 def carried_out(count, device=build.DEVICE):
     """What mpy/many_commands.py prints for `count` changes and as many questions. AssertionError."""
     with tempfile.TemporaryDirectory() as folder:
-        command = micropython.command(_SCRIPT, folder, count)
+        command = micropython.command(_SCRIPT, folder, count, heap=micropython.MIDDLE)
         environment = dict(os.environ, MICROPYPATH="%s:%s/lib:.frozen" % (device, device))
         done = patience.run(command, 60 + count // 5, cwd=ROOT, env=environment)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

@@ -168,13 +168,17 @@ class Field(realboard.Board):
             super()._take(client, user, message)
 
     def settings(self):
-        """{name: value} of all settings, as the device shows them."""
+        """{name: value} of all settings, as the device shows them.
+
+        Without the role `way`: it is put down beside `setup`, of which it was a part, and no version of the field
+        knows the word.
+        """
         found = {}
         for group in ("device", "console", "logger", "port", "iec102", "meter", "uplink", "sms", "mqtt", "ha", "ntp"):
             for line in self.at("GETCONFIG,%s." % group).splitlines():
                 name, colon, value = line.partition(": ")
                 if colon:
-                    found[name] = value
+                    found[name] = value.replace(",way", "") if name.endswith("commands") else value
         return found
 
     def begun(self):

@@ -30,8 +30,10 @@ class Typed(Uart):
         self.typing = b""
         self.heard = b""
 
-    def readinto(self, buf):
-        count = min(len(buf), len(self.typing))
+    def any(self):
+        return len(self.typing)
+
+    def readinto(self, buf, count):
         buf[:count] = self.typing[:count]
         self.typing = self.typing[count:]
         return count
@@ -62,7 +64,7 @@ def values():
 
     found = []
     for name, _, kind, limits, default, needs in settings.rows():
-        if name in LEFT or needs == "link":
+        if name in LEFT or needs in ("link", "way"):
             continue
         other = {"int": limits.split(",")[0], "bool": "off" if default == "on" else "on"}.get(kind)
         if kind == "choice":
