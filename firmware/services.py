@@ -20,6 +20,13 @@ _LEAVE_MS = const(10000)
 COMMANDED = "command on "  # begin of the reason of a restart that somebody asked for
 
 
+def _lent(module, what, app, arguments):
+    try:
+        return getattr(module, what)(app, *arguments)
+    finally:
+        unload(module.__name__)
+
+
 class App:
     """The device: what the supervisor runs and what the commands act on."""
 
@@ -177,19 +184,13 @@ class App:
         """Done by a function of firmware/appwork.py, loaded for the moment."""
         from firmware import appwork
 
-        try:
-            return getattr(appwork, what)(self, *arguments)
-        finally:
-            unload("firmware.appwork")
+        return _lent(appwork, what, self, arguments)
 
     def _set(self, what, *arguments):
         """The same with firmware/applysettings.py."""
         from firmware import applysettings
 
-        try:
-            return getattr(applysettings, what)(self, *arguments)
-        finally:
-            unload("firmware.applysettings")
+        return _lent(applysettings, what, self, arguments)
 
     async def before_restart(self):
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""

@@ -296,12 +296,7 @@ class Proxy:
 
     def cut(self):
         ends, self._ends = self._ends, []
-        for end in ends:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has ended by itself
-            end.close()
+        serving.end(*ends)
 
     def close(self):
         self._server.close()

@@ -4,15 +4,21 @@ import socket
 import threading
 
 
+def end(*sockets):
+    """Close each at once, also while another thread waits in a call of it."""
+    for each in sockets:
+        try:
+            each.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended by itself
+        socket.socket.close(each)
+
+
 class _Listening(socket.socket):
     """Closed it is at once: accept() in another thread would take one connection more."""
 
     def close(self):
-        try:
-            self.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it is closed already
-        super().close()
+        end(self)
 
 
 def serve(talk, apart=False):

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
-from firmware import applysettings, diag, readings
+from firmware import applysettings, diag, homeassistant, readings
+from firmware.config import usable
 from firmware.log.ring import Ring
 from firmware.uplink.publisher import Publisher
+from firmware.uplink.session import LONGEST_TOPIC
 from tests.host import test_logger_settings
 from tests.host.test_uplink_parts import Line
 
@@ -121,3 +123,19 @@ def test_a_topic_that_is_heard_and_spoken_on_is_not_subscribed_to(app, monkeypat
 def test_an_answer_topic_that_is_too_long_takes_no_answers(app):
     stored(app, {"mqtt.atr_topic": _LONG})
     assert app.answers == ""
+
+
+def test_the_check_of_the_settings_knows_the_topics_and_lengths_of_those_who_use_them():
+    assert set(usable._SAID.split()) == {"mqtt.online_topic", *applysettings._OURS}
+    values = {"mqtt.id": "i", "logger.id": "l", "ha.prefix": "h" * homeassistant._LONGEST_PREFIX}
+    values.update({name: "t" * LONGEST_TOPIC for name in usable._SAID.split()})
+
+    def get(name):
+        return values.get(name, "")
+
+    usable.usable(get, values, {})
+    for name in ("ha.prefix", "logger.topic"):
+        values[name] += "x"
+        with pytest.raises(usable.ConfigError, match=name):
+            usable.usable(get, {name: values[name]}, {})
+        values[name] = values[name][:-1]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware.commands import leave, parser
-from firmware.config import password
+from firmware.config import edit, older, password
 from firmware.config.older import open_channels
 from tests.host import brokers
 from tests.host.fakedevice import Device, Modem
@@ -224,6 +224,10 @@ def test_codes_differ():
     line = OURS + "SETPARAM,mqtt.broker,tcp://new%d"
     codes = {desk.ok(line % number)[0].split()[1] for number in range(50)}
     assert len(codes) == 50 and not set("".join(codes)) - set(leave._LETTERS)
+
+
+def test_what_has_had_another_default_is_what_is_always_written_down():
+    assert tuple(name for name, _ in older._FIRST) == edit._WRITTEN
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class Line:
                 if not (held and self.holding):
                     far.sendall(bytes([kind]) + _length(len(body)) + body)
         except OSError:
-            _end(near, far)
+            serving.end(near, far)
 
     def _back(self, far, near):
         try:
@@ -113,16 +113,16 @@ class Line:
                 near.sendall(data)
         except OSError:
             pass  # one of the two is gone: so is the other
-        _end(near, far)
+        serving.end(near, far)
 
     def let_through(self):
         """From now on everything gets through; what was held is sent again on the next connection."""
         self.holding = False
-        _end(*self._ends)
+        serving.end(*self._ends)
 
     def close(self):
         self._server.close()
-        _end(*self._ends)
+        serving.end(*self._ends)
 
 
 def _length(count):
@@ -131,15 +131,6 @@ def _length(count):
         found.append(count & 127 | 128)
         count >>= 7
     return bytes(found) + bytes([count])
-
-
-def _end(*sockets):
-    for each in sockets:
-        try:
-            each.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it has ended by itself
-        each.close()
 
 
 class Field(realboard.Board):
