@@ -75,7 +75,8 @@ async def run(board, guard=None):
         supervise.keep_now = guard.keep_now
     hold()
     gc.collect()
-    gc.threshold(_RUNNING)
+    # Where much is free a collection, which costs a Pico W some 20 ms, may wait longer.
+    gc.threshold(max(_RUNNING, gc.mem_free() // 16))
     diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
     for name, factory in app.services():
         limits = (_LINK_MS,) if name == "link" else ()

@@ -8,10 +8,13 @@ read raises `Pending` and the call returns to us, its packet on the way.
 
 from firmware.port import const
 
-# Pieces from this length on (payloads) are kept by reference until they are sent; shorter ones (headers, which
-# umqtt.simple goes on changing) are copied.
+# Pieces from this length on (payloads) are kept by reference until there is room for them in the queue; shorter ones
+# (headers, which umqtt.simple goes on changing) are copied at once.
 _COPY_BELOW = const(128)
-_SMALL = const(768)
+_QUEUE = const(896)
+# What goes to the socket in one piece: just below a segment of lwIP's as MicroPython sets it (TCP_MSS is 800), the
+# rest of the queue is for small packets while a large one waits.
+_SEGMENT = const(768)
 # Copied bytes of the largest PUBLISH: head, topic (session.LONGEST_TOPIC), packet id, a payload that is copied.
 _PACKET = const(392)
 
@@ -21,20 +24,19 @@ class Pending(Exception):
 
 
 class Guard:
-    """The queue is bounded: 768 bytes of copied pieces and one large piece among them."""
+    """The queue is bounded: 896 bytes, and one large piece that has not come into them yet."""
 
     def __init__(self):
-        self._small = bytearray(_SMALL)
-        self._view = memoryview(self._small)
+        self._queue = bytearray(_QUEUE)
+        self._view = memoryview(self._queue)
         self.clear()
 
     def clear(self):
         """Forget everything that waits."""
-        self._end = 0  # bytes in `_small`
-        self._out = 0  # of these sent
-        self._large = None  # piece kept by reference
-        self._large_at = 0  # it goes out after so many bytes of `_small`
-        self._large_out = 0  # bytes of it sent
+        self._out = 0  # of the queue's bytes sent
+        self._end = 0  # bytes in the queue
+        self._large = None  # the rest of the piece kept by reference
+        self._large_at = 0  # it belongs before that byte of the queue
         self._packet = None
         self._at = 0
 
@@ -42,32 +44,50 @@ class Guard:
 
     def room(self):
         """Whether any PUBLISH can be written now."""
-        return self._large is None and self.space(_PACKET)
+        return self.space(_PACKET) and self._large is None
 
     def space(self, length):
         """Whether a packet of `length` bytes that are all copied can be written now."""
-        return _SMALL - self._end >= length
+        self._draw()
+        return _QUEUE - self._end + self._out >= length
 
     def head(self):
-        """What is to be sent next (a memoryview), or None."""
-        if self._large is not None:
-            if self._out < self._large_at:
-                return self._view[self._out : self._large_at]
-            return self._large[self._large_out :]
-        if self._out < self._end:
-            return self._view[self._out : self._end]
-        return None
+        """What is to be sent next (a memoryview), or None: small pieces and a payload behind each other."""
+        self._draw()
+        end = self._end if self._large is None else self._large_at
+        return self._view[self._out : min(end, self._out + _SEGMENT)] if end > self._out else None
+
+    def whole(self):
+        """Whether everything that waits stands in the queue; else more of a large piece follows."""
+        return self._large is None
 
     def sent(self, count):
         """The first `count` bytes of `head()` are out."""
-        if self._large is not None and self._out == self._large_at:
-            self._large_out += count
-            if self._large_out >= len(self._large):
-                self._large = None
-        else:
-            self._out += count
-        if self._large is None and self._out == self._end:
-            self._out = self._end = 0
+        self._out += count
+
+    def _draw(self):
+        """Bring into the queue what fits of the large piece."""
+        large = self._large
+        if large is None:
+            return
+        self._compact()
+        count = min(len(large), _SEGMENT - self._large_at, _QUEUE - self._end)
+        if count <= 0:
+            return
+        view, at = self._view, self._large_at
+        self._end += count
+        view[at + count : self._end] = view[at : self._end - count]
+        view[at : at + count] = large[:count]
+        self._large_at = at + count
+        self._large = large[count:] if count < len(large) else None
+
+    def _compact(self):
+        out = self._out
+        if out:
+            self._end -= out
+            self._view[: self._end] = self._view[out : self._end + out]
+            self._large_at -= out
+            self._out = 0
 
     def offer(self, packet):
         """Let the next reads come from `packet`; with None they raise Pending."""
@@ -81,13 +101,14 @@ class Guard:
             data = data.encode()
         if length is None:
             length = len(data)
+        self._draw()
+        self._compact()
         if length >= _COPY_BELOW and self._large is None:
             self._large = memoryview(data)[:length]
             self._large_at = self._end
-            self._large_out = 0
             return length
         end = self._end + length
-        if end > _SMALL:
+        if end > _QUEUE:
             raise OSError("more to send than can wait")
         self._view[self._end : end] = memoryview(data)[:length]
         self._end = end

@@ -14,6 +14,8 @@ _MOST_REPLIES = const(8)
 # Replies may use places beyond the window, so that unconfirmed records do not hold them up.
 _REPLY_PLACES = const(2)
 _REPLY_WAIT_MS = const(30000)
+_MOST_FLYING = const(255)
+_NOTED_MS = const(500)
 _TURN_MS = const(30)
 _TROUBLE_MS = const(1000)
 _STEP = const(512)  # the payload buffer grows in such steps
@@ -32,11 +34,15 @@ class Publisher:
         self._crowded = crowded
         self._payload = b""
         self._done = []  # numbers of records to be acknowledged in the log
+        self._noted_at = ticks_ms()  # when the last note was done
+        self._note_ms = 0  # and how long it took
         self._replies = []  # (topic, payload, retain) to be sent
         self._replying = []  # those on the way
         self._records_turn = False
         self._trouble_at = None  # ticks of the log's last refusal
         self._told = []  # kinds of records that have no topic, where that has been said
+        self._most = _MOST_FLYING  # records on the way at a time, whatever the window says
+        self._sent_before = self._delivered_before = 0  # counters when the connection began
         self.sent = self.delivered = self.dropped = 0
 
     # --- replies
@@ -67,29 +73,50 @@ class Publisher:
         elif cargo is not None:
             self._done.append(cargo)
             self.delivered += 1
+            self._most = min(self._most + 1, _MOST_FLYING)
 
     def lost(self):
-        """The connection is gone: what was on the way counts as not sent."""
+        """The connection is gone: what was on the way counts as not sent.
+
+        One that took records and confirmed none has half as many on the way next time: a broker that hangs up after
+        some, or a stack that forgets at a reset what has come (lwIP does), would else never get any further.
+        """
+        if self.sent > self._sent_before and self.delivered == self._delivered_before:
+            self._most = max(1, min(self._most, self.sent - self._sent_before) // 2)
+        self._sent_before, self._delivered_before = self.sent, self.delivered
         self._replies[:0] = self._replying
         self._replying = []
         # Confirmed but not noted in the log yet: a repetition is harmless, a loss is not.
         self._done = []
         self._ring.release()
 
-    async def note_acks(self):
-        """Tell the log what the broker has, in one go and away from a meter's answer."""
-        if not self._done or self._in_trouble():
+    async def note_acks(self, window=0):
+        """Tell the log what the broker has, in one go and away from a meter's answer.
+
+        With a `window`, while more is on the way, up to half of it is noted together where a note takes long: each is
+        a commit of the flash, during which a board hears nothing.
+        """
+        if not self._done or self._in_trouble() or (window and self._soon(window)):
             return
         if self._gate:
             await self._gate.wait()
+        start = ticks_ms()
         try:
             while self._done:
                 self._ring.ack(self._done[0])
                 self._done.pop(0)
             self._ring.flush()
+            self._noted_at = ticks_ms()
+            self._note_ms = ticks_diff(self._noted_at, start)
         except (OSError, MemoryError) as error:
             # Tried again later; meanwhile the window stays taken, so repetitions stay bounded.
             self._trouble("note deliveries", error)
+
+    def _soon(self, window):
+        """Whether more is confirmed soon, and the last note is not four times as long ago as it took."""
+        since = ticks_diff(ticks_ms(), self._noted_at)
+        few = 2 * len(self._done) < min(window, self._most)
+        return self._session.flying and few and since < min(4 * self._note_ms, _NOTED_MS)
 
     def _trouble(self, what, error):
         diag.error("mqtt", "the log can't %s: %s", what, error)
@@ -116,6 +143,7 @@ class Publisher:
 
     def _send_one(self, window, qos):
         """Replies go before records, but every other place is a record's."""
+        window = min(window, self._most)
         taken = len(self._session.flying) + len(self._done)
         if self._replies and not self._records_turn and taken < window + _REPLY_PLACES:
             self._records_turn = True

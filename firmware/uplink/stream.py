@@ -9,9 +9,8 @@ _TURN_MS = const(10)
 _AGAIN = (11, 35, 36, 114, 115, 119, 120)
 # ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of the link, it clears as the peer takes its bytes.
 _FULL = (12, 105)
-# Larger payloads go out in steps of that size with a pause: sent at once they overran lwIP's memory and the buffer of
-# the modem's UART, which holds 8 KiB (platform facts 3b).
-_STEP = const(768)
+# Payloads larger than the guard's queue go out in steps of a segment with a pause: sent at once they overran lwIP's
+# memory and the buffer of the modem's UART, which holds 8 KiB (platform facts 3b).
 _STEP_MS = const(5)
 _CONNECTED = (106, 127)  # EISCONN
 # ECONNRESET, ECONNREFUSED; EBADF is what lwIP says when connect() is asked again after the refusal (extmod/modlwip.c).
@@ -47,9 +46,11 @@ class Stream:
         address = sockets.getaddrinfo(host, port, family, sockets.SOCK_STREAM)[0][-1]
         sock = self._socket = sockets.socket()
         self._read = getattr(sock, "recv_into", None) or sock.readinto
-        # Nagle's algorithm stays on. Without it each small piece is a segment with memory of its own in lwIP, and
-        # where that runs out send() of MicroPython waits, up to ten seconds, also in a socket that does not
+        # No Nagle's algorithm: with it what follows a short piece waits for that one's acknowledgement, which servers
+        # put off by 40 ms. The guard gives whole segments instead, since each piece has memory of its own in lwIP,
+        # and where that runs out send() of MicroPython waits, up to ten seconds, also in a socket that does not
         # (extmod/modlwip.c).
+        sock.setsockopt(getattr(sockets, "IPPROTO_TCP", 6), getattr(sockets, "TCP_NODELAY", 1), 1)
         sock.setblocking(False)
         start = ticks_ms()
         while True:
@@ -86,7 +87,7 @@ class Stream:
         """Send what the socket takes now of what waits in `guard`; True when nothing waits any more."""
         piece = guard.head()
         while piece is not None:
-            count = self._send(piece) if len(piece) <= _STEP else self._step(piece)
+            count = self._send(piece) if guard.whole() else self._step(piece)
             if not count:
                 if self.blocked is None:
                     self.blocked = ticks_ms()
@@ -104,7 +105,7 @@ class Stream:
         if ticks_diff(now, self._stepped) < _STEP_MS:
             return 0
         self._stepped = now
-        return self._send(piece[:_STEP])
+        return self._send(piece)
 
     def _send(self, piece):
         try:

@@ -35,6 +35,9 @@ class BoardSocket:
     def settimeout(self, seconds):
         self._socket.settimeout(seconds)
 
+    def setsockopt(self, *option):
+        self._socket.setsockopt(*option)
+
     def connect(self, address):
         self._socket.connect(address)
 
