@@ -15,7 +15,9 @@ _MOST_REPLIES = const(8)
 _REPLY_PLACES = const(2)
 _REPLY_WAIT_MS = const(30000)
 _MOST_FLYING = const(255)
-_NOTED_MS = const(500)
+# A note that took longer erased the flash: a page is written in less.
+_DEAF_MS = const(20)
+_NOTED_MS = const(2000)
 _TURN_MS = const(30)
 _TROUBLE_MS = const(1000)
 _STEP = const(512)  # the payload buffer grows in such steps
@@ -35,7 +37,7 @@ class Publisher:
         self._payload = b""
         self._done = []  # numbers of records to be acknowledged in the log
         self._noted_at = ticks_ms()  # when the last note was done
-        self._note_ms = 0  # and how long it took
+        self._deaf_ms = 0  # the longest one
         self._replies = []  # (topic, payload, retain) to be sent
         self._replying = []  # those on the way
         self._records_turn = False
@@ -90,13 +92,13 @@ class Publisher:
         self._done = []
         self._ring.release()
 
-    async def note_acks(self, window=0):
+    async def note_acks(self, quiet=False):
         """Tell the log what the broker has, in one go and away from a meter's answer.
 
-        With a `window`, while more is on the way, up to half of it is noted together where a note takes long: each is
-        a commit of the flash, during which a board hears nothing.
+        `quiet`: where the flash is slow only when nothing is on the way, or after a while: a chip that erases its
+        flash hears nothing, and what the modem sends then is lost and comes again after seconds.
         """
-        if not self._done or self._in_trouble() or (window and self._soon(window)):
+        if not self._done or self._in_trouble() or (quiet and self._deaf_ms > _DEAF_MS and self._soon()):
             return
         if self._gate:
             await self._gate.wait()
@@ -107,16 +109,14 @@ class Publisher:
                 self._done.pop(0)
             self._ring.flush()
             self._noted_at = ticks_ms()
-            self._note_ms = ticks_diff(self._noted_at, start)
+            self._deaf_ms = max(self._deaf_ms, ticks_diff(self._noted_at, start))
         except (OSError, MemoryError) as error:
             # Tried again later; meanwhile the window stays taken, so repetitions stay bounded.
             self._trouble("note deliveries", error)
 
-    def _soon(self, window):
-        """Whether more is confirmed soon, and the last note is not four times as long ago as it took."""
-        since = ticks_diff(ticks_ms(), self._noted_at)
-        few = 2 * len(self._done) < min(window, self._most)
-        return self._session.flying and few and since < min(4 * self._note_ms, _NOTED_MS)
+    def _soon(self):
+        """Whether all that is on the way may be confirmed before long."""
+        return self._session.flying and ticks_diff(ticks_ms(), self._noted_at) < _NOTED_MS
 
     def _trouble(self, what, error):
         diag.error("mqtt", "the log can't %s: %s", what, error)

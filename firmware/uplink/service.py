@@ -224,7 +224,7 @@ class MqttService:
         looked = ticks_ms()
         while not self._changed:
             got = session.turn()
-            await publisher.note_acks(self.settings.get("window", 8))
+            await publisher.note_acks(quiet=True)
             more = await publisher.send(self.settings)
             if ticks_diff(ticks_ms(), looked) > _LOOK_MS:
                 looked = ticks_ms()

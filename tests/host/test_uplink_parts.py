@@ -557,20 +557,23 @@ def test_a_connection_that_confirms_nothing_leaves_half_as_many_on_the_way():
     assert sent[6:] == [1, 2, 4, 6, 8, 8, 8, 8, 8]
 
 
-def test_notes_that_take_long_are_made_together_and_quick_ones_at_once(monkeypatch):
+def test_notes_of_a_slow_flash_are_made_when_nothing_is_on_the_way(monkeypatch):
     clock = Clock(monkeypatch)
     notes = {}
     for cost in (0, 50):
         line, ring = Line(), FakeRing(b"%d" % i for i in range(80))
         publisher = Publisher(line, ring, lambda kind: "t")
+        line.on_acked = publisher.acked
 
-        def flush(ring=ring, cost=cost):
+        def flush(line=line, ring=ring, cost=cost):
             ring.flushes += 1
             clock.ms += cost
+            # The first one shows how slow it is.
+            assert not cost or ring.flushes == 1 or not line.flying
 
         async def main(line=line, ring=ring, publisher=publisher):
             while len(ring.acked) < 80:
-                await publisher.note_acks(8)
+                await publisher.note_acks(quiet=True)
                 await publisher.send({"window": 8})
                 clock.ms += 10
                 line.confirm(1)
@@ -581,7 +584,32 @@ def test_notes_that_take_long_are_made_together_and_quick_ones_at_once(monkeypat
         assert ring.acked == list(range(1, 81))
         assert len(line.out) == 80
     assert notes[0] >= 79
-    assert notes[50] <= 25
+    assert notes[50] <= 12
+
+
+def test_a_confirmation_that_does_not_come_holds_no_note_for_long(monkeypatch):
+    clock = Clock(monkeypatch)
+    line, ring = Line(), FakeRing(b"%d" % i for i in range(4))
+    publisher = Publisher(line, ring, lambda kind: "t")
+    line.on_acked = publisher.acked
+
+    def flush():
+        clock.ms += 50
+
+    ring.flush = flush
+
+    async def main():
+        await publisher.send({"window": 4})
+        line.confirm(1)
+        await publisher.note_acks(quiet=True)
+        line.confirm(1)
+        await publisher.note_acks(quiet=True)
+        assert ring.acked == [1]
+        clock.ms += 2000
+        await publisher.note_acks(quiet=True)
+        assert ring.acked == [1, 2]
+
+    asyncio.run(main())
 
 
 def test_nothing_is_acknowledged_before_its_confirmation():
