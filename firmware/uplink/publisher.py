@@ -4,8 +4,6 @@ A record is acknowledged in the log when the broker has confirmed it. One that c
 counted, one that has no topic now is held back in the log until the topics change: neither stops those behind it.
 """
 
-import gc
-
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
@@ -207,7 +205,6 @@ class Publisher:
         # One large record must not hold its memory for ever after.
         if length > len(self._payload) or len(self._payload) > max(2 * length, _KEPT):
             self._payload = b""
-            gc.collect()
             self._payload = bytearray((length + _STEP - 1) // _STEP * _STEP)
         count = self._ring.read_into(seq, self._payload)
         return topic, memoryview(self._payload)[:count]

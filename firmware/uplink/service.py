@@ -222,6 +222,7 @@ class MqttService:
         self._enter("online")
         diag.info("mqtt", "connected to %s:%d", self.settings["host"], self.settings["port"])
         looked = ticks_ms()
+        await sleep_ms(0)  # a login ends with a long turn
         while not self._changed:
             got = session.turn()
             await publisher.note_acks(quiet=True)
