@@ -23,7 +23,8 @@ from firmware.room import Room
 
 _PARITY = {"none": None, "even": 0, "odd": 1}
 _DAY = const(86400)
-# What the log leaves of the flash: two versions of the firmware, one that is fetched, and what littlefs needs.
+# What the log leaves of the flash: two versions of the firmware, 64 KiB that an update wants free, files and folders. It is
+# no less since an update needs no third: a version that is taken back would drop what is more than its own share.
 _VERSIONS = const(552 * 1024)
 _LEAST = const(128 * 1024)
 # Letters that are kept of what is wrong with a port.
@@ -48,7 +49,7 @@ def build(app):
     app.room = Room()
     app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
     diag.info("start", "clock: %s (%s)", telemetry.stamp(app.clock.utc()), app.clock.source_name())
-    app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), _segments(app))
+    app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
     app.ring.mount()
     app.ring.order = config.get("logger.order")
     stats = app.ring.stats()
@@ -59,6 +60,9 @@ def build(app):
         stats["lost"],
         stats["damaged"],
     )
+    if app.ring.over:
+        files = app.ring.newest - app.ring.first + 1
+        diag.warn("log", "%d files, %d may be kept: the oldest go once they are delivered", files, app.ring.segments)
     app.lines = []
     _build_lines(app)
     app.processor = Processor(app)
@@ -78,17 +82,19 @@ def build(app):
 
 
 def _segments(app):
-    """How many files the log may have: on a small flash the versions of the firmware need their room, too."""
+    """(files the log may have, files the flash has room for): on a small flash the versions of the firmware need their
+    room, too."""
     wanted = app.config.get("logger.segments")
     try:
         facts = os.statvfs(app.board.root or "/")
     except (AttributeError, OSError):
-        return wanted
+        return wanted, 0
     size = app.config.get("logger.segment")
-    found = min(wanted, max((facts[1] * facts[2] - _VERSIONS) // size, _LEAST // size, 2))
+    most = max((facts[1] * facts[2] - _VERSIONS) // size, _LEAST // size, 2)
+    found = min(wanted, most)
     if found < wanted:
         diag.warn("log", "the flash has room for %d KiB of it, not for %d", found * size >> 10, wanted * size >> 10)
-    return found
+    return found, most
 
 
 def _build_lines(app):

@@ -30,6 +30,8 @@ def mount(ring):
         except OSError:
             if number == ring.newest:
                 ring.size, unknown = ring.limit, True
+    # A new segment that is empty does not count: the power failed before anything could go for it.
+    ring.over = bool(there) and ring.newest - ring.first + (ring.size > 0) > ring.segments
     _take_over_journal(ring, unknown)
     if there:
         start = ring.finder.begins(ring.first)

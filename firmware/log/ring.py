@@ -25,13 +25,17 @@ class LogError(OSError):
 
 class Ring:
     """`store`: a folder's path or an object like files.Files; `segment` bytes after which a new file begins,
-    `segments` files kept. `order`: "fifo" or "lifo", may be changed at any time. Counters: `damaged`, `lost`."""
+    `segments` files kept. If what waits has more, of a time when more were kept, only segments that are delivered go
+    until it fits, and it may come to `most` files (0: what the flash takes). `order`: "fifo" or "lifo", may be changed
+    at any time. Counters: `damaged`, `lost`."""
 
-    def __init__(self, store, segment=16384, segments=64):
+    def __init__(self, store, segment=16384, segments=64, most=0):
         self.store = Files(store) if isinstance(store, str) else store
         self.journal = Journal(self.store)
         self.limit = segment
         self.segments = segments
+        self.most = most
+        self.over = False  # since mount() there have been more than `segments`
         self.acks = Acks()
         self.head = bytearray(format.HEAD)
         self._finder = None

@@ -46,8 +46,8 @@ def write(ring, records):
         # Should the next segment fail, these are not written again.
         del records[:number]
         number = 0
-        if fresh:
-            _drop_surplus(ring)
+        if fresh or (done and ring.over):  # what is delivered is durable now
+            _drop_surplus(ring, _kept(ring) if fresh else ring.newest)
     journal.clear()
     ring.dirty = False
 
@@ -60,11 +60,19 @@ def _begin_segment(ring):
     if not ring.first:
         ring.first = ring.newest
     ring.size = ring.previous = 0
-    if ring.newest - ring.first >= ring.segments:
+    if ring.newest - ring.first >= _kept(ring):
         # What has to go is noted in the acknowledgement at the segment's beginning.
         start = ring.finder.begins(ring.first + 1)
         if start:
             gone(ring, start - 1)
+
+
+def _kept(ring):
+    """How many segments may be kept, when the newest is a new one."""
+    there = ring.newest - ring.first
+    if not ring.over:
+        return ring.segments
+    return max(there, ring.most or there + 1)
 
 
 def _put_acks(ring, file, size, previous, last=None):
@@ -104,9 +112,22 @@ def gone(ring, seq):
         ring.dirty = True
 
 
-def _drop_surplus(ring):
+def _drop_surplus(ring, kept):
+    """Delete the oldest segments beyond `kept`, and beyond `ring.segments` those in which nothing waits."""
     while ring.newest - ring.first >= ring.segments:
+        if ring.newest - ring.first < kept and not _is_delivered(ring):
+            return
         drop_oldest(ring)
+    ring.over = False
+
+
+def _is_delivered(ring):
+    """Whether nothing waits in the oldest segment."""
+    for number in range(ring.first + 1, ring.newest + 1):
+        start = ring.finder.begins(number)
+        if start:
+            return start <= ring.acks.low + 1
+    return False
 
 
 def drop_oldest(ring):

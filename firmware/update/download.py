@@ -258,7 +258,7 @@ class Download:
         if code == 206:
             if answer.first != self.got:
                 self._anew("the server sent another part than asked for")
-            if self._tag and answer.tag and answer.tag != self._tag:
+            if self.got and self._tag and answer.tag and answer.tag != self._tag:
                 self._anew("the server has another file now")
         elif code == 200:
             # No ranges there, or the file is another one now: from the start.

@@ -20,6 +20,8 @@ _MAKE_WAY_MS = const(1000)
 _TRIES = const(5)
 _PAUSE_MS = const(10000)
 _LINK_MS = const(60000)
+# Bytes that each release has at least.
+_LEAST = const(1024)
 _CODE = ("update", "download", "http", "tls", "release", "signature")
 _BAD_VALUE = const(4)
 _BUSY = const(7)
@@ -68,23 +70,39 @@ def stop(device):
 
 
 def _check(device, url):
-    from firmware.update.source import DownloadError, ReleaseError, read_key, split
+    from firmware.update.source import DownloadError, ReleaseError, lacking, read_key, split
 
     try:
         split(url)
     except DownloadError as error:
         raise OrderError(_BAD_VALUE, str(error)) from None
     root = device.board.root
-    if not device.guard or slots.current(root)[0] is None:
+    folder, state = slots.current(root)
+    if not device.guard or folder is None:
         text = "the firmware was not put here by make deploy: there would be no way back"
         raise OrderError(_FAILED, text)
-    if slots.current(root)[1] == "trial":
+    if state == "trial":
         text = "what runs is on trial itself: wait until it has been online"
         raise OrderError(_BUSY, text)
     try:
         read_key(root)
     except ReleaseError as error:
         raise OrderError(_FAILED, str(error)) from None
+    # How large the release is nobody knows yet; but without room for this much there is none for any.
+    if lacking(root, _LEAST, slots.other(folder)):
+        likely = max(slots.used(root, folder), _LEAST)
+        raise OrderError(_FAILED, lacking(root, likely, slots.other(folder)))
+
+
+def _forget(root):
+    """Remove what was fetched; a version that is complete stays."""
+    names = ["update.bin", "update.bin.tag"]
+    folder = slots.current(root)[0]
+    if folder and not slots.complete(root, slots.other(folder)):
+        place = slots.other(folder) + "/" + slots.PACK
+        names += [place, place + ".tag"]
+    for name in names:
+        slots.remove(root + "/" + name)
 
 
 class Order:
@@ -121,8 +139,7 @@ class Order:
             self._let_go("ready", "")
             device.restart("update to " + version)
         except asyncio.CancelledError:  # stop()
-            for name in ("/update.bin", "/update.bin.tag"):
-                slots.remove(device.board.root + name)
+            _forget(device.board.root)
             await self._failed("stopped by a command")
         except Exception as error:  # whatever it is must not stay untold
             try:

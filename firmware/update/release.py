@@ -136,19 +136,11 @@ async def _table(file, base, size):
 
 
 def place(path, head, root, folder):
-    """Move a checked release into `folder`, which is empty: it is run as it was fetched. No version yet: see seal."""
+    """Move what was fetched of a release into `folder`, which is empty: it is run as it was fetched. No version yet:
+    see seal."""
     os.rename(path, "%s/%s/%s" % (root, folder, slots.PACK))
 
 
 def seal(head, root, folder):
     """Make what was checked in its place the version in `folder`. Whoever starts it compares its SHA-256."""
     slots.seal(root, folder, {"version": head.version, "serial": head.serial, "sha256": head.whole})
-
-
-def free(root):
-    """Bytes the flash has room for; a large number where the port cannot tell."""
-    try:
-        facts = os.statvfs(root or "/")
-    except (AttributeError, OSError):
-        return 1 << 30
-    return facts[1] * facts[3]

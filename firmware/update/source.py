@@ -1,4 +1,8 @@
-"""Where a release comes from and whose it has to be: what an order is checked for before anything is loaded for it."""
+"""Where a release comes from, whose it has to be and whether there is room: what an order is checked for before anything
+is loaded for it.
+"""
+
+import os
 
 from firmware.port import const, ticks_diff, ticks_ms
 from firmware.update import slots
@@ -10,6 +14,8 @@ _SPAN_MS = const(900000)
 # How often a file may be begun anew: by a server without ranges after each drop, or by one that says it has changed.
 _ANEW = const(8)
 _ADDRESS_MOST = const(1000)
+# Bytes littlefs needs to go on working, beside the two versions.
+_RESERVE = const(65536)
 
 
 class DownloadError(Exception):
@@ -87,3 +93,19 @@ def read_key(root):
             "this device has no release key (release.pub), so it takes no update over the air; "
             "`python -m tools.release keygen` and `make deploy` give it one"
         ) from None
+
+
+def lacking(root, size, folder=None):
+    """Why there is no room for `size` bytes more, in figures; "" if there is, or the port cannot tell.
+
+    `folder`: of a version that makes room for them.
+    """
+    try:
+        facts = os.statvfs(root or "/")
+    except (AttributeError, OSError):
+        return ""
+    free = facts[1] * facts[3] + (slots.used(root, folder) if folder else 0)
+    needed = size + _RESERVE
+    if free >= needed:
+        return ""
+    return "not enough room: %d KiB free, %d KiB needed; nothing was changed" % (free // 1024, needed // 1024)

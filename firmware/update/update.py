@@ -1,23 +1,23 @@
 """Remote update: fetch a release, check it, make it the version beside the running one, start it on trial.
 
-Nothing that runs is touched before the very end: one small file is renamed (firmware/update/slots.py),
-and the next start is the new version's trial. It ends with `safestart.confirm_online()`, or the
-device goes back by itself: after three starts that fail (boot.py) or half an hour without the
-broker.
+The release is fetched straight into the folder that does not run: two versions on the flash at any time, not three. The
+one that was there goes once the new one's head was found good. What runs is not touched; at the very end one small file
+is renamed (firmware/update/slots.py), and the next start is the new version's trial. It ends with
+`safestart.confirm_online()`, or the device goes back by itself: after three starts that fail (boot.py) or half an hour
+without the broker.
 """
 
+import os
 import sys
 
 from firmware import diag
 from firmware.gate import silence
-from firmware.port import const
-from firmware.update import slots
+from firmware.update import safestart, slots
 from firmware.update.download import Download
-from firmware.update.release import HEAD_MOST, check, free, place, read_head, seal
-from firmware.update.source import DownloadError, ReleaseError, read_key
+from firmware.update.release import HEAD_MOST, check, place, read_head, seal
+from firmware.update.source import DownloadError, ReleaseError, lacking, read_key
 
-# Room littlefs needs to go on working.
-_RESERVE = const(65536)
+_OTHER = "another version starts next: wait until it has been online"
 
 _ARCHES = (None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
 _ARCHES += ("xtensa", "xtensawin", "rv32imc", "rv64imc")
@@ -71,14 +71,14 @@ class Updater:
             return await self._run(url, force)
         except ReleaseError as error:
             # What was fetched is worth nothing; a second try fetches anew.
-            self._tidy()
+            self._discard()
             self.problem = str(error)
         except (DownloadError, UpdateError) as error:
             self.problem = str(error)
         except OSError as error:
             full = error.args and error.args[0] == 28
             self.problem = "the flash is full" if full else "flash: %s" % error
-            self._tidy()
+            self._discard()
         finally:
             if self.state != "ready":
                 self.state = "idle"
@@ -87,51 +87,72 @@ class Updater:
 
     async def _run(self, url, force):
         key = read_key(self.root)
-        folder, _ = slots.current(self.root)
-        if folder is None:
-            raise UpdateError("the firmware was not put here by make deploy: no way back")
+        target = self._target()
+        pack = "%s/%s/%s" % (self.root, target, slots.PACK)
+        # The version before is there until the head is found good.
+        begun = slots.exists(pack) and not slots.complete(self.root, target)
+        if begun:
+            self._tidy()
         self.state = "fetching"
         load = self._download = Download(
-            url, self.path, self._sockets, self._feed, self._backoff, self.gate
+            url, pack if begun else self.path, self._sockets, self._feed, self._backoff, self.gate
         )
         load.give_way = self.give_way
         if self.pace:
             load.pace = self.pace
         await load.fetch(HEAD_MOST)
-        head = await read_head(self.path, key)
-        self._fits(head, folder, force)
-        await self._make_room(head, slots.other(folder))
+        head = await read_head(load.path, key)
+        self._fits(head, slots.other(target), force)
+        self._size = head.total
+        problem = lacking(self.root, head.total - load.got, None if begun else target)
+        if problem:
+            raise UpdateError(problem)
+        if not begun:
+            await silence(self)
+            if self._target() != target:
+                raise UpdateError(_OTHER)
+            slots.clear(self.root, target)
+            await silence(self)
+            # A power cut between these two costs what was fetched.
+            os.rename(load.path + ".tag", pack + ".tag")
+            place(load.path, head, self.root, target)
+            load.path = pack
         diag.info("update", "%s: %d bytes, %d there", head.version, head.total, load.got)
-        self._size = load.size = load.total = head.total
+        load.size = load.total = head.total
         await load.fetch(head.total)
         self.state = "checking"
-        await self._same(self.path, key, head)
-        target = slots.other(folder)
-        await silence(self)
-        slots.clear(self.root, target)
-        await silence(self)
-        place(self.path, head, self.root, target)
-        self._tidy()
         # Nothing is written to it from here on: what is verified now is what runs.
-        checked = await self._same("%s/%s/%s" % (self.root, target, slots.PACK), key, head)
+        checked = await check(pack, key)
+        if checked.digest != head.digest:
+            raise ReleaseError("the server changed to another release on the way: refused")
         await silence(self)
+        self._tidy(pack + ".tag")
+        await silence(self)
+        # In one turn: who stops the update comes before, and then it is no version yet, or not at all.
         seal(checked, self.root, target)
-        await silence(self)
         slots.switch(self.root, target, "trial", "update to %s" % head.version)
         diag.info("update", "%s is ready in %s", head.version, target)
         self.state = "ready"
         return head.version
 
-    async def _same(self, path, key, head):
-        """The Head of the file as it lies there, every byte checked; ReleaseError if it is not what was begun with."""
-        found = await check(path, key)
-        if found.digest != head.digest:
-            raise ReleaseError("the server changed to another release on the way: refused")
-        return found
+    def _target(self):
+        """The folder for the release: neither what runs nor what starts next or is gone back to. UpdateError."""
+        folder, state = slots.current(self.root)
+        if not slots.complete(self.root, folder):
+            raise UpdateError("the firmware was not put here by make deploy: no way back")
+        guard = safestart.guard
+        if state == "trial" or (guard and guard.root == self.root and guard.folder != folder):
+            raise UpdateError(_OTHER)
+        return slots.other(folder)
 
-    def _tidy(self):
-        slots.remove(self.path)
-        slots.remove(self.path + ".tag")
+    def _discard(self):
+        if self._download:
+            self._download.discard()
+        self._tidy()
+
+    def _tidy(self, *names):
+        for name in (self.path, self.path + ".tag") + names:
+            slots.remove(name)
 
     def _fits(self, head, folder, force):
         """Refuse what this device cannot run, and what is older."""
@@ -145,18 +166,3 @@ class Updater:
         have = slots.manifest(self.root, folder).get("serial", 0)
         if head.serial < have and not force:
             raise UpdateError("the release is older than what runs; FORCE takes it nevertheless")
-
-    async def _make_room(self, head, target):
-        """See that the rest fits; the version before the running one, in `target`, gives way if that is enough."""
-        needed = head.total - self._download.got + _RESERVE
-        room = free(self.root)
-        if room >= needed:
-            return
-        room += slots.used(self.root, target)
-        if room < needed:
-            raise UpdateError(
-                "not enough room: %d KiB free, %d KiB needed; nothing was changed"
-                % (room // 1024, needed // 1024)
-            )
-        await silence(self)
-        slots.clear(self.root, target)
