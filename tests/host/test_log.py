@@ -159,6 +159,89 @@ def test_the_oldest_make_room_and_are_counted_unless_they_were_delivered(tmp_pat
     assert [seq for seq, _ in drain(again)] == list(range(81 - stats["depth"], 81))
 
 
+def files(folder):
+    return len([name for name in os.listdir(folder) if name.endswith(".log")])
+
+
+def batch(ring, text=b"new"):
+    """About a segment of four records."""
+    ring.append_many([(1, 0, text + b"." * 220)] * 4)
+
+
+def filled(folder, segments=10):
+    """A log of `segments` segments with all their records waiting; returns the numbers."""
+    ring = ring_in(folder, segment=1000, segments=segments)
+    for _ in range(segments):
+        batch(ring)
+    assert files(folder) == segments and ring.lost == 0
+    return list(range(1, 4 * segments + 1))
+
+
+@pytest.mark.parametrize("order", ("fifo", "lifo"))
+def test_a_smaller_log_gives_up_delivered_segments_only(tmp_path, order):
+    folder = tmp_path / "log"
+    waiting = filled(folder)
+    ring = ring_in(folder, segment=1000, segments=3)
+    ring.order = order
+    assert ring.over
+    for _ in range(3):
+        batch(ring)
+        waiting += range(ring.last - 3, ring.last + 1)
+    assert (ring.lost, ring.stats()["depth"], files(folder)) == (0, len(waiting), 13)
+    # With a start in between, and one more after some are delivered.
+    ring = ring_in(folder, segment=1000, segments=3)
+    ring.order = order
+    for _ in range(20):
+        seq = ring.take()
+        assert seq == waiting.pop(0 if order == "fifo" else -1)
+        ring.ack(seq)
+    ring.flush()
+    ring = ring_in(folder, segment=1000, segments=3)
+    ring.order = order
+    batch(ring)
+    waiting += range(ring.last - 3, ring.last + 1)
+    # From the oldest end: what was delivered in the middle stays for as long as older records wait.
+    assert files(folder) == (9 if order == "fifo" else 14) and ring.lost == 0
+    assert [seq for seq, _ in drain(ring)] == (waiting if order == "fifo" else waiting[::-1])
+    batch(ring)
+    assert files(folder) == 3 and not ring.over and ring.lost == 0
+
+
+def test_a_smaller_log_that_fits_again_is_full_as_any_other(tmp_path):
+    folder = tmp_path / "log"
+    filled(folder)
+    ring = ring_in(folder, segment=1000, segments=3)
+    drain(ring)
+    for _ in range(5):
+        batch(ring)
+    assert files(folder) == 3 and ring.lost == 8 and not ring.over
+
+
+def test_what_waits_in_a_smaller_log_grows_no_further_than_the_flash_has_room_for(tmp_path):
+    folder = tmp_path / "log"
+    filled(folder)
+    ring = ring_in(folder, segment=1000, segments=3, most=12)
+    for _ in range(4):
+        batch(ring)
+    assert files(folder) == 12 and ring.lost == 8
+    # Nor does a smaller room cost what is there already; but it is full then.
+    ring = ring_in(folder, segment=1000, segments=3, most=5)
+    assert (ring.lost, ring.stats()["depth"]) == (8, 48)
+    batch(ring)
+    assert files(folder) == 12 and ring.lost == 12
+
+
+def test_a_full_log_whose_new_segment_was_still_empty_at_a_power_cut_is_not_one_made_smaller(tmp_path):
+    folder = tmp_path / "log"
+    filled(folder, 4)
+    (folder / "00000005.log").touch()
+    ring = ring_in(folder, segment=1000, segments=4)
+    assert not ring.over
+    for _ in range(3):
+        batch(ring)
+    assert files(folder) == 4 and ring.lost == 12
+
+
 def test_a_full_file_system_costs_the_oldest_not_the_newest(tmp_path):
     class Full(Files):
         room = 9000
