@@ -85,6 +85,21 @@ class Download:
         self.got = 0
         self._tag = ""
 
+    def move(self, path, most):
+        """Go on in the file `path`, which is not there yet, with the first `most` bytes of what was fetched. OSError.
+
+        Not by a rename from folder to folder: a power cut in one makes littlefs hide the next file of the old folder,
+        too, until something is written.
+        """
+        with open(self.path, "rb") as file:
+            start = file.read(most)
+        slots.write_text(path + ".tag", self.url + "\n" + self._tag)
+        with open(path, "wb") as file:
+            file.write(start)
+        before, self.path, self.got = self.path, path, len(start)
+        slots.remove(before)
+        slots.remove(before + ".tag")
+
     async def fetch(self, upto=None):
         """Fetch until `upto` bytes (None: all) are on the flash; tries again after each drop.
 

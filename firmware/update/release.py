@@ -15,7 +15,6 @@ write, in the file's own place, and by a version itself that older tools laid th
 import binascii
 import hashlib
 import json
-import os
 import struct
 
 from firmware.port import const, sleep_ms
@@ -133,12 +132,6 @@ async def _table(file, base, size):
             await sleep_ms(0)
     if not count or first > size:
         raise ReleaseError("the table of the pack is wrong: refused")
-
-
-def place(path, head, root, folder):
-    """Move what was fetched of a release into `folder`, which is empty: it is run as it was fetched. No version yet:
-    see seal."""
-    os.rename(path, "%s/%s/%s" % (root, folder, slots.PACK))
 
 
 def seal(head, root, folder):

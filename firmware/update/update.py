@@ -7,14 +7,13 @@ is renamed (firmware/update/slots.py), and the next start is the new version's t
 without the broker.
 """
 
-import os
 import sys
 
 from firmware import diag
 from firmware.gate import silence
 from firmware.update import safestart, slots
 from firmware.update.download import Download
-from firmware.update.release import HEAD_MOST, check, place, read_head, seal
+from firmware.update.release import HEAD_MOST, check, read_head, seal
 from firmware.update.source import DownloadError, ReleaseError, lacking, read_key
 
 _OTHER = "another version starts next: wait until it has been online"
@@ -113,10 +112,7 @@ class Updater:
                 raise UpdateError(_OTHER)
             slots.clear(self.root, target)
             await silence(self)
-            # A power cut between these two costs what was fetched.
-            os.rename(load.path + ".tag", pack + ".tag")
-            place(load.path, head, self.root, target)
-            load.path = pack
+            load.move(pack, HEAD_MOST)
         diag.info("update", "%s: %d bytes, %d there", head.version, head.total, load.got)
         load.size = load.total = head.total
         await load.fetch(head.total)

@@ -28,8 +28,8 @@ def modulus(key):
     return key[0].to_bytes(256, "big")
 
 
-def written(tmp_path, data):
-    path = tmp_path / "r.rel"
+def written(tmp_path, data, name="r.rel"):
+    path = tmp_path / name
     path.write_bytes(data)
     return str(path)
 
@@ -38,10 +38,9 @@ def check(tmp_path, data, key):
     """What a device makes of a release file: the Head, or the ReleaseError. It lies in app.b then."""
 
     async def run():
-        path = written(tmp_path, data)
         root = str(tmp_path / "flash")
+        path = written(tmp_path / "flash" / "app.b", data, "firmware.pack")
         head = await device.check(path, modulus(key))
-        device.place(path, head, root, "app.b")
         device.seal(head, root, "app.b")
         return head
 

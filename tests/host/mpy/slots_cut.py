@@ -1,8 +1,13 @@
-"""Cut the power at every flash operation of a change of version: one version always starts.
+"""Cut the power at every flash operation of an update over the air: one version always starts, whole.
 
-Prints `ok CUTS` or what went wrong. Run by tests/host/test_safestart.py on MicroPython.
+argv: the release, release.pub, boot.py of devices in the field. The real Updater on a real littlefs fetches the release
+from a server whose connection breaks once. At every program and erase the power is cut, with none or half of the bytes
+written. After each cut both boot.py look at a copy of the flash: what they start is whole, byte for byte, and no half
+of a version; then the update is ordered again and gets to its end. Prints `ok CUTS OUTCOMES RESUMED` or what went
+wrong. Run by tests/host/test_safestart.py on MicroPython.
 """
 
+import asyncio
 import binascii
 import hashlib
 import os
@@ -10,60 +15,99 @@ import sys
 
 import vfs
 
-BLOCK = 4096
-
-
-class Cut(Exception):
-    pass
-
-
-class Head:
-    serial = 1
-    whole = ""
-
-    def __init__(self, version):
-        self.version = version
-        self.sha256 = binascii.hexlify(hashlib.sha256(version.encode() * 9000).digest()).decode()
+BLOCK, BLOCKS = 4096, 48
+BREAKS = 5000
+URL = "http://server/x.rel"
+# Versions deployed by cable, with their hash: what runs, and the one before.
+BEFORE = {"app.a": b"1" * 9000, "app.b": b"0" * 9000}
 
 
 class Ram:
-    """Flash in RAM that loses the power at the operation number `left`; torn writes half of it."""
+    """Flash in RAM that loses the power at the operation number `cut`, which writes `part` (0 or 1) halves of its
+    bytes."""
 
-    def __init__(self, data=None):
-        self.data = data or bytearray(b"\xff" * BLOCK * 32)
-        self.left = 0
+    def __init__(self, data=None, cut=0, part=0):
+        self.data = bytearray(data or b"\xff" * BLOCK * BLOCKS)
+        self.cut = cut
+        self.part = part
         self.count = 0
-        self.torn = False
+        self.dead = False
 
-    def _spend(self):
+    def _change(self, at, new):
+        if self.dead:
+            return -5
         self.count += 1
-        if self.left:
-            self.left -= 1
-            return not self.left
-        return False
+        if self.count == self.cut:
+            self.dead = True
+            new = new[: len(new) // 2 * self.part]
+        self.data[at : at + len(new)] = new
+        return -5 if self.dead else 0
 
     def readblocks(self, block, buf, offset=0):
         at = block * BLOCK + offset
         buf[:] = self.data[at : at + len(buf)]
 
     def writeblocks(self, block, buf, offset=0):
-        at = block * BLOCK + offset
-        if self._spend():
-            if self.torn:
-                self.data[at : at + len(buf) // 2] = buf[: len(buf) // 2]
-            raise Cut
-        self.data[at : at + len(buf)] = buf
+        return self._change(block * BLOCK + offset, buf)
 
     def ioctl(self, op, arg):
         if op == 4:
-            return 32
+            return BLOCKS
         if op == 5:
             return BLOCK
         if op == 6:
-            if self._spend():
-                raise Cut
-            self.data[arg * BLOCK : (arg + 1) * BLOCK] = b"\xff" * BLOCK
+            return self._change(arg * BLOCK, b"\xff" * BLOCK)
         return 0
+
+
+class Server:
+    """The module `socket`; one release, ranges, and the second connection breaks."""
+
+    SOCK_STREAM = 1
+
+    def __init__(self, data):
+        self.data = data
+        self.begins = []
+
+    def getaddrinfo(self, *_):
+        return [(2, 1, 0, "", ("server", 80))]
+
+    def socket(self):
+        return Connection(self)
+
+
+class Connection:
+    def __init__(self, server):
+        self.server = server
+        self.left = b""
+
+    def setblocking(self, _on):
+        pass
+
+    def connect(self, _address):
+        pass
+
+    def send(self, request):
+        data, begins = self.server.data, self.server.begins
+        asked = bytes(request).split(b"Range: bytes=")[1].split(b"\r\n")[0].decode()
+        first, last = asked.split("-")
+        first, last = int(first), min(int(last or len(data)), len(data) - 1)
+        head = "HTTP/1.1 206 OK\r\nETag: x\r\nContent-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n"
+        body = data[first : last + 1]
+        if len(begins) == 1:
+            body = body[:BREAKS]
+        self.left = (head % (first, last, len(data), last + 1 - first)).encode() + body
+        begins.append(first)
+        return len(request)
+
+    def recv_into(self, buf):
+        count = min(len(buf), len(self.left))
+        buf[:count] = self.left[:count]
+        self.left = self.left[count:]
+        return count
+
+    def close(self):
+        pass
 
 
 def mounted(ram):
@@ -76,76 +120,97 @@ def unmounted():
     vfs.umount("/f")
 
 
-def install(slots, release, folder, version):
-    with open("/f/update.bin", "w") as file:
-        for _ in range(9):
-            file.write(version * 1000)
-    # As firmware/update/update.py does it.
-    slots.clear("/f", folder)
-    release.place("/f/update.bin", Head(version), "/f", folder)
-    release.seal(Head(version), "/f", folder)
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
-def whole(slots, folder, version):
-    with open("/f/%s/%s" % (folder, slots.PACK), "rb") as file:
-        if file.read() != version.encode() * 9000:
-            return False
-    return slots.manifest("/f", folder).get("version") == version
+def laid(slots, key):
+    for folder, data in BEFORE.items():
+        slots.clear("/f", folder)
+        with open("/f/%s/%s" % (folder, slots.PACK), "wb") as file:
+            file.write(data)
+        whole = binascii.hexlify(hashlib.sha256(data).digest()).decode()
+        slots.seal("/f", folder, {"version": folder, "serial": 1, "sha256": whole})
+    slots.switch("/f", "app.a", "ok")
+    with open("/f/release.pub", "wb") as file:
+        file.write(key)
 
 
-def change(slots, release):
-    """What an update does, then one start."""
-    install(slots, release, "app.b", "2")
-    slots.switch("/f", "app.b", "trial", "update")
+def update(updater, data):
+    """(where each request of an update began, why it failed or "")."""
+    server = Server(data)
+    try:
+        asyncio.run(updater("/f", server, backoff_s=0).run(URL))
+    except Exception as error:
+        return server.begins, repr(error)
+    return server.begins, ""
+
+
+def started(ram, boot, data, where):
+    """The folder that a boot.py starts, on a copy of the flash, after it was seen to be whole."""
+    mounted(Ram(ram.data))
+    folder, _ = boot.choose()
+    runs = read("/f/%s/firmware.pack" % folder) if folder else b""
+    unmounted()
+    if runs != (BEFORE["app.a"] if folder == "app.a" else data):
+        print("%s: %s starts %s, which has %d bytes" % (where, boot.__name__, folder, len(runs)))
+        sys.exit(1)
+    return folder
 
 
 def main():
+    data, key = read(sys.argv[1]), read(sys.argv[2])
+    sys.path.insert(0, sys.argv[3].rsplit("/", 1)[0])
     import boot
-    from firmware.update import release, slots
+    import fieldboot
+    from firmware import diag
+    from firmware.update import slots
+    from firmware.update.update import Updater
 
+    diag.warn = diag.error = diag.info = lambda *_: None
     ram = Ram()
     vfs.VfsLfs2.mkfs(ram, progsize=256)
     mounted(ram)
-    install(slots, release, "app.a", "1")
-    install(slots, release, "app.b", "0")
-    slots.switch("/f", "app.a", "ok")
+    laid(slots, key)
     unmounted()
     before = bytes(ram.data)
-    ram.count = 0
-    mounted(ram)
-    change(slots, release)
-    unmounted()
-    total = ram.count
-    cuts = 0
-    seen = {}
-    for torn in (False, True):
-        for at in range(1, total + 1):
-            ram = Ram(bytearray(before))
-            ram.torn = torn
+    seen = set()
+    cuts = resumed = 0
+    for part in (0, 1):
+        number = 0
+        while True:
+            number += 1
+            where = "cut %d, %d halves" % (number, part)
+            ram = Ram(before, number, part)
             mounted(ram)
-            ram.left = at
-            try:
-                change(slots, release)
-            except (Cut, OSError):
-                pass
+            update(Updater, data)
+            dead = ram.dead
+            ram.dead = True
             unmounted()
             # Files the cut left open are closed some time: into memory nobody looks at any more.
-            ram = Ram(bytearray(ram.data))
-            mounted(ram)
-            folder, starts = boot.choose()
-            version = "1" if folder == "app.a" else "2"
-            if not whole(slots, folder, version):
-                print("cut %d torn %s: %s does not hold version %s" % (at, torn, folder, version))
+            ram = Ram(ram.data)
+            folders = {started(ram, each, data, where) for each in (boot, fieldboot)}
+            if len(folders) != 1 or (not dead and folders != {"app.b"}):
+                print("%s: %s" % (where, folders))
                 sys.exit(1)
-            # The next update must be able to go on from here.
-            change(slots, release)
-            if boot.choose()[0] != "app.b" or not whole(slots, "app.b", "2"):
-                print("cut %d torn %s: no update is possible afterwards" % (at, torn))
-                sys.exit(1)
-            unmounted()
-            seen[version] = seen.get(version, 0) + 1
+            if not dead:
+                break
             cuts += 1
-    print("ok %d %s" % (cuts, sorted(seen)))
+            seen |= folders
+            if folders == {"app.a"}:
+                # The next update must be able to go on from here.
+                mounted(ram)
+                begins, problem = update(Updater, data)
+                unmounted()
+                if problem:
+                    print("%s: no update afterwards: %s %s" % (where, problem, begins))
+                    sys.exit(1)
+                resumed += not begins or begins[0] > 0  # or all of it was there
+                if started(ram, boot, data, where) != "app.b":
+                    print("%s: the update is not started" % where)
+                    sys.exit(1)
+    print("ok %d %s %d" % (cuts, sorted(seen), resumed))
 
 
 main()
