@@ -183,6 +183,18 @@ TITAN's has one, is answered with what the broker may not do and the line that g
 takes more: [settings.md](settings.md#another-broker-or-network).
 """
 
+# Below the table of a group.
+_BELOW = {
+    "logger": """
+A full log deletes its oldest file for the next new one. Smaller `logger.segments` (or larger `logger.segment` on a small
+flash) never cost a record that waits: where more files lie there at the start than are kept, only those go in which
+nothing waits, from the oldest on, as they are delivered. Until the rest fits, new records go into further files, as many
+as the flash has room for; the start tells it: `log: 30 files, 10 may be kept: the oldest go once they are delivered`.
+With `logger.order` `lifo` the oldest are delivered last, so nothing goes before that. `logger.registers` is another
+limit, of records that wait, and in force at once: what is beyond it goes with the next record.
+""",
+}
+
 
 def settings_text():
     """docs/settings.md."""
@@ -193,6 +205,7 @@ def settings_text():
         parts.append("| --- | --- | --- | --- | --- | --- | --- |\n")
         for row in settings.rows((group,)):
             parts.append("| %s |\n" % " | ".join(_setting(row)))
+        parts.append(_BELOW.get(group, ""))
     return "".join(parts)
 
 

@@ -1,6 +1,4 @@
-"""Where a release comes from, whose it has to be and whether there is room: what an order is checked for before anything
-is loaded for it.
-"""
+"""Where a release comes from, whose it has to be, whether there is room: what an order is checked for at once."""
 
 import os
 

@@ -1,8 +1,8 @@
 """Remote update: fetch a release, check it, make it the version beside the running one, start it on trial.
 
-The release is fetched straight into the folder that does not run: two versions on the flash at any time, not three. The
-one that was there goes once the new one's head was found good. What runs is not touched; at the very end one small file
-is renamed (firmware/update/slots.py), and the next start is the new version's trial. It ends with
+The release is fetched straight into the folder that does not run: two versions on the flash at any time, not three.
+The one that was there goes once the new one's head was found good. What runs is not touched; at the very end one small
+file is renamed (firmware/update/slots.py), and the next start is the new version's trial. It ends with
 `safestart.confirm_online()`, or the device goes back by itself: after three starts that fail (boot.py) or half an hour
 without the broker.
 """

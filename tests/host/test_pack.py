@@ -175,3 +175,10 @@ def test_the_whole_firmware_in_a_small_heap(tmp_path):
     assert digests == [hashlib.sha256(data).hexdigest() for data in files.values()]
     # Names of boards, modem and update are not taken in at the start.
     assert 50 < int(wanted) < len(files) - 50
+
+
+def test_a_version_packs_into_what_a_flash_has_room_for_twice():
+    """Of a board, as `make deploy` and `tools.release make` pack it. More: find what can go before the figure does."""
+    data, spans = pack.build(compile_tree())
+    largest = sorted((end - start, path) for path, (start, end) in spans.items())[-5:]
+    assert len(data) <= pack.MOST == 172032, "%d bytes; the largest: %s" % (len(data), largest)

@@ -17,6 +17,7 @@ import boot
 from firmware.gate import Gate
 from firmware.port import ticks_ms
 from firmware.update import order, slots
+from firmware.update.release import HEAD_MOST
 from firmware.update.update import UpdateError, Updater
 from tests.host import hostile, virtual
 from tests.host.hostile import OPEN, RESET, endless, head, ranged, said, slowly, span, whole
@@ -233,8 +234,8 @@ def held(root, releases, server, problem, answer):
     else:
         assert folder == "app.b" and runs in (releases["good"], releases["newer"]), answer
         assert boot._pack == "right"
-    left = root / "update.bin"
-    assert not left.exists() or left.stat().st_size <= len(releases["good"]), answer
+    for left, most in ((root / "update.bin", HEAD_MOST), (root / "app.b" / slots.PACK, len(releases["good"]))):
+        assert not left.exists() or left.stat().st_size <= most, answer
     assert not server.open, answer
     # An attacker may cost a device some of its data volume, not all of it.
     assert len(server.requests) <= 60 and server.sent < 12 * len(releases["good"]), (answer, len(server.requests))

@@ -28,7 +28,7 @@ extended_topic|topic of the extended form
 size|most bytes of a record, a longer one is not kept; 0: no limit
 registers|most records that may wait, the oldest goes; 0: what the flash takes
 segment|bytes after which the log begins a new file
-segments|files the log keeps; fewer where the flash is small
+segments|files the log keeps; fewer where the flash is small; more until what waits fits
 """,
     "limit": """
 commands|most commands in a minute on each channel; those beyond wait

@@ -10,6 +10,7 @@ import gc
 import sys
 
 import vfs
+
 from firmware.log.ring import Ring
 
 BLOCK, BLOCKS = 4096, 64

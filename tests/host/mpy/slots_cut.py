@@ -1,7 +1,7 @@
 """Cut the power at every flash operation of an update over the air: one version always starts, whole.
 
-argv: the release, release.pub, boot.py of devices in the field. The real Updater on a real littlefs fetches the release
-from a server whose connection breaks once. At every program and erase the power is cut, with none or half of the bytes
+argv: the release, release.pub, boot.py of devices in the field. The real Updater fetches the release onto a real
+littlefs from a server whose connection breaks once. At every program and erase the power is cut, with none or half of the bytes
 written. After each cut both boot.py look at a copy of the flash: what they start is whole, byte for byte, and no half
 of a version; then the update is ordered again and gets to its end. Prints `ok CUTS OUTCOMES RESUMED` or what went
 wrong. Run by tests/host/test_safestart.py on MicroPython.
@@ -162,8 +162,9 @@ def started(ram, boot, data, where):
 def main():
     data, key = read(sys.argv[1]), read(sys.argv[2])
     sys.path.insert(0, sys.argv[3].rsplit("/", 1)[0])
-    import boot
     import fieldboot
+
+    import boot
     from firmware import diag
     from firmware.update import slots
     from firmware.update.update import Updater
