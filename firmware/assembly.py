@@ -24,7 +24,7 @@ from firmware.room import Room
 _PARITY = {"none": None, "even": 0, "odd": 1}
 _DAY = const(86400)
 # What the log leaves of the flash: two versions of the firmware, 64 KiB that an update wants free, files and folders.
-# It is no less since an update needs no third: an older version, gone back to, would drop what is beyond its own share.
+# It is no less now that an update needs no third: an older version would drop what is beyond the log's share there.
 _VERSIONS = const(552 * 1024)
 _LEAST = const(128 * 1024)
 # Letters that are kept of what is wrong with a port.

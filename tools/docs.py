@@ -186,12 +186,12 @@ takes more: [settings.md](settings.md#another-broker-or-network).
 # Below the table of a group.
 _BELOW = {
     "logger": """
-A full log deletes its oldest file for the next new one. Smaller `logger.segments` (or larger `logger.segment` on a small
-flash) never cost a record that waits: where more files lie there at the start than are kept, only those go in which
-nothing waits, from the oldest on, as they are delivered. Until the rest fits, new records go into further files, as many
-as the flash has room for; the start tells it: `log: 30 files, 10 may be kept: the oldest go once they are delivered`.
+A full log deletes its oldest file for the next new one. Smaller `logger.segments` (or larger `logger.segment` on a
+small flash) never cost a record that waits: where more files lie there at the start than are kept, only those go in
+which nothing waits, from the oldest on, as they are delivered. Until the rest fits, new records go into further files,
+as many as the flash has room for. The start says: `30 files, 10 may be kept: the oldest go once they are delivered`.
 With `logger.order` `lifo` the oldest are delivered last, so nothing goes before that. `logger.registers` is another
-limit, of records that wait, and in force at once: what is beyond it goes with the next record.
+limit, of records that wait: what is beyond it goes with the next record.
 """,
 }
 
