@@ -2,8 +2,8 @@
 
 argv: the release, release.pub, boot.py of devices in the field. The real Updater fetches the release onto a real
 littlefs from a server whose connection breaks once. At every program and erase the power is cut, with none or half of
-the bytes written. After each cut both boot.py look at a copy of the flash: what they start is whole, byte for byte, and
-no half of a version; then the update is ordered again and gets to its end. Prints `ok CUTS OUTCOMES RESUMED` or what
+the bytes written. After each cut both boot.py look at a copy of the flash: what they start is whole, and no half of a
+version; then the update is ordered again and gets to its end. Prints `ok CUTS OUTCOMES RESUMED` or what
 went wrong. Run by tests/host/test_safestart.py on MicroPython.
 """
 
