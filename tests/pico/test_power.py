@@ -6,8 +6,8 @@ from tests.pico.readout import arrived, key, read_log
 
 _CUTS = 20
 _METERS = 4
-# The first readings come after 24 s, at 28 s the first are delivered, at 60 s all are.
-_SHORTEST_S, _LONGEST_S = 22, 62
+# The first readings come after 27 s, at 31 s the first are delivered, at 65 s all are.
+_SHORTEST_S, _LONGEST_S = 26, 70
 _SEED = 7
 
 
