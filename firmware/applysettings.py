@@ -109,8 +109,10 @@ def change(app, values, code=""):
         if any(name.startswith("uplink.") for name in config.staged):
             config.restage()
         elif not config.code or config.trying:
+            if not (config.code and config.trying):
+                # Else who has yet to confirm could have all the time there is.
+                app.trial_since = monotonic_s()
             config.begin_trial()
-            app.trial_since = monotonic_s()
     if any("commands" in name or "password" in name for name in values):
         app.processor.look_up()
     _apply(app)
@@ -224,7 +226,9 @@ def confirm(app, code, console):
         app.way = 0
         if not config.trying:
             config.begin_trial()
-    elif not config.trying or not mqtt.connected or mqtt.connections <= app.way:
+    elif not config.code:
+        return "it needs no code: it stays when the broker is reached with it"
+    elif app.way < 0 or not config.trying or not mqtt.connected or mqtt.connections <= app.way:
         return "it has to come over the new way, when that is in force"
     elif not password.same(config.code, code.upper()):
         return "that is not the code"

@@ -208,6 +208,10 @@ class App:
         let_go()
         try:
             if self.config.trying and self.restart_reason.startswith(COMMANDED):
+                if self.config.code:
+                    # A restart is no way to more time for who has yet to confirm.
+                    left = self.config.trying - (monotonic_s() - self.trial_since)
+                    self.config.trial_seconds = max(left, 1)
                 self.config.restage()
         except (OSError, MemoryError):
             pass  # then the old values are back after the restart

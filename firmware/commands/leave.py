@@ -1,7 +1,7 @@
 """Who may change which setting, and what a change of the way out must bring along. Loaded for such a command only.
 
-Roles, the device's password and telephone numbers: only a channel that may do `danger`, or it could give itself
-leave. What moves the way out wants the role `way`, and the secrets that would go there: else one who may change the
+Roles, the device's password, telephone numbers and whether there is a console: only a channel that may do `danger`,
+or it could give itself leave and take it from those who may take it back. What moves the way out wants the role `way`, and the secrets that would go there: else one who may change the
 broker's address would be sent the password of the broker before.
 """
 
@@ -13,9 +13,10 @@ from firmware.config.check import check
 from firmware.config.store import ConfigError
 from firmware.port import const
 
-# A code of CommandError.
+# Codes of CommandError.
 _FORBIDDEN = const(3)
-_OWN = ("device.password", "device.confirm", "sms.phones", "sms.all_phones", "sms.status_phone")
+_BUSY = const(7)
+_OWN = ("device.password", "device.confirm", "sms.phones", "sms.all_phones", "sms.status_phone", "console.enabled")
 # A change of the first is only taken together with the others, as far as these are set.
 _BRINGS = (
     ("mqtt.broker", "mqtt.password"),
@@ -56,6 +57,9 @@ def code(call, values):
                 raise CommandError(_FORBIDDEN, text)
     if not config.get("device.confirm"):
         return ""
+    if config.trying:
+        # It would be in force at once, and its code go the way that has yet to prove itself.
+        raise CommandError(_BUSY, "other settings are on trial: when they stay or are taken back")
     return "".join(_LETTERS[byte & 31] for byte in os.urandom(8))
 
 

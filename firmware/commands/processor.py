@@ -103,7 +103,8 @@ class Processor:
         """Wait until it is the channel's turn; ends by itself, after a pause and a minute at most."""
         if channel.text is not None:
             return  # settings that are typed are no commands
-        lines = min(text.strip().count("\n") + 1, _MOST_LINES)
+        text = text.strip().replace("\r\n", "\n")
+        lines = min(text.count("\n") + text.count("\r") + 1, _MOST_LINES)
         while True:
             now = monotonic_s()
             if now - channel.since >= _MINUTE_S:

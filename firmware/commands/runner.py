@@ -105,13 +105,25 @@ async def execute(processor, text, channel, write, collector):
             _wrong(channel)
         processor.executed += 1
         processor.failed += error is not None
-        after = call.after or after
+        after = _both(after, call.after)
         if channel.text is None:
             await _end(call, error, collector)
     try:
         processor.most = processor.device.config.get("limit.commands")
     except MemoryError:
         pass  # as it was
+    return after
+
+
+def _both(first, second):
+    """One function to call when the answer is out, of two or fewer: a restart does not forget what is to be tried."""
+    if not (first and second):
+        return first or second
+
+    def after():
+        first()
+        second()
+
     return after
 
 

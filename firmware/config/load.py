@@ -33,7 +33,7 @@ def load(config):
     if not isinstance(number, int) or number < files.DEFAULTS:
         from firmware.config.older import keep
 
-        keep(config, stored)
+        keep(config)
     _begin_stored(config)
 
 

@@ -4,6 +4,7 @@ Loaded for such a file, and for whoever asks which channels still have the right
 """
 
 from firmware.config import files
+from firmware.port import const
 
 # Setting and its default as long as config.json had no number.
 _FIRST = (
@@ -17,18 +18,27 @@ _CHANGES = (("SETPARAM", "SETUP"), ("SAVECONFIG", "SETUP"))
 _WAY = ",way"
 
 
-def keep(config, stored):
-    """Write the old defaults down where `stored` (what the file has) has nothing of its own.
+# What a list may have of letters, with `way` in it as well.
+_LONGEST = const(200)
+
+
+def keep(config):
+    """Write the old defaults down where the file had nothing of its own, or nothing of use.
 
     What the flash does not take is in force all the same, and tried again at the next start.
     """
     for name, value in _FIRST:
-        if name not in stored:
+        if name not in config.values:
             config.values[name] = value
     for name in _LISTS:
         words = config.get(name)
         if any(_last(words, fits) for fits in _CHANGES) and not _last(words, ("WAY",)):
-            config.values[name] = words + _WAY
+            if len(words) + len(_WAY) > _LONGEST:
+                words = words.replace(" ", "")
+            if len(words) + len(_WAY) > _LONGEST:
+                files.problem(config, "%s has no room for the right %s" % (name, _WAY[1:]))
+            else:
+                config.values[name] = words + _WAY
     try:
         config.save()
     except OSError as error:

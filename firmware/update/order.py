@@ -66,7 +66,8 @@ def stop(device):
     if order.state == "ready":
         raise OrderError(_BUSY, "the update is ready, the device restarts")
     order.state = "stopping"
-    order.task.cancel()
+    if order.begun:
+        order.task.cancel()
 
 
 def _check(device, url):
@@ -107,6 +108,7 @@ def _forget(root):
 
 class Order:
     task = None
+    begun = False  # run() has had a turn; a task that is cancelled before never gets one, and nobody would tidy up
 
     def __init__(self, device, url, force):
         self.state = "waiting"
@@ -133,19 +135,19 @@ class Order:
     async def run(self):
         """Fetch, check and unpack; then the device restarts into the new version. Raises nothing."""
         device = self._device
+        self.begun = True
         try:
+            if self.state == "stopping":
+                raise asyncio.CancelledError
             version = await self._insist()
             # Until the restart there may be a reading yet, which wants the heap.
             self._let_go("ready", "")
             device.restart("update to " + version)
         except asyncio.CancelledError:  # stop()
             _forget(device.board.root)
-            await self._failed("stopped by a command")
+            await self._end(None)
         except Exception as error:  # whatever it is must not stay untold
-            try:
-                await self._failed(str(error) or type(error).__name__)
-            except MemoryError:
-                self.state = "failed"
+            await self._end(error)
         _release()
         gc.collect()
 
@@ -202,6 +204,13 @@ class Order:
             return await self._updater.run(self._url, self._force)
         finally:
             room.guests -= 1
+
+    async def _end(self, error):
+        """Nothing comes of it: `error`, or None where it was stopped."""
+        try:
+            await self._failed("stopped by a command" if error is None else str(error) or type(error).__name__)
+        except MemoryError:
+            self.state = "failed"  # the next order is taken, and this one can be looked at
 
     async def _failed(self, text):
         device = self._device

@@ -68,8 +68,9 @@ def test_more_than_so_many_in_a_minute_wait_and_each_is_answered_in_order():
     assert [len(broker.within(60 * m, 60 * m + 59)) for m in range(3)] == [120, 120, 60]
 
 
-def test_lines_count_and_not_messages():
-    broker = over_mqtt([b"AT\nAT\nAT\nAT\nAT\r\n"] * 100, 59)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_count_and_not_messages(end):
+    broker = over_mqtt([end.join([b"AT"] * 5) + b"\r\n"] * 100, 59)
     assert sum(text.count("OK") for _, text in broker.replies) == 120
 
 

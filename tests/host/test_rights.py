@@ -102,6 +102,13 @@ def test_a_new_device_has_the_number_of_its_defaults_from_its_first_change_on(tm
         ("port.2.commands", "*,-SETPARAM,-SAVECONFIG", "*,-SETPARAM,-SAVECONFIG"),
         ("sms.commands", "view,SAVECONFIG", "view,SAVECONFIG,way"),
         ("mqtt.commands", "", ""),
+        # What the first release could not use either, it took for its default.
+        ("mqtt.commands", 5 << 40, "view,meter,setup,modem,REBOOT,UPDATE,way"),
+        ("mqtt.commands", None, "view,meter,setup,modem,REBOOT,UPDATE,way"),
+        ("MQTT.Commands", "view", "view"),
+        # There is room for `way` without the blanks; and where there is none, a list is not lost for it.
+        ("mqtt.commands", "view, setup" + ", -SYNC" * 27, "view,setup" + ",-SYNC" * 27 + ",way"),
+        ("mqtt.commands", "view,setup,AT" + ",-SYNC" * 31, "view,setup,AT" + ",-SYNC" * 31),
     ],
 )
 def test_a_list_of_rights_means_what_it_meant(tmp_path, name, words, kept):
