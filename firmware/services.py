@@ -167,6 +167,7 @@ class App:
             from firmware.commands.remote import Remote
 
             remote = Remote(self.mqtt, self.processor, lambda: self.answers)
+            self.mqtt.paused = remote.paused
             found.append(("mqtt", lambda: self.mqtt))
             found.append(("commands", lambda: remote))
         if self.discovery:

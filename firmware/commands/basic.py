@@ -68,8 +68,13 @@ async def login(call):
     if wanted and not password.fits(wanted, call.rest):
         channel.known = False
         channel.wrong += 1
-        # Guessing takes 2, 4, 8 ... 60 s a word.
-        await sleep_ms(min(1000 << min(channel.wrong, 6), 60000))
+        # Guessing takes 2, 4, 8 ... 60 s a word. That is this channel's time: no reading and no other command waits.
+        room = call.device.room
+        room.leave_command()
+        try:
+            await sleep_ms(min(1000 << min(channel.wrong, 6), 60000))
+        finally:
+            room.commands += 1
         raise CommandError(_FORBIDDEN, "that is not the password")
     channel.known = True
     channel.wrong = 0

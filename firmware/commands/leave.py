@@ -1,8 +1,9 @@
 """Who may change which setting, and what a change of the way out must bring along. Loaded for such a command only.
 
 Roles, the device's password, telephone numbers and whether there is a console: only a channel that may do `danger`,
-or it could give itself leave and take it from those who may take it back. What moves the way out wants the role `way`, and the secrets that would go there: else one who may change the
-broker's address would be sent the password of the broker before.
+or it could give itself leave, or take it from those who could take it back. What moves the way out wants the role
+`way`, and the secrets that would go there: else one who may change the broker's address would be sent the password of
+the broker before.
 """
 
 import os

@@ -6,9 +6,12 @@ Commands are carried out one after the other, so answers come in the order of th
 import gc
 
 from firmware.commands.processor import Channel, decode
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 _TURN_MS = const(50)
+# A pause for wrong lines (runner.py) from which on messages beyond the eight that are kept are read and dropped. The
+# shorter ones before it take half a minute together.
+_LONG_S = const(32)
 # The restart a command asked for waits until its answer is at the broker, or this long.
 _LEAST_MS = const(500)
 _MOST_MS = const(5000)
@@ -26,6 +29,11 @@ class Remote:
         self._processor = processor
         self._topic = answer_topic
         self._channel = Channel("mqtt", "mqtt.commands")
+
+    def paused(self):
+        """Whether the channel is in a pause so long that nobody can wait for its end; allocates nothing."""
+        channel = self._channel
+        return channel.pause >= _LONG_S and monotonic_s() < channel.since
 
     async def run(self):
         self._processor.release()

@@ -10,6 +10,10 @@ from firmware import diag
 from firmware.port import const, sleep_ms, unload
 from firmware.update import slots
 
+# What boot.py says of a pack, too.
+RIGHT = "right"
+WRONG = "wrong"
+UNKNOWN = "unknown"
 _PIECE = const(1024)
 _TRIES = const(3)
 _PAUSE_MS = const(10000)
@@ -17,47 +21,48 @@ _PAUSE_MS = const(10000)
 
 async def run(app, guard):
     """Look, tell it in `guard.pack` (firmware.update.safestart.Guard) and go back if it is wrong. Raises nothing."""
-    text = "unknown: not enough memory"
+    found, why = UNKNOWN, "not enough memory"
     for _ in range(_TRIES):
         while app.order:
             await sleep_ms(_PAUSE_MS)  # the code of an update is not to be let go beneath it
         try:
-            text = await check(guard.root, guard.folder)
+            found, why = await check(guard.root, guard.folder)
             break
         except MemoryError:
             gc.collect()
             await sleep_ms(_PAUSE_MS)
-    guard.pack = text
+    text = guard.pack = found + (": " + why if why else "")
     if not app.order:
         unload(*("firmware.update." + name for name in ("own", "release", "signature", "source")))
-    if not text.startswith("wrong"):
+    if found != WRONG:
         diag.info("start", "the pack in %s: %s", guard.folder, text)
         return
     diag.error("start", "the pack in %s is %s", guard.folder, text)
-    if guard.state == "fallback":
-        return  # the other one has failed
     try:
         await app.gate.wait()
-        if guard.roll_back("%s is damaged" % guard.folder):
+        # Not to the other one where that has failed.
+        if guard.state != "fallback" and guard.roll_back("%s is damaged" % guard.folder):
             app.restart("the firmware is damaged")
+        else:
+            guard.damaged()
     except (OSError, MemoryError) as error:
         diag.error("start", "no way back: %s", error)
 
 
 async def check(root, folder):
     """Whether the pack of a version is what its manifest or, where that is older and has no hash, its own signed head
-    says: "right", or "wrong" or "unknown" and why. MemoryError."""
+    says: (RIGHT, WRONG or UNKNOWN, why or ""). MemoryError."""
     path = "%s/%s/%s" % (root, folder, slots.PACK)
     wanted = slots.manifest(root, folder).get("sha256")
     try:
         if wanted:
-            return "right" if await _hash(path) == wanted else "wrong: not what its manifest says"
+            return (RIGHT, "") if await _hash(path) == wanted else (WRONG, "not what its manifest says")
         with open(path, "rb") as file:
             if file.read(8) != b"L102REL1":
-                return "unknown: it was deployed without its hash"
+                return UNKNOWN, "it was deployed without its hash"
         return await _signed(root, path)
     except OSError as error:
-        return "wrong: %s" % error
+        return WRONG, str(error)
 
 
 async def _signed(root, path):
@@ -68,12 +73,12 @@ async def _signed(root, path):
     try:
         key = read_key(root)
     except ReleaseError as error:
-        return "unknown: %s" % error
+        return UNKNOWN, str(error)
     try:
         await release.check(path, key)
     except ReleaseError as error:
-        return "wrong: %s" % error
-    return "right"
+        return WRONG, str(error)
+    return RIGHT, ""
 
 
 async def _hash(path):

@@ -17,6 +17,7 @@ from firmware.update import slots
 
 NORMAL = "normal"  # the current version
 PREVIOUS = "previous"  # the version before, because the newer one crashed
+DAMAGED = "damaged"  # a version that is not what it should be, because the other one is no better
 SAFE = "safe"  # only what it takes to be reached: console, link, broker, commands
 
 # A start counts as good after this long without a crash.
@@ -50,6 +51,8 @@ class Guard:
         self.mode = PREVIOUS if self.state == "fallback" else NORMAL
         if self.starts > 3:
             self.mode = SAFE
+        elif self.pack == "wrong":
+            self.damaged()
         self.began = monotonic_s()
         self.is_well = False
         self._kept = None  # seconds when the last failure of a service was written
@@ -92,6 +95,14 @@ class Guard:
             file.write(": ")
             _print(error, file)
         os.rename(path + ".tmp", path)
+
+    def damaged(self):
+        """The version is not what it should be, and there is none to go back to: it is told as long as it runs."""
+        if self.mode != SAFE:
+            self.mode = DAMAGED
+            why = "%s is damaged, and there is no other that is whole" % self.folder
+            if slots.read_text(self.root + "/why") != why:
+                self._write("why", why)
 
     def well(self):
         """The start was good: the counter begins anew. Costs a flash write once per start."""

@@ -60,6 +60,8 @@ class MqttService:
         self._backoff = _FIRST_BACKOFF_MS
         self._attempts = 0
         self.messages = []  # (topic, payload) that have come, oldest first
+        # Whether nobody takes messages for long; else what is behind them, the confirmations of records, would wait.
+        self.paused = lambda: False
         self.connections = self.overrun = 0
         self.last_error = ""
 
@@ -126,14 +128,15 @@ class MqttService:
         return self.messages.pop(0) if self.messages else None
 
     def _has_room(self):
-        return len(self.messages) < _MOST_MESSAGES
+        """Whether the next message is to be read: what cannot wait here waits at the broker, for a while."""
+        return len(self.messages) < _MOST_MESSAGES or self.paused()
 
     def _arrived(self, topic, payload):
         # Only what was asked for is a command: brokers have been seen to send retained messages of other topics.
         if not any(name.encode() == topic for name in self.settings.get("subscribe", ())):
             self._session.rejected += 1
-        elif not self._has_room():
-            self.overrun += 1  # during a login, which waits for other answers
+        elif len(self.messages) >= _MOST_MESSAGES:
+            self.overrun += 1  # in a long pause, or during a login, which waits for other answers
         else:
             self.messages.append((topic, payload))
 

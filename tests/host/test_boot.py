@@ -153,6 +153,21 @@ def test_damaged_as_both_are_the_current_one_is_tried(flash):
     assert boot._pack == "wrong"
 
 
+def test_a_damaged_version_that_runs_says_so(flash, monkeypatch):
+    """Nobody would have known: the online topic told nothing, `why` what had been before."""
+    slots.switch(flash.root, "app.b", "ok", "update 2.0 confirmed")
+    install("app.b", b"?")
+    install("app.a", b"?")
+    _, _ = start(flash)
+    monkeypatch.setattr(sys.modules["__main__"], "_pack", boot._pack, raising=False)
+    guard = safestart.Guard(flash.root)
+    assert guard.report()["mode"] == "damaged"
+    assert guard.report()["why"] == "app.b is damaged, and there is no other that is whole"
+    # Three starts that fail end in the safe mode as ever.
+    monkeypatch.setattr(sys.modules["__main__"], "_starts", 4, raising=False)
+    assert safestart.Guard(flash.root).mode == "safe"
+
+
 def test_a_manifest_without_a_hash_is_believed(flash):
     slots.seal(flash.root, "app.b", json.dumps({"version": "1", "serial": 1}))
     install("app.a", b"?")
@@ -239,6 +254,7 @@ def test_its_own_pack_is_wrong_by_the_head_of_the_release(flash, at):
 def test_nobody_goes_back_to_what_failed_or_is_not_there(flash):
     install("app.b", b"?")
     assert looked(flash, "fallback")[1:] == ([], ("app.b", "fallback"))
+    assert slots.read_text("why") == "app.b is damaged, and there is no other that is whole"
     (Path("app.a") / "manifest.json").unlink()
     assert looked(flash)[1:] == ([], ("app.b", "ok"))
 

@@ -89,7 +89,8 @@ def test_boot_starts_what_an_older_deployment_laid_there(flash):
 
 
 def looked_at(flash, folder="app.b"):
-    return asyncio.run(own.check(str(flash), folder))
+    found, why = asyncio.run(own.check(str(flash), folder))
+    return found + (": " + why if why else "")
 
 
 def test_under_an_older_boot_py_a_release_is_held_against_its_signature(flash, key):

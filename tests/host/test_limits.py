@@ -14,9 +14,14 @@ from firmware.commands.answer import Collector
 from firmware.commands.console import Console
 from firmware.commands.processor import Channel, Processor
 from firmware.commands.remote import Remote
-from tests.host import virtual
+from firmware.uplink.service import MqttService
+from tests.host import umqtts, virtual
 from tests.host.fakedevice import Device
+from tests.host.fakelog import FakeRing
 from tests.host.fakes import MemoryPort
+from tests.host.test_uplink_parts import Sink, packet, session_on
+
+OURS = b"AT^MTXTUNNEL="
 
 
 class Broker:
@@ -126,6 +131,53 @@ def test_the_pause_is_one_channels_and_never_the_consoles(name):
     over_mqtt([b"NOPE"] * 40, 1, beside=beside)
     # Five pauses of 2 to 32 s, or none.
     assert seen[0] < 1 if name == "console" else seen[0] > 62
+
+
+@pytest.mark.parametrize("sent, last_s, dropped", [(b"NOPE", 60, True), (b"ATI", 62, False)])
+def test_who_sends_without_end_keeps_no_record_from_being_confirmed(tmp_path, sent, last_s, dropped):
+    """A PUBACK stands behind the messages in the same stream: nonsense once held it back for hours."""
+    wire, umqtt = Sink(), umqtts.module("1.3.4", tmp_path)
+    service = MqttService(umqtt, {"subscribe": ["a"]}, FakeRing(), None, None, None)
+    session = session_on(umqtt, wire)
+    session.arrived, session._takes = service._arrived, service._has_room
+    session.client.set_callback(service._arrived)
+    confirmed = []
+    session.on_acked = lambda cargo: confirmed.append(asyncio.get_running_loop().time())
+
+    async def main():
+        remote = Remote(service, Processor(Device()), lambda: "")
+        service.paused = remote.paused
+        task = asyncio.create_task(remote.run())
+        session.publish(b"t", b"x", "record")
+        wire.pieces = [packet(0x30, b"\x00\x01a" + sent)] * 180 + [b"\x40\x02\x00\x01"]
+        start = asyncio.get_running_loop().time()
+        while not confirmed:
+            session.turn()
+            await asyncio.sleep(0.05)
+        assert confirmed[0] - start < last_s
+        assert (service.overrun > 0) == dropped
+        # Nobody is told off for good.
+        await asyncio.sleep(700)
+        assert not service.messages and not remote.paused()
+        task.cancel()
+
+    virtual.run(main(), limit_s=10**5)
+
+
+def test_who_guesses_a_password_holds_nobody_up():
+    device = Device()
+    device.config.set("device.password", "door")
+
+    async def main():
+        task = asyncio.create_task(Remote(Broker([OURS + b"LOGIN,dor"] * 5), Processor(device), lambda: "t").run())
+        for _ in range(20):
+            await asyncio.sleep(1)
+            assert device.room.commands == 0
+        task.cancel()
+        await asyncio.sleep(1)
+        assert device.room.commands == 0
+
+    virtual.run(main())
 
 
 def test_no_state_grows_with_what_comes():

@@ -205,6 +205,7 @@ def test_the_password_at_the_broker_is_changed_by_who_may_move_it():
 @pytest.mark.parametrize("name, value", [
     ("sms.phones", "600111222"), ("sms.all_phones", "on"), ("sms.status_phone", "600111222"), ("sms.commands", "*"),
     ("port.2.commands", "*"), ("device.password", "mine"), ("device.confirm", "off"),
+    ("console.enabled", "off"),
 ])  # fmt: skip
 def test_who_commands_is_settled_where_everything_is_allowed(name, value):
     line = OURS + "SETPARAM,%s,%s" % (name, value)

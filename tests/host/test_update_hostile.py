@@ -272,8 +272,8 @@ class Device:
         self.restarts.append(reason)
 
 
-# (what the server says, seconds until the order is stopped, whether it is under way by then); None: in the next line of
-# the same message, before the order had its first turn
+# (what the server says, seconds until the order is stopped, whether it is under way by then); None: before its first
+# turn, by the next line of the same message
 MOMENTS = [
     ("silence", None, True), ("silence", 0, True), ("no connection", 10, True), ("a head, then silence", 20, True),
     ("a body of 100 bytes each 20 s", 400, True), ("503", 30, True), ("404", 30, False),
