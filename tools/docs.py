@@ -73,8 +73,8 @@ publish on one topic would have the device otherwise.
 `AT^MTXTUNNEL=SETPARAM,mqtt.commands,view,meter,setup,REBOOT,UPDATE` on the console does it, `make config` asks for it,
 and `AT^MTXTUNNEL=DOCTOR` tells what somebody could do who has got at a channel.
 
-These lists, `device.password`, `device.confirm` and the numbers in `sms.*` can only be changed where `danger` is
-allowed, as on the console: a channel cannot give itself leave. `mqtt.password` takes `danger` or `way`.
+These lists, `device.password`, `device.confirm`, `console.enabled` and the numbers in `sms.*` are only changed where
+`danger` is allowed, as on the console: a channel cannot give itself leave. `mqtt.password` takes `danger` or `way`.
 
 ## Another broker or network
 
@@ -86,7 +86,10 @@ What is *way* moves the device's way out. It takes the role `way`, which is in n
 2. The answer, over the old way, has a code. The new way is tried once that answer is out; for `uplink.*` after a
    `REBOOT`.
 3. Over the new way `AT^MTXTUNNEL=CONFIRM,code` makes it stay. Until then no record is delivered there. Without it the
-   old values come back after `device.trial` minutes.
+   old values come back after `device.trial` minutes, whatever else is changed meanwhile and over a `REBOOT`, too.
+
+While other settings are on trial such a change is refused (code 7): its code would go a way that has yet to prove
+itself. What is only *link* needs no code: it stays as soon as the broker is reached with it.
 
 ```
 AT^MTXTUNNEL=SAVECONFIG
@@ -113,6 +116,10 @@ one the defaults of then are written down as its values, so that it keeps what i
 `view,meter,setup,modem,REBOOT,UPDATE`, `sms.commands` `view,meter,REBOOT`, `device.confirm` off; and every list that
 let a channel change settings gets `way`. As long as such a list stands as it was written down, `DOCTOR` and the
 message on the online topic say `OPEN`. Set `mqtt.commands` to what is needed, and `device.confirm` on, to end that.
+
+That takes `danger`, which those lists have not: do it on the console (`make config` asks, too), or by SMS where
+`sms.commands` was given `setup` and `danger`: `mtx AT^MTXTUNNEL=SETPARAM,mqtt.commands,view,meter`. Over MQTT an open
+device cannot be closed: whoever else may publish there could close it for you.
 """
 
 _COMMANDS_HEAD = """# Commands
@@ -143,6 +150,12 @@ Lines that begin with `AT+`, `AT^` and the like and are not in this table go to 
 answer is `ERROR`. Those that would cut it off (`AT+IPR`, `+ICF`, `+IFC`, `+CMUX`, `+CGDATA`) are refused, and so are
 those that wait for a text behind them (`AT+CMGS`). One command a line, its texts in quotes: nothing may stand behind a
 semicolon. Passwords and other secrets show as `***` in every answer, also where the command itself is repeated.
+
+A channel takes `limit.commands` (120) lines a minute; what comes beyond is read when the minute is over, nothing of it
+is lost. After ten lines in a minute that are no commands, or none for this channel, it pauses for 2 s, and twice as
+long each time they go on, up to 300 s; the console never does. From 32 s on only eight messages over MQTT wait for the
+end of a pause, `overrun` in `GETSTATUS,mqtt` counts the others: the broker's confirmations of records would stand
+behind them.
 
 Roles: `view` looks, `meter` reads a meter or asks for the time, `setup` changes settings, `way` those of the way out,
 too, `danger` interrupts the service or deletes. The defaults allow: on the console everything, over MQTT `view,meter`,
