@@ -54,7 +54,8 @@ class Channel:
         self.known = False  # who is there has logged in
         self.wrong = 0  # passwords in a row
         self.text = None  # settings that are being typed (SAVECONFIG,TEXT)
-        self.since = 0  # monotonic seconds: begin of the minute that is counted, or end of a pause
+        # Monotonic seconds: begin of the minute that is counted, or end of a pause. The first line begins one.
+        self.since = -_MINUTE_S
         # In it: lines, and those of them that were none (runner.py); seconds of the pause before.
         self.lines = self.bad = self.pause = 0
 

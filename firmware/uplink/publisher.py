@@ -39,6 +39,9 @@ class Publisher:
         self._replies = []  # (topic, payload, retain) to be sent
         self._replying = []  # those on the way
         self._records_turn = False
+        # Messages wait to be taken, and the broker's confirmations behind them: a reply that waited for one would keep
+        # the next command from being carried out, and that message from being taken.
+        self.held = False
         self._trouble_at = None  # ticks of the log's last refusal
         self._told = []  # kinds of records that have no topic, where that has been said
         self._most = _MOST_FLYING  # records on the way at a time, whatever the window says
@@ -143,18 +146,19 @@ class Publisher:
         """Replies go before records, but every other place is a record's."""
         window = min(window, self._most)
         taken = len(self._session.flying) + len(self._done)
-        if self._replies and not self._records_turn and taken < window + _REPLY_PLACES:
+        reply = bool(self._replies) and (self.held or taken < window + _REPLY_PLACES)
+        if reply and not self._records_turn:
             self._records_turn = True
             return self._send_reply(qos)
         self._records_turn = False
         if taken < window and self._send_record(qos):
             return True
-        return bool(self._replies) and taken < window + _REPLY_PLACES and self._send_reply(qos)
+        return reply and self._send_reply(qos)
 
     def _send_reply(self, qos):
         cargo = self._replies.pop(0)
         self._replying.append(cargo)
-        self._session.publish(cargo[0], cargo[1], cargo, qos, cargo[2])
+        self._session.publish(cargo[0], cargo[1], cargo, 0 if self.held else qos, cargo[2])
         return True
 
     def _send_record(self, qos):

@@ -229,6 +229,7 @@ class MqttService:
         while not self._changed:
             got = session.turn()
             await publisher.note_acks(quiet=True)
+            publisher.held = session.holds
             more = await publisher.send(self.settings)
             if ticks_diff(ticks_ms(), looked) > _LOOK_MS:
                 looked = ticks_ms()

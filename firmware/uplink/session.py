@@ -50,7 +50,7 @@ class Session:
         self.on_acked = None
         self.arrived = arrived
         self._takes = takes  # whether arrived() has room for a message; until then nothing more is read
-        self._holds = False
+        self.holds = False  # a message waits for that, and what came behind it with it
         self.rejected = 0  # incoming messages that were broken or too large
 
     def call(self, method, *arguments):
@@ -109,19 +109,19 @@ class Session:
         holds = packet[0] & 0xF0 == _PUBLISH and not self.stream.cut and self._takes and not self._takes()
         if holds:
             self.stream.again()
-        elif self._holds:
+        elif self.holds:
             now = self.stream.last_rx = ticks_ms()
             self.flying = {pid: (flight[0], now) for pid, flight in self.flying.items()}
             self._ping_at = now if self._ping_at is not None else None
-        self._holds = bool(holds)
-        return self._holds
+        self.holds = bool(holds)
+        return self.holds
 
     def _watch(self):
         now = ticks_ms()
         s = self.settings
         stream = self.stream
         limit = s.get("puback_ms", 20000)
-        for pid in () if self._holds else self.flying:
+        for pid in () if self.holds else self.flying:
             if ticks_diff(now, self.flying[pid][1]) > limit:
                 raise OSError("no PUBACK within %d ms" % limit)
         if stream.blocked is not None and ticks_diff(now, stream.blocked) > limit:
@@ -129,10 +129,10 @@ class Session:
         half = s["keepalive"] * 500
         if not half:
             return
-        quiet = 0 if self._holds else ticks_diff(now, stream.last_rx)
+        quiet = 0 if self.holds else ticks_diff(now, stream.last_rx)
         if quiet > 3 * half:
             raise OSError("nothing heard for %d ms" % quiet)
-        if self._ping_at is not None and not self._holds:
+        if self._ping_at is not None and not self.holds:
             if ticks_diff(now, self._ping_at) > min(limit, 2 * half):
                 raise OSError("no answer to a ping")
         elif (quiet > half or ticks_diff(now, stream.last_tx) > half) and self.guard.space(
@@ -227,5 +227,5 @@ class Session:
         self.flying = {}
         self._unsent = []
         self._ping_at = self._broken = None
-        self._holds = False
+        self.holds = False
         self.client = None

@@ -260,6 +260,35 @@ def test_what_nobody_has_time_for_is_read_later_and_costs_no_connection(umqtt, b
     assert status["overrun"] == 0 and status["reconnects"] == 0, status
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+def test_many_commands_at_once_are_answered_at_once_and_records_go_on(umqtt, broker, qos):
+    """The confirmations of answers stand behind the commands that wait: thirty commands got nine answers in 40 s."""
+    listener = Listener(broker.port)
+    ring = FakeRing([b"%d" % number for number in range(20)])
+    made = service(umqtt, broker.port, ring, subscribe=["dev/AT"])
+    sent, answering = [], []
+
+    async def answer():
+        while True:
+            message = made.next_message()
+            if message:
+                await made.reply("dev/ATR", message[1])
+            await asyncio.sleep(0.005)
+
+    def answers():
+        return [m.payload for m in list(listener.inbox.queue) if m.topic == "dev/ATR" and not m.dup]
+
+    def done():
+        if made.connected and not sent:
+            sent.extend(listener.client.publish("dev/AT", b"AT%d" % number, qos=qos) for number in range(100))
+            answering.append(asyncio.ensure_future(answer()))
+        return len(answers()) == 100 and len(ring.acked) == 20
+
+    play(made, done, 20)
+    assert answers() == [b"AT%d" % number for number in range(100)]
+    assert made.overrun == 0
+
+
 def test_a_message_of_a_topic_nobody_asked_for_is_no_command(umqtt):
     made_broker = brokers.AckingBroker(flood=5)  # topic a/b
     made = service(umqtt, made_broker.port, FakeRing(), subscribe=["dev/AT"])
