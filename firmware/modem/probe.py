@@ -8,9 +8,11 @@ which can block for seconds on lwIP.
 from firmware.port import const, ticks_diff, ticks_ms
 
 _DNS = const(53)
-# Connected already (EISCONN here and there), or refused (ECONNREFUSED, ECONNRESET): somebody is
-# there.
-_ANSWERS = (106, 127, 111, 104)
+# Connected already (EISCONN here and there), or refused (ECONNREFUSED, ECONNRESET, and EBADF where lwIP is asked again
+# after the refusal): somebody is there.
+_ANSWERS = (106, 127, 111, 104, 9)
+# ENOMEM, ENOBUFS: lwIP's memory is full of what others send, which says nothing of the host.
+_FULL = (12, 105)
 # A question for the root name servers, RFC 1035 4.1.
 _QUESTION = b"\x10\x02\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
 _TRIES = const(3)
@@ -46,7 +48,7 @@ class Probe:
         if self._socket is None:
             due = self._wait if self._misses else self._period
             if elapsed >= due or (hurry and not self._misses):
-                self._start()
+                self._start(elapsed >= due + self._wait)
         elif self._answered():
             self._end()
             self._misses = 0
@@ -54,8 +56,8 @@ class Probe:
         elif elapsed >= self._wait:
             self._missed()
 
-    def _start(self):
-        self._since = ticks_ms()
+    def _start(self, late):
+        """Ask. `late`: there has been no memory for it for as long as an answer may take."""
         sockets = self._sockets
         try:
             if self._address is None:
@@ -65,8 +67,12 @@ class Probe:
             sock.setblocking(False)
             if not self._port:
                 sock.sendto(_QUESTION, self._address)
-        except (OSError, ValueError):
-            self._missed()  # no name server, no route, a name that is none: no answer either
+            self._since = ticks_ms()
+        except (OSError, ValueError) as error:
+            if error.args and error.args[0] in _FULL and not late:
+                self._drop()  # the next turn asks again
+            else:
+                self._missed()  # no name server, no route, a name that is none: no answer either
 
     def _answered(self):
         try:
@@ -84,8 +90,11 @@ class Probe:
         self.failed = self._misses >= _TRIES
 
     def _end(self):
-        sock, self._socket = self._socket, None
         self._since = ticks_ms()
+        self._drop()
+
+    def _drop(self):
+        sock, self._socket = self._socket, None
         if sock is None:
             return
         try:
