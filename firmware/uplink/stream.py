@@ -63,7 +63,7 @@ class Stream:
                     break
                 if code in _REFUSED:
                     raise NobodyListens("ECONNREFUSED by %s:%d" % (host, port)) from None
-                if code not in _AGAIN:
+                if code not in _AGAIN and code not in _FULL:
                     raise
             if ticks_diff(ticks_ms(), start) > deadline_ms:
                 raise OSError("no connection to %s:%d within %d ms" % (host, port, deadline_ms))
