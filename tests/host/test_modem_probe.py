@@ -11,7 +11,7 @@ PERIOD, WAIT = 60000, 10000
 
 
 class Sockets:
-    """A socket and its module; `answers`: what its calls raise (a number) or return, in turn, the last one for ever."""
+    """A socket and its module; `answers`: what its calls raise (a number) or return in turn, the last one for ever."""
 
     AF_INET, SOCK_STREAM, SOCK_DGRAM = 2, 1, 2
 

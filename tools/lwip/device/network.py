@@ -213,8 +213,7 @@ class PPP:
 
     def poll(self, irq=None):
         """How many bytes came. The UART's interrupt has it scheduled, between any two bytecodes."""
-        if self._sending:
-            fatal("PPP.poll within its own output")
+        self._alone("PPP.poll within its own output")
         total = 0
         while self.status() > _ERROR or self.status() == _ACTIVE:
             count = self._stream.readinto(self._chunk) if self._stream is not None else 0
@@ -226,13 +225,18 @@ class PPP:
         self._freed()
         return total if self.status() > _ERROR else -_EPERM
 
+    def _alone(self, what):
+        """Ends the process where an output is under way, with the heap locked."""
+        if self._sending:
+            heap_unlock()
+            fatal(what)
+
     def output(self, frame):
         """Put a frame into the stream as mp_stream_rw() does; whether all of it was taken."""
         stream, at, size = self._stream, 0, len(frame)
         if stream is None:
             return False
-        if self._sending:
-            fatal("output within output")
+        self._alone("output within output")
         self._sending = True
         view = memoryview(frame)
         while at < size:
@@ -240,6 +244,8 @@ class PPP:
             heap_lock()
             try:
                 count = stream.write(rest)
+            except SystemExit:
+                raise  # said already
             except BaseException as error:
                 heap_unlock()
                 sys.print_exception(error) if hasattr(sys, "print_exception") else None
