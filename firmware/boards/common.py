@@ -123,7 +123,10 @@ class Board:
         return binascii.hexlify(machine.unique_id()).decode()[-15:]
 
     def reset_cause(self):
-        """Text: what the chip knows and, after a restart of ours, why it was; the same however often it is asked."""
+        """Text: what the chip knows, why it was after a restart of ours, and what ran last, where that is known.
+
+        The same however often it is asked.
+        """
         if self._cause:
             return self._cause
         cause = machine.reset_cause()
@@ -132,12 +135,15 @@ class Board:
             if getattr(machine, name, None) == cause:
                 text = words
                 break
-        reason, last = slots.read_text(self.root + "/reason").strip(), lastrun.before
+        told = []
+        reason = slots.read_text(self.root + "/reason").strip()
         if reason:
             slots.remove(self.root + "/reason")
-            text = "%s (%s)" % (text, reason)
-        elif last:
-            text = "%s (last ran: %s)" % (text, last)
+            told.append(reason)
+        if lastrun.before:
+            told.append("last ran: " + lastrun.before)
+        if told:
+            text = "%s (%s)" % (text, "; ".join(told))
         self._cause = text
         return text
 
