@@ -67,6 +67,13 @@ FAULTS = {
         ],
         "no traffic",
     ),
+    # Nobody listens on port 1: that is an answer, which lwIP tells as EBADF.
+    "keep-online host that refuses": (
+        ["--running"],
+        {"keep_online_host": "127.0.0.1:1", "keep_online_period": 1},
+        [["online", 15], ["sleep", 6], ["status"]],
+        None,
+    ),
     "spontaneous restart": (
         ["--running", "--profile", "ec25"],
         {"model": "ec25"},
@@ -333,6 +340,11 @@ def test_sockets_share_the_fate_of_ppp(faults):
     (stalled,) = faults["dead carrier, suspect"].result()["tcp"]
     # Under way, as the port's numbers have it, or its control block went with the link.
     assert stalled.startswith("error") and any(number in stalled for number in ("EINPROGRESS", "114", "EBADF"))
+
+
+def test_a_keep_online_host_that_refuses_is_there(faults):
+    (status,) = faults["keep-online host that refuses"].result()["status"]
+    assert status["up"] and status["connects"] == 1 and status["measures"]["redial"] == 0
 
 
 def test_the_phases_of_a_registration_are_told(faults):
