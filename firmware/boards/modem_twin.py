@@ -21,6 +21,7 @@ class Uart(PtyUart):
     """machine.UART as PPP has it: interrupts come while it is used; what does not fit has them run, and is refused."""
 
     IRQ_RXIDLE = const(4)
+    compiled = True  # it stands for C
 
     def __init__(self, path):
         super().__init__(path)
@@ -29,7 +30,7 @@ class Uart(PtyUart):
         self._since = ticks_ms()
 
     def irq(self, handler=None, trigger=0):
-        self._handler = handler
+        self._handler = network.PPP.scheduled = handler
 
     def any(self):
         network.interrupt()

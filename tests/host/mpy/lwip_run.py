@@ -22,7 +22,7 @@ class Line(io.IOBase):
     def __init__(self, uart):
         self._uart = uart
         self.harm = self.ppp = None
-        self.full = False
+        self.full = self.forwards = False
 
     def readinto(self, buf):
         return self._uart.readinto(buf)
@@ -35,6 +35,8 @@ class Line(io.IOBase):
     def irq(self, handler=None, trigger=0):
         if handler is None and self.harm:
             self.harm(None)
+        if self.forwards:
+            self._uart.irq(handler, trigger)
 
     def allocates(self, buf):
         return len(bytearray(64))
@@ -91,6 +93,7 @@ with open(sys.argv[1]) as file:
 uart = Uart(setup["pty"])
 line = Line(uart)
 dial(uart)
+line.forwards = setup["case"] == "python"
 line.ppp = ppp = network.PPP(line)
 ppp.connect()
 until(lambda: ppp.poll() >= 0 and ppp.isconnected())

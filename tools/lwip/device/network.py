@@ -8,6 +8,8 @@ firmware broke on it was seen on an emulated Pico W):
 - lwIP's timers write into the stream whenever they are due, within any call of the stream or of a socket, with the
   heap locked as in an interrupt; an exception in there, or poll() within an output, would be memory corruption: the
   end;
+- what the UART's interrupt has scheduled runs between the bytecodes of a stream that is Python: only one that is
+  `compiled` has no room for it;
 - a stream that takes less than it was given is ERR_IF: OSError(-1) for who sent.
 """
 
@@ -132,6 +134,7 @@ class PPP:
     SEC_PAP = 1
     SEC_CHAP = 2
     chip = None  # opened with the first object
+    scheduled = None  # the handler of the UART's interrupt
 
     def __init__(self, stream):
         if PPP.chip is None and self.chip is None:
@@ -243,6 +246,8 @@ class PPP:
             rest = view[at:]
             heap_lock()
             try:
+                if self.scheduled and not getattr(stream, "compiled", False):
+                    self.scheduled(None)
                 count = stream.write(rest)
             except SystemExit:
                 raise  # said already
