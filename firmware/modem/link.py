@@ -36,7 +36,7 @@ class Store(dict):
 class ModemLink:
     """The Link contract (docs/architecture.md) over a modem.
 
-    `uart`: a UART-like object that never waits (rxbuf and txbuf 8192, timeout 0).
+    `uart`: a UART-like object that never waits (timeout 0, rxbuf 8192, txbuf 8192 where PPP writes to it itself).
     `ppp_factory(line)` makes a network.PPP; `native`: it takes nothing but the UART, so there is no
     CMUX. `settings`: a dict with apn, user, password, auth (pap, chap, none), pin,
     network (auto, 4g, 3g, 2g, nbiot, catm), model (auto or a profile), baud, cmux, keep_online_host,

@@ -3,7 +3,7 @@
 Timers are shortened by settings (modem_rig.QUICK), the model's own times to a tenth. The boards of
 one table run side by side: they mostly wait. In every run a meter is read all the while, each
 reading goes through the log and the link to a broker, none may be missing, and nothing may hold up
-the loop for more than 200 ms. The heap is that of test_twin_modem.py; the modem alone has 192 KiB.
+the loop for more than 200 ms. The heap is that of a middle board; the modem alone has that of a small one.
 """
 
 import json

@@ -1,8 +1,7 @@
 """The whole device behind a modem: MicroPython reads the meter, dials and delivers, whatever happens.
 
-It has 256 KiB here, as much as about 128 KiB of a board (a Pico W has 158 KiB left beside the modem's UART buffers,
-platform facts 3b): 192 KiB are in use while the link stands, a meter's session or a command takes 36 more, and what
-brings the link up again beside it up to 22. The sockets' and pins' stand-ins, which no board has, are 9 KiB of that.
+It has the heap of a middle board (tools/micropython.py); what stands in for sockets and pins, which no board has, is in
+it, too.
 """
 
 import contextlib
