@@ -135,15 +135,12 @@ class Board:
             if getattr(machine, name, None) == cause:
                 text = words
                 break
-        told = []
-        reason = slots.read_text(self.root + "/reason").strip()
+        reason, last = slots.read_text(self.root + "/reason").strip(), lastrun.before
         if reason:
             slots.remove(self.root + "/reason")
-            told.append(reason)
-        if lastrun.before:
-            told.append("last ran: " + lastrun.before)
-        if told:
-            text = "%s (%s)" % (text, "; ".join(told))
+            text = "%s (%s)" % (text, reason)
+        if last:
+            text = "%s (last ran: %s)" % (text, last)
         self._cause = text
         return text
 

@@ -141,7 +141,7 @@ def test_identity_reset_cause_clock_and_console(name, monkeypatch, tmp_path):
     monkeypatch.setattr(lastrun, "before", "task pump, line mode 1F2A, 70 s after the start")
     board.reset("new settings")
     (text, _), (watchdog, _) = restarted(3), restarted(3)
-    assert text.endswith(" (new settings; last ran: %s)" % lastrun.before)
+    assert text.endswith(" (new settings) (last ran: %s)" % lastrun.before)
     assert watchdog.startswith("watchdog") and watchdog.endswith(" (last ran: %s)" % lastrun.before)
     assert abs(board.rtc.get() - time.time()) < 2
     board.rtc.set(1700000000)

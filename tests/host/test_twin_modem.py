@@ -1,7 +1,7 @@
 """The whole device behind a modem: MicroPython reads the meter, dials and delivers, whatever happens.
 
-It has the heap of a middle board (tools/micropython.py); what stands in for sockets and pins, which no board has, is in
-it, too.
+It has the heap of a middle board (tools/micropython.py); what stands in for sockets and pins, which no board has, is
+in it, too.
 """
 
 import contextlib
