@@ -23,7 +23,7 @@ help:
 	@echo "make proof          what takes long to prove: power cuts of the log and of an upgrade, a day of CMUX, months, years, ..."
 	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
 	@echo "make build          compile the firmware for a board into build/device/"
-	@echo "make docs           write docs/settings.md and docs/commands.md anew from the tables in the code"
+	@echo "make docs           write docs/settings.md, commands.md and errors.md anew from the tables in the code"
 	@$(MAKE) --no-print-directory board-help
 	@$(MAKE) --no-print-directory pico-help
 	@echo "make clean          remove everything that can be made again"

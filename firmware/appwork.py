@@ -3,6 +3,8 @@
 import gc
 import json
 
+from firmware.core import errors
+
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.
 _LINK_FACTS = (
     "uplink", "operator", "technology", "signal", "ip", "uptime", "connects", "last_reason", "last_measure",
@@ -63,7 +65,7 @@ def status(app):
     start = _start(app)
     last_crash = start.pop("crash", "")
     if app.faults:
-        start["faults"] = [text for _, text in app.faults]
+        start["faults"] = [errors.text(why) for _, why, _ in app.faults]
     return {
         "version": app.version,
         "imei": app.imei,

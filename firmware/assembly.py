@@ -10,6 +10,7 @@ from firmware.clock.clock import HOST, Clock
 from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
+from firmware.core import errors
 from firmware.gate import Gate
 from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
@@ -27,8 +28,10 @@ _DAY = const(86400)
 # It is no less now that an update needs no third: an older version would drop what is beyond the log's share there.
 _VERSIONS = const(552 * 1024)
 _LEAST = const(128 * 1024)
-# Letters that are kept of what is wrong with a port.
-_LONGEST = const(200)
+# Codes of errors (core/errors.py).
+_NO_PORT = const(401)
+_NO_SERIAL = const(402)
+_NO_TAGS = const(403)
 # Setting of a schedule -> kind of reading; all in minutes.
 _SCHEDULES = (
     ("meter.curve", readings.CURVE, True),
@@ -108,10 +111,9 @@ def _build_lines(app):
         if not meters or not config.get("port.enabled", port):
             continue
         if port > app.board.ports:
-            text = "this board has no port %d; its meters are not read: %s"
-            _fault(app, port, text % (port, _names(meters)))
+            _fault(app, port, (_NO_PORT, port, _names(meters)), meters)
             continue
-        serial, form = _serial(app, port, "; not read: " + _names(meters))
+        serial, form = _serial(app, port, "; not read: " + _names(meters), meters)
         if serial is None:
             continue
         line = MeterLine(
@@ -132,13 +134,13 @@ def _names(meters):
     return ", ".join(meter.ident for meter in meters)
 
 
-def _fault(app, port, text):
+def _fault(app, port, why, meters=()):
     """Tell it now, and keep it for whoever asks later (GETSTATUS,start and DOCTOR)."""
-    diag.error("start", "%s", text)
-    app.faults += ((port, text[:_LONGEST]),)
+    diag.error("start", "%s", errors.text(why))
+    app.faults += ((port, why, tuple([meter.ident for meter in meters])),)
 
 
-def _serial(app, port, use):
+def _serial(app, port, use, meters=()):
     """(the port as its settings want it, these in words); None where the board can't give it, which is told.
 
     `use`: what is lost without it.
@@ -154,7 +156,7 @@ def _serial(app, port, use):
         return app.board.uart(port - 1, baud, bits, _PARITY[parity], stop, flow, rs485), form
     except (ValueError, TypeError, OSError) as error:
         # One wrong pin or format must not keep the other port, the console and the way out from working.
-        _fault(app, port, "port %d can't be used (%s): %s%s" % (port, form, error, use))
+        _fault(app, port, (_NO_SERIAL, port, form, str(error), use), meters)
         return None, form
 
 
@@ -167,7 +169,7 @@ def _build_tags(app):
         if not (local or remote) or not app.config.get("port.enabled", port):
             continue
         if "port %d" % port in taken or port > app.board.ports:
-            _fault(app, port, "port %d takes no commands: it is a meter's, or not there" % port)
+            _fault(app, port, (_NO_TAGS, port))
             continue
         from firmware.commands.tags import Tagged
 

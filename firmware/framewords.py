@@ -8,7 +8,7 @@ may be it.
 
 from binascii import hexlify
 
-from firmware.iec102.errors import cause_text
+from firmware.core import errors
 from firmware.port import const
 
 _FIXED = const(0x10)
@@ -115,11 +115,15 @@ def describe(frame):
         _find(_TYPES, kind) or "unknown",
         kind,
         cause,
-        _find(_CAUSES, cause) or cause_text(cause),
+        _find(_CAUSES, cause) or _refusal(cause),
         ", negative" if frame[9] & 0x40 else "",
         frame[10] | frame[11] << 8,
         frame[12],
     )
+
+
+def _refusal(cause):
+    return errors.text((100 + cause,)) if 12 < cause < 19 else "cause %d" % cause
 
 
 def _masked(text, first, last):

@@ -4,7 +4,7 @@ Only requests for the status of the link go out (protocol reference 2.2: they ch
 of them with pauses, the likely settings first. Loaded for the moment; the line is as it was afterwards.
 """
 
-from firmware.iec102 import errors
+from firmware.core import errors
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.link import Link
 from firmware.port import const, sleep_ms
@@ -14,13 +14,18 @@ _LINKS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0)
 _PAUSE_MS = const(100)
 _ANSWER_MS = const(400)
 _DEADLINE_MS = const(30000)
+# Codes of what was found.
+_RIGHT = const(141)
+_LINE = const(142)
+_LINK = const(143)
+_NOISE = const(144)
+_MUTE = const(145)
 _TRIES = const(3)  # of the settings as they are
 
 
 async def run(line, meter, settings):
-    """`settings`: (baud, bits, parity, stop) of the line. Returns what was found, in words that begin with one of
-
-    `right` (it answers now), `line` (at another speed or parity), `link` (at another address), `noise`, `mute`.
+    """`settings`: (baud, bits, parity, stop, number of the port) of the line. Returns what was found as a `why`
+    of core/errors.py: it answers now, at another speed or parity, at another address; noise, or nothing.
     """
     link = Link(line.port)
     link.trace, link.gate = line.trace, line.gate
@@ -41,15 +46,15 @@ async def run(line, meter, settings):
                     continue
                 line.port.configure(baud, 8, parity, 1)
                 if await _ask(link, own, heard) is not None:
-                    return "line %d baud 8%s1" % (baud, "N" if parity is None else "E")
+                    return (_LINE, "%d baud 8%s1" % (baud, "N" if parity is None else "E"), settings[4])
     finally:
-        line.port.configure(*settings)
+        line.port.configure(*settings[:4])
         line.clean = False
-    return "noise" if heard[0] else "mute"
+    return (_NOISE if heard[0] else _MUTE,)
 
 
 def _address(found, own):
-    return "right" if found == own else "link %d" % found
+    return (_RIGHT,) if found == own else (_LINK, found, own)
 
 
 async def _ask(link, number, heard):

@@ -8,7 +8,10 @@ from firmware.clock.clock import Clock
 from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
 from firmware.gate import Gate
+from firmware.port import const
 from firmware.room import Room
+
+_NOT_MADE = const(258)  # code of an error (core/errors.py)
 
 
 class NoLog:
@@ -42,7 +45,7 @@ def build(app):
     if app.link is None:
         from firmware.boards.netlink import NoLink
 
-        app.link = NoLink("the link could not be made")
+        app.link = NoLink(_NOT_MADE)
     _part(reach.uplink, app)
     _part(reach.console, app)
 

@@ -41,7 +41,7 @@ class App:
     lines = tags = ()
     unsealed = False  # the device's password lies on the flash as it was typed
     way = 0  # how often the broker had been reached when a new way was tried; -1: its answer has to be out first
-    faults = ()  # (port, text): serial ports that could not be opened, or are not there
+    faults = ()  # (port, why, IDs of its meters): serial ports that could not be opened, or are not there
 
     def __init__(self, board, guard=None):
         self.board = board

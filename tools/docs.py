@@ -1,15 +1,17 @@
-"""Write docs/settings.md and docs/commands.md from the tables in the firmware.
+"""Write docs/settings.md, docs/commands.md and docs/errors.md from the tables in the firmware.
 
 `python -m tools.docs` writes them; `--check` writes nothing and ends with 1 when one of them is stale.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 from firmware.commands import answer, table
 from firmware.commands import help as commands_help
 from firmware.config import settings, settings_help
+from firmware.core import error_meter, error_network, error_services
 
 ROOT = Path(__file__).resolve().parent.parent
 _MADE = "<!-- Made by `python -m tools.docs` from the tables in firmware/; changes here are lost. -->\n\n"
@@ -28,6 +30,22 @@ _GROUPS = {
     "logger": "The log and the form of its records",
     "limit": "What a channel may take of the device",
 }
+
+_ERRORS = {
+    "Meters": error_meter,
+    "The way out: modem, SIM, network, WiFi": error_network,
+    "Broker, device, update": error_services,
+}
+
+_ERRORS_HEAD = """# Errors and their words
+
+What stands in the log, in `GETSTATUS` and in records of failed readings, what `DOCTOR` makes of it, and what to do;
+`tools.doctor` on your computer says the same. … stands for what differs from case to case. A code names the same error
+in every version of the firmware; it is for whoever changes the firmware, people read the words. More on the frequent
+ones: [troubleshooting.md](troubleshooting.md). Where nothing stands under what to do: note the line and tell whoever
+looks after the device.
+"""
+_ERRORS_ROW = "| code | what is told | what `DOCTOR` says | what to do |\n| --- | --- | --- | --- |\n"
 
 _SETTINGS_HEAD = """# Settings
 
@@ -252,11 +270,27 @@ def commands_text():
     return "".join(parts)
 
 
+def errors_text():
+    """docs/errors.md."""
+    parts = [_MADE, _ERRORS_HEAD]
+    for title, found in _ERRORS.items():
+        parts.append("\n## %s\n\n%s" % (title, _ERRORS_ROW))
+        rows = {row[0]: row for row in (line.split("|") for line in found.ROWS.strip().split("\n"))}
+        for code, *name, told, fault, todo in rows.values():
+            if fault.startswith("="):
+                _, *_, meant, fault, todo = rows[fault[1:]]
+                fault = fault or meant
+            words = code, ": ".join((*name, told)), fault or "the same", todo
+            parts.append("| %s | %s | %s | %s |\n" % tuple(re.sub(r"\{\d\}", "…", word) for word in words))
+    return "".join(parts)
+
+
 def pages():
     """{path: text} of what this tool writes."""
     return {
         ROOT / "docs" / "settings.md": settings_text(),
         ROOT / "docs" / "commands.md": commands_text(),
+        ROOT / "docs" / "errors.md": errors_text(),
     }
 
 

@@ -21,7 +21,7 @@ _BLOCKS = 2  # of a module more than two blocks gain nothing and take three time
 MOST = 168 * 1024
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.
-_HOW = ("%s %d %d " % (version("zopfli"), _WBITS, _BLOCKS)).encode()
+_HOW = ("%s %d %d close " % (version("zopfli"), _WBITS, _BLOCKS)).encode()
 
 
 class PackError(Exception):
@@ -48,10 +48,23 @@ def shrink(data):
 def _shrunk(data):
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -_WBITS, 9)
     plain = squeeze.compress(data) + squeeze.flush()
-    # zopfli looks back as far as it likes: that is within the window while the module is.
-    if len(data) > 1 << _WBITS:
-        return plain
-    return min(plain, zopfli.zlib.compress(data, blocksplittingmax=_BLOCKS)[2:-4], key=len)
+    # zopfli looks back as far as it likes, which is not always too far.
+    close = zopfli.zlib.compress(data, blocksplittingmax=_BLOCKS)[2:-4]
+    return min(plain, close, key=len) if _fits(close, len(data)) else plain
+
+
+def _fits(stream, size):
+    """Whether a raw deflate stream never looks back farther than the window."""
+    inflate = zlib.decompressobj(-_WBITS)
+    try:
+        for _ in range(size):
+            # A byte at a time: what zlib has given out in one call it looks back to, however far that is.
+            if not inflate.decompress(stream, 1):
+                return False
+            stream = inflate.unconsumed_tail
+    except zlib.error:
+        return False
+    return True
 
 
 def _folders(paths):

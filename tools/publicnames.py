@@ -132,7 +132,8 @@ def _exceptions(trees):
             if any(base in found or base.endswith(("Error", "Exception")) for base in bases[name])
         }
         found |= more
-    return found
+    # And what they have from elsewhere: a name that others have, too, would make one family of all of them.
+    return found | {base for name in found for base in bases[name] if base in bases}
 
 
 def _defined(tree):

@@ -21,6 +21,15 @@ from firmware.port import const, ticks_ms, unload
 from firmware.serialport import SerialPort
 from firmware.update import slots
 
+# Codes of errors (core/errors.py).
+_NO_NETWORK = const(251)
+_NO_PPP = const(252)
+_NO_MODEM = const(253)
+_WRONG_WIRING = const(254)
+_NO_WIFI = const(255)
+_NO_ETHERNET = const(256)
+_NOTHING = const(257)
+
 _FLASH_MS = const(150)
 _PAUSE = const(14)
 
@@ -227,36 +236,26 @@ class Board:
         try:
             import network
         except ImportError:
-            return netlink.NoLink(self.no_network())
+            return netlink.NoLink(_NO_NETWORK, self.firmware)
         import socket
 
         if kind == "modem":
             try:
-                return self._modem_link(config, network, socket) or netlink.NoLink(self.no_ppp())
+                return self._modem_link(config, network, socket) or netlink.NoLink(*self.no_ppp())
             except (ValueError, TypeError) as error:
-                return netlink.NoLink("the modem's wiring can't be used: %s; readings are kept" % error)
+                return netlink.NoLink(_WRONG_WIRING, str(error))
         if kind == "wifi":
             if not hasattr(network, "WLAN"):
-                return netlink.NoLink("%s has no WiFi; uplink.type has to be modem" % self.name)
+                return netlink.NoLink(_NO_WIFI, self.name)
             ssid = config.get("uplink.ssid")
             return netlink.WifiLink(network, socket, ssid, config.get("uplink.key"))
         if kind == "ethernet":
             return self._ethernet_link(network, socket, netlink)
-        return netlink.NoLink("uplink.type %s is nothing for %s" % (kind, self.name))
-
-    def no_network(self):
-        return (
-            "this MicroPython build has no network at all; flash a build for %s that has network.PPP "
-            "(MicroPython 1.29 or newer): readings are kept, nothing is sent" % self.firmware
-        )
+        return netlink.NoLink(_NOTHING, kind, self.name)
 
     def no_ppp(self):
-        if not self.modem:
-            return "%s has no modem in its wiring table" % self.name
-        return (
-            "this MicroPython build has no network.PPP, which the modem needs; flash MicroPython 1.29 "
-            "or newer for %s: readings are kept, nothing is sent" % self.firmware
-        )
+        """Why there is no link over a modem (core/errors.py)."""
+        return (_NO_PPP, self.firmware) if self.modem else (_NO_MODEM, self.name)
 
     def _modem_link(self, config, network, socket):
         modem = self.modem
@@ -320,7 +319,5 @@ class Board:
 
     def _ethernet_link(self, network, socket, netlink):
         if not self.ethernet or not hasattr(network, "LAN"):
-            return netlink.NoLink(
-                'no Ethernet here: board.json has no "ethernet" or this build has no network.LAN'
-            )
+            return netlink.NoLink(_NO_ETHERNET)
         return netlink.EthLink(network, socket, self.ethernet)

@@ -7,6 +7,7 @@ next attempt comes after a pause that doubles up to five minutes, with some chan
 import random
 
 from firmware import diag
+from firmware.core import errors
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _LOOK_MS = const(1000)
@@ -16,18 +17,30 @@ _PAUSE_MOST_S = const(300)
 # So many complaints of those above, and the link is made anew; not more often than every minute.
 _SUSPICIONS = const(3)
 _ANEW_S = const(60)
+# Codes of errors (core/errors.py).
+_NO_NAME = const(241)
+_WRONG_KEY = const(242)
+_NOT_HERE = const(243)
+_REFUSED = const(244)
+_NO_HANDSHAKE = const(245)
+_NO_WIFI = const(246)
+_NOTHING_THROUGH = const(247)
+_LOST = const(248)
+_NO_ETHERNET = const(249)
+_DRIVER = const(250)
 
 
 class _Link:
     """What both share; `kind` names it, `_interface` is network.WLAN or network.LAN."""
 
     kind = "?"
+    named = True  # whether it is known what to connect to
 
     def __init__(self, sockets):
         self.socket = sockets
         self.state = "off"
-        self.problem = ""
-        self.last_reason = ""  # what was wrong before the connection that stands now
+        self.why = None  # it is not up (core/errors.py)
+        self.last_why = None  # what was wrong before the connection that stands now
         self.connects = 0
         self._interface = None
         self._suspicions = 0
@@ -47,6 +60,10 @@ class _Link:
         """A user of the link lost its peer."""
         self._suspicions += 1
 
+    def trouble(self):
+        """Why it is not up (core/errors.py), or what it was not up for last; None: nothing."""
+        return self.why or self.last_why
+
     def status(self):
         """What GETSTATUS and the online topic tell; uptime in s."""
         return {
@@ -54,10 +71,10 @@ class _Link:
             "up": self.is_up(),
             "state": self.state,
             "ip": self._interface.ifconfig()[0] if self.is_up() else "",
-            "problem": self.problem,
+            "problem": errors.text(self.why),
             "uptime": monotonic_s() - self._since if self.state == "online" else 0,
             "connects": self.connects,
-            "last_reason": self.last_reason,
+            "last_reason": errors.text(self.last_why),
         }
 
     async def run(self):
@@ -66,22 +83,26 @@ class _Link:
         while True:
             try:
                 self._enter("connecting")
-                self._begin()
-                good = await self._wait()
+                good = False
+                if self.named:
+                    self._begin()
+                    good = await self._wait()
+                else:
+                    self._failed((_NO_NAME,))
             except (OSError, ValueError) as error:
-                self._failed(str(error))
+                self._failed((_DRIVER, str(error)))
                 good = False
             if good:
                 failures = 0
                 self.connects += 1
-                self.problem = ""
+                self.why = None
                 self._enter("online")
                 await self._watch()
                 continue
             self._give_up()
             pause = min(_PAUSE_S << failures, _PAUSE_MOST_S)
             failures = min(failures + 1, 8)
-            diag.warn(self.kind, "%s; next attempt in %d s", self.problem, pause)
+            diag.warn(self.kind, "%s; next attempt in %d s", errors.text(self.why), pause)
             self._enter("waiting")
             await sleep_ms(pause * 1000 + random.getrandbits(10))
 
@@ -100,7 +121,7 @@ class _Link:
         return False
 
     def _failed(self, why):
-        self.problem = self.last_reason = why
+        self.why = self.last_why = why
 
     async def _watch(self):
         """Return when the link is gone, or those above complain again and again."""
@@ -109,12 +130,12 @@ class _Link:
         while self.is_up():
             old = monotonic_s() - self._since > _ANEW_S
             if self._suspicions >= _SUSPICIONS and old:
-                self._failed("connected, but nothing gets through")
-                diag.warn(self.kind, "%s: anew", self.problem)
+                self._failed((_NOTHING_THROUGH,))
+                diag.warn(self.kind, "%s: anew", errors.text(self.why))
                 self._give_up()
                 return
             await sleep_ms(_LOOK_MS)
-        self._failed("connection lost")
+        self._failed((_LOST,))
 
 
 class WifiLink(_Link):
@@ -126,6 +147,7 @@ class WifiLink(_Link):
         super().__init__(sockets)
         self._network = network
         self._ssid = ssid
+        self.named = bool(ssid)
         self._key = key
 
     def status(self):
@@ -137,8 +159,6 @@ class WifiLink(_Link):
         return found
 
     def _begin(self):
-        if not self._ssid:
-            raise ValueError("no name of the WiFi is set (uplink.ssid)")
         wlan = self._interface
         if wlan is None:
             wlan = self._network.WLAN(self._network.STA_IF)
@@ -163,17 +183,17 @@ class WifiLink(_Link):
                 pass  # it was not connected
 
     def _why(self):
-        """The driver's number in words; the ports differ, so by name."""
+        """What the driver's number means; the ports differ, so by name."""
         status = self._interface.status()
-        for name, words in (
-            ("STAT_WRONG_PASSWORD", "the key of the WiFi is wrong (uplink.key)"),
-            ("STAT_NO_AP_FOUND", "there is no WiFi of that name here (uplink.ssid)"),
-            ("STAT_CONNECT_FAIL", "the access point refused"),
-            ("STAT_HANDSHAKE_TIMEOUT", "the access point did not answer the handshake"),
+        for name, code in (
+            ("STAT_WRONG_PASSWORD", _WRONG_KEY),
+            ("STAT_NO_AP_FOUND", _NOT_HERE),
+            ("STAT_CONNECT_FAIL", _REFUSED),
+            ("STAT_HANDSHAKE_TIMEOUT", _NO_HANDSHAKE),
         ):
             if getattr(self._network, name, None) == status:
-                return words
-        return "no connection to the WiFi within %d s" % (_ATTEMPT_MS // 1000)
+                return (code,)
+        return (_NO_WIFI, _ATTEMPT_MS // 1000)
 
 
 class EthLink(_Link):
@@ -208,16 +228,16 @@ class EthLink(_Link):
             self._interface.active(False)
 
     def _why(self):
-        return "no Ethernet link or no address by DHCP within %d s" % (_ATTEMPT_MS // 1000)
+        return (_NO_ETHERNET, _ATTEMPT_MS // 1000)
 
 
 class NoLink:
-    """There is no way out; `problem` says why and what to do. Readings are kept all the same."""
+    """There is no way out; `why` (core/errors.py) says why. Readings are kept all the same."""
 
-    def __init__(self, problem):
+    def __init__(self, *why):
         self.socket = None  # a build without network has no such module either
-        self.problem = problem
-        diag.error("link", "%s", problem)
+        self.why = why
+        diag.error("link", "%s", errors.text(why))
 
     async def up(self, deadline_ms):
         await sleep_ms(deadline_ms)
@@ -230,4 +250,7 @@ class NoLink:
         """Nothing to look after."""
 
     def status(self):
-        return {"uplink": "none", "up": False, "state": "off", "ip": "", "problem": self.problem}
+        return {"uplink": "none", "up": False, "state": "off", "ip": "", "problem": errors.text(self.why)}
+
+    def trouble(self):
+        return self.why

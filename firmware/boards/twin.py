@@ -126,6 +126,9 @@ class HostLink:
     def suspect(self):
         """Nothing to restart: the host looks after its network."""
 
+    def trouble(self):
+        """Nothing is known of it."""
+
     def status(self):
         return {"uplink": "host", "up": self.is_up()}
 

@@ -7,6 +7,7 @@ indicator, stratum, and the originate timestamp, which is random here and so can
 import os
 import struct
 
+from firmware.core.errors import TimeRefused
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _PORT = const(123)
@@ -18,10 +19,6 @@ _SERVER = const(4)
 # Seconds from 1900 to 1970; the 32 bits of a timestamp run over in 2036.
 _ERA_1900 = const(2208988800)
 _HALF_ERA = const(0x80000000)
-
-
-class Refused(OSError):
-    """The server does not want to be asked; `args[0]` is its kiss code ("RATE", "DENY" …)."""
 
 
 async def ask(sockets, host, limit_ms=3000):
@@ -62,7 +59,7 @@ async def ask(sockets, host, limit_ms=3000):
 
 
 def _check(answer, nonce):
-    """What is wrong with an answer; empty: nothing. Refused when the server says that it does not want us."""
+    """What is wrong with an answer; empty: nothing. TimeRefused when the server says that it does not want us."""
     if len(answer) < _LENGTH:
         return "%d bytes are no NTP answer" % len(answer)
     if answer[0] & 7 != _SERVER or not 1 <= answer[0] >> 3 & 7 <= 4:
@@ -71,7 +68,7 @@ def _check(answer, nonce):
         return "not the answer to our question"
     if answer[1] == 0:
         code = bytes(answer[12:16])
-        raise Refused("".join(chr(c) for c in code if 32 < c < 127) or "kiss of death")
+        raise TimeRefused("".join(chr(c) for c in code if 32 < c < 127) or "kiss of death")
     if answer[1] > 15 or answer[0] >> 6 == 3:
         return "the server's own clock is not set"
     if not any(answer[40:48]):

@@ -4,6 +4,7 @@ import os
 
 from firmware import diag, readings
 from firmware.clock import clock
+from firmware.core.errors import TimeRefused
 from firmware.port import const, monotonic_s, unload
 
 _FIRST_S = const(15)
@@ -32,7 +33,7 @@ async def once(keeper):
         await _ask(keeper, host)
     except (OSError, ValueError, MemoryError) as error:
         diag.warn("time", "%s: %s", host, error)
-        unwanted = type(error).__name__ == "Refused"
+        unwanted = isinstance(error, TimeRefused)
         keeper.second = not keeper.second
         _ask_meter(keeper)
         # Another server has done nothing to us.

@@ -160,7 +160,7 @@ async def run(call):
     mask = call.device.config.mask
     try:
         lines = await modem.command(call.rest, _ANSWER_MS)
-    except Exception as error:  # the modem's own errors; this package does not know their classes
+    except Exception as error:  # whatever it is: a secret may stand in its words
         raise CommandError(_FAILED, mask(str(error))) from None
     final = lines.pop() if lines else "ERROR"
     for text in lines:

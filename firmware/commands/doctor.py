@@ -9,6 +9,9 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _WAIT_MS = const(90000)
 _STEP_MS = const(50)
+# Codes of errors (core/errors.py): the last of nobody answers, not in frames, somebody else; what the probe finds.
+_LAST_SILENT = const(103)
+_PROBED = const(141)
 
 
 async def doctor(call):
@@ -20,15 +23,17 @@ async def doctor(call):
 
     state = call.device.status()
     if what in ("", "modem"):
-        await _say(call, "network", doctorwords.network(state.get("link") or {}))
+        await _say(call, "network", doctorwords.network(state.get("link") or {}, call.device.link.trouble()))
     if what in ("", "broker"):
         get = call.device.config.get
         broker = get("mqtt.broker") if get("mqtt.enabled") else ""
-        await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker))
+        mqtt = call.device.mqtt
+        why = mqtt.why if mqtt else None
+        await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker, why))
     if what == "":
-        for port, text in call.device.faults:
-            await _say(call, "port %d" % port, doctorwords.port(port, text))
-        meters = state.get("meters") or ()
+        for port, why, _ in call.device.faults:
+            await _say(call, "port %d" % port, doctorwords.advice(why))
+        meters = [meter for line in call.device.lines for meter in line.meters]
         if meters or not call.device.faults:
             await _meters(call, meters, doctorwords)
         # A short message has no room for that.
@@ -54,18 +59,17 @@ async def _meters(call, meters, doctorwords):
     if not meters:
         await _say(call, "meters", ("FAULT none is set up", "set meter.0.enabled on, then REBOOT"))
     for meter in meters:
-        error = meter.get("last_error") if meter.get("errors") else ""
-        reads = meter.get("reads", 0)
-        if error:
-            found = doctorwords.meter(error)
-            found = found[0], found[1] + "; AT^MTXTUNNEL=DOCTOR,%s tries its line" % meter["id"]
+        reads = meter.reads
+        if meter.why:
+            found = doctorwords.advice(meter.why)
+            found = found[0], found[1] + "; AT^MTXTUNNEL=DOCTOR,%s tries its line" % meter.ident
             if reads:
                 found = "%d times read; last time it failed: %s" % (reads, found[0][6:]), found[1]
         elif reads:
             found = "ok, read %d times" % reads, ""
         else:
-            found = "not read yet", "AT^MTXTUNNEL=DOCTOR,%s reads it now" % meter["id"]
-        await _say(call, "meter " + meter["id"], found)
+            found = "not read yet", "AT^MTXTUNNEL=DOCTOR,%s reads it now" % meter.ident
+        await _say(call, "meter " + meter.ident, found)
 
 
 async def _probe(call, ident):
@@ -78,18 +82,18 @@ async def _probe(call, ident):
         await _say(call, "meter " + meter.ident, ("the line is busy", "ask again in a minute"))
         return
     probed = None
-    if result.error.startswith(("NoAnswer", "Garbled", "WrongLink")):
+    if result.why and result.why[0] <= _LAST_SILENT:
         get, port = call.device.config.get, int(line.name.split(" ")[1])
         parity = {"even": 0, "odd": 1}.get(get("port.parity", port))
         settings = int(get("port.baud", port)), int(get("port.bits", port)), parity
-        settings += (int(get("port.stop", port)),)
+        settings += (int(get("port.stop", port)), port)
         probed = await _wait(call, ask(line, meter, readings.PROBE, settings))
         meter.results.pop(readings.PROBE, None)
     from firmware.commands import doctorwords
 
-    found = doctorwords.meter(result.error)
-    if probed and probed.error:
-        found = doctorwords.probed(probed.error, port, meter.address.link) or found
+    found = doctorwords.advice(result.why) if result.why else ("ok, it was read", "")
+    if probed and probed.why[0] >= _PROBED:
+        found = doctorwords.advice(probed.why)
     await _say(call, "meter " + meter.ident, found)
 
 

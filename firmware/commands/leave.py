@@ -11,7 +11,7 @@ import os
 from firmware.commands.answer import CommandError
 from firmware.commands.table import allowed
 from firmware.config.check import check
-from firmware.config.store import ConfigError
+from firmware.core.errors import ConfigError
 from firmware.port import const
 
 # Codes of CommandError.

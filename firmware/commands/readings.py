@@ -9,6 +9,7 @@ from firmware import readings
 from firmware.clock.zone import days_in_month
 from firmware.commands.answer import CommandError, clean
 from firmware.config.store import number
+from firmware.core import errors
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 # Codes of CommandError.
@@ -68,16 +69,16 @@ def find(call, ident):
                 return line, meter
             known.append(meter.ident)
     text = "there is no meter %s; there are: %s" % (ident[:32], ", ".join(known) or "none")
-    for _, fault in call.device.faults:
-        if ident and ident.lower() in fault.lower():
-            text += "; " + fault
+    for _, why, idents in call.device.faults:
+        if ident.lower() in [name.lower() for name in idents]:
+            text += "; " + errors.text(why)
     raise CommandError(_NO_METER, text)
 
 
 async def _tell(call, kind, meter):
     """The last good result, also while the next one is being read; an old error only when nothing is under way."""
     result = meter.results.get(kind)
-    if kind in meter.pending and (result is None or result.error):
+    if kind in meter.pending and (result is None or result.why):
         raise CommandError(_BUSY, "the meter is being read; ask again in some seconds")
     if result is None:
         raise CommandError(_NO_DATA, "nothing was read yet; send the SET command first")
@@ -85,8 +86,8 @@ async def _tell(call, kind, meter):
 
 
 async def _give(call, result):
-    if result.error:
-        raise CommandError(_FAILED, result.error)
+    if result.why:
+        raise CommandError(_FAILED, errors.text(result.why, True))
     if not result.sizes:
         raise CommandError(_NO_DATA, "the meter has nothing in this range")
     for place in range(len(result.sizes)):

@@ -6,7 +6,8 @@ from firmware.port import const, sleep_ms
 _BACKSPACE = (8, 127)
 _CANCEL = (3, 21)  # Ctrl-C, Ctrl-U
 _MARKS = b",="  # what comes before a value
-_CR, _LF = const(13), const(10)
+_CR = const(13)
+_LF = const(10)
 # The restart a command asked for waits until its answer has left the port.
 _DRAIN_MS = const(200)
 

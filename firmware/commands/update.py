@@ -1,6 +1,7 @@
 """UPDATE: order an update over the air, which runs in the background (firmware/update/order.py), or STOP it."""
 
 from firmware.commands.answer import CommandError
+from firmware.core.errors import OrderError
 
 
 async def update(call):
@@ -11,9 +12,6 @@ async def update(call):
     stop = url.upper() == "STOP"
     try:
         call.device.update("" if stop else url, force)
-    except Exception as error:  # that package's own error; this one does not know its class
-        code = getattr(error, "code", None)
-        if code is None:
-            raise
-        raise CommandError(code, str(error)) from None
+    except OrderError as error:
+        raise CommandError(error.answer, str(error)) from None
     await call.say("stopped" if stop else "fetching; GETSTATUS,update tells how far it is")

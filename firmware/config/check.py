@@ -1,6 +1,7 @@
 """Is a value good for a setting? Texts and what JSON has become the setting's type, or a ConfigError says why not."""
 
-from firmware.config.store import ConfigError, number
+from firmware.config.store import number
+from firmware.core.errors import ConfigError
 
 _TRUE = ("1", "on", "true", "yes")
 _FALSE = ("0", "off", "false", "no")

@@ -3,8 +3,8 @@
 from firmware.config import files, settings
 from firmware.config.check import check
 from firmware.config.edit import put
-from firmware.config.store import ConfigError
 from firmware.config.trial import FILE, expire, trial
+from firmware.core.errors import ConfigError
 
 
 def load(config):

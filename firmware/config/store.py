@@ -7,6 +7,7 @@ wanted and dropped afterwards.
 
 import json
 
+from firmware.core.errors import ConfigError
 from firmware.port import unload_all
 
 # Which module has which method.
@@ -25,10 +26,6 @@ _TABLES = (
 )
 # Defaults that are kept at hand between two commands.
 _MOST_SEEN = 8
-
-
-class ConfigError(ValueError):
-    """A setting was refused; the text names it, the value and what is allowed."""
 
 
 def number(text, least, most):

@@ -1,7 +1,7 @@
 """Settings from `NAME: value` lines, one line at a time, so that no large text ever has to be in memory."""
 
 from firmware.config import settings
-from firmware.config.store import ConfigError
+from firmware.core.errors import ConfigError
 
 _LONGEST = 512
 _MOST_CHANGES = 300

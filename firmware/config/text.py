@@ -4,7 +4,7 @@ The text form are `NAME: value` lines with heritage names, as TITAN's predecesso
 """
 
 from firmware.config import settings
-from firmware.config.store import ConfigError
+from firmware.core.errors import ConfigError
 
 # How the names of secrets end.
 _SECRET = ("password", "key", "pin")

@@ -1,7 +1,8 @@
 """Is what is good for its own setting good for whoever uses it, and for its neighbours?"""
 
 from firmware.config.settings import MAX_METERS
-from firmware.config.store import ConfigError, number
+from firmware.config.store import number
+from firmware.core.errors import ConfigError
 
 # Topics the device sends to. Texts: every short string of its own stays in memory for good.
 _SAID = """mqtt.atr_topic mqtt.online_topic mqtt.status_topic logger.topic logger.extended_topic iec102.trace_topic"""

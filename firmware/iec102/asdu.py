@@ -6,7 +6,7 @@ share one codec. What the objects of a type look like is told in docs/architectu
 
 import sys
 
-from firmware.iec102 import errors
+from firmware.core import errors
 from firmware.port import const, unload
 
 HEAD = 6
@@ -14,6 +14,13 @@ _CAUSE = const(0x3F)
 _NEGATIVE = const(0x40)
 _TEST = const(0x80)
 _SQ = const(0x80)
+
+# Codes of errors (core/errors.py).
+_NO_ROOM = const(122)
+_UNKNOWN = const(123)
+_WRONG_LENGTH = const(124)
+_TOO_SHORT = const(125)
+_NOT_ENCODED = const(127)
 
 # Modules in this folder, four apart, and how many objects the VSQ of a request or of a single answer counts.
 _MODULES = ("events", "totals", "simple", "setup", "tariff", "instant")
@@ -99,7 +106,7 @@ def known_types():
 
 def _module(type, length):
     if type not in _TYPES:
-        raise errors.AsduError("ASDU type %d is unknown (%d bytes)" % (type, length))
+        raise errors.AsduError(_UNKNOWN, type, length)
     wanted = _MODULES[_TYPES[type] >> 2]
     if _FOLDER + wanted not in sys.modules:
         # One at a time: a session has little room, and asks for one kind of thing after the other.
@@ -111,14 +118,14 @@ def _module(type, length):
 
 def wrong_length(type, length):
     """The error for an ASDU whose length does not fit its type."""
-    return errors.AsduError("ASDU type %d: a length of %d bytes does not fit" % (type, length))
+    return errors.AsduError(_WRONG_LENGTH, type, length)
 
 
 def decode(buf):
     """Decode the whole of `buf` (bytes or memoryview); AsduError names the type and the length."""
     length = len(buf)
     if length < HEAD:
-        raise errors.AsduError("%d bytes are no ASDU: the head alone has 6" % length)
+        raise errors.AsduError(_TOO_SHORT, length)
     type = buf[0]
     cause = buf[2]
     asdu = Asdu(type, cause & _CAUSE, buf[3] | buf[4] << 8, buf[5])
@@ -144,11 +151,9 @@ def encode(asdu, buf, at=0):
         buf[at + 5] = asdu.record
         return module.encode(type, asdu.objects, asdu.time, buf, at + HEAD) - at
     except IndexError:
-        raise errors.FrameError(
-            "ASDU type %d does not fit the buffer of %d bytes" % (type, len(buf))
-        ) from None
+        raise errors.FrameError(_NO_ROOM, type, len(buf)) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise errors.AsduError("ASDU type %d can't be encoded: %s" % (type, error)) from None
+        raise errors.AsduError(_NOT_ENCODED, type, str(error)) from None
 
 
 class Objects:

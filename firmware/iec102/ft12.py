@@ -1,6 +1,6 @@
 """FT1.2 frames (protocol reference 2.1): fixed `10 C A A CS 16`, variable `68 L L 68 C A A ASDU CS 16`."""
 
-from firmware.iec102 import errors
+from firmware.core import errors
 from firmware.port import const
 
 _FIXED = const(0x10)
@@ -10,6 +10,9 @@ _FIXED_LENGTH = const(6)
 _OVERHEAD = const(6)  # bytes of a variable frame that L does not count
 _LEAST_L = const(9)  # control, link address and an ASDU head
 _PRM = const(0x40)
+# Codes of errors (core/errors.py).
+_WRONG_LINK = const(120)
+_WRONG_SIZE = const(121)
 
 ASDU_AT = 7  # where the ASDU stands in a variable frame
 LONGEST_ASDU = 252
@@ -20,7 +23,7 @@ _SIZE = const(800)
 def encode_fixed(buf, control, link):
     """Write a fixed frame to `buf`; returns its length, 6."""
     if not 0 <= link <= 0xFFFF:
-        raise errors.FrameError("link address %d is not 0 to 65535" % link)
+        raise errors.FrameError(_WRONG_LINK, link)
     buf[0] = _FIXED
     buf[1] = control
     buf[2] = link & 0xFF
@@ -33,9 +36,9 @@ def encode_fixed(buf, control, link):
 def encode_variable(buf, control, link, asdu_len):
     """Frame the `asdu_len` bytes that stand at `buf[ASDU_AT:]`; returns the length of the frame."""
     if not 0 <= link <= 0xFFFF:
-        raise errors.FrameError("link address %d is not 0 to 65535" % link)
+        raise errors.FrameError(_WRONG_LINK, link)
     if not 6 <= asdu_len <= LONGEST_ASDU:
-        raise errors.FrameError("an ASDU of %d bytes does not fit a frame (6 to 252)" % asdu_len)
+        raise errors.FrameError(_WRONG_SIZE, asdu_len)
     length = asdu_len + 3
     buf[0] = buf[3] = _VARIABLE
     buf[1] = buf[2] = length

@@ -10,10 +10,10 @@ deadline and the session as a whole has one (`LinkAddress.session_ms`). Procedur
 reference 2.3 and 7; causes 3.1.
 """
 
+from firmware.core import errors
 from firmware.iec102 import asdu as codec
-from firmware.iec102 import errors, ft12
+from firmware.iec102 import ft12
 from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
-from firmware.iec102.errors import Iec102Error, NotAvailableError, unexpected
 from firmware.iec102.link import Link
 from firmware.port import const, ticks_add, ticks_diff, ticks_ms
 
@@ -79,10 +79,9 @@ class Master:
                 await link.status()
             try:
                 await self._command(_START_SESSION, 0, ({"password": address.password},))
-            except NotAvailableError as refusal:
-                text = "%s (cause %d)" % (errors.PasswordError.text, refusal.cause)
-                raise errors.PasswordError(text, refusal.cause) from refusal
-        except Iec102Error as error:
+            except errors.NotAvailableError as refusal:
+                raise errors.PasswordError(refusal.cause) from refusal
+        except errors.Iec102Error as error:
             self._failed(error, True)
             raise
 
@@ -96,7 +95,7 @@ class Master:
         """
         try:
             return await self._read(type, record, objects)
-        except Iec102Error as error:
+        except errors.Iec102Error as error:
             self._failed(error)
             raise
 
@@ -109,7 +108,7 @@ class Master:
         """
         try:
             return await self._stream(type, record, objects, on_asdu)
-        except Iec102Error as error:
+        except errors.Iec102Error as error:
             self._failed(error)
             raise
 
@@ -117,7 +116,7 @@ class Master:
         """An order that the meter confirms (181); returns the confirmation."""
         try:
             return await self._command(type, record, objects)
-        except Iec102Error as error:
+        except errors.Iec102Error as error:
             self._failed(error)
             raise
 
@@ -132,7 +131,7 @@ class Master:
             try:
                 await self._command(_END_SESSION, 0, ())
                 link.clean = not link.unsure
-            except Iec102Error as error:
+            except errors.Iec102Error as error:
                 self._count(error)
         self._address = None
         self.last_ms = ticks_diff(ticks_ms(), self._began)
@@ -148,7 +147,7 @@ class Master:
                 return answer
             # A confirmation that nobody asked for; the data is still to come.
             if answer.cause != _CONFIRMATION:
-                raise unexpected(answer.type, answer.cause)
+                raise errors.UnexpectedAsduError(answer.cause, answer.type)
 
     async def _stream(self, type, record, objects, on_asdu):
         self._data_type = _STREAM[type]
@@ -169,7 +168,7 @@ class Master:
         await self._ask(type, _ACTIVATION, record, objects)
         answer = await self._next()
         if answer.cause != _CONFIRMATION:
-            raise unexpected(answer.type, answer.cause)
+            raise errors.UnexpectedAsduError(answer.cause, answer.type)
         return answer
 
     # --- one request, one ASDU of its answer
@@ -221,14 +220,14 @@ class Master:
         type, cause = head.type, head.cause
         ours = type in (self._type, self._data_type)
         if ours and (negative or _FIRST_REFUSAL <= cause <= _LAST_REFUSAL):
-            raise NotAvailableError(cause, self._type)
+            raise errors.NotAvailableError(cause, self._type)
         if type == self._data_type != self._type:
             ours = cause == _REQUEST
         elif ours:
             ours = cause in (_CONFIRMATION, _TERMINATION)
         ours = ours and head.point == self._address.point
         if not ours or (self._record and head.record != self._record):
-            raise unexpected(type, cause)
+            raise errors.UnexpectedAsduError(cause, type)
 
     # --- errors
 

@@ -1,12 +1,13 @@
 """Time tags a (5 bytes) and b (7 bytes) with every bit kept (protocol reference 4)."""
 
 from firmware.clock.zone import days_in_month
-from firmware.iec102 import errors
+from firmware.core import errors
 from firmware.port import const
 
 LENGTH_A = 5
 LENGTH_B = 7
 _CENTURY = const(2000)
+_NO_DATE = const(128)  # code of an error (core/errors.py)
 
 
 class TimeTag:
@@ -52,7 +53,7 @@ class TimeTag:
     def to_utc(self, zone):
         """UTC seconds since 1970, the summer-time bit deciding; AsduError for an impossible date."""
         if not self.possible():
-            raise errors.AsduError("time tag %s is no date" % self.text())
+            raise errors.AsduError(_NO_DATE, self.text())
         return zone.to_utc(
             _CENTURY + self.year,
             self.month,

@@ -6,6 +6,7 @@ segment directly. Acknowledgements are entries like records, so nothing is ever 
 segments, or the flash is full, the oldest segment is deleted; the newest record is never refused.
 """
 
+from firmware.core.errors import LogError
 from firmware.log import format
 from firmware.log.acks import Acks
 from firmware.log.files import Files
@@ -17,10 +18,9 @@ _NO_SPACE = const(28)
 _FEW = const(3)
 # A flash that gives an error now and then is asked so often before a record counts as damaged.
 _READS = const(5)
-
-
-class LogError(OSError):
-    """A record can't be read."""
+# Codes of errors (core/errors.py).
+_NOT_THERE = const(421)
+_DAMAGED = const(422)
 
 
 class Ring:
@@ -234,7 +234,7 @@ class Ring:
                 self.forget_places()
         if not fields:
             self.damaged += 1
-            raise LogError("record %d is not there" % seq)
+            raise LogError(_NOT_THERE, seq)
         return fields
 
     def read_into(self, seq, buf):
@@ -256,7 +256,7 @@ class Ring:
                 self.forget_places()
         if not good:
             self.damaged += 1
-            raise LogError("record %d is damaged" % seq)
+            raise LogError(_DAMAGED, seq)
         return length
 
     # --- what becomes of them

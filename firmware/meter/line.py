@@ -24,10 +24,13 @@ _WIDE = const(2048)
 _STORE_TRIES = const(20)
 _STORE_WAIT_MS = const(100)
 _MEMORY_TRIES = const(3)
-# Errors of a meter that answers: it does not have that reading, or we could not keep it.
-_ANSWERED = ("NotAvailableError", "OSError", "MemoryError")
+# Codes of errors (core/errors.py): of a meter that answers but does not have that reading, and ours in keeping it.
+_REFUSED = const(110)
+_LAST_REFUSED = const(118)
+_NO_MEMORY = const(131)
+_NOT_KEPT = const(132)
 # In the order in which they need each other.
-_SESSION_CODE = ("record.telemetry", "iec102.errors", "iec102.ft12", "iec102.asdu", "iec102.link", "iec102.master")
+_SESSION_CODE = ("record.telemetry", "iec102.ft12", "iec102.asdu", "iec102.link", "iec102.master")
 
 
 class MeterLine:
@@ -127,26 +130,26 @@ class MeterLine:
         for _ in range(_MEMORY_TRIES):
             await self._room.enter_session()
             try:
-                error = await self._read(meter, kind, args, result)
+                why = await self._read(meter, kind, args, result)
             finally:
                 self._room.leave_session()
-            if not error.startswith("MemoryError"):
+            if not why or why[0] != _NO_MEMORY:
                 break
             # Whatever took the heap just now may be gone in a moment.
             await sleep_ms(_STORE_WAIT_MS)
         if result is not None:
             await self.flash_free()
-            result.finish(self.clock.utc(), error)
+            result.finish(self.clock.utc(), why)
             meter.results[kind] = result
             if meter.pending.get(kind) is result:
                 del meter.pending[kind]
             meter.rest()
         if kind in (readings.ERROR, readings.PROBE):
             return True
-        meter.failing = bool(error) and not error.startswith(_ANSWERED)
-        if error:
+        meter.failing = bool(why) and not _answered(why[0])
+        if why:
             meter.errors += 1
-            meter.last_error = error
+            meter.why = why
             return False
         meter.reads += 1
         meter.last_ok = self.clock.utc()
@@ -173,7 +176,11 @@ class MeterLine:
             return await session.run(self, meter, kind, args, result, buffer)
         except MemoryError:
             # Not even the code of a session fits just now.
-            return "MemoryError: not enough memory for a session"
+            return (_NO_MEMORY, "MemoryError", "not enough memory for a session")
         finally:
             if buffer is not None:
                 self._room.give_back(buffer)
+
+
+def _answered(code):
+    return _REFUSED <= code <= _LAST_REFUSED or code in (_NO_MEMORY, _NOT_KEPT)

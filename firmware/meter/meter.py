@@ -2,18 +2,21 @@
 
 import os
 
+from firmware.core import errors
 from firmware.meter.ledger import Ledger
 from firmware.meter.schedule import Schedules
 from firmware.port import const
 
 # More bytes of an answer to a reading on demand are not kept: what asks for it gets one message.
 _MOST_BYTES = const(16384)
+_NOT_KEPT = const(132)  # code of an error (core/errors.py)
 
 
 class Result:
-    """What a reading on demand came to: records (JSON) of `sizes` bytes, or `error`; nothing while it runs.
+    """What a reading on demand came to: records (JSON) of `sizes` bytes, or `why` it failed; nothing while it runs.
 
-    The records wait in the file `path` until the next one takes their place: they are too large for the RAM.
+    `why` is that of core/errors.py. The records wait in the file `path` until the next one takes their place: they are
+    too large for the RAM.
     """
 
     def __init__(self, path):
@@ -21,7 +24,7 @@ class Result:
         self.sizes = []
         self.utc = 0
         self.dropped = 0  # records that did not fit any more
-        self.error = ""
+        self.why = None
         self.running = True
 
     def add(self, view):
@@ -33,16 +36,16 @@ class Result:
             file.write(view)
         self.sizes.append(len(view))
 
-    def finish(self, utc, error):
-        """The reading is over; from now on this is what is given. Never raises: what fails is the `error`."""
+    def finish(self, utc, why):
+        """The reading is over; from now on this is what is given. Never raises: what fails is the `why`."""
         self.utc = utc
-        self.error = error
+        self.why = why
         self.running = False
         try:
             if self.sizes:
                 os.rename(self._path + ".new", self._path)
         except OSError as failure:
-            self.error = "OSError: %s" % failure
+            self.why = (_NOT_KEPT, "OSError", str(failure))
 
     def read_into(self, number, view):
         """Fill `view` (as long as record `number` is) with that record. OSError."""
@@ -82,7 +85,7 @@ class Meter:
         self.errors = 0
         self.missed = 0  # due readings that were given up
         self.last_ok = 0
-        self.last_error = ""
+        self.why = None  # the last reading that failed did so: core/errors.py
         self.drift = None  # seconds the meter's clock is ahead of ours, when both are known
 
     @property
@@ -107,6 +110,11 @@ class Meter:
         if schedule.success(clock):
             self.ledger.set_mark("done%d" % schedule.kind, schedule.done)
             self.ledger.save()
+
+    @property
+    def last_error(self):
+        """`why` in words."""
+        return errors.text(self.why, True)
 
     def status(self):
         return {

@@ -4,7 +4,7 @@
 """
 
 from firmware import diag, readings
-from firmware.iec102.errors import Iec102Error
+from firmware.core import errors
 from firmware.iec102.master import Master
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.record import telemetry
@@ -15,6 +15,10 @@ _LARGER_BATCH = const(3072)
 # A longer record is not copied but kept at once; closings need most of the heap for themselves.
 _COPIED = const(1100)
 _COPIED_CLOSING = const(512)
+# Codes of errors (core/errors.py).
+_NO_MEMORY = const(131)
+_NOT_KEPT = const(132)
+_OTHER = const(133)
 
 
 class Job:
@@ -94,7 +98,7 @@ class Job:
 async def run(line, meter, kind, args, result, buffer):
     """Read `kind` of `meter` and write its records into `buffer`; they go to the log or into `result`.
 
-    Returns an error text, empty if all went well.
+    Returns why it failed (core/errors.py), None if all went well.
     """
     start = ticks_ms()
     job = Job(line, meter, kind, args, result, buffer)
@@ -102,30 +106,38 @@ async def run(line, meter, kind, args, result, buffer):
     master.link.clean = line.clean
     if result is not None:
         result.sizes = []
-    error = ""
+    why = None
     try:
         await master.open(meter.address)
         await readings.module_of(kind).read(master, meter, job)
-    except (Iec102Error, OSError, ValueError, MemoryError) as failure:
-        error = "%s: %s" % (type(failure).__name__, failure)
+    except (errors.Iec102Error, OSError, ValueError, MemoryError) as failure:
+        why = _why(failure)
     # What arrived before a failure is good and stays.
     await job.flush()
     await master.close()
     line.clean = master.link.clean
     took = ticks_diff(ticks_ms(), start)
-    if error:
-        diag.warn("meter", "%s: %s (%d ms)", meter.ident, error, took)
+    if why:
+        diag.warn("meter", "%s: %s (%d ms)", meter.ident, errors.text(why, True), took)
         await sleep_ms(0)
     else:
         diag.info("meter", "%s: %s read in %d ms", meter.ident, readings.name_of(kind), took)
-    return error
+    return why
+
+
+def _why(error):
+    """The `why` of any error (core/errors.py)."""
+    if isinstance(error, errors.Coded):
+        return error.why()
+    code = _NO_MEMORY if isinstance(error, MemoryError) else _NOT_KEPT if isinstance(error, OSError) else _OTHER
+    return (code, type(error).__name__, str(error))
 
 
 async def report(line, meter, buffer):
     """Keep a record that tells the platform why an interval has no data."""
     job = Job(line, meter, readings.ERROR, None, None, buffer)
     job.envelope.begin(job.out, "IEC102_ERR", job.utc(), meter.ident)
-    job.out.text("ERR", meter.last_error)
+    # Platforms know these words: where there is no memory for them the record waits, too.
+    job.out.text("ERR", errors.words(meter.why, True))
     job.out.int("MISSED", meter.missed)
     await line.store([(readings.ERROR, job.utc(), bytes(job.out.end()))])
-    return ""

@@ -7,7 +7,11 @@ the silence.
 
 from firmware.modem.at import ModemError, NoAnswer
 from firmware.modem.link import plain
-from firmware.port import sleep_ms
+from firmware.port import const, sleep_ms
+
+# Codes of errors (core/errors.py).
+_STAYS = const(238)
+_NOT_BACK = const(239)
 
 
 async def call_is_over(link):
@@ -40,13 +44,13 @@ async def command(link, line, deadline_ms):
         await channel.raw(b"+++")
         await sleep_ms(guard)
         if not await link.device.answers():
-            raise NoAnswer("the modem does not leave data mode")
+            raise NoAnswer(_STAYS)
         try:
             return await plain(channel, line, deadline_ms)
         finally:
             answer = (await channel.command("ATO", link.timing["dial"], dial=True))[-1]
             if not answer.startswith("CONNECT"):
-                raise NoAnswer("back to data mode: " + answer.lower())
+                raise NoAnswer(_NOT_BACK, answer.lower())
     finally:
         channel.attach(None)
         session.suspend(False)

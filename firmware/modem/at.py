@@ -7,6 +7,7 @@ lines is thrown away (3GPP TS 27.007, ITU-T V.250). What listens stays in memory
 
 import asyncio
 
+from firmware.core.errors import ModemError
 from firmware.modem import lazy
 from firmware.port import const, take, ticks_ms
 
@@ -18,29 +19,27 @@ _BAD = ("ERROR", "ABORTED")
 _NO_CALL = ("NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "NO DIAL TONE")
 
 
-class ModemError(Exception):
-    """Anything that goes wrong between us and the modem."""
-
-
 class NoAnswer(ModemError):
-    """The command had no end within its deadline."""
+    """The command had no end within its deadline (codes 212 to 217, 238, 239)."""
 
 
 class CommandError(ModemError):
-    """The modem refused. `code` is the +CME/+CMS code or None, `lines` what came before; str() says it in words."""
+    """The modem refused. `number` is that of +CME/+CMS ERROR or None, `lines` what came before."""
+
+    code = 219
 
     def __init__(self, command, final, lines=()):
-        self.code = None
+        self.number = None
         self.lines = lines
         # What comes after the = may be a PIN or a password: it is not for the log.
-        name = command.split("=")[0]
-        kind, colon, number = final.partition(": ")
+        self._name = command.split("=")[0]
+        self._kind, colon, number = final.partition(": ")
+        self._final = number if colon else final
         if colon and number.isdigit():
-            self.code = int(number)
-            final = lazy.glance("errors").words(kind, self.code)
-        elif colon:
-            final = number
-        super().__init__(name + ": " + final)
+            self.number = int(number)
+
+    def why(self):
+        return (self.code, self._name, self._kind, int(self._final) if self._final.isdigit() else self._final)
 
 
 class AtChannel:

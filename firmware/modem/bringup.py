@@ -11,6 +11,7 @@ from firmware.modem.ladder import RADIO
 from firmware.port import const
 
 _RADIO_MS = const(15000)
+_NO_APN = const(220)  # code of an error (core/errors.py)
 _KINDS = {"none": 0, "pap": 1, "chap": 2}
 
 
@@ -35,10 +36,8 @@ async def setup(device, settings, facts, store, timing):
         facts["imsi"] = _digits(await device.quietly("AT+CIMI"), 14)
         await _configure(device, settings, facts)
         device.configured = True
-    except NoAnswer as error:
-        raise Failure(str(error), RADIO) from None
-    except CommandError as error:
-        raise Failure(str(error), RADIO) from None
+    except (NoAnswer, CommandError) as error:
+        raise Failure(error.why(), RADIO) from None
 
 
 async def _still_ours(channel):
@@ -118,7 +117,7 @@ def _is_first(line, apn):
 async def _access_point(device, settings):
     apn = settings.get("apn") or ""
     if not is_quotable(apn):
-        raise Failure("the APN has characters that no modem takes", blocked=True)
+        raise Failure(_NO_APN, blocked=True)
     lines = await device.quietly("AT+CGDCONT?")
     changed = not any(_is_first(line, apn) for line in lines)
     if changed:

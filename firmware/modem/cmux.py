@@ -22,8 +22,14 @@ SABM, UA, DM, DISC, UIH, UI = (
     const(0x03),
 )
 # Messages of the control channel (5.4.6.3), without EA and C/R.
-_PN, _PSC, _CLD, _TEST = const(0x80), const(0x40), const(0xC0), const(0x20)
-_FCON, _FCOFF, _MSC, _NSC = const(0xA0), const(0x60), const(0xE0), const(0x10)
+_PN = const(0x80)
+_PSC = const(0x40)
+_CLD = const(0xC0)
+_TEST = const(0x20)
+_FCON = const(0xA0)
+_FCOFF = const(0x60)
+_MSC = const(0xE0)
+_NSC = const(0x10)
 _FC = const(2)  # MSC: "I cannot accept frames"
 _SIGNALS = const(0x0D)  # EA, RTC and RTR: DTR and RTS on (5.4.6.3.7)
 _TRIES = const(3)

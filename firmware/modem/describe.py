@@ -1,5 +1,6 @@
 """What GETSTATUS and the online topic tell of a ModemLink; loaded when they do."""
 
+from firmware.core import errors
 from firmware.modem import lazy
 from firmware.port import monotonic_s
 
@@ -15,7 +16,7 @@ def status(link):
         "uptime": monotonic_s() - session.since if link.is_up() else 0,
         "cmux": link.mux is not None,
         "profile": link.device.profile["name"],
-        "problem": link.problem,
+        "problem": errors.text(link.why),
         "connects": link.connects,
         "last_reason": link.last_reason,
         "last_measure": link.last_measure,

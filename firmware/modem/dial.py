@@ -7,10 +7,16 @@ from firmware.modem import lazy
 from firmware.modem.at import AtChannel, ModemError
 from firmware.modem.failure import Failure
 from firmware.modem.ladder import RADIO, REDIAL, REGISTER
-from firmware.modem.ppp import CONNECTED, TIMERS_MS, Session
+from firmware.modem.ppp import CONNECTED, TIMERS_MS, Session, why
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(10)
+# Codes of errors (core/errors.py).
+_NO_CALL = const(223)
+_NO_PPP = const(225)
+_CUT_OFF = const(228)
+_NO_ADDRESS = const(229)
+_NO_MUX = const(232)
 _REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
 
 # ATD*99***1#: packet call with the first context (27.007 10.2.1.1); AT+CGDATA says the same.
@@ -44,7 +50,7 @@ async def multiplex(mux, device, uart, timing):
     if await lazy.use("wake").find(device, False):
         diag.warn("modem", "the multiplexer does not open")
         return False
-    raise Failure("the multiplexer does not open", RADIO)
+    raise Failure(_NO_MUX, RADIO)
 
 
 async def call(link, line):
@@ -65,19 +71,18 @@ async def _connect(link, channel):
         # CARRIER.
         await channel.command("ATE0", tries=2)
     except ModemError as error:
-        raise Failure("dialling: %s" % error) from None
-    answer = "no answer"
+        raise Failure((_NO_CALL, error.why())) from None
     for command in _DIALS:
         try:
             lines = await channel.command(command, link.timing["dial"], dial=True)
         except ModemError as error:
-            raise Failure("dialling: %s" % error) from None
+            raise Failure((_NO_CALL, error.why())) from None
         answer = lines[-1]
         if answer.startswith("CONNECT"):
             return
         if answer != "ERROR" and not answer.startswith("+CME"):
             break
-    raise Failure("dialling: " + answer.lower(), REGISTER if answer.startswith("+CME") else 0)
+    raise Failure((_NO_CALL, answer.lower()), REGISTER if answer.startswith("+CME") else 0)
 
 
 async def negotiate(session, settings, deadline_ms):
@@ -87,7 +92,7 @@ async def negotiate(session, settings, deadline_ms):
     try:
         session.start(*_security(session.factory, settings))
     except (OSError, ValueError) as error:
-        raise Failure("PPP does not start: %s" % error) from None
+        raise Failure((_NO_PPP, str(error))) from None
     ppp, timed = session.ppp, ticks_ms()
     while True:
         session.poll()
@@ -95,11 +100,11 @@ async def negotiate(session, settings, deadline_ms):
         if status == CONNECTED:
             break
         if status < 0:
-            raise Failure("PPP: " + lazy.use("errors").ppp(status), REDIAL)
+            raise Failure(why(status), REDIAL)
         if session.no_carrier(_REASON_MS):
-            raise Failure("no carrier while PPP negotiated")
+            raise Failure(_CUT_OFF)
         if ticks_diff(end, ticks_ms()) <= 0:
-            raise Failure("PPP got no address in time")
+            raise Failure(_NO_ADDRESS)
         if ticks_diff(ticks_ms(), timed) >= TIMERS_MS:
             timed = ticks_ms()
             session.run_timers()

@@ -7,6 +7,10 @@ _TURN_MS = const(10)
 _RAW_MS = const(1000)
 _QUIET_MS = const(100)
 _SETTLE_MS = const(1000)
+# Codes of errors (core/errors.py).
+_NO_END = const(213)
+_IN_DATA_MODE = const(214)
+_LINE_FULL = const(215)
 
 
 async def command(channel, line, deadline_ms, tries, dial, text):
@@ -27,7 +31,7 @@ async def command(channel, line, deadline_ms, tries, dial, text):
 async def _exchange(channel, line, deadline_ms, dial, text):
     end = ticks_add(ticks_ms(), deadline_ms)
     if channel.stream is None:
-        raise NoAnswer("modem in data mode")
+        raise NoAnswer(_IN_DATA_MODE)
     channel.poll()
     channel.begin(line, _prefix(line), dial)
     await _send(channel, line.encode() + b"\r", end)
@@ -42,7 +46,7 @@ async def _exchange(channel, line, deadline_ms, dial, text):
     lines, final = channel.end()
     if unasked:
         error = CommandError(line, "ERROR: it waits for a text and was taken back")
-        error.code = 0  # ours: plain() tells it in words
+        error.number = 0  # ours: plain() tells it in words
         raise error
     if dial:
         lines.append(final)
@@ -57,7 +61,7 @@ async def _until(channel, done, end, line):
         if done():
             return
         if ticks_diff(end, ticks_ms()) <= 0:
-            raise NoAnswer("no answer to " + line.split("=")[0])
+            raise NoAnswer(_NO_END, line.split("=")[0])
         await sleep_ms(_TURN_MS)
 
 
@@ -69,10 +73,10 @@ async def _send(channel, data, end):
         at += channel.stream.write(view[at:]) or 0
         if at < len(data):
             if ticks_diff(end, ticks_ms()) <= 0:
-                raise NoAnswer("the line takes nothing")
+                raise NoAnswer(_LINE_FULL)
             await sleep_ms(_TURN_MS)
             if channel.stream is None:
-                raise NoAnswer("modem in data mode")
+                raise NoAnswer(_IN_DATA_MODE)
 
 
 async def _settle(channel):

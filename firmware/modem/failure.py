@@ -5,7 +5,7 @@ from firmware.modem.ladder import REBOOT, REDIAL
 
 
 class Failure(ModemError):
-    """The link cannot be brought up or was lost; str() is the reason in words.
+    """The link cannot be brought up or was lost. The reason is a code or the `why` of what was behind it.
 
     `floor`: the mildest measure that can help. `ceiling`: the roughest that makes sense
     (restarting the board does not help against a refused SIM). `blocked`: nothing helps but a
@@ -13,10 +13,13 @@ class Failure(ModemError):
     """
 
     def __init__(self, reason, floor=REDIAL, ceiling=REBOOT, blocked=False):
-        super().__init__(reason)
+        self._why = reason if isinstance(reason, tuple) else (reason,)
         self.floor = floor
         self.ceiling = ceiling
         self.blocked = blocked
+
+    def why(self):
+        return self._why
 
 
 class Failures:

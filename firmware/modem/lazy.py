@@ -16,7 +16,6 @@ BRING_UP = (
     "dial",
     "profiles",
     "timing",
-    "errors",
     "aside",
     "network",
     "fields",

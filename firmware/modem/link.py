@@ -8,6 +8,7 @@ the modem with `command()`.
 import asyncio
 
 from firmware import diag
+from firmware.core import errors
 from firmware.lastrun import Marked
 from firmware.modem import lazy
 from firmware.modem.at import AtChannel, CommandError, ModemError, NoAnswer
@@ -17,6 +18,11 @@ from firmware.modem.failure import Failure, Failures
 from firmware.modem.watch import Watch
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+# Codes of errors (core/errors.py).
+_DIALLING = const(216)
+_CLOSED = const(236)
+_OTHER = const(237)
+_DENIED = const(263)
 # Into the UART in one turn: what comes in 200 ms at 115200 baud, 640 bytes at a time.
 _LOOKS = const(4)
 
@@ -83,8 +89,9 @@ class ModemLink:
         self.ladder = Failures()
         self.state = "off"
         self.facts = {"model": "", "imei": "", "iccid": "", "imsi": ""}
-        self.problem = ""
-        self.last_reason, counts = self.store.get(RESTARTED) or ("", ())
+        self.why = None  # it is not up (core/errors.py)
+        self.last_why = None
+        self._restarted_for, counts = self.store.get(RESTARTED) or ("", ())
         self.last_measure = lazy.glance("ladder").MEASURES[-1] if counts else ""
         self.ladder.counts[: len(counts)] = counts
         self.connects = 0
@@ -113,6 +120,15 @@ class ModemLink:
         """A user of the link lost its peer: have a look whether the link is to blame."""
         self.watch.suspicions += 1
 
+    @property
+    def last_reason(self):
+        """What was wrong last in words, be it before the board was restarted for it."""
+        return errors.text(self.last_why) or self._restarted_for
+
+    def trouble(self):
+        """Why it is not up (core/errors.py), as far as that is known; else None."""
+        return self.why or ((_DENIED,) if self.cell.stat == 3 else None)
+
     def status(self):
         """What GETSTATUS and the online topic tell; uptime in s, signal in dBm."""
         return lazy.glance("describe").status(self)
@@ -125,14 +141,14 @@ class ModemLink:
         silent.
         """
         if self.aside or (self.channel.stream is None and not self.is_up()):
-            raise NoAnswer("the modem is dialling")
+            raise NoAnswer(_DIALLING)
         if self.mux is not None or not self.is_up():
             return await plain(self.channel, line, deadline_ms)
         self.aside = True
         try:
             return await lazy.use("aside").command(self, line, deadline_ms)
         except ModemError as error:
-            self.watch.broken = str(error)  # nobody knows in which mode the line is now
+            self.watch.broken = error.why()  # nobody knows in which mode the line is now
             raise
         finally:
             self.aside = False
@@ -178,13 +194,13 @@ class ModemLink:
             try:
                 await lazy.use("steps").bring_up(self)
                 await self.watch.online()
-                failure = Failure("the link was closed")
+                failure = Failure(_CLOSED)
             except Failure as error:
                 failure = error
             except ModemError as error:
-                failure = Failure(str(error))
+                failure = Failure(error.why())
             except (OSError, MemoryError) as error:
-                failure = Failure("%s %s" % (type(error).__name__, error))
+                failure = Failure((_OTHER, type(error).__name__, str(error)))
             await lazy.use("steps").recover(self, failure)
 
     def enter(self, state):
@@ -197,7 +213,7 @@ async def plain(channel, line, deadline_ms):
     try:
         lines = await channel.command(line, deadline_ms)
     except CommandError as error:
-        return ["ERROR" if error.code is None else str(error)]
+        return ["ERROR" if error.number is None else str(error)]
     return lines + ["OK"]
 
 

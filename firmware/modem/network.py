@@ -5,22 +5,15 @@ there is something to ask or to understand, what was heard stays in cell.py.
 +CCLK.
 """
 
-from firmware.modem import lazy
+from firmware.core import errors
 from firmware.modem.at import ModemError, NoAnswer
 from firmware.modem.fields import fields_of
 from firmware.port import const
 
-_WORDS = (
-    "not registered, not searching",
-    "registered, home network",
-    "searching for a network",
-    "registration denied",
-    "out of coverage",
-    "registered, roaming",
-    "registered for SMS only",
-    "registered for SMS only, roaming",
-    "emergency calls only",
-)
+# What core/error_network.py has for a state of the registration, from 0 to the last one, and for none.
+_STATES = const(260)
+_LAST_STATE = const(8)
+_NO_STATE = const(269)
 _ACCESS = ("2G", "2G", "3G", "2G", "3G", "3G", "3G", "4G", "Cat-M", "NB-IoT", "4G", "5G")
 DENIED = const(3)
 
@@ -41,7 +34,7 @@ def parse_registration(line):
     )
     at = 1 if answer else 0
     stat = _number(fields[at])
-    if stat is None or stat >= len(_WORDS):
+    if stat is None or stat > _LAST_STATE:
         return None, None, None
     access = _number(fields[at + 3]) if len(fields) > at + 3 else None
     cause = _number(fields[at + 5]) if len(fields) > at + 5 else None
@@ -82,12 +75,15 @@ def technology(cell):
 
 
 def words(cell):
+    return "" if cell.stat is None else errors.text(why(cell))
+
+
+def why(cell):
+    """The registration as a `why` of core/errors.py."""
     if cell.stat is None:
-        return ""
-    text = _WORDS[cell.stat]
-    if cell.cause and cell.stat == DENIED:
-        text += ": " + lazy.glance("errors").words("cause", cell.cause)
-    return text
+        return (_NO_STATE,)
+    denied = cell.cause and cell.stat == DENIED
+    return (_STATES + cell.stat, cell.cause) if denied else (_STATES + cell.stat,)
 
 
 def heard(cell, line):

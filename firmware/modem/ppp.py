@@ -15,11 +15,17 @@ and as seen on an emulated Pico W:
 
 import io
 
-from firmware.modem import lazy
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 CONNECTED = const(4)
 TIMERS_MS = const(64)  # lwIP's turn on rp2
+# Of PPPERR in lwIP's netif/ppp/ppp.h; status() gives it negative.
+_PPPERR_AUTHFAIL = const(-7)
+# Codes of errors (core/errors.py).
+_ENDED = const(226)
+_NOT_LET_IN = const(227)
+_CLOSED = const(230)
+_LOST = const(234)
 _NO_CARRIER = b"\r\nNO CARRIER\r\n"
 # Objects whose control block has not come back in time: lwIP has their address, the collector must not have them.
 _unended = []
@@ -56,6 +62,11 @@ class Nowhere(io.IOBase):
 
     def irq(self, handler=None, trigger=0):
         """Nothing comes."""
+
+
+def why(status):
+    """The `why` of core/errors.py for a status of network.PPP that is no connection."""
+    return (_NOT_LET_IN,) if status == _PPPERR_AUTHFAIL else (_ENDED, status) if status < 0 else (_CLOSED,)
 
 
 class Session:
@@ -106,12 +117,12 @@ class Session:
         return bool(said) and self.silent_ms() >= quiet_ms
 
     def lost(self, quiet_ms):
-        """Why the link is gone as far as can be seen from here, or None."""
+        """Why the link is gone (core/errors.py) as far as can be seen from here, or None."""
         status = self.ppp.status()
         if status != CONNECTED:
-            return "PPP: " + (lazy.use("errors").ppp(status) if status < 0 else "closed")
+            return why(status)
         if self.no_carrier(quiet_ms):
-            return "no carrier"
+            return (_LOST,)
         return None
 
     def suspend(self, suspended):

@@ -13,6 +13,9 @@ from firmware.modem.network import DENIED
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _RADIO_MS = const(15000)
+# Codes of errors (core/errors.py).
+_STOPPED = const(212)
+_NO_NETWORK = const(221)
 
 
 def parse_clock(line):
@@ -44,7 +47,7 @@ async def wait(cell, channel, commands, timing):
     while True:
         silent = 0 if await network.look(cell, channel, commands) else silent + 1
         if silent >= 3:
-            raise Failure("the modem stopped answering", RADIO)
+            raise Failure(_STOPPED, RADIO)
         now = ticks_ms()
         if cell.registered:
             return
@@ -53,9 +56,9 @@ async def wait(cell, channel, commands, timing):
         elif denied_since is None:
             denied_since = now
         elif ticks_diff(now, denied_since) >= timing["denied"]:
-            raise Failure(network.words(cell), REGISTER, RADIO)
+            raise Failure(network.why(cell), REGISTER, RADIO)
         if ticks_diff(now, start) >= timing["register"]:
-            raise Failure("no network: " + (network.words(cell) or "no answer"), REGISTER, REBOOT)
+            raise Failure((_NO_NETWORK, network.why(cell)), REGISTER, REBOOT)
         await sleep_ms(timing["look"])
 
 
@@ -92,7 +95,7 @@ async def register(device, cell, timing, on_time):
     try:
         await cell.measure(channel, 5000)
     except ModemError as error:
-        raise Failure(str(error), RADIO) from None
+        raise Failure(error.why(), RADIO) from None
     diag.info(
         "modem", "%s, %s %s, %s dBm", network.words(cell), cell.operator, network.technology(cell), cell.signal
     )

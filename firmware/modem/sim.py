@@ -16,8 +16,22 @@ from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 KEY = "sim_pin_tried"
 _PIN_MS = const(10000)
-_NO_SIM, _FAILED, _BUSY, _WRONG = const(10), const(13), const(14), const(15)
+_NO_SIM = const(10)
+_FAILED = const(13)
+_BUSY = const(14)
+_WRONG = const(15)
 _LOOK_MS = const(500)
+# Codes of errors (core/errors.py).
+_NO_CARD = const(201)
+_PUK = const(202)
+_NO_PIN = const(203)
+_WRONG_PIN = const(204)
+_REFUSED_BEFORE = const(205)
+_NO_DIGITS = const(206)
+_BROKEN = const(207)
+_NOT_READY = const(208)
+_PIN_SILENT = const(209)
+_STOPPED = const(212)
 
 
 def _digest(pin):
@@ -40,26 +54,26 @@ async def unlock(channel, pin, store, deadline_ms):
         if state == "SIM PIN":
             await _enter(channel, pin, store)
         elif state in ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK"):
-            raise Failure("the SIM is blocked and wants its PUK", blocked=True)
+            raise Failure(_PUK, blocked=True)
         elif ticks_diff(end, ticks_ms()) <= 0:
-            raise Failure("SIM: " + state, RADIO, POWER)
+            raise Failure((_NOT_READY, state), RADIO, POWER)
         await sleep_ms(_LOOK_MS)
 
 
 async def _state(channel):
-    """What AT+CPIN? says, or the error in words."""
+    """What AT+CPIN? says, or the `why` of its refusal."""
     try:
         lines = await channel.command("AT+CPIN?", tries=2)
     except CommandError as error:
-        if error.code == _NO_SIM:
-            raise Failure("no SIM card", RADIO, POWER) from None
-        if error.code == 12:
+        if error.number == _NO_SIM:
+            raise Failure(_NO_CARD, RADIO, POWER) from None
+        if error.number == 12:
             return "SIM PUK"
-        if error.code in (_FAILED, _WRONG):
-            raise Failure("the SIM does not work", RADIO, POWER) from None
-        return str(error)  # busy, or not yet: look again
+        if error.number in (_FAILED, _WRONG):
+            raise Failure(_BROKEN, RADIO, POWER) from None
+        return error.why()  # busy, or not yet: look again
     except NoAnswer:
-        raise Failure("the modem stopped answering", RADIO) from None
+        raise Failure(_STOPPED, RADIO) from None
     for line in lines:
         if line.startswith("+CPIN:"):
             return line[6:].strip()
@@ -68,22 +82,21 @@ async def _state(channel):
 
 async def _enter(channel, pin, store):
     if not pin:
-        raise Failure("the SIM wants a PIN and none is set", blocked=True)
+        raise Failure(_NO_PIN, blocked=True)
     if pin.strip("0123456789"):
-        raise Failure("the PIN is not digits", blocked=True)
+        raise Failure(_NO_DIGITS, blocked=True)
     mark = _digest(pin)
     if store.get(KEY) == mark and not await _all_left(channel):
-        raise Failure("the PIN was refused before; it is not tried again", blocked=True)
+        raise Failure(_REFUSED_BEFORE, blocked=True)
     await silence(store)
     store.set(KEY, mark)
     try:
         await channel.command('AT+CPIN="%s"' % pin, _PIN_MS)
     except CommandError as error:
-        reason = "the SIM is blocked and wants its PUK" if error.code == 12 else "the PIN is wrong"
-        raise Failure(reason, blocked=True) from None
+        raise Failure(_PUK if error.number == 12 else _WRONG_PIN, blocked=True) from None
     except NoAnswer:
         # Whether it was taken is what the next look at the state tells.
-        raise Failure("no answer to the PIN", RADIO) from None
+        raise Failure(_PIN_SILENT, RADIO) from None
 
 
 async def _all_left(channel):

@@ -30,7 +30,7 @@ async def bring_up(link):
     link.enter("registering")
     await _room(link)
     await lazy.use("register").register(device, link.cell, link.timing, link.on_time)
-    _done("register", "network", "fields", "errors")
+    _done("register", "network", "fields")
     await _messages(link)
     await _room(link)
     line = await _multiplex(link)
@@ -43,7 +43,7 @@ async def bring_up(link):
     if link.store.get(RESTARTED):
         await silence(link.store)
         link.store.set(RESTARTED, None)
-    link.problem = ""
+    link.why = None
     lazy.drop()
     gc.collect()
     link.enter("online")
@@ -93,7 +93,7 @@ async def _multiplex(link):
 async def recover(link, failure):
     """Say why, take the link down, wait, take the next measure."""
     _done(*lazy.BRING_UP)  # the part that failed, and what it had loaded
-    link.problem = link.last_reason = str(failure)
+    link.why = link.last_why = failure.why()
     rung = ladder.failed(link.ladder, failure) if not failure.blocked else None
     times = link.timing
     wait = times["blocked"]

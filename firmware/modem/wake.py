@@ -5,8 +5,9 @@ and reset pin.
 from firmware import diag
 from firmware.modem.failure import Failure
 from firmware.modem.ladder import RESET
-from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+_SILENT = const(211)  # code of an error (core/errors.py)
 _BAUDS = (115200, 9600, 57600, 38400, 19200, 230400, 460800, 921600)
 # CMUX close-down with the initiator's address (27.010 5.4.6.3.3): ends a multiplexer left over.
 _CLOSE_MUX = b"\xf9\x03\xef\x05\xc3\x01\xf2\xf9"
@@ -24,7 +25,7 @@ async def wake(device):
         return
     if await find(device, True):
         return
-    raise Failure("the modem does not answer", RESET)
+    raise Failure(_SILENT, RESET)
 
 
 async def boot(device):

@@ -11,9 +11,17 @@ from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 # So many in a row without a probe to ask end the call: where nothing came in between, and where something did, be it
 # that there is no such name. That one has nothing to do with the link, or with one way of it.
-_SUSPICIONS, _ANSWERED = 3, 10
+_SUSPICIONS = const(3)
+_ANSWERED = const(10)
 _LAST_PORT = const(65535)
-_FORGOTTEN = 10  # times `stable`: longer than the uplink waits between two tries
+# Codes of errors (core/errors.py).
+_MUX_SILENT = const(217)
+_HOST_SILENT = const(218)
+_MUX_CLOSED = const(231)
+_CARRIER_OFF = const(233)
+_NO_CARRIER = const(234)
+_NO_TRAFFIC = const(235)
+_FORGOTTEN = const(10)  # times `stable`: longer than the uplink waits between two tries
 
 
 class Watch:
@@ -25,7 +33,7 @@ class Watch:
         self._heard_at = 0
         self._asked_at = 0
         self._rx = 0
-        self.broken = ""  # why the call has to be ended, said by somebody else
+        self.broken = None  # why the call has to be ended, said by somebody else
 
     async def online(self):
         """Serve the link until it is lost; always ends with a Failure that says why."""
@@ -33,7 +41,7 @@ class Watch:
         self.suspicions = 0
         self._dcd_off = None
         self._heard = 0
-        self.broken = ""
+        self.broken = None
         start = last_watch = last_time = self._asked_at = ticks_ms()
         probe = self._probe()
         calm = False
@@ -54,7 +62,7 @@ class Watch:
             if probe:
                 probe.turn(self.suspicions > 0)
                 if probe.failed:
-                    raise Failure("the keep-online host does not answer", ceiling=POWER)
+                    raise Failure(_HOST_SILENT, ceiling=POWER)
                 if probe.passed:
                     self.suspicions = 0
             elif self.suspicions:
@@ -69,7 +77,7 @@ class Watch:
         """See whether the link still stands. Raises Failure."""
         link = self._link
         if link.mux and link.mux.dead:
-            raise Failure("the modem closed the multiplexer")
+            raise Failure(_MUX_CLOSED)
         if self.broken:
             raise Failure(self.broken)
         if link.aside:
@@ -88,7 +96,7 @@ class Watch:
         elif self._dcd_off is None:
             self._dcd_off = now
         elif ticks_diff(now, self._dcd_off) >= self._link.timing["dcd"]:
-            raise Failure("carrier detect went off")
+            raise Failure(_CARRIER_OFF)
 
     async def _ask(self):
         """An answer is due and nothing comes: without CMUX NO CARRIER goes to PPP, which does not know these words."""
@@ -99,7 +107,7 @@ class Watch:
         self._asked_at, link.aside = now, True
         try:
             if await lazy.use("aside").call_is_over(link):
-                raise Failure("no carrier")
+                raise Failure(_NO_CARRIER)
         finally:
             link.aside = False
 
@@ -112,7 +120,7 @@ class Watch:
         try:
             await link.cell.measure(link.channel, link.timing["watch_answer"])
         except NoAnswer:
-            raise Failure("the modem does not answer on the multiplexer") from None
+            raise Failure(_MUX_SILENT) from None
         finally:
             lazy.drop(("exchange", "fields"))
 
@@ -137,7 +145,7 @@ class Watch:
         self._rx = link.session.rx
         silent = link.session.silent_ms() >= link.timing["quiet"]
         if silent or self.suspicions >= (_ANSWERED if answered else _SUSPICIONS):
-            raise Failure("no traffic gets through", ceiling=RADIO)
+            raise Failure(_NO_TRAFFIC, ceiling=RADIO)
         if link.mux:
             await self._measure()
 

@@ -7,8 +7,8 @@ split between two of them so that a record stays below the log's limit.
 
 from binascii import crc32
 
+from firmware.core.errors import Iec102Error, NotAvailableError
 from firmware.iec102 import timetag
-from firmware.iec102.errors import Iec102Error, NotAvailableError
 from firmware.port import const
 from firmware.readings import forms
 

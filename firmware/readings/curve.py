@@ -5,8 +5,8 @@ of a day, so that a month without power is caught up session by session and no o
 per period, its time the label of the meter: the END of the period (protocol reference 6.3).
 """
 
-from firmware.iec102 import errors, timetag
-from firmware.iec102.errors import NotAvailableError
+from firmware.core import errors
+from firmware.iec102 import timetag
 from firmware.port import const
 from firmware.readings import forms
 
@@ -14,10 +14,12 @@ TYPE = "IEC102_LC"
 _INCREMENTS = const(123)
 _BLOCKS = const(190)
 _BLOCK_OF_8 = const(9)
-_FIRST, _LAST = const(1), const(8)
+_FIRST = const(1)
+_LAST = const(8)
 _DAY = const(86400)
 _PIECES = const(4)  # days fetched in one session at the most
-_HOURLY, _QUARTERLY = const(11), const(12)
+_HOURLY = const(11)
+_QUARTERLY = const(12)
 _NOT_THERE = (13, 18)  # causes: record or period not available
 _NO_SUCH_TYPE = const(14)
 
@@ -38,7 +40,7 @@ async def read(master, meter, job):
         piece = Piece(meter, job, record, mark, end, name)
         try:
             await piece.fetch(master)
-        except NotAvailableError as refusal:
+        except errors.NotAvailableError as refusal:
             if refusal.cause not in _NOT_THERE:
                 raise
         # A period the meter does not have will not come by asking again; one it has not closed yet will.
@@ -79,7 +81,7 @@ class Piece:
                 span["address"] = _BLOCK_OF_8
                 await master.stream(_BLOCKS, self.record, (span,), self.blocks)
                 return
-            except NotAvailableError as refusal:
+            except errors.NotAvailableError as refusal:
                 if refusal.cause != _NO_SUCH_TYPE:
                     raise
                 self.meter.no_blocks = True

@@ -1,7 +1,7 @@
 """Events: ASDU 102 for each event record, answered by lists of 1 (protocol reference 6.7), each event once."""
 
-from firmware.iec102 import errors, timetag
-from firmware.iec102.errors import NotAvailableError
+from firmware.core import errors
+from firmware.iec102 import timetag
 from firmware.port import const
 
 TYPE = "IEC102_EV"
@@ -28,7 +28,7 @@ async def read(master, meter, job):
         }
         try:
             await master.stream(_READ, section, (span,), reader.take)
-        except NotAvailableError as refusal:
+        except errors.NotAvailableError as refusal:
             if refusal.cause not in _NOTHING:
                 raise
 

@@ -4,7 +4,7 @@ VABA, VABRI and VABRC are A+, Q1 and Q4 of object 192 or, with `iec102.totals` t
 current tariff total: ASDU 133, object 20 (TITAN reference O6).
 """
 
-from firmware.iec102.errors import NotAvailableError
+from firmware.core.errors import NotAvailableError
 from firmware.port import const
 
 TYPE = "IEC102"

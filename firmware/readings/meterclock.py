@@ -6,7 +6,8 @@ larger difference wants a person. As a last resort the device takes its own time
 
 from firmware import diag
 from firmware.clock import clock
-from firmware.iec102 import errors, timetag
+from firmware.core import errors
+from firmware.iec102 import timetag
 from firmware.port import const
 from firmware.readings import forms
 

@@ -8,9 +8,10 @@ import asyncio
 import gc
 
 from firmware import diag
+from firmware.core.errors import OrderError
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.update import slots
-from firmware.update.source import GiveWay, Pace
+from firmware.update.source import DownloadError, GiveWay, Pace, ReleaseError
 
 # What the update has at least of the heap, in turn with sessions and commands.
 _SLICE_MS = const(6000)
@@ -26,14 +27,6 @@ _CODE = ("update", "download", "http", "tls", "release", "signature")
 _BAD_VALUE = const(4)
 _BUSY = const(7)
 _FAILED = const(8)
-
-
-class OrderError(Exception):
-    """The order is not taken; the text says why, `code` is that of firmware.commands.answer.CommandError."""
-
-    def __init__(self, code, text):
-        super().__init__(text)
-        self.code = code
 
 
 def begin(device, url, force=False):
@@ -71,7 +64,7 @@ def stop(device):
 
 
 def _check(device, url):
-    from firmware.update.source import DownloadError, ReleaseError, lacking, read_key, split
+    from firmware.update.source import lacking, read_key, split
 
     try:
         split(url)

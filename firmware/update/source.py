@@ -17,7 +17,27 @@ _RESERVE = const(65536)
 
 
 class DownloadError(Exception):
-    """Given up; the text says why. What was fetched stays for the next call."""
+    """Given up; the text says why, for who ordered it. What was fetched stays for the next call."""
+
+    code = 502
+
+
+class ReleaseError(Exception):
+    """Something is wrong with the file; the text says what, for the installer."""
+
+    code = 503
+
+
+class UpdateError(Exception):
+    """The update did not happen; the device runs on as before. The text says why."""
+
+    code = 504
+
+
+class GiveWay(Exception):
+    """Somebody else needs the heap: what was fetched stays for the next call."""
+
+    code = 505
 
 
 def split(url):
@@ -69,14 +89,6 @@ class Pace:
         self._anew += 1
         if self._anew > _ANEW:
             raise DownloadError("gave up: the server began the file anew %d times" % _ANEW)
-
-
-class GiveWay(Exception):
-    """Somebody else needs the heap: what was fetched stays for the next call."""
-
-
-class ReleaseError(Exception):
-    """Something is wrong with the file; the text says what, for the installer."""
 
 
 def read_key(root):

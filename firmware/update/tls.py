@@ -7,12 +7,16 @@ The handshake is driven by the first write on a socket that does not block. Its 
 arithmetic is not: a step of it holds the loop up, on a small board for a second or more.
 """
 
+from firmware.port import const
 from firmware.update.source import DownloadError
 
-# ENOMEM, MBEDTLS_ERR_SSL_ALLOC_FAILED; each part of mbedtls has a number of its own for it, most builds the text.
-_NO_MEMORY = (12, -0x7F00)
-# MBEDTLS_ERR_SSL_INVALID_RECORD
-_NO_TLS = -0x7200
+# ENOMEM, and MBEDTLS_ERR_x_ALLOC_FAILED, of which each part of mbedtls has its own: SSL, PK, X509, MD, CIPHER and
+# ECP. An error may carry that of a part below in its last seven bits (error.h): MPI, ASN1.
+_NO_MEMORY = (12, -0x7F00, -0x3F80, -0x2880, -0x5180, -0x6180, -0x4D80)
+_NO_MEMORY_BELOW = (0x10, 0x6A)
+# MBEDTLS_ERR_SSL_INVALID_RECORD; the reason that OpenSSL names (CPython).
+_NO_TLS = (-0x7200, "WRONG_VERSION_NUMBER")
+_ALERT = const(-0x7780)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 
 
 def wrap(sock, host):
@@ -42,12 +46,13 @@ def named(error, host, shaking):
 
     `shaking`: the handshake was not over.
     """
-    text = str(error.args[1] if len(error.args) > 1 else error)
-    if error.args[0] in _NO_MEMORY or "ALLOC_FAILED" in text:
+    number = error.args[0]
+    if number in _NO_MEMORY or (isinstance(number, int) and number < 0 and -number & 0x7F in _NO_MEMORY_BELOW):
         return MemoryError("not enough memory for TLS")
-    if shaking and (error.args[0] == _NO_TLS or "WRONG_VERSION" in text):
+    if shaking and (number in _NO_TLS or getattr(error, "reason", None) in _NO_TLS):
         return DownloadError("%s does not speak TLS on that port: is it http://?" % host)
     what = "the handshake with %s failed" % host if shaking else "the connection broke"
-    if "ALERT" in text:
+    if number == _ALERT:
         what = "%s refuses it" % host
+    text = str(error.args[1] if len(error.args) > 1 else error)
     return OSError("TLS: %s: %s" % (what, text))

@@ -14,16 +14,12 @@ from firmware.gate import silence
 from firmware.update import safestart, slots
 from firmware.update.download import Download
 from firmware.update.release import HEAD_MOST, check, read_head, seal
-from firmware.update.source import DownloadError, ReleaseError, lacking, read_key
+from firmware.update.source import DownloadError, ReleaseError, UpdateError, lacking, read_key
 
 _OTHER = "another version starts next: wait until it has been online"
 
 _ARCHES = (None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
 _ARCHES += ("xtensa", "xtensawin", "rv32imc", "rv64imc")
-
-
-class UpdateError(Exception):
-    """The update did not happen; the device runs on as before. The text says why."""
 
 
 def _own():

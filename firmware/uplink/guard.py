@@ -6,7 +6,12 @@ writes is queued; a read is served from a packet that has come completely; where
 read raises `Pending` and the call returns to us, its packet on the way.
 """
 
+from firmware.core.errors import BrokerError
 from firmware.port import const
+
+# Codes of errors (core/errors.py).
+_CUT_SHORT = const(323)
+_NO_ROOM = const(325)
 
 # Pieces from this length on (payloads) are kept by reference until there is room for them in the queue; shorter ones
 # (headers, which umqtt.simple goes on changing) are copied at once.
@@ -109,7 +114,7 @@ class Guard:
             return length
         end = self._end + length
         if end > _QUEUE:
-            raise OSError("more to send than can wait")
+            raise BrokerError(_NO_ROOM)
         self._view[self._end : end] = memoryview(data)[:length]
         self._end = end
         return length
@@ -120,7 +125,7 @@ class Guard:
             raise Pending()
         end = self._at + length
         if length < 0 or end > len(packet):
-            raise OSError("a packet ends too early")
+            raise BrokerError(_CUT_SHORT)
         piece = bytes(packet[self._at : end])
         self._at = end
         return piece

@@ -5,8 +5,9 @@ service.MqttService.
 """
 
 from firmware import diag
+from firmware.core.errors import BrokerError, LoginRefused
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.uplink.session import LONGEST_TOPIC, Refused
+from firmware.uplink.session import LONGEST_TOPIC
 
 _TURN_MS = const(10)
 _FAREWELL_MS = const(1000)
@@ -14,18 +15,16 @@ _CONNACK = const(0x20)
 _SUBACK = const(0x90)
 # umqtt.simple 1.3.4 writes the length of a SUBSCRIBE into a single byte.
 _LONGEST_FILTER = const(122)
-_REASONS = (
-    "",
-    "protocol version",
-    "client id",
-    "server unavailable",
-    "user or password",
-    "not authorised",
-)
+# Codes of errors (core/errors.py).
+_REFUSED_OTHERWISE = const(306)
+_SILENT = const(310)
+_CUT_SHORT = const(323)
+# What CONNACK says, 1 to 5, has codes of its own: so much more.
+_REFUSED = const(300)
 
 
 async def enter(session, settings, sockets):
-    """Connect to the broker, log in and subscribe. OSError, Refused."""
+    """Connect to the broker, log in and subscribe. OSError, LoginRefused."""
     session.prepare(settings)
     session.feed()
     await session.stream.connect(
@@ -41,7 +40,7 @@ async def enter(session, settings, sockets):
     _connect(session)
     code = (await _answer(session, _CONNACK, 4))[3]
     if code:
-        raise Refused("login: " + (_REASONS[code] if code < len(_REASONS) else "code %d" % code))
+        raise LoginRefused(_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
     for name in settings.get("subscribe", ()):
         await _subscribe(session, name.encode())
     if topic:
@@ -95,10 +94,10 @@ async def _answer(session, kind, length):
         elif packet[0] & 0xF0 != kind:
             session.handle(packet)
         elif len(packet) < length:
-            raise OSError("a packet ends too early")
+            raise BrokerError(_CUT_SHORT)
         else:
             return packet
-    raise OSError("the broker does not answer")
+    raise BrokerError(_SILENT)
 
 
 async def leave(session):

@@ -6,10 +6,10 @@ no more than that come twice after a crash.
 """
 
 from firmware import diag
+from firmware.core import errors
 from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.uplink.publisher import Publisher
-from firmware.uplink.session import Refused, Session
-from firmware.uplink.stream import NobodyListens
+from firmware.uplink.session import Session
 
 _BUSY_MS = const(5)
 _IDLE_MS = const(30)
@@ -20,6 +20,11 @@ _FIRST_BACKOFF_MS = const(1000)
 _LAST_BACKOFF_MS = const(300000)
 _STABLE_S = const(60)
 _MOST_MESSAGES = const(8)
+# Codes of errors (core/errors.py).
+_NO_NETWORK = const(307)
+_NETWORK_GONE = const(314)
+_NO_MEMORY = const(318)
+_OTHER = const(319)
 
 
 class MqttService:
@@ -63,11 +68,16 @@ class MqttService:
         # Whether nobody takes messages for long; else what is behind them, the confirmations of records, would wait.
         self.paused = lambda: False
         self.connections = self.overrun = 0
-        self.last_error = ""
+        self.why = None  # the last connection ended (core/errors.py)
 
     @property
     def connected(self):
         return self.state == "online"
+
+    @property
+    def last_error(self):
+        """`why` in words."""
+        return errors.text(self.why)
 
     def status(self):
         """Counters and state as a dict; `since` in seconds, `rx` and `tx` in bytes."""
@@ -172,7 +182,7 @@ class MqttService:
         self._enter("no network")
         up = await self._link.up(_LINK_MS)
         if not up:
-            self.last_error = "no network"
+            self.why = (_NO_NETWORK,)
             await self._pause(_LOOK_MS)
         return up
 
@@ -181,15 +191,18 @@ class MqttService:
         try:
             await self._live()
             return
-        except Refused as refusal:
-            self.last_error = "refused: %s" % refusal
+        except errors.LoginRefused as refusal:
+            self.why = refusal.why()
         except MemoryError:
             # The turn may have stopped within a packet: only a new connection is sure to be in step.
-            self.last_error = "out of memory"
-        except NobodyListens as failure:
-            self.last_error = str(failure)  # the link has carried the question and the answer
+            self.why = (_NO_MEMORY,)
+        except errors.NobodyListens as failure:
+            self.why = failure.why()  # the link has carried the question and the answer
         except OSError as failure:
-            self.last_error = str(failure) or type(failure).__name__
+            if isinstance(failure, errors.BrokerError):
+                self.why = failure.why()
+            else:
+                self.why = (_OTHER, str(failure) or type(failure).__name__)
             self._link.suspect()
             await self._publisher.note_acks()
         finally:
@@ -200,7 +213,7 @@ class MqttService:
                 self._backoff = _FIRST_BACKOFF_MS
             self._enter("waiting")
         wait = self._next_wait()
-        diag.warn("mqtt", "connection lost: %s; again in %d ms", self.last_error, wait)
+        diag.warn("mqtt", "connection lost: %s; again in %d ms", errors.text(self.why), wait)
         await self._pause(wait)
 
     def _next_wait(self):
@@ -211,7 +224,7 @@ class MqttService:
         return step + step * ((self._jitter + self._attempts * 617) % 1000) // 2000
 
     async def _live(self):
-        """Connect and serve until the settings change; OSError or Refused when the connection is lost."""
+        """Connect and serve until the settings change; OSError or LoginRefused when the connection is lost."""
         self._enter("connecting")
         session, publisher = self._session, self._publisher
         if self._room:
@@ -234,7 +247,7 @@ class MqttService:
             if ticks_diff(ticks_ms(), looked) > _LOOK_MS:
                 looked = ticks_ms()
                 if not self._link.is_up():
-                    raise OSError("the network is gone")
+                    raise errors.BrokerError(_NETWORK_GONE)
             await sleep_ms(_BUSY_MS if got or more or session.busy() else _IDLE_MS)
         await _login("leave", session)
         await publisher.note_acks()

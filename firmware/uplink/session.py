@@ -1,10 +1,11 @@
 """A connection to the broker while it is up: every wait has a deadline, nothing blocks.
 
 umqtt.simple writes each packet into the guard; this module sends it, takes the answers apart and keeps track of
-what is on the way. Anything that breaks the rules ends the session with an OSError or a Refused.
+what is on the way. Anything that breaks the rules ends the session with an OSError or, at the login, a LoginRefused.
 """
 
 from firmware import diag
+from firmware.core.errors import BrokerError
 from firmware.port import const, ticks_diff, ticks_ms
 from firmware.uplink.guard import Guard, Pending
 from firmware.uplink.stream import Stream
@@ -18,12 +19,16 @@ _SMALL_PACKETS = const(16)
 # umqtt.simple counts packet ids up for ever: 65536 is no id, its PUBACK never comes (platform facts 2.1).
 _LAST_PID = const(65000)
 LONGEST_TOPIC = const(250)
+# Codes of errors (core/errors.py).
+_NO_PUBACK = const(311)
+_TAKES_NOTHING = const(313)
+_NOTHING_HEARD = const(315)
+_NO_PONG = const(316)
+_UMQTT = const(320)
+_TOO_LONG = const(321)
+_SHORT_PUBACK = const(322)
 # What umqtt.simple raises when something is not what it should be; its asserts count as errors.
 _UMQTT_ERRORS = (ValueError, IndexError, TypeError, AssertionError, AttributeError)
-
-
-class Refused(Exception):
-    """The broker said no; the text says to what."""
 
 
 class Session:
@@ -60,7 +65,7 @@ class Session:
         except Pending:
             return True
         except _UMQTT_ERRORS as error:
-            raise OSError("umqtt.simple: %r" % error) from None
+            raise BrokerError(_UMQTT, repr(error)) from None
         return False
 
     def prepare(self, settings):
@@ -123,18 +128,18 @@ class Session:
         limit = s.get("puback_ms", 20000)
         for pid in () if self.holds else self.flying:
             if ticks_diff(now, self.flying[pid][1]) > limit:
-                raise OSError("no PUBACK within %d ms" % limit)
+                raise BrokerError(_NO_PUBACK, limit)
         if stream.blocked is not None and ticks_diff(now, stream.blocked) > limit:
-            raise OSError("the broker takes nothing any more")
+            raise BrokerError(_TAKES_NOTHING)
         half = s["keepalive"] * 500
         if not half:
             return
         quiet = 0 if self.holds else ticks_diff(now, stream.last_rx)
         if quiet > 3 * half:
-            raise OSError("nothing heard for %d ms" % quiet)
+            raise BrokerError(_NOTHING_HEARD, quiet)
         if self._ping_at is not None and not self.holds:
             if ticks_diff(now, self._ping_at) > min(limit, 2 * half):
-                raise OSError("no answer to a ping")
+                raise BrokerError(_NO_PONG)
         elif (quiet > half or ticks_diff(now, stream.last_tx) > half) and self.guard.space(
             _SMALL_PACKETS
         ):
@@ -146,10 +151,10 @@ class Session:
         if kind == _PUBLISH:
             self._incoming(packet)
         elif self.stream.cut:
-            raise OSError("a packet of kind %d is too long" % (kind >> 4))
+            raise BrokerError(_TOO_LONG, kind >> 4)
         elif kind == _PUBACK:
             if len(packet) < 4:
-                raise OSError("a PUBACK ends too early")
+                raise BrokerError(_SHORT_PUBACK)
             flight = self.flying.pop(packet[2] << 8 | packet[3], None)
             if flight:
                 self.on_acked(flight[0])

@@ -1,8 +1,14 @@
 """A TCP connection for MQTT that never waits: bytes go out as the socket takes them, packets come in whole."""
 
+from firmware.core.errors import BrokerError, NobodyListens
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _RX = const(1024)
+# Codes of errors (core/errors.py).
+_NO_ANSWER = const(309)
+_HUNG_UP = const(312)
+_NO_NAME = const(317)
+_NOT_MQTT = const(324)
 _TURN_MS = const(10)
 # Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports spell them; 119 and 120 are
 # newlib's (ESP32), where 118 is "no route to host".
@@ -15,10 +21,6 @@ _STEP_MS = const(5)
 _CONNECTED = (106, 127)  # EISCONN
 # ECONNRESET, ECONNREFUSED; EBADF is what lwIP says when connect() is asked again after the refusal (extmod/modlwip.c).
 _REFUSED = (104, 111, 9)
-
-
-class NobodyListens(OSError):
-    """The other end answered that it takes no connection: the way there works."""
 
 
 class Stream:
@@ -43,7 +45,13 @@ class Stream:
         family = getattr(
             sockets, "AF_INET", 0
         )  # what socket() makes; a name may have IPv6 addresses too
-        address = sockets.getaddrinfo(host, port, family, sockets.SOCK_STREAM)[0][-1]
+        try:
+            address = sockets.getaddrinfo(host, port, family, sockets.SOCK_STREAM)[0][-1]
+        except OSError as error:
+            # The ports have numbers of their own for it, or none but in a text. No memory is no answer about the name.
+            if error.args[0] in _FULL:
+                raise
+            raise BrokerError(_NO_NAME, str(error)) from None
         sock = self._socket = sockets.socket()
         self._read = getattr(sock, "recv_into", None) or sock.readinto
         # No Nagle's algorithm: with it what follows a short piece waits for that one's acknowledgement, which servers
@@ -62,11 +70,11 @@ class Stream:
                 if code in _CONNECTED:
                     break
                 if code in _REFUSED:
-                    raise NobodyListens("ECONNREFUSED by %s:%d" % (host, port)) from None
+                    raise NobodyListens(host, port) from None
                 if code not in _AGAIN and code not in _FULL:
                     raise
             if ticks_diff(ticks_ms(), start) > deadline_ms:
-                raise OSError("no connection to %s:%d within %d ms" % (host, port, deadline_ms))
+                raise BrokerError(_NO_ANSWER, host, port, deadline_ms)
             await sleep_ms(_TURN_MS)
         self.last_rx = self.last_tx = ticks_ms()
 
@@ -157,7 +165,7 @@ class Stream:
         if count is None:
             return 0
         if count == 0:
-            raise OSError("the broker closed the connection")
+            raise BrokerError(_HUNG_UP)
         self.received += count
         self.last_rx = ticks_ms()
         return count
@@ -177,7 +185,7 @@ class Stream:
                 break
             shift += 7
             if shift > 21:
-                raise OSError("not MQTT: a length of more than four bytes")
+                raise BrokerError(_NOT_MQTT)
         total = at + length - start
         if start + total <= have:
             self._used = total

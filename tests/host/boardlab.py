@@ -46,7 +46,8 @@ async def run(board):
     except OSError:
         url = ""
     if url:
-        from firmware.update.update import Updater, UpdateError
+        from firmware.update.source import UpdateError
+        from firmware.update.update import Updater
         try:
             print("UPDATE ready", await Updater("", socket, backoff_s=0).run(url))
             safestart.restarting()
@@ -68,7 +69,7 @@ def _parts():
     """Source of the parts, read once: somebody may be editing it while the tests run."""
     top = ROOT / "firmware"
     names = list(PARTS)
-    for pattern in ("clock/*.py", "config/**/*.py", "update/*.py"):
+    for pattern in ("clock/*.py", "config/**/*.py", "core/*.py", "update/*.py"):
         names += [path.relative_to(top).with_suffix("").as_posix() for path in top.glob(pattern)]
     return {name: (top / (name + ".py")).read_text() for name in names}
 

@@ -2,15 +2,22 @@
 
 from firmware.clock.zone import Zone
 from firmware.config.store import Config
+from firmware.core import errors
 from firmware.room import Room
 
 
 class Result:
     def __init__(self, payloads=(), error="", running=False):
         self.payloads = list(payloads)
-        self.error = error
+        self.why = None
+        self.failed(error)
         self.running = running
         self.dropped = 0
+
+    def failed(self, error):
+        """`error`: its name and its words, as in a record."""
+        if error:
+            self.why = (133,) + tuple(error.split(": ", 1))
 
     @property
     def sizes(self):
@@ -26,7 +33,7 @@ class Meter:
         self.results = {}
         self.pending = {}
         self.reads = self.errors = 0
-        self.last_error = ""
+        self.why = None
 
 
 class Port:
@@ -61,7 +68,7 @@ class Line:
     def finish(self, meter, kind, answer):
         result = meter.pending.pop(kind)
         if isinstance(answer, str):
-            result.error = answer
+            result.failed(answer)
         else:
             result.payloads = list(answer)
         result.running = False
@@ -107,6 +114,10 @@ class Modem:
 class Link:
     def __init__(self):
         self.state = {"uplink": "host", "up": True}
+        self.why = None
+
+    def trouble(self):
+        return self.why
 
     def status(self):
         return self.state
@@ -115,15 +126,10 @@ class Link:
 class Mqtt:
     def __init__(self):
         self.state = {"connected": True, "since": 12, "delivered": 3, "state": "online", "last_error": ""}
+        self.why = None
 
     def status(self):
         return self.state
-
-
-class Refused(Exception):
-    """An order of an update that is not taken, as firmware.update.order.OrderError."""
-
-    code = 4
 
 
 class Device:
@@ -171,7 +177,7 @@ class Device:
 
     def update(self, url, force):
         if "://" not in url:
-            raise Refused("that is no address")
+            raise errors.OrderError(4, "that is no address")
         self.updates.append((url, force))
 
     def sync(self):

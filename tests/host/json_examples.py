@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from firmware import readings
+from firmware.core.errors import NoAnswerError
 from firmware.iec102.address import LinkAddress
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
@@ -40,7 +41,7 @@ async def _read():
     )
     for kind in _KINDS:
         assert await line._session(meter, kind), meter.last_error
-    meter.last_error = "NoAnswerError: no answer from link 1"
+    meter.why = NoAnswerError().why()
     meter.missed = 1
     await line._session(meter, readings.ERROR)
     return kept

@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies
 from firmware.clock.zone import Zone
 from firmware.config import edit, settings_help
 from firmware.config import settings as table
-from firmware.config.store import Config, ConfigError
+from firmware.config.store import Config
+from firmware.core.errors import ConfigError
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,8 +3,15 @@
 import pytest
 
 from firmware.commands import doctorwords
-from firmware.iec102 import errors
+from firmware.core import errors
+from firmware.uplink.stream import Stream
 from tests.host.modem_world import World, run_virtual
+
+WAITING = {"connected": False, "state": "waiting"}
+
+
+def said(link):
+    return doctorwords.network(link.status(), link.trouble())
 
 
 def told(faults, settings=None, seconds=400, wanted="FAULT", **options):
@@ -13,9 +20,9 @@ def told(faults, settings=None, seconds=400, wanted="FAULT", **options):
     async def main():
         world = World("sim7600", faults, settings or {}, **options)
         await world.until(
-            lambda: doctorwords.network(world.link.status())[0].startswith(wanted), seconds
+            lambda: said(world.link)[0].startswith(wanted), seconds
         )
-        return doctorwords.network(world.link.status())
+        return said(world.link)
 
     return run_virtual(main)
 
@@ -52,7 +59,7 @@ def test_a_link_that_is_up_has_its_signal_in_words():
 @pytest.mark.parametrize("cause", range(13, 19))
 def test_each_cause_has_its_words(cause):
     error = errors.NotAvailableError(cause, 162)
-    fault, todo = doctorwords.meter("NotAvailableError: %s" % error)
+    fault, todo = doctorwords.advice(error.why())
     assert (
         fault.startswith("FAULT ")
         and "(cause %d" % cause in fault
@@ -74,26 +81,44 @@ def test_each_cause_has_its_words(cause):
 )
 def test_each_error_of_the_protocol_has_its_words(name):
     error = getattr(errors, name)()
-    fault, todo = doctorwords.meter("%s: %s" % (name, error))
+    fault, todo = doctorwords.advice(error.why())
     assert "note this line" not in todo and fault != "FAULT %s: %s" % (name, error)
 
 
+class NoNames:
+    """A module `socket` that knows no name, in the words of each port."""
+
+    SOCK_STREAM = 1
+
+    def __init__(self, *words):
+        self._words = words
+
+    def getaddrinfo(self, *_):
+        raise OSError(*self._words)
+
+
 @pytest.mark.parametrize(
-    "error",
-    ["-2", "[Errno -2] x", "[addrinfo error -2]", "-202", "[Errno -2] Name or service not known"],
+    "words",
+    [(-2,), (-2, "x"), ("[addrinfo error -2]",), (-202,), (-2, "Name or service not known")],
 )
-def test_a_name_that_is_not_known_in_the_words_of_each_port(error):
-    state = {"connected": False, "state": "waiting", "last_error": error}
-    assert "DNS" in doctorwords.broker(state, "tcp://x")[0]
+def test_a_name_that_is_not_known_in_the_words_of_each_port(words):
+    with pytest.raises(errors.BrokerError) as caught:
+        run_virtual(lambda: Stream().connect(NoNames(*words), "no-such-host", 1883, 1000))
+    assert "DNS" in doctorwords.broker(WAITING, "tcp://x", caught.value.why())[0]
+    assert str(caught.value) == str(OSError(*words))
+
+
+def test_no_memory_is_no_answer_about_a_name():
+    with pytest.raises(OSError) as caught:
+        run_virtual(lambda: Stream().connect(NoNames(12), "host", 1883, 1000))
+    assert not isinstance(caught.value, errors.BrokerError)
 
 
 def test_a_wrong_password_may_be_called_not_authorised():
     """Mosquitto gives code 5 for it."""
-    state = {"connected": False, "state": "waiting", "last_error": "refused: login: not authorised"}
-    assert "mqtt.password" in doctorwords.broker(state, "tcp://x")[1]
+    assert "mqtt.password" in doctorwords.broker(WAITING, "tcp://x", errors.LoginRefused(305, 5).why())[1]
 
 
 def test_an_unknown_error_is_repeated_not_explained_away():
-    state = {"connected": False, "state": "waiting", "last_error": "something new"}
-    fault, todo = doctorwords.broker(state, "tcp://x")
+    fault, todo = doctorwords.broker(WAITING, "tcp://x", (319, "something new"))
     assert fault == "FAULT something new" and "note this line" in todo

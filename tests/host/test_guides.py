@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from firmware.config import settings
-from firmware.iec102.errors import cause_text
 from firmware.modem import profiles
 from tests.host import fakes_machine
 from tests.host.modem_world import World, run_virtual
 from tests.host.twinlab import Lab
 from tools.build import MPY_CROSS
+from tools.doctor.words import cause_text
 from tools.modem import profiles as simulated
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,10 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from firmware.core.errors import LogError
 from firmware.log import format, walk
 from firmware.log.acks import Acks
 from firmware.log.files import Files
-from firmware.log.ring import LogError, Ring
+from firmware.log.ring import Ring
 
 
 def ring_in(folder, **options):

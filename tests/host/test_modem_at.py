@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.modem import errors, network, profiles, register
+from firmware.core import error_numbers
+from firmware.modem import network, profiles, register
 from firmware.modem.at import AtChannel, CommandError, NoAnswer
 from tests.host.modem_world import run_virtual
 from tools.modem.profiles import PROFILES
@@ -115,7 +116,7 @@ def test_refusals_in_words_without_secrets(final, text, code):
     with pytest.raises(CommandError) as caught:
         ask({b'AT+CPIN="1234"': b"\r\n" + final.encode() + b"\r\n"}, 'AT+CPIN="1234"')
     assert str(caught.value) == text
-    assert caught.value.code == code
+    assert caught.value.number == code
 
 
 def test_no_answer_and_a_second_try():
@@ -252,12 +253,12 @@ def test_no_line_breaks_a_parser(text):
 
 
 def test_error_tables():
-    assert errors.words("+CME ERROR", 0) == "phone failure"
-    assert errors.words("+CMS ERROR", 500) == "unknown error"
-    assert errors.words("cause", 13) == "roaming is not allowed in this area"
-    assert errors.words("+CME ERROR", 9999) == "+CME ERROR 9999"
-    assert errors.ppp(-7) == "user or password refused"
-    assert errors.ppp(-77) == "error 77"
+    assert error_numbers.words("+CME ERROR", 0) == "phone failure"
+    assert error_numbers.words("+CMS ERROR", 500) == "unknown error"
+    assert error_numbers.words("cause", 13) == "roaming is not allowed in this area"
+    assert error_numbers.words("+CME ERROR", 9999) == "+CME ERROR 9999"
+    assert error_numbers.ppp(-7) == "user or password refused"
+    assert error_numbers.ppp(-77) == "error 77"
 
 
 @pytest.mark.parametrize("name", profiles.names())

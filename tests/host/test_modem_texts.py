@@ -40,7 +40,8 @@ def test_an_apn_or_a_pin_that_no_modem_takes_is_told_and_not_sent(settings, reas
         if "pin" not in settings:
             world.modem.sim.locked, world.modem.sim.pin = False, ""
         await world.until(lambda: world.link.state == "blocked", 90)
-        assert reason in world.link.problem and world.modem.radio == 1 and world.modem.sim.pin_attempts == 0
+        assert reason in world.link.status()["problem"]
+        assert world.modem.radio == 1 and world.modem.sim.pin_attempts == 0
 
     run_virtual(main)
 

@@ -14,6 +14,7 @@ from firmware import port
 from firmware.clock import clock, ntp
 from firmware.clock.timekeeper import TimeKeeper
 from firmware.clock.zone import Zone
+from firmware.core.errors import TimeRefused
 from firmware.iec102.address import LinkAddress
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
@@ -75,7 +76,7 @@ KINDS = {
     "unsynchronised": (lambda q: [answer(q, NOW, first=0xE4)], "clock is not set"),
     "stratum 16": (lambda q: [answer(q, NOW, stratum=16)], "clock is not set"),
     "no time": (lambda q: [answer(q, NOW, transmit=False)], "no time"),
-    "kiss": (lambda q: [answer(q, NOW, stratum=0, kiss=b"RATE")], "Refused RATE"),
+    "kiss": (lambda q: [answer(q, NOW, stratum=0, kiss=b"RATE")], "TimeRefused RATE"),
     "forged kiss": (
         lambda q: [answer(q, 0, stratum=0, kiss=b"DENY", originate=bytes(8)), answer(q, NOW)],
         "ok %d" % NOW,
@@ -127,6 +128,7 @@ import asyncio, gc, socket, sys
 from firmware.clock import clock, timekeeper
 from firmware import diag, readings
 from firmware.clock.zone import Zone
+from firmware.core.errors import TimeRefused
 from firmware.port import sleep_ms
 class Rtc:
     now = 0
@@ -311,7 +313,7 @@ def test_questions_become_rarer_while_nobody_answers_and_differ_between_devices(
 
 def test_kiss_of_death_is_obeyed_for_long_but_sync_may_ask(monkeypatch):
     device = Device(monkeypatch, wrong=-NOW)
-    device.servers["one"] = ntp.Refused("DENY")
+    device.servers["one"] = TimeRefused("DENY")
     device.live(8 * 3600, (3600, lambda: setattr(device, "time_wanted", True)))
     assert [second // 10 for _, second in device.asked] == [0, 360]
 

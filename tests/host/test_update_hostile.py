@@ -14,11 +14,13 @@ from types import SimpleNamespace
 import pytest
 
 import boot
+from firmware.core.errors import OrderError
 from firmware.gate import Gate
 from firmware.port import ticks_ms
 from firmware.update import order, slots
 from firmware.update.release import HEAD_MOST
-from firmware.update.update import UpdateError, Updater
+from firmware.update.source import UpdateError
+from firmware.update.update import Updater
 from tests.host import hostile, virtual
 from tests.host.hostile import OPEN, RESET, endless, head, ranged, said, slowly, span, whole
 from tools import release
@@ -289,13 +291,13 @@ def test_an_order_is_stopped_at_any_moment_and_another_is_taken(tmp_path, releas
 
     async def main():
         order.begin(device, "http://server/firmware.rel")
-        with pytest.raises(order.OrderError, match="under way"):
+        with pytest.raises(OrderError, match="under way"):
             order.begin(device, "http://server/other.rel")
         if seconds is not None:
             await asyncio.sleep(seconds)
         if runs:
             order.stop(device)
-        with pytest.raises(order.OrderError):
+        with pytest.raises(OrderError):
             order.stop(device)
         await asyncio.sleep(1)
         assert device.order is None and device.room.guests == 0 and not device.link.socket.open

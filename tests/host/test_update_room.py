@@ -259,7 +259,7 @@ def test_an_order_for_which_there_is_no_room_at_all_is_answered_so(root, release
     monkeypatch.setattr(source.os, "statvfs", blocks(5), raising=False)
     with pytest.raises(order.OrderError, match="not enough room: 59 KiB free, 103 KiB needed; nothing was") as error:
         order.begin(found, URL)
-    assert error.value.code == 8 and found.order is None
+    assert error.value.answer == 8 and found.order is None
     whole(root, releases)
 
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from firmware.update import tls
-from firmware.update.download import Download, DownloadError
-from firmware.update.source import GiveWay
+from firmware.update.download import Download
+from firmware.update.source import DownloadError, GiveWay
 from tests.host import boardlab, programs, serving
 from tests.host.test_update import begin, key, made, order  # noqa: F401
 from tools import patience, release

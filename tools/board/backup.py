@@ -9,7 +9,8 @@ import zlib
 from pathlib import Path
 
 from firmware.config.files import NUMBER
-from firmware.config.store import Config, ConfigError
+from firmware.config.store import Config
+from firmware.core.errors import ConfigError
 from tools.board.deploy import SLOTS
 from tools.board.device import BoardError, Progress
 

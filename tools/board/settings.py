@@ -13,7 +13,8 @@ from pathlib import Path
 
 from firmware.config.files import NUMBER
 from firmware.config.older import open_channels
-from firmware.config.store import Config, ConfigError
+from firmware.config.store import Config
+from firmware.core.errors import ConfigError
 from tools.board.device import BoardError
 
 # What an installer is asked, in this order; (name, question).

@@ -9,20 +9,14 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
+from tools.doctor import words
 from tools.doctor.report import Fault
 
 _PLAIN, _TLS = ("tcp", "mqtt"), ("tls", "ssl", "mqtts")
-# CONNACK codes of MQTT 3.1.1.
-_REFUSED = {
-    1: ("the protocol version", "the broker has to speak MQTT 3.1.1"),
-    2: ("the client id", "set mqtt.id to one the broker takes"),
-    3: ("everybody at the moment (server unavailable)", "ask whoever runs the broker"),
-    4: ("user or password", "correct mqtt.user and mqtt.password; the broker's log says which"),
-    5: (
-        "this client (not authorised)",
-        "correct mqtt.user and mqtt.password, or the broker's list of rights",
-    ),
-}
+# Codes of firmware/core/errors.py: what CONNACK says, 1 to 5, and anything else.
+_REFUSED, _REFUSED_OTHERWISE = 300, 306
+# Those for which DOCTOR has words of their own.
+_NAMED = (2, 4, 5)
 _ACCEPTED = 0x80
 
 
@@ -207,8 +201,8 @@ class BrokerDoctor:
             "is this an MQTT broker? Perhaps the port is that of another service, or wants TLS",
         )
         if code:
-            what, todo = _REFUSED.get(code, ("us (code %d)" % code, "ask whoever runs the broker"))
-            raise Fault("login refused: the broker does not take %s" % what, todo)
+            why = (_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
+            raise Fault(*words.of(why)) if code in _NAMED else words.fault(why)
         self.report.ok("login: the broker takes us")
 
     def _listen(self, client):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from firmware.modem import dial
 from firmware.modem.at import ModemError
 from firmware.modem.failure import Failure
-from tools.doctor.report import Fault
+from tools.doctor import words
 from tools.lwip import local
 
 _TIMES = {"dial": 60000, "ppp": 30000, "close": 15000}
@@ -38,28 +38,16 @@ class Call:
             await dial.call(link, self.modem.uart)
         except Failure as failure:
             self.session = link.session
-            raise self._no_data(str(failure)) from None
+            raise self._no_data(failure) from None
         self.session = link.session
         self.modem.report.ok("data connection: address %s" % self.session.ip)
         self.modem.report.note(
             "the way from there to the broker: tools.doctor broker, or DOCTOR,broker on the device"
         )
 
-    def _no_data(self, why):
-        if why.startswith("dialling"):
-            return Fault(
-                "the network refuses the data connection (%s)" % why,
-                "check the APN: --apn NAME, and uplink.apn in the device; the carrier knows it",
-            )
-        if "user or password" in why:
-            return Fault(
-                "the APN refuses user or password",
-                "check uplink.user, uplink.password and uplink.auth (pap or chap)",
-            )
-        return Fault(
-            "no address from the network (%s)" % why,
-            "check the APN, and whether it wants user and password (uplink.auth)",
-        )
+    def _no_data(self, failure):
+        """What the device's DOCTOR says of it, with the very reason; --apn is the computer's own."""
+        return words.fault(failure.why(), "or, here, give another one: --apn NAME")
 
     async def hang_up(self):
         """Leave the modem as it was found: in command mode. Nothing to do where nothing was dialled."""

@@ -1,6 +1,6 @@
 """`tools.doctor meter`: is there a meter on the line, where, and does it let itself be read?"""
 
-from firmware.iec102 import errors
+from firmware.core import errors
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.master import Master
 from tools.doctor import linescan, words
@@ -167,7 +167,7 @@ class MeterDoctor:
             if refusal.cause == _WRONG_POINT:
                 return -1
             why = words.cause(refusal.cause) if refusal.cause >= 13 else "negative answer"
-            raise self.password_fault(why) from None
+            raise self.password_fault(why, words.of(refusal.why())[1]) from None
         except errors.UnexpectedAsduError as surprise:
             raw = link.asdu
             if (
@@ -179,8 +179,8 @@ class MeterDoctor:
             raise Fault(
                 "the meter answers the password with something else: %s" % surprise
             ) from None
-        except errors.NackError:
-            raise self.nack() from None
+        except errors.NackError as refusal:
+            raise words.fault(refusal.why(), "another reader may have a session open: wait two minutes") from None
         except errors.BusyError:
             raise self.busy() from None
         except errors.NoAnswerError as silence:
@@ -188,18 +188,11 @@ class MeterDoctor:
         except errors.Iec102Error as error:
             raise Fault("the session can't be opened: %s" % error) from None
 
-    def password_fault(self, why):
+    def password_fault(self, why, todo):
         return Fault(
             "wrong password (%s)" % why,
+            todo,
             "ask the distributor for the meter's password (clave de lectura), a number up to 4294967295",
-            "do not guess: some meters lock themselves after a few wrong ones",
-        )
-
-    def nack(self):
-        return Fault(
-            "NACK: %s" % words.NACK,
-            "a wrong password is answered so by some meters: check it first",
-            "another reader may have a session open: wait two minutes and try again",
         )
 
     def busy(self):

@@ -3,7 +3,7 @@
 import time
 
 from firmware.clock.zone import Zone
-from firmware.iec102 import errors
+from firmware.core import errors
 from firmware.iec102.timetag import from_utc
 from tools.doctor import words
 
@@ -39,9 +39,9 @@ class Reads:
         try:
             text = await read()
         except errors.NotAvailableError as refusal:
-            self._refused(name, words.cause(refusal.cause), words.todo(refusal.cause), needed)
-        except errors.NackError:
-            self._refused(name, "NACK: " + words.NACK, words.todo(14), needed)
+            self._refused(name, words.cause(refusal.cause), words.refusal(refusal.cause), needed)
+        except errors.NackError as refusal:
+            self._refused(name, words.of(refusal.why())[0], words.refusal(14), needed)
         except (errors.BusyError, errors.NoAnswerError):
             raise
         except errors.Iec102Error as error:

@@ -10,6 +10,8 @@ from firmware.modem.network import DENIED
 from firmware.modem.profiles import detect, get
 from tools.doctor.call import Call
 from tools.doctor.report import Fault
+from tools.doctor.words import fault
+from tools.doctor.words import of as meaning
 
 BAUDS = (115200, 9600, 57600, 38400, 19200, 230400, 460800, 921600)
 _AT_MS = 400
@@ -17,6 +19,9 @@ _GUARD_S = 1.2  # silence before and after +++ (V.250)
 _PIN_MS = 10000
 _NO_SIM, _SIM_PIN, _SIM_PUK = 10, 11, 12
 _SIM_BROKEN = (13, 15)
+_PUKS = ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK")
+# Codes of firmware/core/errors.py.
+_NO_CARD, _CARD_BLOCKED, _WRONG_PIN, _CARD_BROKEN = 201, 202, 204, 207
 _SIM_S = 15
 _LOOK_S = 1.0
 # Tries of the PIN that must be left: the last one is not for us.
@@ -141,11 +146,8 @@ class ModemDoctor:
                 return
             if state == "SIM PIN":
                 await self._enter_pin()
-            elif "PUK" in state:
-                raise Fault(
-                    "the SIM is blocked and wants its PUK",
-                    "put the card into a telephone and enter the PUK (on the carrier's letter) and a new PIN",
-                )
+            elif state in _PUKS:
+                raise fault((_CARD_BLOCKED,), "the PUK is on the carrier's letter")
             elif time.monotonic() > end:
                 raise Fault(
                     "the SIM is not ready: %s" % state, "take it out, clean it, try another one"
@@ -156,16 +158,11 @@ class ModemDoctor:
         try:
             lines = await self.ask("AT+CPIN?")
         except CommandError as error:
-            if error.code == _NO_SIM:
-                raise Fault(
-                    "no SIM card",
-                    "switch off, push the card in until it clicks; which way round is drawn at the holder",
-                ) from None
-            if error.code in _SIM_BROKEN:
-                raise Fault(
-                    "the SIM does not work", "try it in a telephone; ask for another one"
-                ) from None
-            return {_SIM_PIN: "SIM PIN", _SIM_PUK: "SIM PUK"}.get(error.code, str(error))
+            if error.number == _NO_SIM:
+                raise fault((_NO_CARD,), "which way round it goes is drawn at the holder") from None
+            if error.number in _SIM_BROKEN:
+                raise fault((_CARD_BROKEN,), "try it in a telephone; ask for another one") from None
+            return {_SIM_PIN: "SIM PIN", _SIM_PUK: "SIM PUK"}.get(error.number, str(error))
         for line in lines:
             if line.startswith("+CPIN:"):
                 return line[6:].strip()
@@ -189,12 +186,12 @@ class ModemDoctor:
         try:
             await self.ask('AT+CPIN="%s"' % pin, _PIN_MS, 1)
         except CommandError as error:
-            if error.code == _SIM_PUK:
-                raise Fault(
-                    "the SIM is blocked and wants its PUK", "enter it with a telephone"
-                ) from None
+            if error.number == _SIM_PUK:
+                raise fault((_CARD_BLOCKED,), "the PUK is on the carrier's letter") from None
+            found, todo = meaning((_WRONG_PIN,))
             raise Fault(
-                "wrong PIN",
+                found,
+                todo,
                 "look it up on the carrier's letter; three wrong ones in a row block the card",
                 "correct uplink.pin before the device is switched on: it tries each PIN once only",
             ) from None

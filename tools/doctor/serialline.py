@@ -1,5 +1,7 @@
 """A serial port of this computer, a pty, or a TCP serial server, as the firmware's protocol code wants it."""
 
+import errno
+import os
 import sys
 from urllib.parse import urlsplit
 
@@ -103,30 +105,34 @@ def port_over(uart, baud=9600):
     return SerialPort(uart, baud)
 
 
+def _number(error):
+    """The operating system's number of an error, None where there is none; pyserial raises its own after it."""
+    while error is not None:
+        if getattr(error, "errno", None) is not None:
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def reason(error):
-    """The shortest words for what an operating system said."""
-    text = str(error)
-    # pyserial puts its own sentence around them.
-    for mark in ("Errno 2]", "Errno 13]", "Errno 16]", "Errno 11]", "Errno 111]"):
-        at = text.rfind(mark)
-        if at >= 0:
-            return text[at + len(mark) :].strip().partition(":")[0].strip("'\" )")
-    return text
+    """The shortest words for what an operating system said: pyserial puts its own sentence around them."""
+    number = _number(error)
+    return str(error) if number is None else os.strerror(number)
 
 
 def _advice(error):
-    text = str(error)
-    if "Errno 13]" in text or "denied" in text.lower():
+    number = _number(error)
+    if number in (errno.EACCES, errno.EPERM):
         return (
             "give yourself the right to the port: sudo usermod -a -G dialout $USER, then log in again",
         )
-    if "Errno 11]" in text or "Errno 16]" in text or "lock" in text:
+    if number in (errno.EAGAIN, errno.EBUSY):
         return ("another program has the port: close it (a console, a terminal program)",)
-    if "Errno 2]" in text:
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return (
             "plug the adapter in, or name another port; list them: python -m serial.tools.list_ports",
         )
-    if "111]" in text or "refused" in text:
+    if number == errno.ECONNREFUSED:
         return ("check address and port of the serial server, and that its raw TCP mode is on",)
     return (
         "check the name of the port: /dev/ttyUSB0, COM3, tcp://HOST:PORT or rfc2217://HOST:PORT",

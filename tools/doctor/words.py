@@ -1,19 +1,25 @@
-"""What a meter's refusals mean, and what to do about them (protocol reference 2.2 and 3.1)."""
+"""What errors mean and what to do about them, in the words of the device's DOCTOR (firmware/core/error_texts.py)."""
 
-from firmware.iec102.errors import cause_text
+from firmware.core import error_texts
+from tools.doctor.report import Fault
 
-NACK = (
-    "the meter refuses the frame (NACK): it is not ready for this request, or does not take it now"
-)
 
-_TODO = {
-    13: "nothing is stored there yet, or not in this period: ask again later or for another period",
-    14: "this meter lacks the reading: switch it off in the settings of the meter",
-    15: "set another record (meter.N.curve_record) or contract (meter.N.contract)",
-    16: "correct meter.N.point (punto de medida); the distributor knows it",
-    17: "the meter does not keep these values: switch the reading off in the settings of the meter",
-    18: "the meter keeps no such period: try the other meter.N.curve_record, or fewer meter.N.curve_days",
-}
+def of(why):
+    """(what is wrong, what to do) of a `why` (firmware/core/errors.py)."""
+    found, todo = error_texts.advice(why)
+    return found.removeprefix("FAULT "), todo
+
+
+def fault(why, *more):
+    """A Fault that names it, with what was told in brackets where that says more; `more` to do."""
+    found, todo = of(why)
+    told = error_texts.text(why)
+    return Fault(found if told == found else "%s (%s)" % (found, told), todo, *more)
+
+
+def cause_text(number):
+    """A cause of transmission in words."""
+    return error_texts.text((100 + number,)) if 12 < number < 19 else "cause %d" % number
 
 
 def cause(number):
@@ -21,6 +27,6 @@ def cause(number):
     return "%s (cause %d)" % (cause_text(number), number)
 
 
-def todo(number):
+def refusal(number):
     """What to do about a refusal with this cause."""
-    return _TODO.get(number, "note the cause and ask the maker of the meter")
+    return of((100 + number if 12 < number < 19 else 110, number, 0))[1]

@@ -3,9 +3,11 @@
 import gc
 import sys
 
+from firmware.core.errors import ConfigError  # everybody's
+
 gc.collect()
 before = gc.mem_alloc()
-from firmware.config.store import Config, ConfigError  # noqa: E402
+from firmware.config.store import Config  # noqa: E402
 
 path = sys.argv[1]
 config = Config(path)

@@ -1,4 +1,7 @@
-"""+CME ERROR and +CMS ERROR codes in words (TS 27.007 9.2, TS 27.005 3.2.5). Loaded on demand."""
+"""The numbers that modem, network and lwIP give, in words; loaded with error_texts.py where one is told.
+
++CME ERROR and +CMS ERROR: TS 27.007 9.2, TS 27.005 3.2.5.
+"""
 
 _CME = b"""
 0:phone failure
@@ -116,6 +119,13 @@ _PPP = b"""
 11:connected too long
 12:loop on the line
 """
+
+
+def detail(why):
+    """Words for the number in a `why` of errors.py: a refused command, PPP's end, a registration that was denied."""
+    if len(why) > 3:
+        return why[3] if isinstance(why[3], str) else words(why[2], why[3])
+    return ppp(why[1]) if why[1] < 0 else ": " + words("cause", why[1])
 
 
 def words(kind, code):
