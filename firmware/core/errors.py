@@ -61,6 +61,7 @@ class SessionError(Iec102Error):
     """
 
     def __init__(self, cause=0, type=0):
+        super().__init__()  # MicroPython's own part of an error takes no names
         self.cause = cause
         self.type = type
 

@@ -29,6 +29,7 @@ class CommandError(ModemError):
     code = 219
 
     def __init__(self, command, final, lines=()):
+        super().__init__()
         self.number = None
         self.lines = lines
         # What comes after the = may be a PIN or a password: it is not for the log.

@@ -13,13 +13,10 @@ class Failure(ModemError):
     """
 
     def __init__(self, reason, floor=REDIAL, ceiling=REBOOT, blocked=False):
-        self._why = reason if isinstance(reason, tuple) else (reason,)
+        super().__init__(*(reason if isinstance(reason, tuple) else (reason,)))
         self.floor = floor
         self.ceiling = ceiling
         self.blocked = blocked
-
-    def why(self):
-        return self._why
 
 
 class Failures:

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from firmware.core import error_meter, error_network, error_services, error_text
 from firmware.modem.at import CommandError, NoAnswer
 from firmware.modem.failure import Failure
 from firmware.update import source
+from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = sorted((ROOT / "firmware").rglob("*.py")) + [ROOT / "boot.py", ROOT / "main.py"]
@@ -270,3 +273,39 @@ def test_without_memory_for_words_it_is_the_code(monkeypatch):
     assert str(errors.NackError()) == "error 104"
     with pytest.raises(MemoryError):
         errors.words((104,))
+
+
+MADE = """
+from firmware.core import errors
+from firmware.modem.at import CommandError
+from firmware.modem.failure import Failure
+for made in (
+    Failure(204, blocked=True), Failure((226, -9), floor=2),
+    Failure((208, CommandError("AT", "+CME ERROR: 14", lines=()).why())),
+    errors.NotAvailableError(cause=14, type=162), errors.NobodyListens("h", 1), errors.LogError(421, 7),
+    errors.LoginRefused(305, 5), errors.TimeRefused("RATE"), errors.AsduError(124, 5, 6), errors.OrderError(4, "no"),
+):
+    try:
+        raise made
+    except OSError as error:
+        print("OSError", error)
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("command", [micropython.command(heap=micropython.HARNESS), [sys.executable]])
+def test_they_are_made_and_caught_alike_on_micropython(command):
+    done = subprocess.run([*command, "-c", MADE], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == [
+        "Failure the PIN is wrong",
+        "Failure PPP: the other end does not answer",
+        "Failure SIM: AT: SIM busy",
+        "NotAvailableError the meter does not know this ASDU type (cause 14, type 162)",
+        "OSError ECONNREFUSED by h:1",
+        "OSError record 7 is not there",
+        "LoginRefused refused: login: not authorised",
+        "OSError RATE",
+        "AsduError ASDU type 5: a length of 6 bytes does not fit",
+        "OrderError no",
+    ], done.stderr

@@ -148,7 +148,7 @@ def test_what_is_asked_for_on_demand_is_neither_logged_nor_counted_as_sent(tmp_p
         (meter,) = bench.meters
         result = bench.line.ask(meter, readings.CLOSINGS, (NOW - 40 * DAY, NOW))
         await bench.line._session(*bench.line._asked.pop())
-        assert result.sizes and not result.error and not bench.kept
+        assert result.sizes and not result.why and not bench.kept
         return await bench.read(readings.CLOSINGS)
 
     assert len(virtual.run(main(), NOW, limit_s=3600)) == 1
