@@ -22,7 +22,7 @@ from tools.board.deploy import compile_tree
 from tools.twin.device import DEVICE
 
 KIB = 1024
-FLASH = 168 * KIB  # of a packed version
+FLASH = 178 * KIB  # of a packed version
 BLOCK = 4 * KIB  # of littlefs
 HEAP = micropython.size(micropython.SMALL)
 TURN_MS = 200

@@ -3,6 +3,9 @@
 import gc
 import json
 
+from firmware.core import overlay
+from firmware.update import slots
+
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.
 _LINK_FACTS = (
     "uplink", "operator", "technology", "signal", "ip", "uptime", "connects", "last_reason", "last_measure",
@@ -50,8 +53,6 @@ def _update(app):
         return app.order.status()
     text = ""
     if app.guard:
-        from firmware.update import slots
-
         text = slots.read_text(app.board.root + "/update.txt", 1200)
     got, _, error = text.partition(" ")
     state = "failed" if text else "idle"
@@ -71,7 +72,7 @@ def status(app):
         "utc": app.clock.utc(),
         "clock": app.clock.source_name(),
         "heap": gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0,
-        "heap_peak": app.room.peak,
+        "heap_peak": overlay.turns.peak,
         "turn_ms": app.longest_turn_ms,
         "log": app.ring.stats(),
         "mqtt": app.mqtt.status() if app.mqtt else {},

@@ -9,7 +9,6 @@ from importlib.metadata import version
 
 import zopfli.zlib
 
-from firmware.names import LEFT_OUT
 from firmware.update.release import BODY as MAGIC
 from tools.build import ROOT, replacing
 
@@ -19,7 +18,7 @@ _WBITS = 11  # a window of 2 KiB: what inflating one module takes of the heap
 _BLOCKS = 2  # of a module more than two blocks gain nothing and take three times as long
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.
-_HOW = ("%s %d %d " % (version("zopfli"), _WBITS, _BLOCKS)).encode()
+_HOW = ("%s %d %d close " % (version("zopfli"), _WBITS, _BLOCKS)).encode()
 
 
 class PackError(Exception):
@@ -46,10 +45,23 @@ def shrink(data):
 def _shrunk(data):
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -_WBITS, 9)
     plain = squeeze.compress(data) + squeeze.flush()
-    # zopfli looks back as far as it likes: that is within the window while the module is.
-    if len(data) > 1 << _WBITS:
-        return plain
-    return min(plain, zopfli.zlib.compress(data, blocksplittingmax=_BLOCKS)[2:-4], key=len)
+    # zopfli looks back as far as it likes, which is not always too far.
+    close = zopfli.zlib.compress(data, blocksplittingmax=_BLOCKS)[2:-4]
+    return min(plain, close, key=len) if _fits(close, len(data)) else plain
+
+
+def _fits(stream, size):
+    """Whether a raw deflate stream never looks back farther than the window."""
+    inflate = zlib.decompressobj(-_WBITS)
+    try:
+        for _ in range(size):
+            # A byte at a time: what zlib has given out in one call it looks back to, however far that is.
+            if not inflate.decompress(stream, 1):
+                return False
+            stream = inflate.unconsumed_tail
+    except zlib.error:
+        return False
+    return True
 
 
 def _folders(paths):
@@ -84,9 +96,8 @@ def build(files):
     start = _START + _ENTRY * len(entries)
     for path in sorted(files):
         data = files[path]
-        wanted = path.startswith("lib/") or not path[len("firmware") :].startswith(LEFT_OUT)
         at = start + len(body)
-        entries[key(path)] = at << 1 | wanted
+        entries[key(path)] = at << 1
         body += shrink(data)
         spans[path] = (at, start + len(body))
     head = MAGIC + struct.pack(">H", len(entries))

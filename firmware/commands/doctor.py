@@ -5,6 +5,8 @@ where nobody answers firmware/meterprobe.py looks whether speed, parity or link 
 """
 
 from firmware import readings
+from firmware.commands.readings import ask, find
+from firmware.core import overlay
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _WAIT_MS = const(90000)
@@ -16,31 +18,33 @@ async def doctor(call):
     if what not in ("", "modem", "broker"):
         await _probe(call, call.args[0])
         return
-    from firmware.commands import doctorwords
+    with overlay.use("doctor"):
+        from firmware.commands import doctorwords
 
-    state = call.device.status()
-    if what in ("", "modem"):
-        await _say(call, "network", doctorwords.network(state.get("link") or {}))
-    if what in ("", "broker"):
-        get = call.device.config.get
-        broker = get("mqtt.broker") if get("mqtt.enabled") else ""
-        await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker))
-    if what == "":
-        for port, text in call.device.faults:
-            await _say(call, "port %d" % port, doctorwords.port(port, text))
-        meters = state.get("meters") or ()
-        if meters or not call.device.faults:
-            await _meters(call, meters, doctorwords)
-        # A short message has no room for that.
-        if call.channel.name != "sms":
-            await _channels(call)
+        state = call.device.status()
+        if what in ("", "modem"):
+            await _say(call, "network", doctorwords.network(state.get("link") or {}))
+        if what in ("", "broker"):
+            get = call.device.config.get
+            broker = get("mqtt.broker") if get("mqtt.enabled") else ""
+            await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker))
+        if what == "":
+            for port, text in call.device.faults:
+                await _say(call, "port %d" % port, doctorwords.port(port, text))
+            meters = state.get("meters") or ()
+            if meters or not call.device.faults:
+                await _meters(call, meters, doctorwords)
+            # A short message has no room for that.
+            if call.channel.name != "sms":
+                await _channels(call)
 
 
 async def _channels(call):
-    from firmware.commands import doctorrights
+    with overlay.use("doctor"):
+        from firmware.commands import doctorrights
 
-    for name, found in doctorrights.channels(call.device.config):
-        await _say(call, name, found)
+        for name, found in doctorrights.channels(call.device.config):
+            await _say(call, name, found)
 
 
 async def _say(call, name, found):
@@ -70,8 +74,6 @@ async def _meters(call, meters, doctorwords):
 
 async def _probe(call, ident):
     """Read the meter's identity; where it is silent, try other settings of its line."""
-    from firmware.commands.readings import ask, find
-
     line, meter = find(call, ident)
     result = await _wait(call, ask(line, meter, readings.IDENTITY))
     if result is None:
@@ -85,11 +87,12 @@ async def _probe(call, ident):
         settings += (int(get("port.stop", port)),)
         probed = await _wait(call, ask(line, meter, readings.PROBE, settings))
         meter.results.pop(readings.PROBE, None)
-    from firmware.commands import doctorwords
+    with overlay.use("doctor"):
+        from firmware.commands import doctorwords
 
-    found = doctorwords.meter(result.error)
-    if probed and probed.error:
-        found = doctorwords.probed(probed.error, port, meter.address.link) or found
+        found = doctorwords.meter(result.error)
+        if probed and probed.error:
+            found = doctorwords.probed(probed.error, port, meter.address.link) or found
     await _say(call, "meter " + meter.ident, found)
 
 
@@ -97,12 +100,12 @@ async def _wait(call, result):
     """`result` when it is there, or None. The session needs the room more than we who only wait for it."""
     start = ticks_ms()
     call.device.config.release()
-    call.device.room.leave_command()
+    overlay.aside("command")
     try:
         while result.running:
             if ticks_diff(ticks_ms(), start) > _WAIT_MS:
                 return None
             await sleep_ms(_STEP_MS)
     finally:
-        await call.device.room.enter_command()
+        await overlay.back("command")
     return result

@@ -5,11 +5,15 @@ they are named for the first time (`errors.NackError`; see errorwords.py). All b
 SessionErrors.
 """
 
+from firmware.core import overlay
+
+
 def cause_text(cause):
     """The cause in words, for a person."""
-    from firmware.iec102 import errorwords
+    with overlay.use("errors"):
+        from firmware.iec102 import errorwords
 
-    return errorwords.CAUSES.get(cause, "cause %d" % cause)
+        return errorwords.CAUSES.get(cause, "cause %d" % cause)
 
 
 class Iec102Error(Exception):
@@ -47,11 +51,12 @@ def _kind(name):
     """The class of this name, made if it was never asked for."""
     found = globals().get(name)
     if found is None:
-        from firmware.iec102 import errorwords
+        with overlay.use("errors"):
+            from firmware.iec102 import errorwords
 
-        if name not in errorwords.KINDS:
-            raise AttributeError(name)
-        base, text = errorwords.KINDS[name]
+            if name not in errorwords.KINDS:
+                raise AttributeError(name)
+            base, text = errorwords.KINDS[name]
         found = type(name, (_kind(base),), {"text": text})
         globals()[name] = found
     return found

@@ -7,7 +7,7 @@ lines is thrown away (3GPP TS 27.007, ITU-T V.250). What listens stays in memory
 
 import asyncio
 
-from firmware.modem import lazy
+from firmware.core import overlay
 from firmware.port import const, take, ticks_ms
 
 _LINE = const(400)  # longer lines lose their end
@@ -37,10 +37,17 @@ class CommandError(ModemError):
         kind, colon, number = final.partition(": ")
         if colon and number.isdigit():
             self.code = int(number)
-            final = lazy.glance("errors").words(kind, self.code)
+            final = _words(kind, self.code)
         elif colon:
             final = number
         super().__init__(name + ": " + final)
+
+
+def _words(kind, code):
+    with overlay.use("modemwords"):
+        from firmware.modem import errors
+
+        return errors.words(kind, code)
 
 
 class AtChannel:
@@ -154,8 +161,14 @@ class AtChannel:
         sent after the prompt, then Ctrl-Z (SMS). Raises CommandError when the modem refuses,
         NoAnswer at the deadline of the last of `tries` attempts.
         """
-        return lazy.glance("exchange").command(self, line, deadline_ms, tries, dial, text)
+        with overlay.use("ask"):
+            from firmware.modem import exchange
+
+            return exchange.command(self, line, deadline_ms, tries, dial, text)
 
     def raw(self, data):
         """To be awaited: send bytes that are no command (`+++`, a CMUX frame); their answer is not waited for."""
-        return lazy.glance("exchange").raw(self, data)
+        with overlay.use("ask"):
+            from firmware.modem import exchange
+
+            return exchange.raw(self, data)

@@ -5,7 +5,7 @@ there is something to ask or to understand, what was heard stays in cell.py.
 +CCLK.
 """
 
-from firmware.modem import lazy
+from firmware.core import overlay
 from firmware.modem.at import ModemError, NoAnswer
 from firmware.modem.fields import fields_of
 from firmware.port import const
@@ -86,7 +86,10 @@ def words(cell):
         return ""
     text = _WORDS[cell.stat]
     if cell.cause and cell.stat == DENIED:
-        text += ": " + lazy.glance("errors").words("cause", cell.cause)
+        with overlay.use("modemwords"):
+            from firmware.modem import errors
+
+            text += ": " + errors.words("cause", cell.cause)
     return text
 
 

@@ -15,7 +15,7 @@ and as seen on an emulated Pico W:
 
 import io
 
-from firmware.modem import lazy
+from firmware.core import overlay
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 CONNECTED = const(4)
@@ -23,6 +23,14 @@ TIMERS_MS = const(64)  # lwIP's turn on rp2
 _NO_CARRIER = b"\r\nNO CARRIER\r\n"
 # Objects whose control block has not come back in time: lwIP has their address, the collector must not have them.
 _unended = []
+
+
+def why(status):
+    """A negative status of network.PPP in words."""
+    with overlay.use("modemwords"):
+        from firmware.modem import errors
+
+        return errors.ppp(status)
 
 
 def run_timers(sockets):
@@ -109,7 +117,7 @@ class Session:
         """Why the link is gone as far as can be seen from here, or None."""
         status = self.ppp.status()
         if status != CONNECTED:
-            return "PPP: " + (lazy.use("errors").ppp(status) if status < 0 else "closed")
+            return "PPP: " + (why(status) if status < 0 else "closed")
         if self.no_carrier(quiet_ms):
             return "no carrier"
         return None

@@ -3,8 +3,7 @@ and reset pin.
 """
 
 from firmware import diag
-from firmware.modem.failure import Failure
-from firmware.modem.ladder import RESET
+from firmware.modem.failure import RESET, Failure
 from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _BAUDS = (115200, 9600, 57600, 38400, 19200, 230400, 460800, 921600)

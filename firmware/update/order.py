@@ -5,22 +5,20 @@ Loaded by the order, let go with all the code of the update when it is done. Wha
 """
 
 import asyncio
-import gc
 
 from firmware import diag
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.core import overlay
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.update import slots
-from firmware.update.source import GiveWay, Pace
+from firmware.update.source import DownloadError, GiveWay, Pace, ReleaseError, read_key, split
 
 # What the update has at least of the heap, in turn with sessions and commands.
 _SLICE_MS = const(6000)
-_LOOK_MS = const(200)
 _MAKE_WAY_MS = const(1000)
 # Tries when the heap is full; drops of the connection are download.py's own affair.
 _TRIES = const(5)
 _PAUSE_MS = const(10000)
 _LINK_MS = const(60000)
-_CODE = ("update", "download", "http", "tls", "release", "signature")
 _BAD_VALUE = const(4)
 _BUSY = const(7)
 _FAILED = const(8)
@@ -37,15 +35,11 @@ class OrderError(Exception):
 def begin(device, url, force=False):
     """Take the order and let it run; OrderError. `device.order` is the Order from then on until it has ended.
 
-    `device`: has `board`, `guard` (firmware.update.safestart or None), `link`, `room`, `gate`, `restart(reason)`.
+    `device`: has `board`, `guard` (firmware.update.safestart or None), `link`, `gate`, `restart(reason)`.
     """
     if device.order and device.order.state != "failed":
         raise OrderError(_BUSY, "an update is under way: GETSTATUS,update")
-    try:
-        _check(device, url)
-    except OrderError:
-        _release()
-        raise
+    _check(device, url)
     slots.remove(device.board.root + "/update.txt")
     order = device.order = Order(device, url, force)
     diag.info("update", "ordered: %s", url)
@@ -59,7 +53,6 @@ def stop(device):
     """
     order = device.order
     if not order or order.state in ("failed", "stopping"):
-        _release()
         raise OrderError(_FAILED, "no update is under way")
     if order.state == "ready":
         raise OrderError(_BUSY, "the update is ready, the device restarts")
@@ -68,8 +61,6 @@ def stop(device):
 
 
 def _check(device, url):
-    from firmware.update.source import DownloadError, ReleaseError, read_key, split
-
     try:
         split(url)
     except DownloadError as error:
@@ -114,6 +105,10 @@ class Order:
 
     async def run(self):
         """Fetch, check and unpack; then the device restarts into the new version. Raises nothing."""
+        with overlay.use("update"):
+            await self._run()
+
+    async def _run(self):
         device = self._device
         try:
             version = await self._insist()
@@ -125,12 +120,10 @@ class Order:
                 slots.remove(device.board.root + name)
             await self._failed("stopped by a command")
         except Exception as error:  # whatever it is must not stay untold
-            try:
+            with overlay.attempt:
                 await self._failed(str(error) or type(error).__name__)
-            except MemoryError:
-                self.state = "failed"
-        _release()
-        gc.collect()
+                return
+            self.state = "failed"
 
     async def _insist(self):
         pause = _PAUSE_MS
@@ -138,16 +131,16 @@ class Order:
         while True:
             tries += 1
             try:
-                return await self._once()
+                with overlay.attempt:
+                    return await self._once()
             except GiveWay:
                 # A session or a command needs the heap, and has it within the pause; what was fetched is kept.
                 self._let_go("fetching", "")
                 tries = 0
                 await sleep_ms(_MAKE_WAY_MS)
                 continue
-            except MemoryError:
-                if tries == _TRIES:
-                    raise
+            if tries == _TRIES:
+                raise MemoryError("not enough memory")
             self._let_go("waiting", "not enough memory")
             diag.warn("update", "not enough memory; again in %d s", pause // 1000)
             await sleep_ms(pause)
@@ -158,33 +151,21 @@ class Order:
         self._at = found["bytes"], found["size"]
         self.state, self.error = state, error
         self._updater = None
-        # Not source: a GiveWay of the next one's would be another class than ours.
-        _release(_CODE)
-        gc.collect()
 
     async def _once(self):
         """The version that is ready. GiveWay: somebody wants the room."""
         device = self._device
-        room = device.room
         await device.link.up(_LINK_MS)
-        # What comes now waits for us, we for what is under way: it ends by its own deadline.
-        room.guests += 1
-        try:
-            while room.sessions or room.commands:
-                await sleep_ms(_LOOK_MS)
-            gc.collect()
+        with await overlay.turn("fetch"):
+            overlay.tidy()
             from firmware.update.update import Updater
 
-            self._updater = Updater(
-                device.board.root, device.link.socket, device.board.feed, gate=device.gate
-            )
+            self._updater = Updater(device.board.root, device.link.socket, device.board.feed, gate=device.gate)
             start = ticks_ms()
             self._updater.pace = self._pace
-            self._updater.give_way = lambda: room.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
+            self._updater.give_way = lambda: overlay.turns.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
             self.state = self.error = ""
             return await self._updater.run(self._url, self._force)
-        finally:
-            room.guests -= 1
 
     async def _failed(self, text):
         device = self._device
@@ -200,8 +181,3 @@ class Order:
             return  # then this object keeps it
         if device.order is self:
             device.order = None
-
-
-def _release(names=("order", "source") + _CODE):
-    """Give back the code of the update; what runs of it goes on."""
-    unload(*("firmware.update." + name for name in names))

@@ -4,10 +4,9 @@ boot.py does that before it starts a version. A device in the field has the boot
 not: there the version does it itself in its first minute, and goes back to the one before when it is wrong.
 """
 
-import gc
-
 from firmware import diag
-from firmware.port import const, sleep_ms, unload
+from firmware.core import overlay
+from firmware.port import const, sleep_ms
 from firmware.update import slots
 
 _PIECE = const(1024)
@@ -20,16 +19,12 @@ async def run(app, guard):
     text = "unknown: not enough memory"
     for _ in range(_TRIES):
         while app.order:
-            await sleep_ms(_PAUSE_MS)  # the code of an update is not to be let go beneath it
-        try:
+            await sleep_ms(_PAUSE_MS)  # both together need more room than there may be
+        with overlay.attempt, overlay.use("own"):
             text = await check(guard.root, guard.folder)
             break
-        except MemoryError:
-            gc.collect()
-            await sleep_ms(_PAUSE_MS)
+        await sleep_ms(_PAUSE_MS)
     guard.pack = text
-    if not app.order:
-        unload(*("firmware.update." + name for name in ("own", "release", "signature", "source")))
     if not text.startswith("wrong"):
         diag.info("start", "the pack in %s: %s", guard.folder, text)
         return
@@ -38,9 +33,10 @@ async def run(app, guard):
         return  # the other one has failed
     try:
         await app.gate.wait()
-        if guard.roll_back("%s is damaged" % guard.folder):
-            app.restart("the firmware is damaged")
-    except (OSError, MemoryError) as error:
+        with overlay.attempt:
+            if guard.roll_back("%s is damaged" % guard.folder):
+                app.restart("the firmware is damaged")
+    except OSError as error:
         diag.error("start", "no way back: %s", error)
 
 
@@ -62,18 +58,19 @@ async def check(root, folder):
 
 async def _signed(root, path):
     """check() of a release."""
-    from firmware.update import release
-    from firmware.update.source import ReleaseError, read_key
+    with overlay.use("fetch"):
+        from firmware.update import release
+        from firmware.update.source import ReleaseError, read_key
 
-    try:
-        key = read_key(root)
-    except ReleaseError as error:
-        return "unknown: %s" % error
-    try:
-        await release.check(path, key)
-    except ReleaseError as error:
-        return "wrong: %s" % error
-    return "right"
+        try:
+            key = read_key(root)
+        except ReleaseError as error:
+            return "unknown: %s" % error
+        try:
+            await release.check(path, key)
+        except ReleaseError as error:
+            return "wrong: %s" % error
+        return "right"
 
 
 async def _hash(path):

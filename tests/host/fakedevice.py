@@ -1,8 +1,8 @@
 """The `device` that commands act on (firmware/commands/processor.py), in memory. Runs on MicroPython, too."""
 
+
 from firmware.clock.zone import Zone
 from firmware.config.store import Config
-from firmware.room import Room
 
 
 class Result:
@@ -136,7 +136,6 @@ class Device:
         self.config.expansions["IMEI"] = self.imei
         self.ring = Ring()
         self.clock = Clock()
-        self.room = Room()
         self.lines = [Line("port 1", [Meter(name) for name in meters])]
         self.tags = []
         self.faults = ()

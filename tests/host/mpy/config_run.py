@@ -3,6 +3,8 @@
 import gc
 import sys
 
+from firmware.core import overlay
+
 gc.collect()
 before = gc.mem_alloc()
 from firmware.config.store import Config, ConfigError  # noqa: E402
@@ -44,7 +46,7 @@ again.load()
 assert again.get("mqtt.broker") == "tcp://new" and not again.trying
 del again, text, report, file
 config.release()
-gc.collect()
+overlay.reclaim()
 gc.collect()
 print("resident", gc.mem_alloc() - before)
 print("ok")
