@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench._rows import at_most, row
-from firmware.names import LEFT_OUT
 from tests.host.modem_rig import Simulator
 from tests.host.twinlab import Lab
 from tools import build, micropython, micropython32, patience
@@ -46,6 +45,8 @@ async def _look():
             break
         except OSError:
             pass
+    from firmware.core import overlay
+    overlay.reclaim()
     kept = set(sys.modules)
     for _ in range(20):
         await asyncio.sleep_ms(100)
@@ -76,6 +77,13 @@ for _name in list(sys.modules):
 # Binds no name, which would keep it.
 _IMPORT = "__import__('%s')".__mod__
 _TIDY = "gc.collect()"
+# What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
+# names of what was loaded once.
+_SELDOM = (
+    "boards modem update config.takeover config.password config.helptexts config.settings_help commands.help"
+    " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
+    " commands.update safemode clock.ntp clock.time"
+)
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")
 _ENTRY = 7  # bytes of a name in the table: pointer, hash, length
@@ -196,17 +204,13 @@ def _seen(settings):
 
 
 def taken(modules, folder=build.DEVICE):
-    """(bytes of code, bytes of names) of the heap after a start that has imported `modules` from `folder`."""
-    first = [name for name in every_module() if not _left_out(name)]
+    """(bytes of code, bytes of names) of the heap with `modules` of `folder`, and names of what came and went."""
+    seldom = tuple("firmware." + each for each in _SELDOM.split())
+    first = [name for name in every_module() if not name.startswith(seldom)]
     steps = [_BEGIN, _TIDY, _TELL, *map(_IMPORT, first), _FORGET, _TIDY, *map(_IMPORT, modules), _TIDY, _TELL]
     before, after = _measured(steps, folder)
     used, names, text, table = (late - early for early, late in zip(before, after))
     return used - table, text + _ENTRY * names
-
-
-def _left_out(name):
-    """Whether a start does not take in the names of this module (firmware/names.py)."""
-    return name.replace(".", "/").startswith(tuple("firmware" + each for each in LEFT_OUT))
 
 
 def _measured(steps, folder):

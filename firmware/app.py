@@ -9,9 +9,9 @@ import gc
 import sys
 
 from firmware import boards, diag, supervise
+from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
-from firmware.room import hold, let_go
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _TURN_MS = const(100)
 # Bytes allocated between two collections: while code is loaded, and afterwards.
@@ -36,28 +36,21 @@ def start():
     # Collecting early and often keeps what stays close together: the heap is not moved afterwards.
     if hasattr(gc, "threshold"):
         gc.threshold(_LOADING)
-    _take_in_names()
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
-    from firmware.services import VERSION
+    with overlay.part:
+        from firmware.services import VERSION
 
     diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     guard = None
     if getattr(board, "versions", True):
-        from firmware.update import safestart as guard
+        with overlay.part:
+            from firmware.update import safestart as guard
 
         mode = guard.begin(board)
         if mode != guard.NORMAL:
             diag.error("start", "%s version: %s", mode, guard.report().get("why", ""))
     asyncio.run(run(board, guard))
-
-
-def _take_in_names():
-    """Have every name in the heap side by side (names.py): scattered over it they leave no room between them."""
-    from firmware import names
-
-    names.take_in(__file__.rpartition("/firmware/")[0])
-    unload("firmware.names")
 
 
 async def run(board, guard=None):
@@ -66,15 +59,16 @@ async def run(board, guard=None):
     `guard` is firmware.update.safestart where the board keeps versions of the firmware; in its safe mode only what it
     takes to be reached is there (safemode.py).
     """
-    from firmware.services import App
+    with overlay.part:
+        from firmware.services import App
 
     app = App(board, guard)
     app.build()
     if guard:
         supervise.keep = lambda error, name: guard.keep(error, name, app.gate)
         supervise.keep_now = guard.keep_now
-    hold()
-    gc.collect()
+    overlay.hold()
+    overlay.tidy()
     # Where much is free a collection, which costs a Pico W some 20 ms, may wait longer.
     gc.threshold(max(_RUNNING, gc.mem_free() // 16))
     diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
@@ -101,14 +95,16 @@ async def _watch(app, guard):
             app.longest_turn_ms = late
         last = now
         _look_after(app)
-        app.room.note()
+        overlay.turns.note()
         app.board.led(_led(app))
         app.board.feed()
         if ticks_diff(now, tidied) > _TIDY_MS:
             tidied = now
-            gc.collect()
-            hold()
-            try:
+            overlay.tidy()
+            overlay.hold()
+            # A session may have the heap; there is another turn in ten seconds. What gets out of here restarts the
+            # device, and three such restarts would take back a good version.
+            with overlay.attempt:
                 # What follows writes to the flash at times.
                 await silence(app)
                 last = ticks_ms()
@@ -123,28 +119,25 @@ async def _watch(app, guard):
                         guard.check(app)
                     text = "heap %d, peak %d, longest turn %d ms"
                     used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
-                    diag.info("app", text, used, app.room.peak, app.longest_turn_ms)
-            except MemoryError:
-                # A session has the heap; there is another turn in ten seconds. What gets out of here restarts the
-                # device, and three such restarts would take back a good version.
-                gc.collect()
+                    diag.info("app", text, used, overlay.turns.peak, app.longest_turn_ms)
         if app.restart_reason:
             # Let the answer to the command that asked for it go out.
             await sleep_ms(_FAREWELL_MS)
-            let_go()
+            overlay.let_go()
             try:
                 await app.before_restart()
             except Exception:  # whatever could not be done is not worth the restart
-                gc.collect()
+                overlay.tidy()
             _restart(app, guard)
 
 
 def _restart(app, guard):
-    let_go()
+    overlay.let_go()
     try:
         if guard:
-            guard.restarting()
-    except (OSError, MemoryError):
+            with overlay.attempt:
+                guard.restarting()
+    except OSError:
         pass  # it counts as a start that failed
     app.board.reset(app.restart_reason)
 
@@ -154,12 +147,12 @@ def _look_after(app):
     for watched in app.watched:
         trouble = watched.trouble()
         if trouble:
-            let_go()
+            overlay.let_go()
             try:
                 app.ring.flush()
             except Exception:  # what was not durable yet is delivered twice
-                gc.collect()
-            let_go()
+                overlay.tidy()
+            overlay.let_go()
             app.board.reset("%s: %s" % (watched.name, trouble))
 
 

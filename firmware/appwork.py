@@ -3,7 +3,8 @@
 import gc
 import json
 
-from firmware.core import errors
+from firmware.core import errors, overlay
+from firmware.update import slots
 
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.
 _LINK_FACTS = (
@@ -52,8 +53,6 @@ def _update(app):
         return app.order.status()
     text = ""
     if app.guard:
-        from firmware.update import slots
-
         text = slots.read_text(app.board.root + "/update.txt", 1200)
     got, _, error = text.partition(" ")
     state = "failed" if text else "idle"
@@ -73,7 +72,7 @@ def status(app):
         "utc": app.clock.utc(),
         "clock": app.clock.source_name(),
         "heap": gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0,
-        "heap_peak": app.room.peak,
+        "heap_peak": overlay.turns.peak,
         "turn_ms": app.longest_turn_ms,
         "log": app.ring.stats(),
         "mqtt": app.mqtt.status() if app.mqtt else {},

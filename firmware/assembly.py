@@ -10,7 +10,7 @@ from firmware.clock.clock import HOST, Clock
 from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
-from firmware.core import errors
+from firmware.core import errors, overlay
 from firmware.gate import Gate
 from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
@@ -20,7 +20,6 @@ from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from firmware.port import const
 from firmware.record import telemetry
-from firmware.room import Room
 
 _PARITY = {"none": None, "even": 0, "odd": 1}
 _DAY = const(86400)
@@ -48,8 +47,8 @@ def build(app):
     """Make every part; settings that are wrong cost that part only, and are told."""
     config = app.config
     reach.settings(app)
+    overlay.give_back(bytearray(overlay.LARGEST))
     app.gate = Gate()
-    app.room = Room()
     app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
     diag.info("start", "clock: %s (%s)", telemetry.stamp(app.clock.utc()), app.clock.source_name())
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
@@ -72,13 +71,15 @@ def build(app):
     reach.link(app)
     if app.clock.source != HOST:
         # A host looks after its own clock.
-        from firmware.clock.timekeeper import TimeKeeper
+        with overlay.part:
+            from firmware.clock.timekeeper import TimeKeeper
 
         app.keeper = TimeKeeper(app)
     _build_tags(app)
     reach.uplink(app)
     if app.mqtt and config.get("ha.enabled"):
-        from firmware.discovery import Discovery
+        with overlay.part:
+            from firmware.discovery import Discovery
 
         app.discovery = Discovery(app)
     reach.console(app)
@@ -123,7 +124,6 @@ def _build_lines(app):
             app.clock,
             app.keep,
             app.header,
-            app.room,
             app.gate,
         )
         app.lines.append(line)
@@ -171,7 +171,8 @@ def _build_tags(app):
         if "port %d" % port in taken or port > app.board.ports:
             _fault(app, port, (_NO_TAGS, port))
             continue
-        from firmware.commands.tags import Tagged
+        with overlay.part:
+            from firmware.commands.tags import Tagged
 
         serial, form = _serial(app, port, "; it takes no commands")
         if serial is None:

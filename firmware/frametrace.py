@@ -9,7 +9,8 @@ import asyncio
 import os
 
 from firmware import diag
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.core import overlay
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
 
 # Bytes and entries that may wait to be shown.
@@ -42,10 +43,11 @@ class _Ear:
 
     def hear(self, direction, data):
         """The `trace` of iec102/link.py. Never raises, whatever the heap is like."""
-        try:
+        with overlay.attempt:
             if direction == "<":
                 if len(self._heard) + len(data) > _MOST_HEARD:
                     self._hand_on()
+                self._heard = self._heard or bytearray()
                 self._heard.extend(data)
                 self._last = ticks_ms()
             else:
@@ -53,9 +55,9 @@ class _Ear:
                 if data[0] == _VARIABLE:
                     self._opening = data[7] == _SESSION
                 self._tracer.put(self._name, direction, bytes(data), self._opening)
-        except MemoryError:
-            self._tracer.missed += 1
-            self._heard = bytearray()
+            return
+        self._tracer.missed += 1
+        self._heard = b""
 
     def rest(self):
         """Nobody has spoken for a while: what was heard is complete."""
@@ -112,11 +114,12 @@ class Tracer:
         while not minutes or monotonic_s() - self._since < minutes * 60:
             await sleep_ms(_TURN_MS)
             try:
-                for ear in self._ears:
-                    ear.rest()
-                if self._queue and (how != "topic" or self._can_publish()):
-                    await self._show()
-            except MemoryError:
+                with overlay.attempt:
+                    for ear in self._ears:
+                        ear.rest()
+                    if self._queue and (how != "topic" or self._can_publish()):
+                        await self._show()
+                    continue
                 self.missed += 1
                 await sleep_ms(_REST_MS)
             except OSError as error:
@@ -129,13 +132,9 @@ class Tracer:
 
     async def _show(self):
         batch = []
-        try:
-            self._describe(batch)
-        except MemoryError:
+        if not self._describe(batch):
             # Not even the words fit just now; without them nobody knows what must not be shown.
             self.missed += 1
-        finally:
-            unload("firmware.framewords")
         if self.missed and batch:
             batch.append("... %d frames not shown" % self.missed)
             self.missed = 0
@@ -143,16 +142,20 @@ class Tracer:
             await getattr(self, "to_" + self.setup[0])(batch)
 
     def _describe(self, batch):
-        from firmware import framewords
+        """Fill `batch` with lines; whether there was memory for it."""
+        with overlay.attempt, overlay.use("words"):
+            from firmware import framewords
 
-        letters = 0
-        while self._queue and letters < _BATCH:
-            at, name, direction, data, opening = self._queue.pop(0)
-            self._bytes -= len(data)
-            for text in framewords.lines(data, opening):
-                line = "%5d.%03d %s %s %s" % (at // 1000, at % 1000, name, direction, text)
-                letters += len(line)
-                batch.append(line)
+            letters = 0
+            while self._queue and letters < _BATCH:
+                at, name, direction, data, opening = self._queue.pop(0)
+                self._bytes -= len(data)
+                for text in framewords.lines(data, opening):
+                    line = "%5d.%03d %s %s %s" % (at // 1000, at % 1000, name, direction, text)
+                    letters += len(line)
+                    batch.append(line)
+            return True
+        return False
 
     async def to_console(self, batch):
         for line in batch:
@@ -193,7 +196,7 @@ def _size(path):
 
 
 def switch(app):
-    """Do as the settings say now; unloads itself when the trace is off."""
+    """Do as the settings say now."""
     get, expand = app.config.get, app.config.expand
     how = get("iec102.trace")
     topic = expand(get("iec102.trace_topic")) if how == "topic" else ""
@@ -209,7 +212,5 @@ def switch(app):
     if old:
         old.stop()
         app.tracer = None
-    if how == "off":
-        unload("firmware.frametrace")
-    else:
+    if how != "off":
         app.tracer = Tracer(app, setup)

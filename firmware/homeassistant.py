@@ -12,6 +12,7 @@ leaves a sensor as it is.
 import json
 
 from firmware import diag, readings
+from firmware.core import overlay
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(2000)
@@ -81,7 +82,7 @@ async def _say(service, prefix, online, end, wanted):
         found = message(device, prefix, online, service.at)
         if not found:
             return True
-        while not mqtt.quiet() or device.room.crowded():
+        while not mqtt.quiet() or overlay.crowded():
             gone = not mqtt.connected or mqtt.connections != service.connection
             if gone or ticks_diff(end, ticks_ms()) < 0:
                 return False

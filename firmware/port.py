@@ -54,35 +54,6 @@ def take(uart, buf):
     return uart.readinto(buf, min(count, len(buf))) or 0 if count else 0
 
 
-def unload(*names):
-    """Forget modules that were needed for a moment: on a board their code goes back to the heap.
-
-    They are read again when they are imported again. CPython keeps them: tests hold on to their names.
-    """
-    if not MICROPYTHON:
-        return
-    for name in names:
-        module = sys.modules.pop(name, None)
-        package, _, last = name.rpartition(".")
-        parent = sys.modules.get(package)
-        if module is not None and parent is not None and hasattr(parent, last):
-            delattr(parent, last)
-
-
-def unload_all(starts, kept=()):
-    """Forget every module whose name begins with one of `starts` (a tuple), but for `kept`.
-
-    Works in a heap that is full: nothing is listed first, and each module that goes makes room.
-    """
-    while MICROPYTHON:
-        for name in sys.modules:
-            if name.startswith(starts) and name not in kept:
-                break
-        else:
-            return
-        unload(name)
-
-
 _passed = [0, 0, False]  # ticks at the last look, seconds up to then, whether there was one
 
 

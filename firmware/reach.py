@@ -6,6 +6,8 @@ need a meter or the log.
 
 from firmware import applysettings, diag
 from firmware.clock.clock import MODEM
+from firmware.config import password
+from firmware.core import overlay
 
 
 def settings(app):
@@ -17,8 +19,6 @@ def settings(app):
     preset = getattr(app.board, "preset", None)
     if preset:
         config.set_many(preset())
-    from firmware.config import password
-
     app.unsealed = password.typed(config)
     # The identity: the setting, or the board's own number.
     app.imei = config.get("device.imei") or app.board.ident()
@@ -39,7 +39,7 @@ def link(app):
         app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
         app.modem.execute = app.processor.answer  # of a short message
         app.modem.tell = app.brief
-        app.modem.crowded = app.room.crowded
+        app.modem.crowded = overlay.crowded
 
 
 def uplink(app):
@@ -50,7 +50,8 @@ def uplink(app):
         # MicroPython was built without sockets: what the link says about that says the rest.
         diag.error("start", "nothing is delivered: %s", error)
         return
-    from firmware.uplink.service import MqttService
+    with overlay.part:
+        from firmware.uplink.service import MqttService
 
     app.mqtt = MqttService(
         simple,
@@ -61,7 +62,6 @@ def uplink(app):
         app.board.feed,
         app.gate,
         app.jitter(0),
-        room=app.room,
     )
 
 
@@ -69,6 +69,7 @@ def console(app):
     """The local console, where it is wanted and the board has one."""
     port = app.board.console() if app.config.get("console.enabled") else None
     if port:
-        from firmware.commands.console import Console
+        with overlay.part:
+            from firmware.commands.console import Console
 
         app.console = Console(port, app.processor, app.config.get("console.echo"))

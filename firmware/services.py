@@ -9,22 +9,15 @@ import json
 
 from firmware import diag, readings
 from firmware.config.store import Config
+from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
-from firmware.room import let_go, release_session_code
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 VERSION = "0.1.0"
 _TURN_MS = const(100)
 # MqttService.leave() takes 6 s at most.
 _LEAVE_MS = const(10000)
 COMMANDED = "command on "  # begin of the reason of a restart that somebody asked for
-
-
-def _lent(module, what, app, arguments):
-    try:
-        return getattr(module, what)(app, *arguments)
-    finally:
-        unload(module.__name__)
 
 
 class App:
@@ -59,11 +52,18 @@ class App:
 
     def build(self):
         """Make every part from the settings; in the safe mode only what it takes to be reached."""
-        name = "firmware.safemode" if self.safe else "firmware.assembly"
-        __import__(name, None, None, ("build",)).build(self)
-        self.look_up_topics()
-        unload(name, "firmware.reach")
-        release_session_code()
+        if overlay.tight():
+            with overlay.use("preload"):
+                from firmware import preload
+
+                preload.load()
+        with overlay.use("start"):
+            if self.safe:
+                from firmware import safemode as parts
+            else:
+                from firmware import assembly as parts
+            parts.build(self)
+            self.look_up_topics()
         self.config.release()
 
     def keep(self, batch):
@@ -89,7 +89,10 @@ class App:
 
     def look_up_topics(self):
         """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
-        self._set("look_up_topics")
+        with overlay.use("apply"):
+            from firmware import applysettings
+
+            applysettings.look_up_topics(self)
 
     def topic_for(self, kind):
         """Topic of a record; empty: it waits in the log."""
@@ -99,7 +102,10 @@ class App:
 
     def online_text(self):
         """What the online topic says after a login; a JSON object."""
-        return self._work("online_text")
+        with overlay.use("status"):
+            from firmware import appwork
+
+            return appwork.online_text(self)
 
     # --- for the supervisor
 
@@ -115,7 +121,10 @@ class App:
         What could cut the device off is on trial: when the broker is not reached again in `device.trial` minutes
         the old values come back. With a `code` that has to be told to confirm() over the new way.
         """
-        self._set("change", values, code)
+        with overlay.use("apply"):
+            from firmware import applysettings
+
+            applysettings.change(self, values, code)
 
     def begin_trial(self):
         """The answer with the code is on its way: once it is out, the new way is tried."""
@@ -124,12 +133,18 @@ class App:
 
     def confirm(self, code, console=False):
         """What is on trial stays: "", or why it does not."""
-        return self._set("confirm", code, console)
+        with overlay.use("apply"):
+            from firmware import applysettings
+
+            return applysettings.confirm(self, code, console)
 
     def watch_trial(self):
         """Confirm settings on trial once the broker is reached with them, or take them back."""
         if self.config.trying or self.way < 0 or self.unsealed:
-            self._set("watch_trial")
+            with overlay.use("apply"):
+                from firmware import applysettings
+
+                applysettings.watch_trial(self)
 
     def restart(self, reason):
         """Start again once the answer is out."""
@@ -141,30 +156,41 @@ class App:
 
     def status(self):
         """What GETSTATUS tells."""
-        return self._work("status")
+        with overlay.use("status"):
+            from firmware import appwork
+
+            return appwork.status(self)
 
     def crash(self):
         """The lines of the last crash's traceback; none: []."""
-        return self._work("crash")
+        with overlay.use("status"):
+            from firmware import appwork
+
+            return appwork.crash(self)
 
     def update(self, url, force=False):
         """Order an update over the air, or end one (no `url`): firmware/update/order.py, its OrderError if refused."""
-        from firmware.update import order
+        with overlay.use("update"):
+            from firmware.update import order
 
-        if url:
-            order.begin(self, url, force)
-        else:
-            order.stop(self)
+            if url:
+                order.begin(self, url, force)
+            else:
+                order.stop(self)
 
     def brief(self):
         """(UTC or 0, words) for a short message."""
-        return self._work("brief")
+        with overlay.use("status"):
+            from firmware import appwork
+
+            return appwork.brief(self)
 
     def services(self):
         """(name, factory) of each service, for the supervisor."""
         found = [(line.name, lambda line=line: line) for line in self.lines]
         if self.mqtt:
-            from firmware.commands.remote import Remote
+            with overlay.part:
+                from firmware.commands.remote import Remote
 
             remote = Remote(self.mqtt, self.processor, lambda: self.answers)
             self.mqtt.paused = remote.paused
@@ -181,21 +207,10 @@ class App:
             found.append(("link", lambda: self.link))
         return found
 
-    def _work(self, what, *arguments):
-        """Done by a function of firmware/appwork.py, loaded for the moment."""
-        from firmware import appwork
-
-        return _lent(appwork, what, self, arguments)
-
-    def _set(self, what, *arguments):
-        """The same with firmware/applysettings.py."""
-        from firmware import applysettings
-
-        return _lent(applysettings, what, self, arguments)
-
     async def before_restart(self):
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""
-        try:
+        # Without memory the broker finds out by itself.
+        with overlay.attempt:
             if self.mqtt:
                 leaving = asyncio.create_task(self.mqtt.leave())
                 since = ticks_ms()
@@ -204,17 +219,16 @@ class App:
                     await sleep_ms(_TURN_MS)
             # What follows, the reason of the restart included, is written in this turn.
             await silence(self)
-        except MemoryError:
-            pass  # the broker finds out by itself
-        let_go()
+        overlay.let_go()
         try:
             if self.config.trying and self.restart_reason.startswith(COMMANDED):
                 if self.config.code:
                     # A restart is no way to more time for who has yet to confirm.
                     left = self.config.trying - (monotonic_s() - self.trial_since)
                     self.config.trial_seconds = max(left, 1)
-                self.config.restage()
-        except (OSError, MemoryError):
+                with overlay.attempt:
+                    self.config.restage()
+        except OSError:
             pass  # then the old values are back after the restart
         self.ring.flush()
         diag.info("start", "restart: %s; %s", self.restart_reason, json.dumps(self.ring.stats()))

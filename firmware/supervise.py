@@ -4,18 +4,17 @@ A service is made anew for each life by its factory, so that nothing broken surv
 factory may hand out the same object if the service says so itself.
 
 What supervises can run out of memory itself. So each step here either takes nothing from the heap, or may fail and is
-then done without, and what has to succeed has the reserve (firmware/room.py). Whoever feeds the watchdog asks each
-Supervised for `trouble()`: a task that died, does not turn any more or never gets memory is no service.
+then done without, and what has to succeed has the reserve (firmware/core/overlay.py). Whoever feeds the watchdog asks
+each Supervised for `trouble()`: a task that died, does not turn any more or never gets memory is no service.
 """
 
 import asyncio
-import gc
 import sys
 
 from firmware import diag
+from firmware.core import overlay
 from firmware.lastrun import Marked
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
-from firmware.room import hold, let_go
 
 _FIRST_MS = const(1000)
 _LAST_MS = const(60000)
@@ -66,9 +65,9 @@ class Supervised:
             start = ticks_ms()
             try:
                 # Each part is made in the room that is let go for it, and in one turn.
-                let_go()
+                overlay.let_go()
                 life = self._life()
-                hold()
+                overlay.hold()
                 await life
                 self.last_error = "ended"
                 self._starved = 0
@@ -83,8 +82,8 @@ class Supervised:
                 except MemoryError:
                     self._keep_now(error)
                 except Exception:  # a flash that fails: the service has to start again all the same
-                    gc.collect()
-            hold()
+                    overlay.tidy()
+            overlay.hold()
             self.restarts += 1
             if ticks_diff(ticks_ms(), start) > _WELL_MS:
                 wait = _FIRST_MS
@@ -100,27 +99,25 @@ class Supervised:
 
     def _failed(self, error):
         self._starved = self._starved + 1 if isinstance(error, MemoryError) else 0
+        if self._starved:
+            overlay.reclaim()
         # A service that ran out of memory leaves none for words; it has to start again all the same.
         self.last_error = "out of memory"
-        try:
+        with overlay.attempt:
             _show(error)
             self.last_error = "%s: %s" % (type(error).__name__, error)
-        except MemoryError:
-            gc.collect()
 
     def _keep_now(self, error):
-        let_go()
+        overlay.let_go()
         try:
             if keep_now:
                 keep_now(error, self.name)
         except Exception:  # neither does that keep the service from its next start
-            gc.collect()
+            overlay.tidy()
 
     def _tell(self, wait):
-        try:
+        with overlay.attempt:
             diag.error(self.name, "%s; starts again in %d ms", self.last_error, wait)
-        except MemoryError:
-            gc.collect()
 
 
 def _show(error):

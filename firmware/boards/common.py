@@ -8,38 +8,20 @@ without any programming (docs/boards.md), for a meter wired elsewhere or an RS-4
     4}}
 """
 
-import gc
-import json
 import time
 
 import machine
 
 from firmware import diag, lastrun
-from firmware.boards.parts import ReplUart, Rtc, Sockets
+from firmware.boards.parts import ReplUart, Rtc
 from firmware.clock import clock
-from firmware.port import const, ticks_ms, unload
+from firmware.core import overlay
+from firmware.port import const, ticks_ms
 from firmware.serialport import SerialPort
 from firmware.update import slots
 
-# Codes of errors (core/errors.py).
-_NO_NETWORK = const(251)
-_NO_PPP = const(252)
-_NO_MODEM = const(253)
-_WRONG_WIRING = const(254)
-_NO_WIFI = const(255)
-_NO_ETHERNET = const(256)
-_NOTHING = const(257)
-
 _FLASH_MS = const(150)
 _PAUSE = const(14)
-
-# The longest frame has 261 bytes, an AT line 256: a whole one must fit, or rp2 writes only part of
-# it. At each init() rp2 takes new buffers, of 256 bytes where it is not told (ports/rp2/machine_uart.c).
-_METER = {"rxbuf": 1024, "txbuf": 512}
-# What the other end may send at once (lwIP's TCP_WND, 6,400 bytes) comes while a flash commit holds up the loop, half
-# a second; and without the multiplexer lwIP wants room for all that it sends at once (firmware/modem/cmux.py).
-_MODEM_BUFFER = const(8192)
-_MUX_BUFFER = const(1024)
 
 
 class Board:
@@ -58,6 +40,7 @@ class Board:
     window_ms = 2000  # time to press Ctrl-C before the watchdog runs (firmware/update/safestart.py)
     wiring = ()
     modem = None
+    ethernet = None
     modem_native = False  # PPP takes nothing but a UART (firmware/modem/ppp.py)
     led_pin = None
     led_low = False
@@ -80,29 +63,10 @@ class Board:
 
     def _overrule(self):
         """Lay board.json over the tables."""
-        try:
-            with open(self.root + "/board.json" if self.root else "board.json") as file:
-                table = json.load(file)
-        except OSError:
-            return
-        except ValueError as error:
-            diag.error("board", "board.json is not JSON (%s): ignored", error)
-            return
-        if not isinstance(table, dict):
-            diag.error("board", "board.json is no {...}: ignored")
-            return
-        ports = table.get("ports", self.wiring)
-        if isinstance(ports, (list, tuple)) and all(isinstance(port, dict) for port in ports):
-            self.wiring = ports
-        else:
-            diag.error("board", 'board.json: "ports" is no list of {...}: ignored')
-        modem = table.get("modem", {})
-        if modem is None or isinstance(modem, dict):
-            self.modem = None if not modem and "modem" in table else dict(self.modem or {}, **modem) or None
-        else:
-            diag.error("board", 'board.json: "modem" is no {...}: ignored')
-        self.ethernet = table.get("ethernet")
-        self.led_pin = table.get("led", self.led_pin)
+        with overlay.use("start"):
+            from firmware.boards import wiring
+
+            wiring.overrule(self)
 
     @staticmethod
     def _output(pin, low):
@@ -156,9 +120,10 @@ class Board:
     def reset(self, reason):
         """Restart; the reason is told at the next start."""
         try:
-            print("restart: " + reason)
-            slots.write_text(self.root + "/reason", reason[:120])
-        except (OSError, MemoryError):
+            with overlay.attempt:
+                print("restart: " + reason)
+                slots.write_text(self.root + "/reason", reason[:120])
+        except OSError:
             pass  # neither a full flash nor a full heap may keep a device from restarting
         time.sleep(0.2)  # the last words leave the console
         machine.reset()
@@ -184,41 +149,10 @@ class Board:
 
         ValueError: the chip does not have these pins, this UART or this format, or something else uses them.
         """
-        pins = self.wiring[index]
-        if pins.get("de") is not None and not self._directions[index]:
-            raise ValueError("pin %s can't be used" % pins["de"])
-        more = {}
-        if flow and "rts" in pins and "cts" in pins:
-            kind = machine.UART
-            more = {"rts": machine.Pin(pins["rts"]), "cts": machine.Pin(pins["cts"]), "flow": kind.RTS | kind.CTS}
-        elif flow:
-            diag.error("board", "port %d has no RTS and CTS: no flow control", index + 1)
-        if rs485 and not self._directions[index]:
-            diag.warn("board", "port %d: no direction pin; its RS-485 driver has to switch by itself", index + 1)
-        if pins.get("invert"):
-            more["invert"] = machine.UART.INV_TX | machine.UART.INV_RX
-        uart = self._open(pins, baud, bits, parity, stop, **_METER, **more)
-        return SerialPort(uart, baud, bits, parity, stop, self._directions[index], _METER)
+        with overlay.use("start"):
+            from firmware.boards import wiring
 
-    def _open(self, pins, baud, bits, parity, stop, **more):
-        """A machine.UART. ValueError says which wiring is no good, whatever the chip raised."""
-        try:
-            return machine.UART(
-                pins["uart"],
-                baudrate=baud,
-                bits=bits,
-                parity=parity,
-                stop=stop,
-                tx=machine.Pin(pins["tx"]),
-                rx=machine.Pin(pins["rx"]),
-                timeout=0,
-                **more,
-            )
-        except KeyError as error:
-            raise ValueError("the wiring has no %s" % error) from None
-        except (ValueError, TypeError, OSError) as error:
-            wiring = tuple(pins.get(name) for name in ("uart", "tx", "rx"))
-            raise ValueError("UART %s, tx %s, rx %s: %s" % (wiring + (error,))) from None
+            return wiring.uart(self, index, baud, bits, parity, stop, flow, rs485)
 
     def console(self):
         return SerialPort(ReplUart(), 115200)
@@ -226,98 +160,8 @@ class Board:
     # --- the way out
 
     def link(self, config):
-        """The link that the settings and the board allow; NoLink with the reason where there is
-        none."""
-        from firmware.boards import netlink
+        """The link that the settings and the board allow; NoLink with the reason where there is none."""
+        with overlay.use("start"):
+            from firmware.boards import wiring
 
-        kind = config.get("uplink.type")
-        if kind == "auto":
-            kind = "modem" if self.modem and not config.get("uplink.ssid") else "wifi"
-        try:
-            import network
-        except ImportError:
-            return netlink.NoLink(_NO_NETWORK, self.firmware)
-        import socket
-
-        if kind == "modem":
-            try:
-                return self._modem_link(config, network, socket) or netlink.NoLink(*self.no_ppp())
-            except (ValueError, TypeError) as error:
-                return netlink.NoLink(_WRONG_WIRING, str(error))
-        if kind == "wifi":
-            if not hasattr(network, "WLAN"):
-                return netlink.NoLink(_NO_WIFI, self.name)
-            ssid = config.get("uplink.ssid")
-            return netlink.WifiLink(network, socket, ssid, config.get("uplink.key"))
-        if kind == "ethernet":
-            return self._ethernet_link(network, socket, netlink)
-        return netlink.NoLink(_NOTHING, kind, self.name)
-
-    def no_ppp(self):
-        """Why there is no link over a modem (core/errors.py)."""
-        return (_NO_PPP, self.firmware) if self.modem else (_NO_MODEM, self.name)
-
-    def _modem_link(self, config, network, socket):
-        modem = self.modem
-        if not modem or not hasattr(network, "PPP"):
-            return None
-        from firmware.boards.modem_settings import modem_settings
-
-        baud = modem.get("baud") or int(config.get("uplink.baud"))
-        settings = modem_settings(config, baud)
-        # The tables of the settings and the modem's code together are more than there is room for.
-        unload("firmware.boards.modem_settings")
-        config.release()
-        from firmware.boards.filestore import FileStore
-        from firmware.modem.link import ModemLink
-
-        # The multiplexer has a buffer of its own for what PPP sends, and gives the UART what it takes.
-        multiplexed = settings["cmux"] and not self.modem_native
-        keep = dict(self.modem_uart, rxbuf=_MODEM_BUFFER, txbuf=_MUX_BUFFER if multiplexed else _MODEM_BUFFER)
-        uart = self._open(modem, baud, 8, None, 1, **keep)
-
-        def set_baud(baud):
-            # The large buffers go before new ones are taken: beside them there may be no room.
-            uart.init(baudrate=baud)
-            gc.collect()
-            uart.init(baudrate=baud, **keep)
-
-        def unmultiplexed(baud):
-            keep["txbuf"] = _MODEM_BUFFER
-            set_baud(baud)
-
-        dcd = modem.get("dcd")
-        carrier = machine.Pin(dcd, machine.Pin.IN) if dcd is not None else None
-        link = ModemLink(
-            uart,
-            network.PPP,
-            settings,
-            socket,
-            FileStore(self.root + "/modem.json"),
-            self.reset,
-            power_key=self._key("power_key"),
-            reset=self._key("reset"),
-            # The line is low while there is a carrier (V.24 at logic level).
-            dcd=(lambda: not carrier.value()) if carrier else None,
-            set_baud=set_baud,
-            unmultiplexed=unmultiplexed,
-            native=self.modem_native,
-        )
-        link.socket = Sockets(link, socket, self.meanwhile)
-        return link
-
-    def _key(self, name):
-        """A function that presses one of the modem's keys, or None where it is not wired."""
-        pin = self.modem.get(name)
-        if pin is None:
-            return None
-        low = bool(self.modem.get(name + "_low"))
-        key = self._pin(name, pin, low)
-        return key and (lambda pressed: key.value(1 if bool(pressed) != low else 0))
-
-    ethernet = None
-
-    def _ethernet_link(self, network, socket, netlink):
-        if not self.ethernet or not hasattr(network, "LAN"):
-            return netlink.NoLink(_NO_ETHERNET)
-        return netlink.EthLink(network, socket, self.ethernet)
+            return wiring.link(self, config)

@@ -6,7 +6,8 @@ A service. The question itself (ntp.py) is loaded for the moment. A failed quest
 
 
 from firmware.clock import clock
-from firmware.port import const, monotonic_s, sleep_ms, unload
+from firmware.core import overlay
+from firmware.port import const, monotonic_s, sleep_ms
 
 _LOOK_MS = const(1000)
 # Even SYNC does not ask more often than this.
@@ -43,9 +44,7 @@ class TimeKeeper:
 
     async def _once(self):
         """Ask once (firmware/clock/timesync.py); the seconds until the next time."""
-        from firmware.clock import timesync
+        with overlay.use("time"):
+            from firmware.clock import timesync
 
-        try:
             return await timesync.once(self)
-        finally:
-            unload("firmware.clock.timesync")

@@ -3,6 +3,7 @@
 import json
 
 from firmware.commands.answer import CommandError
+from firmware.core import overlay
 from firmware.gate import silence
 from firmware.port import const, sleep_ms
 
@@ -62,22 +63,26 @@ async def reboot(call):
 
 async def login(call):
     channel = call.channel
-    from firmware.config import password
-
     wanted = call.device.config.get("device.password")
-    if wanted and not password.fits(wanted, call.rest):
+    if wanted and not _fits(wanted, call.rest):
         channel.known = False
         channel.wrong += 1
         # Guessing takes 2, 4, 8 ... 60 s a word. That is this channel's time: no reading and no other command waits.
-        room = call.device.room
-        room.leave_command()
+        overlay.aside("command")
         try:
             await sleep_ms(min(1000 << min(channel.wrong, 6), 60000))
         finally:
-            room.commands += 1
+            await overlay.back("command")
         raise CommandError(_FORBIDDEN, "that is not the password")
     channel.known = True
     channel.wrong = 0
+
+
+def _fits(wanted, text):
+    with overlay.use("password"):
+        from firmware.config import password
+
+        return password.fits(wanted, text)
 
 
 async def logout(call):
@@ -85,12 +90,13 @@ async def logout(call):
 
 
 async def setbaudrate(call):
-    from firmware.config import settings
-
     port, speed = call.args
     if port not in ("0", "1"):
         raise CommandError(_BAD_VALUE, "port 0 or 1 is wanted")
-    speeds = settings.row("port.baud")[3]
+    with overlay.use("settings"):
+        from firmware.config import settings
+
+        speeds = settings.row("port.baud")[3]
     if speed not in speeds.split(","):
         raise CommandError(_BAD_VALUE, "the speed is one of " + speeds)
     index = int(port) + 1

@@ -5,6 +5,8 @@ where nobody answers firmware/meterprobe.py looks whether speed, parity or link 
 """
 
 from firmware import readings
+from firmware.commands.readings import ask, find
+from firmware.core import overlay
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _WAIT_MS = const(90000)
@@ -19,33 +21,35 @@ async def doctor(call):
     if what not in ("", "modem", "broker"):
         await _probe(call, call.args[0])
         return
-    from firmware.commands import doctorwords
+    with overlay.use("doctor"):
+        from firmware.commands import doctorwords
 
-    state = call.device.status()
-    if what in ("", "modem"):
-        await _say(call, "network", doctorwords.network(state.get("link") or {}, call.device.link.trouble()))
-    if what in ("", "broker"):
-        get = call.device.config.get
-        broker = get("mqtt.broker") if get("mqtt.enabled") else ""
-        mqtt = call.device.mqtt
-        why = mqtt.why if mqtt else None
-        await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker, why))
-    if what == "":
-        for port, why, _ in call.device.faults:
-            await _say(call, "port %d" % port, doctorwords.advice(why))
-        meters = [meter for line in call.device.lines for meter in line.meters]
-        if meters or not call.device.faults:
-            await _meters(call, meters, doctorwords)
-        # A short message has no room for that.
-        if call.channel.name != "sms":
-            await _channels(call)
+        state = call.device.status()
+        if what in ("", "modem"):
+            await _say(call, "network", doctorwords.network(state.get("link") or {}, call.device.link.trouble()))
+        if what in ("", "broker"):
+            get = call.device.config.get
+            broker = get("mqtt.broker") if get("mqtt.enabled") else ""
+            mqtt = call.device.mqtt
+            why = mqtt.why if mqtt else None
+            await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker, why))
+        if what == "":
+            for port, why, _ in call.device.faults:
+                await _say(call, "port %d" % port, doctorwords.advice(why))
+            meters = [meter for line in call.device.lines for meter in line.meters]
+            if meters or not call.device.faults:
+                await _meters(call, meters, doctorwords)
+            # A short message has no room for that.
+            if call.channel.name != "sms":
+                await _channels(call)
 
 
 async def _channels(call):
-    from firmware.commands import doctorrights
+    with overlay.use("doctor"):
+        from firmware.commands import doctorrights
 
-    for name, found in doctorrights.channels(call.device.config):
-        await _say(call, name, found)
+        for name, found in doctorrights.channels(call.device.config):
+            await _say(call, name, found)
 
 
 async def _say(call, name, found):
@@ -74,8 +78,6 @@ async def _meters(call, meters, doctorwords):
 
 async def _probe(call, ident):
     """Read the meter's identity; where it is silent, try other settings of its line."""
-    from firmware.commands.readings import ask, find
-
     line, meter = find(call, ident)
     result = await _wait(call, ask(line, meter, readings.IDENTITY))
     if result is None:
@@ -89,11 +91,12 @@ async def _probe(call, ident):
         settings += (int(get("port.stop", port)), port)
         probed = await _wait(call, ask(line, meter, readings.PROBE, settings))
         meter.results.pop(readings.PROBE, None)
-    from firmware.commands import doctorwords
+    with overlay.use("doctor"):
+        from firmware.commands import doctorwords
 
-    found = doctorwords.advice(result.why) if result.why else ("ok, it was read", "")
-    if probed and probed.why[0] >= _PROBED:
-        found = doctorwords.advice(probed.why)
+        found = doctorwords.advice(result.why) if result.why else ("ok, it was read", "")
+        if probed and probed.why[0] >= _PROBED:
+            found = doctorwords.advice(probed.why)
     await _say(call, "meter " + meter.ident, found)
 
 
@@ -101,12 +104,12 @@ async def _wait(call, result):
     """`result` when it is there, or None. The session needs the room more than we who only wait for it."""
     start = ticks_ms()
     call.device.config.release()
-    call.device.room.leave_command()
+    overlay.aside("command")
     try:
         while result.running:
             if ticks_diff(ticks_ms(), start) > _WAIT_MS:
                 return None
             await sleep_ms(_STEP_MS)
     finally:
-        await call.device.room.enter_command()
+        await overlay.back("command")
     return result

@@ -2,6 +2,7 @@
 
 from firmware.commands import table
 from firmware.commands.answer import CommandError
+from firmware.config import settings, settings_help
 from firmware.port import const
 
 # A code of CommandError.
@@ -73,8 +74,6 @@ async def help(call):
 
 
 async def _setting(call):
-    from firmware.config import settings, settings_help
-
     config = call.device.config
     try:
         row, index = config.row(call.args[0])

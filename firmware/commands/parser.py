@@ -3,6 +3,7 @@
 With `device.separator` both, a semicolon separates as a comma does (TITAN reference 7).
 """
 
+from firmware.commands import table
 from firmware.commands.answer import CommandError, clean
 from firmware.commands.processor import LONGEST
 from firmware.port import const
@@ -49,8 +50,6 @@ _OPEN = ("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT")
 
 def understand(call):
     """Fill in name, rest, args and module of a runner.Call from its line. CommandError: it is not carried out."""
-    from firmware.commands import table
-
     config, channel = call.device.config, call.channel
     both = config.get("device.separator") == "both"
     name, rest = split(call.line, both)

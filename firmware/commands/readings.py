@@ -9,7 +9,7 @@ from firmware import readings
 from firmware.clock.zone import days_in_month
 from firmware.commands.answer import CommandError, clean
 from firmware.config.store import number
-from firmware.core import errors
+from firmware.core import errors, overlay
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 # Codes of CommandError.
@@ -142,12 +142,12 @@ async def _force(call):
     start = ticks_ms()
     # The session needs the room more than we who only wait for it.
     call.device.config.release()
-    call.device.room.leave_command()
+    overlay.aside("command")
     try:
         while result.running:
             if ticks_diff(ticks_ms(), start) > _FORCE_MS:
                 raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
             await sleep_ms(50)
     finally:
-        await call.device.room.enter_command()
+        await overlay.back("command")
     await _give(call, result)

@@ -6,7 +6,8 @@ An answer (TITAN reference 2.3): the command, data lines, an empty line, then OK
 
 from firmware import diag
 from firmware.commands.answer import CommandError, TooLong, clean
-from firmware.port import const, monotonic_s, unload
+from firmware.core import overlay
+from firmware.port import const, monotonic_s
 
 # Codes of CommandError.
 _BAD_VALUE = const(4)
@@ -108,10 +109,8 @@ async def execute(processor, text, channel, write, collector):
         after = _both(after, call.after)
         if channel.text is None:
             await _end(call, error, collector)
-    try:
+    with overlay.attempt:
         processor.most = processor.device.config.get("limit.commands")
-    except MemoryError:
-        pass  # as it was
     return after
 
 
@@ -140,15 +139,15 @@ def _wrong(channel):
 async def _one(call, collector):
     """Run the command; the CommandError it came to, or None."""
     try:
-        await _run(call)
-        return None
+        with overlay.attempt:
+            await _run(call)
+            return None
+        error = CommandError(_NO_MEMORY, "not enough memory for this")
+        return _too_much(call, collector, error)
     except CommandError as error:
         return error
     except TooLong as error:
         return _too_much(call, collector, CommandError(_TOO_LONG, str(error)))
-    except MemoryError:
-        error = CommandError(_NO_MEMORY, "not enough memory for this")
-        return _too_much(call, collector, error)
     except ValueError as error:
         return CommandError(_BAD_VALUE, str(error))
     except (
@@ -177,13 +176,12 @@ async def _end(call, error, collector):
 
 def _understand(call):
     """Read the line. No part of a coroutine: its frame would keep the parser in memory."""
-    from firmware.commands import parser
+    with overlay.use("grammar"):
+        from firmware.commands import parser
 
-    if call.channel.echo:
-        call.echo = parser.masked(call.line, call.device.config)
-    parser.understand(call)
-    # What carries the command out needs the room.
-    unload("firmware.commands.parser", "firmware.commands.table")
+        if call.channel.echo:
+            call.echo = parser.masked(call.line, call.device.config)
+        parser.understand(call)
 
 
 async def _run(call):
@@ -191,5 +189,27 @@ async def _run(call):
         _understand(call)
     if call.module == "toomany":
         raise CommandError(_TOO_LONG, "at most %d lines at a time" % _MOST_LINES)
-    module = __import__("firmware.commands." + call.module, None, None, ("run",))
+    if call.module == "help":
+        with overlay.use("help"):
+            from firmware.commands import help
+
+            await help.help(call)
+        return
+    module = _module(call.module)
     await (getattr(module, call.name.lower(), None) or module.run)(call)
+
+
+def _module(name):
+    """The module of a row of the table, with a function of the command's name or run()."""
+    with overlay.use("command"):
+        if name == "basic":
+            from firmware.commands import basic as found
+        elif name == "doctor":
+            from firmware.commands import doctor as found
+        elif name == "readings":
+            from firmware.commands import readings as found
+        elif name == "setup":
+            from firmware.commands import setup as found
+        else:
+            from firmware.commands import update as found
+        return found

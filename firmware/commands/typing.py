@@ -1,6 +1,7 @@
 """A line that is being typed at the console: echo, backspace, Ctrl-C, hidden secrets; answers as of a modem."""
 
 from firmware.commands.processor import LONGEST, decode
+from firmware.core import overlay
 from firmware.port import const, sleep_ms
 
 _BACKSPACE = (8, 127)
@@ -50,10 +51,11 @@ class Line:
 
     def _secret_at(self):
         """Where the secret begins, once a line has come so far that the next character belongs to one; else -1."""
-        from firmware.commands import parser
-
         text = decode(self.text)
-        at = parser.private_at(text + "x", self._console.processor.device.config)
+        with overlay.use("grammar"):
+            from firmware.commands import parser
+
+            at = parser.private_at(text + "x", self._console.processor.device.config)
         self._console.processor.release()
         return at if at <= len(text) else -1
 

@@ -1,8 +1,8 @@
 """What changes the settings: each public function here is a method of Config, `config` being itself."""
 
-from firmware.config import settings
+from firmware.config import files, settings
 from firmware.config.text import row
-from firmware.port import unload
+from firmware.core import overlay
 
 # Settings whose defaults have changed (older.py).
 _WRITTEN = ("mqtt.commands", "sms.commands", "device.confirm")
@@ -21,24 +21,23 @@ def _checked(config, values):
 
 
 def _each(config, values):
-    from firmware.config.check import check
-
     checked = []
-    for name in values:
-        found, index = row(config, name)
-        full = settings.key(found, index)
-        checked.append((found, full, check(found, full, values[name])))
-    # What is looked at and written afterwards needs the room.
-    unload("firmware.config.check")
+    with overlay.use("check"):
+        from firmware.config.check import check
+
+        for name in values:
+            found, index = row(config, name)
+            full = settings.key(found, index)
+            checked.append((found, full, check(found, full, values[name])))
     return checked
 
 
 def _together(config, get, news):
-    from firmware.config.usable import distinct, usable
+    with overlay.use("check"):
+        from firmware.config.usable import distinct, usable
 
-    distinct(get, news)
-    usable(get, news, config.expansions)
-    unload("firmware.config.usable")
+        distinct(get, news)
+        usable(get, news, config.expansions)
 
 
 def put(config, found, full, value):
@@ -69,7 +68,7 @@ def _set(config, checked):
         unstaged = config.staged.pop(full, None) is not None or unstaged
         put(config, found, full, value)
     if unstaged:
-        _trial().keep(config)
+        keep(config)
     return [found[5] for found, _, _ in checked]
 
 
@@ -92,7 +91,7 @@ def change(config, values, seconds=0, code=""):
         _set(config, direct)
         save(config)
     if len(direct) < len(checked):
-        _trial().keep(config)
+        keep(config)
     return [found[5] for found, _, _ in checked]
 
 
@@ -106,8 +105,6 @@ def stage(config, values, seconds):
 def save(config):
     """Write the file; the one before stays as the last good one. A power cut leaves one of the two. OSError."""
     if config.path:
-        from firmware.config import files
-
         values = config.values
         values[files.NUMBER] = files.DEFAULTS
         try:
@@ -116,7 +113,20 @@ def save(config):
             del values[files.NUMBER]
 
 
-def _trial():
-    from firmware.config import trial
-
-    return trial
+def keep(config):
+    """Bring the file of what is staged in line with it. OSError. No method of Config."""
+    if config.staged:
+        if not config.path:
+            return
+        data = {
+            "seconds": config.trial_seconds,
+            "tried": config.trying > 0,
+            "values": config.staged,
+        }
+        if config.code:
+            data["code"] = config.code
+        files.write(config, files.TRIAL, data)
+        return
+    config.code = ""
+    if config.path:
+        files.remove(config, files.TRIAL)

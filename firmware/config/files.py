@@ -7,9 +7,13 @@ keeps with a suffix of its own. `config` gives `path`, `problems` and `damaged`.
 import json
 import os
 
+from firmware.core import overlay
+
 # The name under which the settings' file has the number of the defaults it was made under, and today's number.
 NUMBER = "defaults"
 DEFAULTS = 2
+# Where what is on trial stands.
+TRIAL = ".trial"
 _LARGEST = 32768
 _MOST_PROBLEMS = 20
 
@@ -41,13 +45,13 @@ def read(config, suffix):
     try:
         if os.stat(path)[6] > _LARGEST:
             raise ValueError("too large")
-        with open(path) as file:
+        with overlay.attempt, open(path) as file:
             stored = json.load(file)
-        if isinstance(stored, dict):
-            return stored
+            if isinstance(stored, dict):
+                return stored
     except OSError:
         return None
-    except (ValueError, RuntimeError, MemoryError):
+    except (ValueError, RuntimeError):
         pass  # told below: whatever the parser stumbles over, the file is no good
     problem(config, "%s is damaged" % path)
     return None

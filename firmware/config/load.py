@@ -1,9 +1,9 @@
 """Config.load(): the settings from their files, whatever is in these."""
 
-from firmware.config import files, settings
-from firmware.config.check import check
+from firmware.config import files, older, settings
 from firmware.config.edit import put
-from firmware.config.trial import FILE, expire, trial
+from firmware.config.trial import expire, trial
+from firmware.core import overlay
 from firmware.core.errors import ConfigError
 
 
@@ -12,8 +12,12 @@ def load(config):
 
     Values on trial that were waiting for a restart come into force, once: see change().
     """
-    if not config.path:
-        return
+    if config.path:
+        with overlay.use("check"):
+            _load(config)
+
+
+def _load(config):
     stored = files.load(config)
     # A device whose file has no number was made under the first defaults; one without a file is new.
     number = files.DEFAULTS
@@ -31,9 +35,7 @@ def load(config):
                 backup = files.read(config, ".bak") or {}
             _take_old(config, name, backup)
     if not isinstance(number, int) or number < files.DEFAULTS:
-        from firmware.config.older import keep
-
-        keep(config)
+        older.keep(config)
     _begin_stored(config)
 
 
@@ -43,6 +45,9 @@ def _take(config, name, value):
     if error:
         raise ConfigError(error)
     full = settings.key(found, index)
+    with overlay.use("check"):
+        from firmware.config.check import check
+
     put(config, found, full, check(found, full, value))
 
 
@@ -57,7 +62,7 @@ def _take_old(config, name, backup):
 
 def _begin_stored(config):
     """What was staged before the restart comes into force; what was in force then has failed."""
-    stored = files.read(config, FILE)
+    stored = files.read(config, files.TRIAL)
     if stored is None:
         return
     try:

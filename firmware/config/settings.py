@@ -15,9 +15,7 @@ Names that begin with `port.` exist twice and those that begin with `meter.` eig
 settings_help.py, which is only loaded when somebody asks.
 """
 
-import sys
-
-from firmware.port import unload
+from firmware.core import overlay
 
 MAX_METERS = 8
 MAX_PORTS = 2
@@ -61,8 +59,15 @@ def _map(text, name):
 
 
 def _table(group):
-    name = "firmware.config.tables." + module(group)
-    return __import__(name, None, None, ("TABLES",)).TABLES[group]
+    name = module(group)
+    with overlay.use("settings"):
+        if name == "general":
+            from firmware.config.tables.general import TABLES
+        elif name == "network":
+            from firmware.config.tables.network import TABLES
+        else:
+            from firmware.config.tables.meters import TABLES
+        return TABLES[group]
 
 
 def row(name):
@@ -84,8 +89,6 @@ def row(name):
 def rows(groups=NAMES):
     """Every row in the order of the table."""
     for group in groups:
-        name = "firmware.config.tables." + module(group)
-        there = name in sys.modules
         table = _table(group)
         at = 1
         while at < len(table):
@@ -94,8 +97,6 @@ def rows(groups=NAMES):
             found[0] = group + "." + found[0]
             yield found
             at = end + 1
-        if not there:
-            unload(name)
 
 
 def names():

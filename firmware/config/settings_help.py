@@ -1,13 +1,13 @@
 """What each setting is for and what it allows, in words. Loaded for HELP and for the reference only."""
 
 from firmware.config import settings
+from firmware.core import overlay
 
 
 def of(name):
     """The help of a setting, by our name."""
     group, _, field = name.partition(".")
-    where = "firmware.config.helptexts." + settings.module(group)
-    text = __import__(where, None, None, ("TEXTS",)).TEXTS[group]
+    text = _texts(settings.module(group))[group]
     at = text.find("\n" + field + "|")
     return text[at + len(field) + 2 : text.find("\n", at + 1)] if at >= 0 else ""
 
@@ -39,3 +39,14 @@ def needs(row):
         words = "in force " + when + ", taken back after device.trial minutes without "
         return words + ("CONFIRM; wants the role way" if row[5] == "way" else "the broker")
     return "in force at once"
+
+
+def _texts(name):
+    with overlay.use("texts"):
+        if name == "general":
+            from firmware.config.helptexts.general import TEXTS
+        elif name == "network":
+            from firmware.config.helptexts.network import TEXTS
+        else:
+            from firmware.config.helptexts.meters import TEXTS
+        return TEXTS

@@ -7,23 +7,9 @@ wanted and dropped afterwards.
 
 import json
 
+from firmware.core import overlay
 from firmware.core.errors import ConfigError
-from firmware.port import unload_all
 
-# Which module has which method.
-_EDIT = " set set_many save change "
-_TRIAL = " trial begin_trial restage confirm expire "
-_TEXT = " text row key is_secret changed dump import_text mask "
-
-# What stays: this module, and folders that are empty but for what they hold.
-_KEPT = (__name__, "firmware.config.tables", "firmware.config.helptexts")
-# Kept between two steps of one piece of work.
-_TABLES = (
-    "firmware.config.settings",
-    "firmware.config.tables.general",
-    "firmware.config.tables.network",
-    "firmware.config.tables.meters",
-)
 # Defaults that are kept at hand between two commands.
 _MOST_SEEN = 8
 
@@ -36,10 +22,6 @@ def number(text, least, most):
     return value if least <= value <= most else None
 
 
-def _use(name):
-    return __import__("firmware.config." + name, None, None, (name,))
-
-
 class Config:
     """`path` None keeps the settings in memory only.
 
@@ -48,9 +30,7 @@ class Config:
     on trial, whether in force or not yet; `code`: what has to come over the new way before they stay. `expansions`:
     what [IMEI], [ID] and [P] stand for.
 
-    Besides get(), expand() and release() a Config has as methods what these modules describe: load (load), edit (set,
-    set_many, save, change), trial (trial, begin_trial, restage, confirm, expire) and text (text, row, key,
-    is_secret, changed, dump, import_text, mask).
+    What its methods do beside get(), expand() and release() stands in the modules load, edit, trial and text.
     """
 
     def __init__(self, path=None):
@@ -98,14 +78,16 @@ class Config:
                 return self._note(name, json.loads(self._packed[at : self._packed.find("\n", at)]))
         elif name in self._values:
             return self._values[name]
-        settings = _use("settings")
-        row, index, error = settings.find(name)
-        if error:
-            raise ConfigError(error)
-        key = settings.key(row, index)
-        if key != name:
-            return self.get(key)
-        return self._note(name, settings.default(row))
+        with overlay.use("settings"):
+            from firmware.config import settings
+
+            row, index, error = settings.find(name)
+            if error:
+                raise ConfigError(error)
+            key = settings.key(row, index)
+            if key != name:
+                return self.get(key)
+            return self._note(name, settings.default(row))
 
     def _note(self, name, value):
         if self._released and self._values is None:
@@ -123,8 +105,7 @@ class Config:
         return text
 
     def release(self):
-        """Take out of memory what is only needed for a moment: when start-up is over, and after each command."""
-        _unload()
+        """Put the values aside, in little room: when start-up is over, and after each command."""
         self._released = True
         if self._values is not None:
             lines = ["%s %s\n" % (name, json.dumps(value)) for name, value in self._values.items()]
@@ -133,29 +114,115 @@ class Config:
         if len(self._seen) > _MOST_SEEN:
             self._seen = {}
 
-    def __getattr__(self, name):
-        if " %s " % name in _EDIT:
-            module = "edit"
-        elif " %s " % name in _TRIAL:
-            module = "trial"
-        elif name == "load":
-            module = "load"
-        elif " %s " % name in _TEXT:
-            module = "text"
-        else:
-            raise AttributeError(name)
-        return lambda *args, **named: _run(module, name, self, args, named)
+    # --- load
 
+    def load(self):
+        with overlay.use("change"):
+            from firmware.config import load
 
-def _run(module, name, config, args, named):
-    """Call a function of a module that is loaded for it."""
-    try:
-        return getattr(_use(module), name)(config, *args, **named)
-    finally:
-        if module != "text":
-            _unload(_TABLES)
+            load.load(self)
 
+    # --- edit
 
-def _unload(kept=()):
-    """Let go of everything in this folder but what is `kept`."""
-    unload_all(("firmware.config.",), _KEPT + kept)
+    def set(self, name, value, index=None):
+        with overlay.use("change"):
+            from firmware.config import edit
+
+            return edit.set(self, name, value, index)
+
+    def set_many(self, values):
+        with overlay.use("change"):
+            from firmware.config import edit
+
+            return edit.set_many(self, values)
+
+    def change(self, values, seconds=0, code=""):
+        with overlay.use("change"):
+            from firmware.config import edit
+
+            return edit.change(self, values, seconds, code)
+
+    def save(self):
+        with overlay.use("change"):
+            from firmware.config import edit
+
+            edit.save(self)
+
+    # --- trial
+
+    def trial(self, values, seconds):
+        with overlay.use("change"):
+            from firmware.config import trial
+
+            trial.trial(self, values, seconds)
+
+    def begin_trial(self):
+        with overlay.use("change"):
+            from firmware.config import trial
+
+            trial.begin_trial(self)
+
+    def restage(self):
+        with overlay.use("change"):
+            from firmware.config import trial
+
+            trial.restage(self)
+
+    def confirm(self):
+        with overlay.use("change"):
+            from firmware.config import trial
+
+            trial.confirm(self)
+
+    def expire(self):
+        with overlay.use("change"):
+            from firmware.config import trial
+
+            return trial.expire(self)
+
+    # --- text
+
+    def row(self, name, index=None):
+        with overlay.use("settings"):
+            from firmware.config import text
+
+            return text.row(self, name, index)
+
+    def key(self, name):
+        with overlay.use("settings"):
+            from firmware.config import text
+
+            return text.key(self, name)
+
+    def text(self, name, masked=True):
+        with overlay.use("settings"):
+            from firmware.config import text
+
+            return text.text(self, name, masked)
+
+    def is_secret(self, name):
+        with overlay.use("settings"):
+            from firmware.config import text
+
+            return text.is_secret(self, name)
+
+    def changed(self):
+        return sorted(self.values)
+
+    def dump(self, masked=True, prefix=""):
+        with overlay.use("settings"):
+            from firmware.config import text
+
+            return text.dump(self, masked, prefix)
+
+    def mask(self, words):
+        with overlay.use("settings"):
+            from firmware.config import text
+
+            return text.mask(self, words)
+
+    def import_text(self, lines, seconds=0):
+        with overlay.use("change"):
+            from firmware.config import takeover
+
+            return takeover.import_text(self, lines, seconds)

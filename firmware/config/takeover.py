@@ -1,6 +1,7 @@
 """Settings from `NAME: value` lines, one line at a time, so that no large text ever has to be in memory."""
 
 from firmware.config import settings
+from firmware.core import overlay
 from firmware.core.errors import ConfigError
 
 _LONGEST = 512
@@ -47,10 +48,11 @@ class Importer:
         self._check(row, settings.key(row, index), value)
 
     def _check(self, row, key, value):
-        from firmware.config.check import check
-
         try:
-            self._values[key] = check(row, key, value)
+            with overlay.use("check"):
+                from firmware.config.check import check
+
+                self._values[key] = check(row, key, value)
         except ConfigError as error:
             self._wrong(str(error))
         if len(self._values) > _MOST_CHANGES:
@@ -65,3 +67,16 @@ class Importer:
         if self._errors:
             raise ConfigError("nothing was changed: " + "; ".join(self._errors))
         return self._values
+
+
+def import_text(config, lines, seconds=0):
+    """Take a text of `NAME: value` lines, all or nothing; returns the Importer. ConfigError, OSError."""
+    importer = Importer(config)
+    at = 0
+    while at < len(lines):
+        end = lines.find("\n", at)
+        end = len(lines) if end < 0 else end
+        importer.feed(lines[at:end])
+        at = end + 1
+    config.change(importer.finish(), seconds)
+    return importer

@@ -42,11 +42,6 @@ def text(config, name, masked=True):
     return str(value)
 
 
-def changed(config):
-    """Names of the settings that differ from their defaults, sorted."""
-    return sorted(config.values)
-
-
 def dump(config, masked=True, prefix=""):
     """Yield `NAME: value` lines, heritage names; only names, ours or theirs, that begin with `prefix`.
 
@@ -82,18 +77,3 @@ def mask(config, words):
                     secret = '"%s"' % secret
                 words = words.replace(secret, "***")
     return words
-
-
-def import_text(config, lines, seconds=0):
-    """Take a text of `NAME: value` lines, all or nothing; returns the takeover.Importer. ConfigError, OSError."""
-    from firmware.config.takeover import Importer
-
-    importer = Importer(config)
-    at = 0
-    while at < len(lines):
-        end = lines.find("\n", at)
-        end = len(lines) if end < 0 else end
-        importer.feed(lines[at:end])
-        at = end + 1
-    config.change(importer.finish(), seconds)
-    return importer

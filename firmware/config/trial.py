@@ -3,15 +3,12 @@
 What is staged or on trial stands in a file of its own; the settings' file keeps the old values until confirm().
 """
 
-from firmware.config import files
-
-FILE = ".trial"
+from firmware.config.edit import keep, put, save, stage
+from firmware.config.text import row
 
 
 def trial(config, values, seconds):
     """Put `values` in force for `seconds`: then confirm() or expire(). ConfigError, OSError."""
-    from firmware.config.edit import stage
-
     stage(config, values, seconds)
     begin_trial(config)
 
@@ -33,9 +30,6 @@ def confirm(config):
     """What was on trial is good. OSError."""
     if not config.trying:
         return
-    from firmware.config.edit import put, save
-    from firmware.config.text import row
-
     for full in config.staged:
         put(config, row(config, full)[0], full, config.staged[full])
     save(config)
@@ -49,22 +43,3 @@ def expire(config):
     config.trying = 0
     keep(config)
     return names
-
-
-def keep(config):
-    """Bring the file in line with what is staged. OSError. No method of Config."""
-    if config.staged:
-        if not config.path:
-            return
-        data = {
-            "seconds": config.trial_seconds,
-            "tried": config.trying > 0,
-            "values": config.staged,
-        }
-        if config.code:
-            data["code"] = config.code
-        files.write(config, FILE, data)
-        return
-    config.code = ""
-    if config.path:
-        files.remove(config, FILE)

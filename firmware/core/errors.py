@@ -5,25 +5,22 @@ A code never changes: people note it, and docs/errors.md names it. 1xx: a meter 
 code where a person reads it (error_texts.py): raising one takes no words from the heap, and nobody looks into a text.
 """
 
-from firmware.port import unload_all
+from firmware.core import overlay
 
 
 def words(why, named=False):
     """A `why` in words; `named`: with the name of its class. The table is in memory for that moment. MemoryError."""
-    try:
+    with overlay.use("errorwords"):
         from firmware.core import error_texts
 
         return error_texts.text(why, named)
-    finally:
-        unload_all(("firmware.core.error_",))
 
 
 def text(why, named=False):
     """The same, "" for None; where there is no memory for words it is the code: who says so has to go on."""
-    try:
+    with overlay.attempt:
         return words(why, named) if why else ""
-    except MemoryError:
-        return "error %d" % why[0]
+    return "error %d" % why[0]
 
 
 class Coded:

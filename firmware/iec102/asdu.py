@@ -4,10 +4,8 @@
 share one codec. What the objects of a type look like is told in docs/architecture.md.
 """
 
-import sys
-
-from firmware.core import errors
-from firmware.port import const, unload
+from firmware.core import errors, overlay
+from firmware.port import const
 
 HEAD = 6
 _CAUSE = const(0x3F)
@@ -23,8 +21,6 @@ _TOO_SHORT = const(125)
 _NOT_ENCODED = const(127)
 
 # Modules in this folder, four apart, and how many objects the VSQ of a request or of a single answer counts.
-_MODULES = ("events", "totals", "simple", "setup", "tariff", "instant")
-_FOLDER = "firmware.iec102."
 _EVENTS = const(0)
 _TOTALS = const(4)
 _SIMPLE = const(8)
@@ -107,13 +103,21 @@ def known_types():
 def _module(type, length):
     if type not in _TYPES:
         raise errors.AsduError(_UNKNOWN, type, length)
-    wanted = _MODULES[_TYPES[type] >> 2]
-    if _FOLDER + wanted not in sys.modules:
-        # One at a time: a session has little room, and asks for one kind of thing after the other.
-        for name in _MODULES:
-            if name != wanted:
-                unload(_FOLDER + name)
-    return __import__(_FOLDER + wanted, None, None, ("decode", "encode"))
+    wanted = _TYPES[type] & ~3
+    with overlay.use("session"):
+        if wanted == _EVENTS:
+            from firmware.iec102 import events as found
+        elif wanted == _TOTALS:
+            from firmware.iec102 import totals as found
+        elif wanted == _SIMPLE:
+            from firmware.iec102 import simple as found
+        elif wanted == _SETUP:
+            from firmware.iec102 import setup as found
+        elif wanted == _TARIFF:
+            from firmware.iec102 import tariff as found
+        else:
+            from firmware.iec102 import instant as found
+        return found
 
 
 def wrong_length(type, length):

@@ -6,13 +6,11 @@ deadline, so a silent meter costs the others no more than that. What a session n
 protocol, the readings) is loaded for it and let go afterwards.
 """
 
-import gc
-
 from firmware import diag, readings
+from firmware.core import overlay
 from firmware.meter.meter import Result
 from firmware.meter.schedule import NEVER
 from firmware.port import const, sleep_ms
-from firmware.room import LARGEST
 
 _IDLE_MS = const(250)
 # Several on one line may be asked for at a time; more are refused.
@@ -29,8 +27,6 @@ _REFUSED = const(110)
 _LAST_REFUSED = const(118)
 _NO_MEMORY = const(131)
 _NOT_KEPT = const(132)
-# In the order in which they need each other.
-_SESSION_CODE = ("record.telemetry", "iec102.ft12", "iec102.asdu", "iec102.link", "iec102.master")
 
 
 class MeterLine:
@@ -38,9 +34,8 @@ class MeterLine:
 
     trace = None  # sees each frame, see iec102/master.py
 
-    def __init__(self, name, port, meters, clock, keep, header, room, gate=None):
-        """`header`: [IMEI, logger id, form of TS, profile, form of the meter's times, key of object addresses];
-        `room`: firmware.room.Room."""
+    def __init__(self, name, port, meters, clock, keep, header, gate=None):
+        """`header`: [IMEI, logger id, form of TS, profile, form of the meter's times, key of object addresses]."""
         self.name = name
         self.port = port
         self.meters = meters
@@ -48,7 +43,6 @@ class MeterLine:
         self.header = header
         self.gate = gate
         self.clean = False  # nothing of an earlier session can be on the line
-        self._room = room
         self._keep = keep
         self._asked = []
         self._steps = clock.steps
@@ -62,12 +56,10 @@ class MeterLine:
         """Have `batch` kept. A heap that is full for a moment (a command is running) costs time, not records."""
         for _ in range(_STORE_TRIES):
             await self.flash_free()
-            try:
+            with overlay.attempt:
                 self._keep(batch)
                 return
-            except MemoryError:
-                gc.collect()
-                await sleep_ms(_STORE_WAIT_MS)
+            await sleep_ms(_STORE_WAIT_MS)
         await self.flash_free()
         self._keep(batch)
 
@@ -128,11 +120,7 @@ class MeterLine:
     async def _session(self, meter, kind, args=None, result=None):
         """Open, read, close. Returns True when the reading is complete."""
         for _ in range(_MEMORY_TRIES):
-            await self._room.enter_session()
-            try:
-                why = await self._read(meter, kind, args, result)
-            finally:
-                self._room.leave_session()
+            why = await self._read(meter, kind, args, result)
             if not why or why[0] != _NO_MEMORY:
                 break
             # Whatever took the heap just now may be gone in a moment.
@@ -158,28 +146,35 @@ class MeterLine:
     async def _read(self, meter, kind, args, result):
         buffer = None
         try:
-            if kind == readings.PROBE:
-                from firmware import meterprobe
+            with overlay.attempt, await overlay.turn("session"):
+                if kind == readings.PROBE:
+                    from firmware import meterprobe
 
-                return await meterprobe.run(self, meter, args)
-            # First of all, while there still is so much in one piece.
-            size = _USUAL if self.header[3] == "titan" else _WIDE
-            buffer = self._room.borrow(LARGEST if kind == readings.CLOSINGS else size)
-            for name in _SESSION_CODE:
-                __import__("firmware." + name)
+                    return await meterprobe.run(self, meter, args)
+                # First of all, while there still is so much in one piece.
+                size = _USUAL if self.header[3] == "titan" else _WIDE
+                buffer = overlay.borrow(overlay.LARGEST if kind == readings.CLOSINGS else size)
                 # Loading takes a while on a board; the others have their turn in between.
-                await sleep_ms(0)
-            from firmware.meter import session
+                from firmware.iec102 import ft12  # noqa: F401
 
-            if kind == readings.ERROR:
-                return await session.report(self, meter, buffer)
-            return await session.run(self, meter, kind, args, result, buffer)
-        except MemoryError:
-            # Not even the code of a session fits just now.
-            return (_NO_MEMORY, "MemoryError", "not enough memory for a session")
+                await sleep_ms(0)
+                from firmware.iec102 import link  # noqa: F401
+
+                await sleep_ms(0)
+                from firmware.iec102 import master  # noqa: F401
+
+                await sleep_ms(0)
+                from firmware.meter import session
+
+                if kind == readings.ERROR:
+                    return await session.report(self, meter, buffer)
+                return await session.run(self, meter, kind, args, result, buffer)
         finally:
             if buffer is not None:
-                self._room.give_back(buffer)
+                overlay.give_back(buffer)
+        # Not even the code of a session fits just now, or what it has to keep.
+        diag.warn("meter", "%s: not enough memory", meter.ident)
+        return (_NO_MEMORY, "MemoryError", "not enough memory for a session")
 
 
 def _answered(code):

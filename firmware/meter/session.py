@@ -4,7 +4,7 @@
 """
 
 from firmware import diag, readings
-from firmware.core import errors
+from firmware.core import errors, overlay
 from firmware.iec102.master import Master
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.record import telemetry
@@ -41,9 +41,10 @@ class Job:
         self._size = 0
         self.extended = None  # the extended.Base that writes the second form, where that is wanted
         if profile != "titan":
-            from firmware.record import extended
+            with overlay.use("session"):
+                from firmware.record import extended
 
-            self.extended = extended.form(self)
+                self.extended = extended.form(self)
 
     def utc(self):
         return self.clock.utc()
@@ -63,10 +64,10 @@ class Job:
             return
         kind = kind or self.kind
         most = _COPIED_CLOSING if self.kind == readings.CLOSINGS else _COPIED
-        try:
-            copy = bytes(view) if len(view) <= most else None
-        except MemoryError:
-            copy = None
+        copy = None
+        if len(view) <= most:
+            with overlay.attempt:
+                copy = bytes(view)
         if copy is None:
             # Straight from the buffer: a copy of a large record is what the heap has least room for.
             await self.flush()
@@ -86,7 +87,7 @@ class Job:
             batch, self._batch, self._size = self._batch, [], 0
             try:
                 await self._line.store(batch)
-            except (OSError, MemoryError):
+            except Exception:  # the flash or the heap is full
                 self.meter.rest(True)
                 raise
         elif ledger.dirty:
@@ -110,12 +111,13 @@ async def run(line, meter, kind, args, result, buffer):
     try:
         await master.open(meter.address)
         await readings.module_of(kind).read(master, meter, job)
-    except (errors.Iec102Error, OSError, ValueError, MemoryError) as failure:
+    except (errors.Iec102Error, OSError, ValueError) as failure:
         why = _why(failure)
-    # What arrived before a failure is good and stays.
-    await job.flush()
-    await master.close()
-    line.clean = master.link.clean
+    finally:
+        # What arrived before a failure is good and stays.
+        await job.flush()
+        await master.close()
+        line.clean = master.link.clean
     took = ticks_diff(ticks_ms(), start)
     if why:
         diag.warn("meter", "%s: %s (%d ms)", meter.ident, errors.text(why, True), took)

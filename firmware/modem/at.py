@@ -7,8 +7,8 @@ lines is thrown away (3GPP TS 27.007, ITU-T V.250). What listens stays in memory
 
 import asyncio
 
+from firmware.core import overlay
 from firmware.core.errors import ModemError
-from firmware.modem import lazy
 from firmware.port import const, take, ticks_ms
 
 _LINE = const(400)  # longer lines lose their end
@@ -154,8 +154,14 @@ class AtChannel:
         sent after the prompt, then Ctrl-Z (SMS). Raises CommandError when the modem refuses,
         NoAnswer at the deadline of the last of `tries` attempts.
         """
-        return lazy.glance("exchange").command(self, line, deadline_ms, tries, dial, text)
+        with overlay.use("ask"):
+            from firmware.modem import exchange
+
+            return exchange.command(self, line, deadline_ms, tries, dial, text)
 
     def raw(self, data):
         """To be awaited: send bytes that are no command (`+++`, a CMUX frame); their answer is not waited for."""
-        return lazy.glance("exchange").raw(self, data)
+        with overlay.use("ask"):
+            from firmware.modem import exchange
+
+            return exchange.raw(self, data)

@@ -3,11 +3,11 @@ registration.
 """
 
 from firmware import diag
-from firmware.modem import lazy
+from firmware.core import overlay
+from firmware.modem import sim
 from firmware.modem.at import CommandError, NoAnswer
-from firmware.modem.failure import Failure
+from firmware.modem.failure import RADIO, Failure
 from firmware.modem.fields import fields_of, is_quotable
-from firmware.modem.ladder import RADIO
 from firmware.port import const
 
 _RADIO_MS = const(15000)
@@ -31,7 +31,7 @@ async def setup(device, settings, facts, store, timing):
         await channel.command("AT+CMEE=1", tries=2)
         await _identify(device, settings, facts)
         await device.quietly("AT+CFUN=1", _RADIO_MS)
-        await lazy.use("sim").unlock(channel, settings.get("pin", ""), store, timing["sim"])
+        await sim.unlock(channel, settings.get("pin", ""), store, timing["sim"])
         facts["iccid"] = _digits(await device.quietly(device.profile["iccid"]), 18)
         facts["imsi"] = _digits(await device.quietly("AT+CIMI"), 14)
         await _configure(device, settings, facts)
@@ -67,15 +67,17 @@ def _text(lines):
 
 
 async def _identify(device, settings, facts):
-    profiles = lazy.use("profiles")
     facts["model"] = _text(await device.channel.command("AT+CGMM", tries=3))
     facts["imei"] = _digits(await device.channel.command("AT+CGSN", tries=3), 15)
     name = settings.get("model") or "auto"
-    if name == "auto":
-        name = profiles.detect(facts["model"])
-    if device.profile["name"] != name:
-        device.profile = profiles.get(name)
-        diag.info("modem", "%s: profile %s", facts["model"], name)
+    with overlay.use("profiles"):
+        from firmware.modem import profiles
+
+        if name == "auto":
+            name = profiles.detect(facts["model"])
+        if device.profile["name"] != name:
+            device.profile = profiles.get(name)
+            diag.info("modem", "%s: profile %s", facts["model"], name)
 
 
 async def _configure(device, settings, facts):
@@ -135,4 +137,7 @@ async def _access_point(device, settings):
         await device.quietly(command.replace("{password}", password))
     if changed:
         # On LTE the access point is used at attach: register anew with the right one.
-        await lazy.use("register").radio_cycle(device)
+        with overlay.use("register"):
+            from firmware.modem import register
+
+            await register.radio_cycle(device)

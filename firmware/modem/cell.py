@@ -1,6 +1,6 @@
 """The facts about the network, as last heard; what they mean and how they are asked for is network.py."""
 
-from firmware.modem import lazy
+from firmware.core import overlay
 
 
 class Cell:
@@ -19,8 +19,14 @@ class Cell:
 
     def heard(self, line):
         """A registration line, asked for or not."""
-        lazy.glance("network").heard(self, line)
+        with overlay.use("register"):
+            from firmware.modem import network
+
+            network.heard(self, line)
 
     def measure(self, channel, deadline_ms):
         """To be awaited: signal and operator. Raises NoAnswer when the modem is silent."""
-        return lazy.glance("network").measure(self, channel, deadline_ms)
+        with overlay.use("register"):
+            from firmware.modem import network
+
+            return network.measure(self, channel, deadline_ms)

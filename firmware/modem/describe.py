@@ -1,7 +1,7 @@
 """What GETSTATUS and the online topic tell of a ModemLink; loaded when they do."""
 
-from firmware.core import errors
-from firmware.modem import lazy
+from firmware.core import errors, overlay
+from firmware.modem.failure import MEASURES
 from firmware.port import monotonic_s
 
 
@@ -22,6 +22,9 @@ def status(link):
         "last_measure": link.last_measure,
     }
     found.update(link.facts)
-    lazy.glance("network").describe(link.cell, found)
-    found["measures"] = dict(zip(lazy.glance("ladder").MEASURES, link.ladder.counts))
+    with overlay.use("register"):
+        from firmware.modem import network
+
+        network.describe(link.cell, found)
+    found["measures"] = dict(zip(MEASURES, link.ladder.counts))
     return found

@@ -1,12 +1,9 @@
 """From a registered modem to a PPP link with an address: multiplexer, call, negotiation."""
 
-import gc
-
 from firmware import diag
-from firmware.modem import lazy
+from firmware.core import overlay
 from firmware.modem.at import AtChannel, ModemError
-from firmware.modem.failure import Failure
-from firmware.modem.ladder import RADIO, REDIAL, REGISTER
+from firmware.modem.failure import RADIO, REDIAL, REGISTER, Failure
 from firmware.modem.ppp import CONNECTED, TIMERS_MS, Session, why
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
@@ -47,10 +44,17 @@ async def multiplex(mux, device, uart, timing):
         return True
     await mux.close(timing["mux"])
     device.channel.attach(uart)
-    if await lazy.use("wake").find(device, False):
+    if await _is_there(device):
         diag.warn("modem", "the multiplexer does not open")
         return False
     raise Failure(_NO_MUX, RADIO)
+
+
+async def _is_there(device):
+    with overlay.use("wake"):
+        from firmware.modem import wake
+
+        return await wake.find(device, False)
 
 
 async def call(link, line):
@@ -87,7 +91,7 @@ async def _connect(link, channel):
 
 async def negotiate(session, settings, deadline_ms):
     """Negotiate; returns with an address. Raises Failure."""
-    gc.collect()
+    overlay.tidy()
     end = ticks_add(ticks_ms(), deadline_ms)
     try:
         session.start(*_security(session.factory, settings))

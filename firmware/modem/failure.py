@@ -1,7 +1,18 @@
-"""A failure of the link, and how many there were in a row; what is done about it is ladder.py."""
+"""A failure of the link, and how many there were in a row; what is done about it is ladder.py.
+
+Six measures, from mild to rough.
+"""
 
 from firmware.modem.at import ModemError
-from firmware.modem.ladder import REBOOT, REDIAL
+from firmware.port import const
+
+REDIAL = const(0)
+REGISTER = const(1)
+RADIO = const(2)
+RESET = const(3)
+POWER = const(4)
+REBOOT = const(5)
+MEASURES = ("redial", "register again", "radio off and on", "reset pulse", "power cycle", "board restart")
 
 
 class Failure(ModemError):

@@ -4,22 +4,7 @@ nothing itself; loaded when it has failed, failure.py counts.
 
 import os
 
-from firmware.port import const
-
-REDIAL = const(0)
-REGISTER = const(1)
-RADIO = const(2)
-RESET = const(3)
-POWER = const(4)
-REBOOT = const(5)
-MEASURES = (
-    "redial",
-    "register again",
-    "radio off and on",
-    "reset pulse",
-    "power cycle",
-    "board restart",
-)
+from firmware.modem.failure import REBOOT, REDIAL
 
 # How often each measure is tried in a row before the next one's turn.
 _TRIES = (3, 2, 2, 2, 3, 1)

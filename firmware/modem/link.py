@@ -8,13 +8,12 @@ the modem with `command()`.
 import asyncio
 
 from firmware import diag
-from firmware.core import errors
+from firmware.core import errors, overlay
 from firmware.lastrun import Marked
-from firmware.modem import lazy
 from firmware.modem.at import AtChannel, CommandError, ModemError, NoAnswer
 from firmware.modem.cell import Cell
 from firmware.modem.device import Device
-from firmware.modem.failure import Failure, Failures
+from firmware.modem.failure import MEASURES, Failure, Failures
 from firmware.modem.watch import Watch
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
@@ -55,7 +54,10 @@ class ModemLink:
     """
 
     def __init__(self, uart, ppp_factory, settings, sockets, store=None, reboot=None, **wires):
-        self.timing = dict(lazy.use("timing").TABLE)
+        with overlay.use("steps"):
+            from firmware.modem import timing
+
+            self.timing = dict(timing.TABLE)
         self.timing.update(settings.get("timing") or {})
         self.settings = settings
         self.native = wires.get("native", False)
@@ -92,12 +94,17 @@ class ModemLink:
         self.why = None  # it is not up (core/errors.py)
         self.last_why = None
         self._restarted_for, counts = self.store.get(RESTARTED) or ("", ())
-        self.last_measure = lazy.glance("ladder").MEASURES[-1] if counts else ""
+        self.last_measure = MEASURES[-1] if counts else ""
         self.ladder.counts[: len(counts)] = counts
         self.connects = 0
         self.session = None
         # Its buffers are taken now, while the heap is in one piece, and kept.
-        self.multiplexer = lazy.use("cmux").Mux(uart) if settings.get("cmux") and not self.native else None
+        self.multiplexer = None
+        if settings.get("cmux") and not self.native:
+            with overlay.part:
+                from firmware.modem.cmux import Mux
+
+            self.multiplexer = Mux(uart)
         self.unmultiplexed = wires.get("unmultiplexed")
         self.mux = None  # the same while it is open
         self.sms = None
@@ -131,7 +138,10 @@ class ModemLink:
 
     def status(self):
         """What GETSTATUS and the online topic tell; uptime in s, signal in dBm."""
-        return lazy.glance("describe").status(self)
+        with overlay.use("describe"):
+            from firmware.modem import describe
+
+            return describe.status(self)
 
     async def command(self, line, deadline_ms=10000):
         """Hand an AT line to the modem; the lines of its answer, the final one included.
@@ -146,7 +156,10 @@ class ModemLink:
             return await plain(self.channel, line, deadline_ms)
         self.aside = True
         try:
-            return await lazy.use("aside").command(self, line, deadline_ms)
+            with overlay.use("aside"):
+                from firmware.modem import aside
+
+                return await aside.command(self, line, deadline_ms)
         except ModemError as error:
             self.watch.broken = error.why()  # nobody knows in which mode the line is now
             raise
@@ -164,7 +177,7 @@ class ModemLink:
         """Keep the link up; never returns."""
         pump = asyncio.create_task(_marked(self._pump, "pump"))
         try:
-            await lazy.use("steps").take_down(self)  # what a run() that was cancelled has left
+            await self._take_down()  # what a run() that was cancelled has left
             await self._keep_up()
         finally:
             pump.cancel()
@@ -192,16 +205,38 @@ class ModemLink:
     async def _keep_up(self):
         while True:
             try:
-                await lazy.use("steps").bring_up(self)
-                await self.watch.online()
-                failure = Failure(_CLOSED)
+                failure = Failure((_OTHER, "MemoryError", ""))
+                with overlay.attempt:
+                    await self._bring_up()
+                    await self.watch.online()
+                    failure = Failure(_CLOSED)
             except Failure as error:
                 failure = error
             except ModemError as error:
                 failure = Failure(error.why())
-            except (OSError, MemoryError) as error:
+            except OSError as error:
                 failure = Failure((_OTHER, type(error).__name__, str(error)))
-            await lazy.use("steps").recover(self, failure)
+            await self._recover(failure)
+
+    # Each in a frame of its own, which would else keep that code while the link stands.
+
+    async def _take_down(self):
+        with overlay.use("steps"):
+            from firmware.modem import steps
+
+            await steps.take_down(self)
+
+    async def _bring_up(self):
+        with overlay.use("steps"):
+            from firmware.modem import steps
+
+            await steps.bring_up(self)
+
+    async def _recover(self, failure):
+        with overlay.use("steps"):
+            from firmware.modem import steps
+
+            await steps.recover(self, failure)
 
     def enter(self, state):
         self.state = state
@@ -219,11 +254,10 @@ async def plain(channel, line, deadline_ms):
 
 async def _marked(make, name):
     while True:
-        try:
+        with overlay.attempt:
             await Marked(make(), name)
             return
-        except MemoryError:
-            await sleep_ms(1000)  # the heap was full for a moment: without this task no byte moves any more
+        await sleep_ms(1000)  # the heap was full for a moment: without this task no byte moves any more
 
 
 def _never():
@@ -231,7 +265,10 @@ def _never():
 
 
 def _profile(settings):
-    return lazy.use("profiles").get(settings.get("model") or "generic")
+    with overlay.use("profiles"):
+        from firmware.modem import profiles
+
+        return profiles.get(settings.get("model") or "generic")
 
 
 def _set_baud(uart):

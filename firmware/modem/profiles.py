@@ -18,7 +18,7 @@ Figures marked "read" were looked up in the document named; the others are the u
 family and must be compared with the data sheet of the module in hand.
 """
 
-from firmware.modem import lazy
+from firmware.core import overlay
 
 GENERIC = {
     "name": "generic",
@@ -84,11 +84,21 @@ def get(name):
     profile = dict(GENERIC)
     for _, known, maker in _models():
         if known == name:
-            module = "profiles_" + maker
-            profile.update(lazy.glance(module).get(name))
+            profile.update(_module(maker).get(name))
             profile["name"] = name
             break
     return profile
+
+
+def _module(maker):
+    with overlay.use("profiles"):
+        if maker == "simcom":
+            from firmware.modem import profiles_simcom as found
+        elif maker == "quectel":
+            from firmware.modem import profiles_quectel as found
+        else:
+            from firmware.modem import profiles_ublox as found
+        return found
 
 
 def detect(model):

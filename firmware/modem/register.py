@@ -6,9 +6,8 @@
 from firmware import diag
 from firmware.modem import network
 from firmware.modem.at import ModemError
-from firmware.modem.failure import Failure
+from firmware.modem.failure import RADIO, REBOOT, REGISTER, Failure
 from firmware.modem.fields import fields_of
-from firmware.modem.ladder import RADIO, REBOOT, REGISTER
 from firmware.modem.network import DENIED
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 

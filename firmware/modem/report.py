@@ -1,6 +1,7 @@
 """The status as a short message every so many hours, on its own account; in memory only where that is wanted."""
 
 from firmware import diag
+from firmware.core import overlay
 from firmware.gate import silence
 from firmware.modem.at import ModemError
 from firmware.port import const, monotonic_s
@@ -34,16 +35,20 @@ class Report:
 
     async def turn(self):
         """Send the message if it is time. Never raises a ModemError or MemoryError."""
+        utc, sent, why = 0, False, "out of memory"
         try:
-            utc = self._utc()
-            wait = self._wait(utc)
-            if wait > 0:
-                self._next = monotonic_s() + wait
-                return
-            sent = await self._sms.send(self._number, self._sms.status_text(_MOST))
-        except (ModemError, MemoryError) as error:
-            diag.warn("sms", "status: %s", error)
-            sent = False
+            with overlay.attempt:
+                utc = self._utc()
+                wait = self._wait(utc)
+                if wait > 0:
+                    self._next = monotonic_s() + wait
+                    return
+                sent = await self._sms.send(self._number, self._sms.status_text(_MOST))
+                why = ""
+        except ModemError as error:
+            why = error
+        if why:
+            diag.warn("sms", "status: %s", why)
         await self._note(sent, utc if sent else 0)
 
     def _utc(self):

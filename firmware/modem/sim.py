@@ -10,8 +10,7 @@ import hashlib
 
 from firmware.gate import silence
 from firmware.modem.at import CommandError, NoAnswer
-from firmware.modem.failure import Failure
-from firmware.modem.ladder import POWER, RADIO
+from firmware.modem.failure import POWER, RADIO, Failure
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 KEY = "sim_pin_tried"

@@ -9,7 +9,7 @@ Off unless `enabled`.
 import asyncio
 
 from firmware import diag
-from firmware.modem import lazy
+from firmware.core import overlay
 from firmware.modem.at import CommandError, ModemError
 from firmware.port import const, wait_for_ms
 
@@ -59,7 +59,8 @@ class Sms:
         if setting.get("status") and not number:
             diag.error("sms", "nobody to send the status to: set sms.status_phone")
         elif setting.get("status"):
-            from firmware.modem.report import Report
+            with overlay.part:
+                from firmware.modem.report import Report
 
             self.report = Report(self, link, setting["status"], number)
 
@@ -84,7 +85,7 @@ class Sms:
                 for index, line in messages:
                     # Deleted first: a message that breaks the device must not do so again after the restart.
                     await channel.command("AT+CMGD=%d" % index)
-                    found = lazy.glance("pdu").received(line)
+                    found = _received(line)
                     if found:
                         await self._one(*found)
         except ModemError as error:
@@ -162,8 +163,7 @@ class Sms:
         text = "".join(c if " " <= c <= "~" else " " for c in text).strip()[: _PART * _PARTS]
         number = normal(number)
         await self._link.device.quietly(_HEX)
-        for part in list(lazy.glance("pdu").parts(text, _PART))[:_PARTS]:
-            length, data = lazy.glance("pdu").to_send(number, part)
+        for length, data in _to_send(number, text):
             try:
                 await self._link.channel.command("AT+CMGS=%d" % length, _SEND_MS, text=data)
             except CommandError as error:
@@ -171,6 +171,22 @@ class Sms:
                 return False
             self.sent += 1
         return True
+
+
+def _received(line):
+    """(number, text) of a message in hexadecimal, or None."""
+    with overlay.use("pdu"):
+        from firmware.modem import pdu
+
+        return pdu.received(line)
+
+
+def _to_send(number, text):
+    """[(length, message in hexadecimal), …] of the parts of a text."""
+    with overlay.use("pdu"):
+        from firmware.modem import pdu
+
+        return [pdu.to_send(number, part) for part in list(pdu.parts(text, _PART))[:_PARTS]]
 
 
 def parse_list(lines):

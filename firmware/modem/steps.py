@@ -2,12 +2,12 @@
 a measure).
 """
 
-import gc
-
 from firmware import diag
+from firmware.core import overlay
 from firmware.gate import silence
-from firmware.modem import ladder, lazy
+from firmware.modem import ladder
 from firmware.modem.at import ModemError
+from firmware.modem.failure import MEASURES, POWER, RADIO, REBOOT, REGISTER, RESET
 from firmware.modem.link import RESTARTED
 from firmware.port import const, sleep_ms
 
@@ -17,20 +17,11 @@ _WAITS = const(200)
 
 async def bring_up(link):
     link.enter("starting")
-    gc.collect()
-    lazy.use("exchange")  # there is much to ask now
-    device = link.device
     # Each part goes before the next one comes: beside a meter's session there is no room for all.
-    await _room(link)
-    await lazy.use("wake").wake(device)
-    _done("wake")
-    await _room(link)
-    await lazy.use("bringup").setup(device, link.settings, link.facts, link.store, link.timing)
-    _done("bringup", "sim", "profiles", "register")
+    await _wake(link)
+    await _setup(link)
     link.enter("registering")
-    await _room(link)
-    await lazy.use("register").register(device, link.cell, link.timing, link.on_time)
-    _done("register", "network", "fields")
+    await _register(link)
     await _messages(link)
     await _room(link)
     line = await _multiplex(link)
@@ -38,15 +29,44 @@ async def bring_up(link):
     if link.sms and link.sms.report and (not link.mux or link.ladder.failures) and link.sms.report.due():
         await link.sms.report.turn()
     link.enter("dialling")
-    await lazy.use("dial").call(link, line)
+    await _dial(link, line)
     link.connects += 1
     if link.store.get(RESTARTED):
         await silence(link.store)
         link.store.set(RESTARTED, None)
     link.why = None
-    lazy.drop()
-    gc.collect()
     link.enter("online")
+
+
+async def _wake(link):
+    await _room(link)
+    with overlay.use("wake"):
+        from firmware.modem import wake
+
+        await wake.wake(link.device)
+
+
+async def _setup(link):
+    await _room(link)
+    with overlay.use("bringup"):
+        from firmware.modem import bringup
+
+        await bringup.setup(link.device, link.settings, link.facts, link.store, link.timing)
+
+
+async def _register(link):
+    await _room(link)
+    with overlay.use("register"):
+        from firmware.modem import register
+
+        await register.register(link.device, link.cell, link.timing, link.on_time)
+
+
+async def _dial(link, line):
+    with overlay.use("dial"):
+        from firmware.modem import dial
+
+        await dial.call(link, line)
 
 
 async def _room(link):
@@ -57,18 +77,16 @@ async def _room(link):
         await sleep_ms(_WAIT_MS)
 
 
-def _done(*names):
-    lazy.drop(names)
-    gc.collect()
-
-
 async def _messages(link):
     """Messages that came while we were away, if SMS is on at all."""
     setting = link.settings.get("sms") or {}
     if not (setting.get("enabled") or setting.get("status") or link.on_sms):
         return
     if link.sms is None:
-        link.sms = lazy.use("sms").Sms(link, setting)
+        with overlay.part:
+            from firmware.modem.sms import Sms
+
+        link.sms = Sms(link, setting)
     await link.sms.prepare()
     await link.sms.collect()
 
@@ -79,10 +97,10 @@ async def _multiplex(link):
     mux = link.multiplexer
     if not mux:
         return link.uart
-    if not await lazy.use("dial").multiplex(mux, link.device, link.uart, link.timing):
+    if not await _multiplexed(link, mux):
         link.multiplexer = mux = None
         if link.unmultiplexed:
-            gc.collect()
+            overlay.tidy()
             link.unmultiplexed(link.device.baud)
         return link.uart
     link.mux = mux
@@ -90,16 +108,22 @@ async def _multiplex(link):
     return link.mux.channel(1)
 
 
+async def _multiplexed(link, mux):
+    with overlay.use("dial"):
+        from firmware.modem import dial
+
+        return await dial.multiplex(mux, link.device, link.uart, link.timing)
+
+
 async def recover(link, failure):
     """Say why, take the link down, wait, take the next measure."""
-    _done(*lazy.BRING_UP)  # the part that failed, and what it had loaded
     link.why = link.last_why = failure.why()
     rung = ladder.failed(link.ladder, failure) if not failure.blocked else None
     times = link.timing
     wait = times["blocked"]
     if rung is not None:
         wait = ladder.backoff_ms(link.ladder, times["backoff_min"], times["backoff_max"])
-    link.last_measure = "wait" if rung is None else ladder.MEASURES[rung]
+    link.last_measure = "wait" if rung is None else MEASURES[rung]
     diag.warn("modem", "%s; %s in %d ms", failure, link.last_measure, wait)
     link.enter("blocked" if rung is None else "recovering")
     try:
@@ -112,7 +136,6 @@ async def recover(link, failure):
             await _measure(link, rung)
         except ModemError as error:
             diag.info("modem", "%s: %s", link.last_measure, error)
-    _done(*lazy.BRING_UP)
 
 
 async def take_down(link):
@@ -127,17 +150,28 @@ async def take_down(link):
 
 
 async def _measure(link, rung):
-    if rung == ladder.REGISTER:
-        await lazy.use("register").register_again(link.device)
-    elif rung == ladder.RADIO:
-        link.device.configured = False
-        await lazy.use("register").radio_cycle(link.device)
-    elif rung == ladder.RESET:
-        await lazy.use("wake").restart(link.device)
-    elif rung == ladder.REBOOT and link.reboot and not link.store.get(RESTARTED):
+    if rung in (REGISTER, RADIO):
+        if rung == RADIO:
+            link.device.configured = False
+        await _radio(link.device, rung)
+    elif rung == REBOOT and link.reboot and not link.store.get(RESTARTED):
         # Once: a modem that is broken must not restart the board for ever.
         await silence(link.store)
         link.store.set(RESTARTED, [link.last_reason, list(link.ladder.counts)])
         link.reboot("modem: " + link.last_reason)
-    elif rung >= ladder.POWER:
-        await lazy.use("wake").power_cycle(link.device)
+    elif rung >= RESET:
+        await _restart(link.device, rung)
+
+
+async def _radio(device, rung):
+    with overlay.use("register"):
+        from firmware.modem import register
+
+        await (register.register_again(device) if rung == REGISTER else register.radio_cycle(device))
+
+
+async def _restart(device, rung):
+    with overlay.use("wake"):
+        from firmware.modem import wake
+
+        await (wake.power_cycle(device) if rung >= POWER else wake.restart(device))

@@ -3,8 +3,7 @@ and reset pin.
 """
 
 from firmware import diag
-from firmware.modem.failure import Failure
-from firmware.modem.ladder import RESET
+from firmware.modem.failure import RESET, Failure
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _SILENT = const(211)  # code of an error (core/errors.py)

@@ -3,10 +3,9 @@ others' suspicions.
 """
 
 from firmware import diag
-from firmware.modem import lazy
+from firmware.core import overlay
 from firmware.modem.at import NoAnswer
-from firmware.modem.failure import Failure
-from firmware.modem.ladder import POWER, RADIO
+from firmware.modem.failure import POWER, RADIO, Failure
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 # So many in a row without a probe to ask end the call: where nothing came in between, and where something did, be it
@@ -106,7 +105,7 @@ class Watch:
             return
         self._asked_at, link.aside = now, True
         try:
-            if await lazy.use("aside").call_is_over(link):
+            if await _call_is_over(link):
                 raise Failure(_NO_CARRIER)
         finally:
             link.aside = False
@@ -116,16 +115,17 @@ class Watch:
         multiplexer.
         """
         link = self._link
-        lazy.use("exchange")  # once for all three questions
         try:
-            await link.cell.measure(link.channel, link.timing["watch_answer"])
+            with overlay.use("ask"):  # once for all three questions
+                await link.cell.measure(link.channel, link.timing["watch_answer"])
         except NoAnswer:
             raise Failure(_MUX_SILENT) from None
-        finally:
-            lazy.drop(("exchange", "fields"))
 
     async def _time(self):
-        utc = await lazy.glance("register").network_time(self._link.channel)
+        with overlay.use("register"):
+            from firmware.modem import register
+
+            utc = await register.network_time(self._link.channel)
         if utc:
             self._link.on_time(utc)
 
@@ -158,6 +158,14 @@ class Watch:
         if port.strip("0123456789") or int(port or 0) > _LAST_PORT:
             diag.error("modem", "uplink.ping_host %s is no host and no host:port; nobody is asked", host)
             return None
-        return lazy.use("probe").Probe(
-            self._link.socket, host, period * 1000, self._link.timing["probe"]
-        )
+        with overlay.part:
+            from firmware.modem.probe import Probe
+
+        return Probe(self._link.socket, host, period * 1000, self._link.timing["probe"])
+
+
+async def _call_is_over(link):
+    with overlay.use("aside"):
+        from firmware.modem import aside
+
+        return await aside.call_is_over(link)

@@ -5,6 +5,7 @@ writes JSON into `job.out` and hands each finished record to `await job.emit(vie
 iec102 and zone.
 """
 
+from firmware.core import overlay
 from firmware.port import const
 
 # Kinds as they stand in the log, one byte each. Bit 7 marks the extended form.
@@ -21,23 +22,32 @@ PROBE = const(14)  # no reading but a look at the line, see firmware/meterprobe.
 ERROR = const(15)
 EXTENDED = const(0x80)
 
-_MODULES = {
-    INSTANT: "instant",
-    CLOSINGS: "closings",
-    CURVE: "curve",
-    TARIFF: "tariff",
-    EVENTS: "events",
-    IDENTITY: "identity",
-    CLOCK: "meterclock",
-    POWER: "power",
-    SETUP: "setup",
-}
+_NAMES = "instant closings curve tariff events identity meterclock power setup"
 
 
 def name_of(kind):
-    return _MODULES[kind & 0x7F]
+    return _NAMES.split(" ")[(kind & 0x7F) - INSTANT]
 
 
 def module_of(kind):
-    """Import and return the module that reads `kind`."""
-    return __import__("firmware.readings." + name_of(kind), None, None, ("read",))
+    """Import and return the module that reads `kind`; within a session."""
+    with overlay.use("session"):
+        if kind == INSTANT:
+            from firmware.readings import instant as found
+        elif kind == CLOSINGS:
+            from firmware.readings import closings as found
+        elif kind == CURVE:
+            from firmware.readings import curve as found
+        elif kind == TARIFF:
+            from firmware.readings import tariff as found
+        elif kind == EVENTS:
+            from firmware.readings import events as found
+        elif kind == IDENTITY:
+            from firmware.readings import identity as found
+        elif kind == CLOCK:
+            from firmware.readings import meterclock as found
+        elif kind == POWER:
+            from firmware.readings import power as found
+        else:
+            from firmware.readings import setup as found
+        return found

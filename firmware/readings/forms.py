@@ -1,5 +1,7 @@
 """How tariff objects and periods of a load curve are written (TITAN reference 3.3)."""
 
+from firmware.core import overlay
+
 _TIMES = ("FMPA", "DINI", "DEND")
 
 
@@ -19,7 +21,8 @@ def time(job, tag):
 
 def tariff(job, item):
     """Write one tariff object (types 135 and 136) with TITAN's 21 keys, times as `2022-07-11T13:49-1`."""
-    from firmware.iec102.tariff import NAMES
+    with overlay.use("session"):
+        from firmware.iec102.tariff import NAMES
 
     out = job.out
     out.raw("{")

@@ -6,7 +6,7 @@ with the kind's EXTENDED bit. docs/json.md shows every record.
 """
 
 from firmware.clock.zone import civil
-from firmware.core import errors
+from firmware.core import errors, overlay
 from firmware.port import const
 from firmware.readings import CLOSINGS, CURVE, EXTENDED, INSTANT, TARIFF
 from firmware.record import telemetry
@@ -23,8 +23,14 @@ _PERIODS = (CLOSINGS, CURVE, TARIFF)
 
 def form(job):
     """The Form that can write what `job` reads; only that part of the code is loaded."""
-    name = "values" if job.kind == INSTANT else "periods" if job.kind in _PERIODS else "facts"
-    return __import__("firmware.record." + name, None, None, ("Form",)).Form(job)
+    with overlay.use("session"):
+        if job.kind == INSTANT:
+            from firmware.record.values import Form
+        elif job.kind in _PERIODS:
+            from firmware.record.periods import Form
+        else:
+            from firmware.record.facts import Form
+        return Form(job)
 
 
 class Base:

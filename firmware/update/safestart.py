@@ -7,11 +7,14 @@ seconds, `crashed(exception)` for what nobody else caught. Files on the flash: s
 `crash.txt`, the last traceback, bounded.
 """
 
+import asyncio
 import io
 import os
 import sys
 import time
 
+import __main__
+from firmware.core import overlay
 from firmware.port import const, monotonic_s
 from firmware.update import slots
 
@@ -47,7 +50,7 @@ class Guard:
             self._write("starts", "1")
         # Whether the version's pack is what its manifest says (right, wrong, unknown, and why); None: a boot.py from
         # before it looked itself, so we have to (own.py).
-        self.pack = getattr(__import__("__main__"), "_pack", None) if self.folder else ""
+        self.pack = getattr(__main__, "_pack", None) if self.folder else ""
         self.mode = PREVIOUS if self.state == "fallback" else NORMAL
         if self.starts > 3:
             self.mode = SAFE
@@ -186,14 +189,14 @@ class Guard:
             "crash": crash,
         }
         if self.folder:
-            found["boot"] = "new" if hasattr(__import__("__main__"), "_pack") else "old: make deploy renews it"
+            found["boot"] = "new" if hasattr(__main__, "_pack") else "old: make deploy renews it"
             found["pack"] = self.pack or "not checked yet"
         return found
 
 
 def _starts(root):
     """Which start in a row this is: boot.py's own count, which is right even with a full flash."""
-    count = getattr(__import__("__main__"), "_starts", 0)
+    count = getattr(__main__, "_starts", 0)
     try:
         return count or int(slots.read_text(root + "/starts") or "1")
     except ValueError:
@@ -202,8 +205,8 @@ def _starts(root):
 
 def _forget():
     """boot.py's copy of the counter in memory that survives a reset."""
-    # It has run among the names of __main__: importing it would load all of it once more.
-    look = getattr(sys.modules.get("boot") or __import__("__main__"), "_memory", None)
+    # It has run among the names of __main__.
+    look = getattr(__main__, "_memory", None)
     memory = look() if look else None
     if memory:
         memory[len(memory) - 2] = 0
@@ -312,9 +315,8 @@ def interrupted():
 def check(app):
     """Where boot.py does not look at the version's pack, have it looked at now, in the background."""
     if guard and guard.pack is None:
-        import asyncio
-
-        from firmware.update import own
-
         guard.pack = ""
-        app.own = asyncio.create_task(own.run(app, guard))
+        with overlay.use("own"):
+            from firmware.update import own
+
+            app.own = asyncio.create_task(own.run(app, guard))

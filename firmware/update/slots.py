@@ -73,7 +73,7 @@ def manifest(root, folder):
         with open("%s/%s/manifest.json" % (root, folder)) as file:
             found = json.load(file)
         return found if isinstance(found, dict) else {}
-    except (OSError, ValueError, RuntimeError, MemoryError):  # whatever lies there
+    except (OSError, ValueError, RuntimeError):  # whatever lies there
         return {}
 
 

@@ -6,8 +6,8 @@ no more than that come twice after a crash.
 """
 
 from firmware import diag
-from firmware.core import errors
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.core import errors, overlay
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.publisher import Publisher
 from firmware.uplink.session import Session
 
@@ -34,8 +34,8 @@ class MqttService:
     `ring` is the log, `link` the way out, `topic_for(kind)` the topic of a record or None (then it waits),
     `gate` keeps flash writes away from a meter's answers, `feed()` the watchdog, `jitter` (0 to 999) tells this
     device's attempts from those of its neighbours, `on_state(state)` hears every change of `state`: "off",
-    "no network", "connecting", "online", "waiting" (before the next attempt). `room` (firmware.room.Room): a
-    login waits its turn for the heap like a command, and records wait while a session needs what is free.
+    "no network", "connecting", "online", "waiting" (before the next attempt). A login waits its turn for the heap
+    like a command, and records wait while a session needs what is free.
     """
 
     def __init__(
@@ -49,15 +49,13 @@ class MqttService:
         gate=None,
         jitter=0,
         on_state=None,
-        room=None,
     ):
         self.settings = settings
         self._link = link
         self._jitter = jitter
         self._on_state = on_state
         self._session = Session(umqtt, feed, self._arrived, self._has_room)
-        self._publisher = Publisher(self._session, ring, topic_for, gate, room and room.crowded)
-        self._room = room
+        self._publisher = Publisher(self._session, ring, topic_for, gate)
         self.state = "off"
         self._since = monotonic_s()
         self._changed = False
@@ -189,13 +187,13 @@ class MqttService:
     async def _attempt(self):
         """One connection from the first packet to its loss, and the wait before the next one."""
         try:
-            await self._live()
-            return
+            # The turn may stop within a packet then: only a new connection is sure to be in step.
+            with overlay.attempt:
+                await self._live()
+                return
+            self.why = (_NO_MEMORY,)
         except errors.LoginRefused as refusal:
             self.why = refusal.why()
-        except MemoryError:
-            # The turn may have stopped within a packet: only a new connection is sure to be in step.
-            self.why = (_NO_MEMORY,)
         except errors.NobodyListens as failure:
             self.why = failure.why()  # the link has carried the question and the answer
         except OSError as failure:
@@ -227,13 +225,7 @@ class MqttService:
         """Connect and serve until the settings change; OSError or LoginRefused when the connection is lost."""
         self._enter("connecting")
         session, publisher = self._session, self._publisher
-        if self._room:
-            await self._room.enter_command()
-        try:
-            await _login("enter", session, self.settings, self._link.socket)
-        finally:
-            if self._room:
-                self._room.leave_command()
+        await _enter(session, self.settings, self._link.socket)
         self.connections += 1
         self._enter("online")
         diag.info("mqtt", "connected to %s:%d", self.settings["host"], self.settings["port"])
@@ -249,15 +241,19 @@ class MqttService:
                 if not self._link.is_up():
                     raise errors.BrokerError(_NETWORK_GONE)
             await sleep_ms(_BUSY_MS if got or more or session.busy() else _IDLE_MS)
-        await _login("leave", session)
+        await _leave(session)
         await publisher.note_acks()
 
 
-async def _login(step, *arguments):
-    """Run `enter` or `leave` of the module login, in memory for that long."""
-    from firmware.uplink import login
+async def _enter(session, settings, sockets):
+    with await overlay.turn("login"):
+        from firmware.uplink import login
 
-    try:
-        await getattr(login, step)(*arguments)
-    finally:
-        unload("firmware.uplink.login")
+        await login.enter(session, settings, sockets)
+
+
+async def _leave(session):
+    with overlay.use("login"):
+        from firmware.uplink import login
+
+        await login.leave(session)

@@ -8,7 +8,6 @@ import asyncio
 from firmware.clock.clock import HOST, Clock
 from firmware.clock.zone import Zone
 from firmware.meter.line import MeterLine
-from firmware.room import Room
 from tests.host.fakes import StationMeter
 from tools.meter.model import Meter as Model
 from tools.meter.station import Station
@@ -56,4 +55,4 @@ def line_of(port, meters, keep, profile="titan", clock=None):
         # A payload may be a view of the session's buffer, which the next record overwrites.
         keep([(kind, utc, bytes(payload)) for kind, utc, payload in batch])
 
-    return MeterLine("port 1", port, meters, clock, copied, header, Room())
+    return MeterLine("port 1", port, meters, clock, copied, header)

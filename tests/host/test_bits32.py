@@ -51,7 +51,7 @@ def grown(tmp_path):
 
 
 # One that stays, one that is loaded for a command: that one costs nothing but the largest class, which keeps all.
-@pytest.mark.parametrize("module, over", [("firmware.room", CLASSES), ("firmware.commands.help", ("roomy",))])
+@pytest.mark.parametrize("module, over", [("firmware.core.overlay", CLASSES), ("firmware.commands.help", ("roomy",))])
 def test_a_module_that_grows_is_noticed_where_it_stays(residents, sizes, grown, module, over):
     room = max(micropython.RESIDENT_CODE[name] - sum(sizes[name]) for name in CLASSES)
     folder = grown(module, "_more = b'%s'" % ("x" * room))
@@ -60,7 +60,7 @@ def test_a_module_that_grows_is_noticed_where_it_stays(residents, sizes, grown, 
 
 
 def test_what_a_resident_module_begins_to_import_counts(residents, sizes, grown):
-    folder = grown("firmware.room", "import firmware.commands.help")
+    folder = grown("firmware.core.overlay", "import firmware.commands.help")
     assert sum(_bits32.taken(residents["small"], folder)) > sum(sizes["small"]) + 1000
 
 

@@ -223,10 +223,10 @@ def test_board_json_overrules_the_wiring(monkeypatch, tmp_path):
     link = board.link(config())
     assert chip.value(5) == 1  # not pressed
     link.device.reset_pin = None
-    key = board._key
     assert board.modem["tx"] == 27  # the rest of the modem's wiring stays
     assert board.led_pin == 13
-    assert key("dcd") is None
+    key = importlib.import_module("firmware.boards.wiring")._key
+    assert key(board, "dcd") is None
 
 
 def test_a_damaged_board_json_is_ignored_and_told(monkeypatch, tmp_path, capsys):

@@ -20,7 +20,6 @@ from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from firmware.modem import sim
-from firmware.room import Room
 from tests.host import fieldlab, virtual
 from tests.host.test_log_gate import Line
 from tests.host.test_trial import Mqtt
@@ -98,7 +97,7 @@ def device(flash, gate):
     app.flash = flash
     app.config.load()
     app.imei = "1"
-    app.gate, app.room = gate, Room()
+    app.gate = gate
     app.ring = Ring(folder + "/log")
     app.ring.mount()
     app.header = ["1", "P", "unix", "titan", "summer", "DO"]

@@ -99,26 +99,13 @@ def test_the_modem_profiles_example_goes_online(tmp_path, monkeypatch):
     async def main():
         options = {"model": "auto", "user": "u", "password": "p", "auth": "chap"}
         world = World(row[1], settings=dict(options, network="4g"))
-        # A profile is dropped after use; here the example has to stay importable.
-        monkeypatch.setattr("firmware.modem.lazy.use", keep(module))
+        real = profiles._module
+        monkeypatch.setattr(profiles, "_module", lambda maker: module if maker == row[2] else real(maker))
         await world.online(120)
         return world.log
 
     log = run_virtual(main)
     assert any("ACME L1 R2: profile acme-l1" in line for line in log), log
-
-
-def keep(module):
-    real = __import__("firmware.modem.lazy", None, None, ("use",)).use
-
-    def use(name):
-        if name == "profiles_acme":
-            return module
-        if name == "profiles":
-            return profiles
-        return real(name)
-
-    return use
 
 
 def test_the_modem_profiles_table_has_every_key_with_its_default():

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from firmware import app as root
-from firmware import diag, room, supervise
+from firmware import diag, supervise
+from firmware.core import overlay
 from firmware.port import sleep_ms
-from firmware.room import Room
 from tests.host import virtual
 
 
@@ -118,7 +118,6 @@ def app_with(service, memory=None):
     app = SimpleNamespace(
         watched=[],
         longest_turn_ms=0,
-        room=Room(),
         board=Board(),
         safe=False,
         lines=[],
@@ -198,14 +197,14 @@ def test_memory_refused_at_one_place_of_the_supervisor(monkeypatch, place, times
 
 def test_what_the_supervisor_holds_back_is_there_when_a_service_starts_and_its_traceback_is_kept(monkeypatch):
     seen = []
-    monkeypatch.setattr(supervise, "keep_now", lambda error, name: seen.append(room._held))
+    monkeypatch.setattr(supervise, "keep_now", lambda error, name: seen.append(overlay._held))
     monkeypatch.setattr(supervise, "keep", Memory(monkeypatch, 10**9).refusing(kept))
     service = Turning()
     begin = Turning.run
-    monkeypatch.setattr(Turning, "run", lambda self: seen.append(room._held) or begin(self))
-    room.hold()
+    monkeypatch.setattr(Turning, "run", lambda self: seen.append(overlay._held) or begin(self))
+    overlay.hold()
     assert watched_for(20, app_with(service)) is None
-    assert len(seen) > 3 and not any(seen) and len(room._held) == room._HELD
+    assert len(seen) > 3 and not any(seen) and len(overlay._held) == overlay._HELD
 
 
 def test_a_service_that_stands_still_restarts_the_board_and_the_watchdog_is_not_fed(monkeypatch):

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 import boot
+from firmware.core import overlay
 from firmware.core.errors import OrderError
 from firmware.gate import Gate
 from firmware.port import ticks_ms
@@ -263,7 +264,6 @@ class Device:
     def __init__(self, root, server):
         self.board = SimpleNamespace(root=root, feed=lambda: None)
         self.link = SimpleNamespace(socket=server, up=self.up)
-        self.room = SimpleNamespace(guests=0, sessions=0, commands=0, wanted=0)
         self.gate = Gate()
         self.restarts = []
 
@@ -300,7 +300,7 @@ def test_an_order_is_stopped_at_any_moment_and_another_is_taken(tmp_path, releas
         with pytest.raises(OrderError):
             order.stop(device)
         await asyncio.sleep(1)
-        assert device.order is None and device.room.guests == 0 and not device.link.socket.open
+        assert device.order is None and not overlay.turns.running[2] and not device.link.socket.open
         left = slots.read_text(root + "/update.txt", 400)
         assert left.endswith("stopped by a command") == runs and left
         assert not (slots.exists(root + "/update.bin") or slots.exists(root + "/update.bin.tag"))
@@ -313,11 +313,11 @@ def test_an_order_is_stopped_at_any_moment_and_another_is_taken(tmp_path, releas
     assert Path(root, "app.b", slots.PACK).read_bytes() == releases["good"]
 
 
-def test_what_makes_way_again_and_again_is_not_given_for_ever_either(tmp_path, releases):
+def test_what_makes_way_again_and_again_is_not_given_for_ever_either(tmp_path, releases, monkeypatch):
     """The heap is wanted all the time, and the server brings a byte now and then: that ends by the same deadline."""
     talk = laid(str(tmp_path), releases, ["a body of a byte each 20 s"], 0)
     device = Device(str(tmp_path), hostile.Server(talk))
-    device.room.wanted = 1
+    monkeypatch.setattr(overlay.turns, "wanted", 1)
 
     async def main():
         order.begin(device, "http://server/firmware.rel")

@@ -16,7 +16,7 @@ from unittest import mock
 
 from zoneinfo import ZoneInfo
 
-from firmware import diag, port, readings, room
+from firmware import diag, port, readings
 from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
@@ -215,8 +215,6 @@ def lived(begin, order, profile, days=DAYS):
 
     with tempfile.TemporaryDirectory() as root, contextlib.ExitStack() as patched:
         patched.enter_context(mock.patch.object(meterline, "_IDLE_MS", 60_000))
-        # Collecting CPython's heap after each of thousands of sessions says nothing about a board's.
-        patched.enter_context(mock.patch.object(room, "release_session_code", lambda: None))
         patched.enter_context(mock.patch.object(diag, "sink", lambda *_: None))
         month = virtual.run(main(root), start, limit_s=(days + 9) * DAY)
         _nothing_is_missing(month, start, profile)

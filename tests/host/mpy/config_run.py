@@ -3,6 +3,7 @@
 import gc
 import sys
 
+from firmware.core import overlay
 from firmware.core.errors import ConfigError  # everybody's
 
 gc.collect()
@@ -46,7 +47,7 @@ again.load()
 assert again.get("mqtt.broker") == "tcp://new" and not again.trying
 del again, text, report, file
 config.release()
-gc.collect()
+overlay.reclaim()
 gc.collect()
 print("resident", gc.mem_alloc() - before)
 print("ok")

@@ -1,0 +1,403 @@
+"""Code that is in memory only while it is used, and whose turn it is to fill the heap.
+
+A small board has less heap than all of the firmware's code takes. What a running device need not have at hand all the
+time belongs to a group, and is imported while that is used:
+
+    with overlay.use("status"):
+        from firmware import appwork
+
+        return appwork.status(app)
+
+A group is let go when its last user is gone and less than the reserve is free: where there is room nothing ever goes,
+and this is ordinary Python, as it is on CPython. An object keeps the code it is made of, let go or not. What takes
+much of the heap at once (a session with a meter, a command) has its turn, for which it waits while memory is short:
+
+    with await overlay.turn("session"):
+        ...
+
+Nobody waits for ever: whoever has waited long enough goes on and may run out of memory, which costs a retry and no
+record. The one answer to a MemoryError is reclaim(), and `with overlay.attempt:` gives it: what runs out of memory in
+there ends there, and the statement behind it is the next. A `return` within is the sign that it did not.
+
+A piece of the heap is held back from the start for what has to succeed in a full one (hold(), let_go()): starting a
+service again, keeping its traceback, restarting the board. Another one is kept for records (borrow(), give_back()).
+"""
+
+import gc
+import sys
+
+from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
+
+# Group, the groups that are used with it (a plus before), its modules below firmware/, those of a folder behind its
+# point. One text, as a board has to keep it. tests/host/test_overlay.py holds that these modules are imported nowhere
+# but in a use of their group, and that no class of theirs is caught by others: classes for these, and whatever else is
+# not in here, stay for good (RESIDENT there).
+GROUPS = """
+preload preload
+start +settings +session +password +apply assembly safemode reach boards.modem_settings,wiring
+mount +find log.mount
+own update.own
+status appwork
+apply applysettings
+settings config.settings,text config.tables.general,meters,network
+change +settings +files config.edit,load,trial,takeover
+check +settings config.check,usable
+files config.files,older
+password config.password
+texts +settings config.settings_help config.helptexts.general,meters,network
+command commands.answer,basic,doctor,readings,runner,setup,update
+grammar +command +settings commands.parser,table
+rights +grammar +check commands.leave
+doctor +grammar +files commands.doctorrights,doctorwords
+help +grammar +texts commands.help
+typing commands.typing
+session meterprobe meter.session record.extended,facts,periods,telemetry,values\
+ iec102.asdu,events,ft12,instant,link,master,setup,simple,tariff,timetag,totals\
+ readings.closings,curve,events,forms,identity,instant,meterclock,power,setup,tariff
+trace frametrace
+words framewords
+find log.find,walk
+segments log.segments
+login uplink.login
+announce homeassistant
+time clock.ntp,timesync
+update update.order,source
+fetch +update update.download,http,release,signature,tls,update
+steps +ask modem.ladder,steps,timing
+ask modem.exchange,fields
+wake modem.wake
+bringup +ask modem.bringup,sim
+profiles modem.profiles,profiles_quectel,profiles_simcom,profiles_ublox
+register +ask modem.network,register
+dial modem.dial
+aside +ask modem.aside
+errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
+describe modem.describe
+pdu modem.pdu
+"""
+
+# Bytes of a 32-bit heap; a 64-bit one shows 1 / 0.78 of them. What a session or a command may take for its code and
+# data; what a session beside another one takes, that has its code; less than that is short: a TLS connection takes 45
+# KiB, and the session beside it has to begin.
+_NEED = const(38400)
+_BESIDE = const(9984)
+_RESERVE = const(99840)
+# All of the code with its names.
+_ALL = const(350000)
+_STEP_MS = const(20)
+# Bytes of the longest record, one with closings (readings/closings.py splits them).
+LARGEST = const(4096)
+# Bytes held back. littlefs opens a file with 300 of them, or 1,300 where it programs 256 at a time (rp2).
+_HELD = const(2048)
+# A command waits at most so long for the sessions under way, a session for the commands and for another line.
+_COMMAND_MS = const(20000)
+_SESSION_MS = const(5000)
+_LINE_MS = const(120000)
+
+# Kinds of turns; a constant stands before its use, or a board has none.
+_SESSION = const(0)
+_COMMAND = const(1)
+_GUEST = const(2)
+
+_free = getattr(gc, "mem_free", None)  # CPython has none: there nothing is ever short
+# Group -> [how many use it, the groups that are used with it, …]; without users it is idle, and may be in memory.
+_users = {}
+_held = None
+_buffer = []
+
+
+def _less(need):
+    """Whether fewer than so many bytes (of a 32-bit heap) are free, garbage aside."""
+    if not _free:
+        return False
+    if sys.maxsize > 0x7FFFFFFF:
+        need = need * 100 // 78
+    if _free() >= need:
+        return False
+    gc.collect()
+    return _free() < need
+
+
+def _low():
+    """Whether the heap looks shorter than the reserve; garbage counts."""
+    return bool(_free) and _free() < (_RESERVE * 100 // 78 if sys.maxsize > 0x7FFFFFFF else _RESERVE)
+
+
+def tight():
+    """Whether groups will have to go on this board: all of the code together leaves less than the reserve."""
+    return bool(_free) and _less(_ALL + _RESERVE)
+
+
+# --- groups
+
+
+class _Use:
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        _enter(self.name)
+
+    def __exit__(self, kind, error, trace):
+        _leave(self.name)
+
+
+def use(name):
+    """A context in which the modules of a group are imported and used."""
+    return _Use(name)
+
+
+class _Part:
+    def __enter__(self):
+        """A part of PARTS is imported in here."""
+
+    def __exit__(self, kind, error, trace):
+        """It stays."""
+
+
+part = _Part()
+
+
+def _words(name):
+    """What stands behind the name of a group in the table."""
+    at = GROUPS.find("\n" + name + " ") + len(name) + 2
+    return GROUPS[at : GROUPS.find("\n", at)].split(" ")
+
+
+def _enter(name):
+    users = _users.get(name)
+    if users is None:
+        users = [0] + [word[1:] for word in _words(name) if word[0] == "+"]
+    for below in users[1:]:
+        _enter(below)
+    if not users[0] and _low():
+        # What nobody uses makes room for what is loaded now.
+        _users.pop(name, None)
+        reclaim()
+    _users[name] = users
+    users[0] += 1
+
+
+def _leave(name):
+    """Allocates nothing before the user is gone."""
+    users = _users[name]
+    users[0] -= 1
+    for at in range(1, len(users)):
+        _leave(users[at])
+    if not users[0] and _low():
+        _forget(name)
+
+
+def _forget(name):
+    _users.pop(name, None)
+    _drop(name)
+
+
+def _drop(name):
+    """Take a group out of sys.modules: what nothing else holds goes with the next collection."""
+    if not MICROPYTHON:
+        return  # tests hold on to names of modules
+    for word in _words(name):
+        folder, _, names = word.rpartition(".")
+        package = "firmware." + folder if folder else "firmware"
+        parent = sys.modules.get(package)
+        for each in names.split(","):
+            if sys.modules.pop(package + "." + each, None) is not None and hasattr(parent, each):
+                delattr(parent, each)
+
+
+def reclaim():
+    """Forget every idle group, and what is garbage. Raises nothing: what does not succeed now does the next time."""
+    gc.collect()
+    try:
+        while True:
+            for name in _users:
+                if not _users[name][0]:
+                    break
+            else:
+                break
+            _forget(name)
+    except MemoryError:
+        pass
+    gc.collect()
+
+
+class _Attempt:
+    def __enter__(self):
+        """Nothing has to be made ready."""
+
+    def __exit__(self, kind, error, trace):
+        if kind is None or not issubclass(kind, MemoryError):
+            return False
+        reclaim()
+        return True
+
+
+attempt = _Attempt()
+
+
+def tidy():
+    """Collect now what is garbage: before something large is made that stays, or while nobody waits."""
+    gc.collect()
+
+
+# --- turns
+
+
+class _Turns:
+    """Whose turn it is: `running` counts sessions, commands and guests (an update, which makes way)."""
+
+    def __init__(self):
+        self.running = [0, 0, 0]
+        self.wanted = 0  # sessions and commands that wait
+        self.waiting = 0  # commands that wait for the end of a session
+        self.peak = 0  # most bytes of heap seen in use
+
+    def note(self):
+        """Look how full the heap is, garbage included; call it where much is loaded."""
+        used = gc.mem_alloc() if _free else 0
+        if used > self.peak:
+            self.peak = used
+
+    async def session(self):
+        start = ticks_ms()
+        while self._session_waits():
+            long = self.running[_SESSION] or self.running[_GUEST]
+            if ticks_diff(ticks_ms(), start) > (_LINE_MS if long else _SESSION_MS):
+                break
+            await sleep_ms(_STEP_MS)
+
+    def _session_waits(self):
+        sessions, commands, guests = self.running
+        others = commands or self.waiting or guests
+        if not (sessions or others):
+            return False
+        # The code of the one under way serves the next one, too, as soon as it is there.
+        need = _NEED
+        if sessions and "firmware.meter.session" in sys.modules:
+            need = _BESIDE
+        return _less(need + _NEED if others else need)
+
+    async def command(self):
+        start = ticks_ms()
+        self.waiting += 1
+        try:
+            # What has just entered has yet to load its code: what is free now is not free for us.
+            while self._command_waits():
+                if ticks_diff(ticks_ms(), start) > _COMMAND_MS:
+                    break
+                await sleep_ms(_STEP_MS)
+        finally:
+            self.waiting -= 1
+
+    def _command_waits(self):
+        sessions, commands, guests = self.running
+        return (sessions and _less(2 * _NEED)) or ((commands or guests) and _less(_NEED))
+
+    async def guest(self):
+        while self.running[_SESSION] or self.running[_COMMAND]:
+            await sleep_ms(_STEP_MS)  # they end by their own deadlines
+
+
+_KINDS = {"session": _SESSION, "command": _COMMAND, "announce": _COMMAND, "login": _COMMAND, "fetch": _GUEST}
+turns = _Turns()
+
+
+class _Turn:
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        turns.running[_KINDS[self.name]] += 1
+        try:
+            _enter(self.name)
+        except BaseException:
+            turns.running[_KINDS[self.name]] -= 1
+            raise
+
+    def __exit__(self, kind, error, trace):
+        # Before anything that may fail in a full heap: who does not leave holds up the others from then on.
+        turns.running[_KINDS[self.name]] -= 1
+        turns.note()
+        _leave(self.name)
+
+
+async def _wait(name):
+    kind = _KINDS[name]
+    if kind == _GUEST:
+        turns.running[_GUEST] += 1  # what comes now waits for us, we for what is under way
+        try:
+            await turns.guest()
+        finally:
+            turns.running[_GUEST] -= 1
+        return
+    turns.wanted += 1
+    try:
+        await (turns.session() if kind == _SESSION else turns.command())
+    finally:
+        turns.wanted -= 1
+
+
+async def turn(name):
+    """Wait for the turn of a group; the context in which it is used."""
+    mine = _Turn(name)
+    await _wait(name)
+    return mine
+
+
+def aside(name):
+    """Within a turn: others need the room more than we who only wait for them. back() afterwards."""
+    turns.running[_KINDS[name]] -= 1
+    if _low():
+        for below in _users[name][1:]:
+            _drop(below)
+
+
+async def back(name):
+    """Go on with a turn after aside(), when it comes."""
+    try:
+        await _wait(name)
+    finally:
+        turns.running[_KINDS[name]] += 1
+
+
+def crowded():
+    """Whether a session needs what is free: what can wait for its end should."""
+    if not turns.running[_SESSION] or not _free:
+        return False
+    return _free() < (_NEED * 50 // 78 if sys.maxsize > 0x7FFFFFFF else _NEED // 2)
+
+
+# --- pieces of the heap that are kept
+
+
+def hold():
+    """Take the reserve, or as much of it as there is in one piece; tried again at each call until it is whole."""
+    global _held
+    size = _HELD
+    while size > 128 and (_held is None or len(_held) < size):
+        try:
+            _held = bytearray(size)
+        except MemoryError:
+            size >>= 1
+
+
+def let_go():
+    """Give the reserve to what comes next in this very turn, then hold() again."""
+    global _held
+    _held = None
+    gc.collect()
+
+
+def borrow(size):
+    """A buffer for the records of a session, `size` bytes or more; give it back. MemoryError.
+
+    The one kept for this, given at the start, is as long as the longest record: so much in one piece may not be free
+    later on. Only sessions side by side need more.
+    """
+    return _buffer.pop() if _buffer else bytearray(size)
+
+
+def give_back(buffer):
+    if len(buffer) == LARGEST and not _buffer:
+        _buffer.append(buffer)
