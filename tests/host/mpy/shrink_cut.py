@@ -12,49 +12,13 @@ import sys
 import vfs
 
 from firmware.log.ring import Ring
+from tests.host.mpy.ram import Ram, blank
 
-BLOCK, BLOCKS = 4096, 64
+BLOCKS = 64
 SEGMENT, BEFORE, LIMIT = 1500, 40, 3
 # Steps between two starts; the operations of one stretch are cut from the same beginning.
 CHUNK = 6
 ORDER = sys.argv[1]
-
-
-class Flash:
-    """Dies at the `cut`-th program or erase, which writes `part` (0 or 1) halves of its bytes."""
-
-    def __init__(self, data, cut=0, part=0):
-        self.data = bytearray(data)
-        self.cut = cut
-        self.part = part
-        self.count = 0
-        self.dead = False
-
-    def _change(self, at, new):
-        if self.dead:
-            return -5
-        self.count += 1
-        if self.count == self.cut:
-            self.dead = True
-            new = new[: len(new) // 2 * self.part]
-        self.data[at : at + len(new)] = new
-        return -5 if self.dead else 0
-
-    def readblocks(self, block, buf, offset=0):
-        at = block * BLOCK + offset
-        buf[:] = self.data[at : at + len(buf)]
-
-    def writeblocks(self, block, buf, offset=0):
-        return self._change(block * BLOCK + offset, buf)
-
-    def ioctl(self, op, arg):
-        if op == 4:
-            return BLOCKS
-        if op == 5:
-            return BLOCK
-        if op == 6:
-            return self._change(arg * BLOCK, b"\xff" * BLOCK)
-        return 0
 
 
 class World:
@@ -147,7 +111,7 @@ def carry_out(world, these):
 
 def filled():
     """A log of more segments than it may have soon; (flash, world, segments)."""
-    flash = Flash(b"\xff" * BLOCK * BLOCKS)
+    flash = Ram(blank(BLOCKS))
     vfs.VfsLfs2.mkfs(flash, progsize=256)
     world = World()
     world.start(flash, BEFORE)
@@ -164,7 +128,7 @@ def filled():
 def cut(data, world, these, number, part):
     """Cut at an operation: whether it came to that."""
     world = World(world)
-    flash = Flash(data, number, part)
+    flash = Ram(data, number, part)
     try:
         world.start(flash, LIMIT)
         carry_out(world, these)
@@ -173,7 +137,7 @@ def cut(data, world, these, number, part):
     cut = flash.dead
     world.stop()
     if cut:
-        world.start(Flash(flash.data), LIMIT)
+        world.start(Ram(flash.data), LIMIT)
         world.look()
         carry_out(world, these[-2:])
         world.look()
@@ -195,7 +159,7 @@ def main():
                 number += 1
                 cuts += 1
                 gc.collect()
-        flash = Flash(data)
+        flash = Ram(data)
         world.start(flash, LIMIT)
         carry_out(world, these)
         world.look()
@@ -205,7 +169,7 @@ def main():
         data = flash.data
     check(most > before and not world.there, "%d segments, %d records wait" % (most, len(world.there)))
     # Newest first, the last delivery is that of the oldest segments; the next write deletes them.
-    world.start(Flash(data), LIMIT)
+    world.start(Ram(data), LIMIT)
     world.ring.append_many([(1, 0, b"last")] * 4)
     count = world.ring.newest - world.ring.first + 1
     world.stop()

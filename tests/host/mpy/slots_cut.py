@@ -15,49 +15,13 @@ import sys
 
 import vfs
 
-BLOCK, BLOCKS = 4096, 48
+from tests.host.mpy.ram import Ram, blank
+
+BLOCKS = 48
 BREAKS = 5000
 URL = "http://server/x.rel"
 # Versions deployed by cable, with their hash: what runs, and the one before.
 BEFORE = {"app.a": b"1" * 9000, "app.b": b"0" * 9000}
-
-
-class Ram:
-    """Flash in RAM that loses the power at the operation number `cut`, which writes `part` (0 or 1) halves of its
-    bytes."""
-
-    def __init__(self, data=None, cut=0, part=0):
-        self.data = bytearray(data or b"\xff" * BLOCK * BLOCKS)
-        self.cut = cut
-        self.part = part
-        self.count = 0
-        self.dead = False
-
-    def _change(self, at, new):
-        if self.dead:
-            return -5
-        self.count += 1
-        if self.count == self.cut:
-            self.dead = True
-            new = new[: len(new) // 2 * self.part]
-        self.data[at : at + len(new)] = new
-        return -5 if self.dead else 0
-
-    def readblocks(self, block, buf, offset=0):
-        at = block * BLOCK + offset
-        buf[:] = self.data[at : at + len(buf)]
-
-    def writeblocks(self, block, buf, offset=0):
-        return self._change(block * BLOCK + offset, buf)
-
-    def ioctl(self, op, arg):
-        if op == 4:
-            return BLOCKS
-        if op == 5:
-            return BLOCK
-        if op == 6:
-            return self._change(arg * BLOCK, b"\xff" * BLOCK)
-        return 0
 
 
 class Server:
@@ -170,7 +134,7 @@ def main():
     from firmware.update.update import Updater
 
     diag.warn = diag.error = diag.info = lambda *_: None
-    ram = Ram()
+    ram = Ram(blank(BLOCKS))
     vfs.VfsLfs2.mkfs(ram, progsize=256)
     mounted(ram)
     laid(slots, key)
