@@ -48,7 +48,7 @@ texts +settings config.settings_help config.helptexts.general,meters,network
 command commands.answer,basic,doctor,readings,runner,setup,update
 grammar +command +settings commands.parser,table
 rights +grammar +check commands.leave
-doctor +grammar +files commands.doctorrights,doctorwords
+doctor +grammar +files +errorwords commands.doctorrights,doctorwords
 help +grammar +texts commands.help
 typing commands.typing
 session meterprobe meter.session record.extended,facts,periods,telemetry,values\

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware.modem import ladder, timing
+from firmware.modem import failure, timing
 from firmware.modem.at import NoAnswer
 from firmware.modem.failure import Failure, Failures
 from firmware.modem.link import Store
@@ -191,12 +191,12 @@ def test_no_network_climbs_the_whole_ladder_and_says_why():
         status = world.link.status()
         assert "no network: searching" in status["last_reason"]
         assert "no network" in world.reboots[0]
-        measures = [status["measures"][name] for name in ladder.MEASURES[1:]]
+        measures = [status["measures"][name] for name in failure.MEASURES[1:]]
         assert measures == [2, 2, 2, 3, 1]
         assert status["signal"] is None
         # Each step is in the log with its reason.
         text = "\n".join(world.log)
-        for name in ladder.MEASURES[1:]:
+        for name in failure.MEASURES[1:]:
             assert "no network: searching for a network; " + name in text
         # And it goes on, should nobody restart the board; that is asked for once only.
         await world.until(lambda: world.link.ladder.counts[5] == 2, 1200)
@@ -532,7 +532,7 @@ def test_the_uptime_is_right_after_weeks_though_a_boards_ticks_wrap_within_days(
         world = World("generic")
         await world.online(60)
         since = world.link.session.since
-        monkeypatch.setattr("firmware.port.monotonic_s", lambda: since + 30 * 86400)
+        monkeypatch.setattr("firmware.modem.describe.monotonic_s", lambda: since + 30 * 86400)
         assert world.link.status()["uptime"] == 30 * 86400
 
     run_virtual(main)
