@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware.modem import failure, timing
+from firmware.modem import failure, ladder, timing
 from firmware.modem.at import NoAnswer
 from firmware.modem.failure import Failure, Failures
 from firmware.modem.link import Store
