@@ -80,9 +80,9 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards modem update config.takeover config.password config.helptexts config.settings_help commands.help"
+    "boards modem update config.takeover config.password config.settings_help commands.help"
     " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
-    " commands.update safemode clock.ntp clock.time"
+    " safemode clock.ntp clock.time"
 )
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")

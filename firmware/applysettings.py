@@ -86,7 +86,7 @@ def look_up_topics(app):
     app.answers = _topic(app, "mqtt.atr_topic")
     app.limits = get("logger.size"), get("logger.registers")
     with overlay.use("files"):
-        from firmware.config.older import open_channels
+        from firmware.config.files import open_channels
 
         app.open = ",".join(open_channels(app.config))
     if app.tracer or (get("iec102.trace") != "off" and not app.safe):

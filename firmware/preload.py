@@ -22,8 +22,7 @@ def _session():
 
 def _readings():
     with overlay.use("session"):
-        from firmware.iec102 import tariff  # noqa: F401
-        from firmware.readings import closings, curve, instant, meterclock  # noqa: F401
+        from firmware.readings import closings, curve, facts, instant  # noqa: F401
 
 
 def _grammar():
@@ -43,7 +42,7 @@ def _rights():
 
 def _settings():
     with overlay.use("change"):
-        from firmware.config import load  # noqa: F401
+        from firmware.config import changes  # noqa: F401
 
 
 def _rest():

@@ -5,7 +5,6 @@ import os
 from firmware import diag, readings
 from firmware.clock import clock, ntp
 from firmware.core import overlay
-from firmware.core.errors import TimeRefused
 from firmware.port import const, monotonic_s
 
 _FIRST_S = const(15)
@@ -40,7 +39,7 @@ async def once(keeper):
         diag.warn("time", "%s: not enough memory", host)
     except (OSError, ValueError) as error:
         diag.warn("time", "%s: %s", host, error)
-        unwanted = isinstance(error, TimeRefused)
+        unwanted = isinstance(error, ntp.TimeRefused)
     keeper.second = not keeper.second
     _ask_meter(keeper)
     # Another server has done nothing to us.

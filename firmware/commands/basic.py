@@ -110,6 +110,23 @@ async def setbaudrate(call):
     raise CommandError(_BAD_VALUE, "port %s is not in use" % port)
 
 
+async def update(call):
+    """Order an update over the air, which runs in the background (firmware/update/order.py), or STOP it."""
+    # Addresses may have commas in them.
+    url, comma, last = call.rest.rpartition(",")
+    force = bool(comma) and last.strip().upper() == "FORCE"
+    url = url.strip() if force else call.rest.strip()
+    stop = url.upper() == "STOP"
+    with overlay.use("update"):
+        from firmware.update.source import OrderError
+
+        try:
+            call.device.update("" if stop else url, force)
+        except OrderError as error:
+            raise CommandError(error.answer, str(error)) from None
+    await call.say("stopped" if stop else "fetching; GETSTATUS,update tells how far it is")
+
+
 async def getstatus(call):
     """One line a value: `log.depth: 12`, `meters.0.id: ID00000`."""
     state = call.device.status()

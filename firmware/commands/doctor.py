@@ -41,15 +41,8 @@ async def doctor(call):
                 await _meters(call, meters, doctorwords)
             # A short message has no room for that.
             if call.channel.name != "sms":
-                await _channels(call)
-
-
-async def _channels(call):
-    with overlay.use("doctor"):
-        from firmware.commands import doctorrights
-
-        for name, found in doctorrights.channels(call.device.config):
-            await _say(call, name, found)
+                for name, found in doctorwords.channels(call.device.config):
+                    await _say(call, name, found)
 
 
 async def _say(call, name, found):

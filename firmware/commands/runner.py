@@ -208,8 +208,6 @@ def _module(name):
             from firmware.commands import doctor as found
         elif name == "readings":
             from firmware.commands import readings as found
-        elif name == "setup":
-            from firmware.commands import setup as found
         else:
-            from firmware.commands import update as found
+            from firmware.commands import setup as found
         return found

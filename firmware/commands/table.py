@@ -20,7 +20,7 @@ CLEARLOG|[YES]|0|1|danger|basic
 DOCTOR|[id or modem or broker]|0|1|meter|doctor
 SYNC||0|0|meter|basic
 REBOOT||0|0|danger|basic
-UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|update
+UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|basic
 CONFIRM|code|0|1|view|setup
 LOGIN|password|1|0|view|basic
 LOGOUT||0|0|view|basic

@@ -1,21 +1,36 @@
 """The files of the settings: read with suspicion, written so that a power cut leaves the old one or the new one.
 
-Beside the file itself: `.bak`, the good one before it; `.new`, one that is being written; and what edit.py
+Beside the file itself: `.bak`, the good one before it; `.new`, one that is being written; and what changes.py
 keeps with a suffix of its own. `config` gives `path`, `problems` and `damaged`.
+
+A device that was made under older defaults keeps them: they become values of its file at the first start.
 """
 
 import json
 import os
 
 from firmware.core import overlay
+from firmware.port import const
 
 # The name under which the settings' file has the number of the defaults it was made under, and today's number.
 NUMBER = "defaults"
 DEFAULTS = 2
 # Where what is on trial stands.
 TRIAL = ".trial"
-_LARGEST = 32768
-_MOST_PROBLEMS = 20
+_LARGEST = const(32768)
+_MOST_PROBLEMS = const(20)
+# Setting and its default as long as config.json had no number.
+_FIRST = const((
+    ("mqtt.commands", "view,meter,setup,modem,REBOOT,UPDATE"),
+    ("sms.commands", "view,meter,REBOOT"),
+    ("device.confirm", False),
+))
+_LISTS = const(("console.commands", "port.1.commands", "port.2.commands", "mqtt.commands", "sms.commands"))
+# What let a channel move the way out, before that had a role of its own.
+_CHANGES = const((("SETPARAM", "SETUP"), ("SAVECONFIG", "SETUP")))
+_WAY = const(",way")
+# What a list may have of letters, with `way` in it as well.
+_LONGEST = const(200)
 
 
 def problem(config, text):
@@ -78,3 +93,50 @@ def remove(config, suffix):
         os.remove(config.path + suffix)
     except OSError:
         pass  # there is none
+
+
+def keep_defaults(config):
+    """Write the old defaults down where the file had nothing of its own, or nothing of use.
+
+    What the flash does not take is in force all the same, and tried again at the next start.
+    """
+    for name, value in _FIRST:
+        if name not in config.values:
+            config.values[name] = value
+    for name in _LISTS:
+        words = config.get(name)
+        if any(_last(words, fits) for fits in _CHANGES) and not _last(words, ("WAY",)):
+            if len(words) + len(_WAY) > _LONGEST:
+                words = words.replace(" ", "")
+            if len(words) + len(_WAY) > _LONGEST:
+                problem(config, "%s has no room for the right %s" % (name, _WAY[1:]))
+            else:
+                config.values[name] = words + _WAY
+    try:
+        config.save()
+    except OSError as error:
+        problem(config, "the settings could not be written anew: %s" % error)
+
+
+def _last(words, fits):
+    """Whether a list of rights lets one of `fits` pass, as firmware.commands.table.allowed() reads such a list."""
+    good = False
+    for word in words.upper().split(","):
+        word = word.strip()
+        bare = word.lstrip("-").strip()
+        if bare == "*" or bare in fits:
+            good = bare == word
+    return good
+
+
+def open_channels(config):
+    """Names ("mqtt", "sms") of the channels that take commands with the rights of the older defaults."""
+    found = []
+    for name, words in _FIRST[:2]:
+        channel = name.split(".")[0]
+        if config.get(name) not in (words, words + _WAY):
+            continue
+        switches = ("sms.enabled",) if channel == "sms" else ("mqtt.at_topic", "mqtt.at_topic2")
+        if any(config.get(switch) for switch in switches):
+            found.append(channel)
+    return found

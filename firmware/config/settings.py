@@ -1,6 +1,6 @@
 """The table of every setting: one line each, and nothing else knows their names, ranges or defaults.
 
-The lines are in firmware/config/tables/: `name|heritage name|type|limits|default|needs`, the name
+The lines are in settings_table.py: `name|heritage name|type|limits|default|needs`, the name
 without its group, `needs` what a change needs: nothing, a `restart`, or it is a `link` change that could cut the
 device off; one that moves the way out (`way`) is such a change, too, and has a role of its own. Types (checked in
 check.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and of at most `limits` characters
@@ -15,41 +15,19 @@ Names that begin with `port.` exist twice and those that begin with `meter.` eig
 settings_help.py, which is only loaded when somebody asks.
 """
 
-from firmware.core import overlay
+from firmware.config.settings_table import TABLES
+from firmware.port import const
 
 MAX_METERS = 8
 MAX_PORTS = 2
-# In the order of the reference; each with the module of firmware/config/tables that has it.
-# Texts instead of dicts, here and below: every short string in the code stays in memory for good.
-_MODULES = """
-device general
-console general
-uplink network
-mqtt network
-ha network
-sms network
-ntp network
-port meters
-meter meters
-iec102 meters
-logger general
-limit general
-"""
-NAMES = _MODULES.split()[::2]
+# The groups in the order of the reference.
+NAMES = ["device", "console", "uplink", "mqtt", "ha", "sms", "ntp", "port", "meter", "iec102", "logger", "limit"]
 # Group -> (number of the first, how many).
 GROUPS = {"meter": (0, MAX_METERS), "port": (1, MAX_PORTS)}
 # Group -> what its derived heritage names begin with, where it is not the group's own name.
-_PREFIX = "meter=IEC102 port=COMM uplink=GPRS ntp=MTX_TP "
+_PREFIX = const("meter=IEC102 port=COMM uplink=GPRS ntp=MTX_TP ")
 # What heritage names begin with -> the groups to look in.
-_HOMES = (
-    "comm=port gprs=uplink wifi=uplink mtx=port,uplink,logger,ntp dns=mqtt iec102=meter,iec102 "
-)
-
-
-def module(group):
-    """The name of the module that has a group, in firmware/config/tables/ and in firmware/config/helptexts/."""
-    at = _MODULES.find("\n" + group + " ") + len(group) + 2
-    return _MODULES[at : _MODULES.find("\n", at)]
+_HOMES = const("comm=port gprs=uplink wifi=uplink mtx=port,uplink,logger,ntp dns=mqtt iec102=meter,iec102 ")
 
 
 def _map(text, name):
@@ -58,24 +36,12 @@ def _map(text, name):
     return text[at + len(name) + 1 : text.find(" ", at)] if at >= 0 else name
 
 
-def _table(group):
-    name = module(group)
-    with overlay.use("settings"):
-        if name == "general":
-            from firmware.config.tables.general import TABLES
-        elif name == "network":
-            from firmware.config.tables.network import TABLES
-        else:
-            from firmware.config.tables.meters import TABLES
-        return TABLES[group]
-
-
 def row(name):
     """[name, heritage name, type, limits, default, needs] of a setting by our name in lower case, or None."""
     group, _, field = name.partition(".")
     if group not in NAMES or not field:
         return None
-    table = _table(group)
+    table = TABLES[group]
     at = table.find("\n" + field + "|")
     if at < 0:
         return None
@@ -89,7 +55,7 @@ def row(name):
 def rows(groups=NAMES):
     """Every row in the order of the table."""
     for group in groups:
-        table = _table(group)
+        table = TABLES[group]
         at = 1
         while at < len(table):
             end = table.find("\n", at)

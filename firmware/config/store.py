@@ -9,9 +9,10 @@ import json
 
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
+from firmware.port import const
 
 # Defaults that are kept at hand between two commands.
-_MOST_SEEN = 8
+_MOST_SEEN = const(8)
 
 
 def number(text, least, most):
@@ -30,7 +31,7 @@ class Config:
     on trial, whether in force or not yet; `code`: what has to come over the new way before they stay. `expansions`:
     what [IMEI], [ID] and [P] stand for.
 
-    What its methods do beside get(), expand() and release() stands in the modules load, edit, trial and text.
+    What its methods do beside get(), expand() and release() stands in the modules changes and text.
     """
 
     def __init__(self, path=None):
@@ -114,115 +115,60 @@ class Config:
         if len(self._seen) > _MOST_SEEN:
             self._seen = {}
 
-    # --- load
+    # --- what loads and changes them
+
+    def _change(self, name, *arguments):
+        with overlay.use("change"):
+            from firmware.config import changes
+
+            return getattr(changes, name)(self, *arguments)
 
     def load(self):
-        with overlay.use("change"):
-            from firmware.config import load
-
-            load.load(self)
-
-    # --- edit
-
-    def set(self, name, value, index=None):
-        with overlay.use("change"):
-            from firmware.config import edit
-
-            return edit.set(self, name, value, index)
+        self._change("load")
 
     def set_many(self, values):
-        with overlay.use("change"):
-            from firmware.config import edit
-
-            return edit.set_many(self, values)
+        return self._change("set_many", values)
 
     def change(self, values, seconds=0, code=""):
-        with overlay.use("change"):
-            from firmware.config import edit
-
-            return edit.change(self, values, seconds, code)
+        return self._change("change", values, seconds, code)
 
     def save(self):
-        with overlay.use("change"):
-            from firmware.config import edit
-
-            edit.save(self)
-
-    # --- trial
-
-    def trial(self, values, seconds):
-        with overlay.use("change"):
-            from firmware.config import trial
-
-            trial.trial(self, values, seconds)
+        self._change("save")
 
     def begin_trial(self):
-        with overlay.use("change"):
-            from firmware.config import trial
-
-            trial.begin_trial(self)
+        self._change("begin_trial")
 
     def restage(self):
-        with overlay.use("change"):
-            from firmware.config import trial
-
-            trial.restage(self)
+        self._change("restage")
 
     def confirm(self):
-        with overlay.use("change"):
-            from firmware.config import trial
-
-            trial.confirm(self)
+        self._change("confirm")
 
     def expire(self):
-        with overlay.use("change"):
-            from firmware.config import trial
+        return self._change("expire")
 
-            return trial.expire(self)
+    # --- what shows them
 
-    # --- text
+    def _show(self, name, *arguments):
+        with overlay.use("settings"):
+            from firmware.config import text
+
+            return getattr(text, name)(self, *arguments)
 
     def row(self, name, index=None):
-        with overlay.use("settings"):
-            from firmware.config import text
-
-            return text.row(self, name, index)
+        return self._show("row", name, index)
 
     def key(self, name):
-        with overlay.use("settings"):
-            from firmware.config import text
-
-            return text.key(self, name)
+        return self._show("key", name)
 
     def text(self, name, masked=True):
-        with overlay.use("settings"):
-            from firmware.config import text
-
-            return text.text(self, name, masked)
+        return self._show("text", name, masked)
 
     def is_secret(self, name):
-        with overlay.use("settings"):
-            from firmware.config import text
-
-            return text.is_secret(self, name)
-
-    def changed(self):
-        return sorted(self.values)
+        return self._show("is_secret", name)
 
     def dump(self, masked=True, prefix=""):
-        with overlay.use("settings"):
-            from firmware.config import text
-
-            return text.dump(self, masked, prefix)
+        return self._show("dump", masked, prefix)
 
     def mask(self, words):
-        with overlay.use("settings"):
-            from firmware.config import text
-
-            return text.mask(self, words)
-
-    def import_text(self, lines, seconds=0):
-        with overlay.use("change"):
-            from firmware.config import takeover
-
-            return takeover.import_text(self, lines, seconds)
+        return self._show("mask", words)

@@ -3,10 +3,11 @@
 from firmware.config import settings
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
+from firmware.port import const
 
-_LONGEST = 512
-_MOST_CHANGES = 300
-_MOST_TOLD = 8
+_LONGEST = const(512)
+_MOST_CHANGES = const(300)
+_MOST_TOLD = const(8)
 
 
 class Importer:
@@ -67,16 +68,3 @@ class Importer:
         if self._errors:
             raise ConfigError("nothing was changed: " + "; ".join(self._errors))
         return self._values
-
-
-def import_text(config, lines, seconds=0):
-    """Take a text of `NAME: value` lines, all or nothing; returns the Importer. ConfigError, OSError."""
-    importer = Importer(config)
-    at = 0
-    while at < len(lines):
-        end = lines.find("\n", at)
-        end = len(lines) if end < 0 else end
-        importer.feed(lines[at:end])
-        at = end + 1
-    config.change(importer.finish(), seconds)
-    return importer

@@ -39,21 +39,21 @@ mount +find log.mount
 own update.own
 status appwork
 apply applysettings
-settings config.settings,text config.tables.general,meters,network
-change +settings +files config.edit,load,trial,takeover
-check +settings config.check,usable
-files config.files,older
+settings config.settings,settings_table,text
+change +settings +files config.changes,takeover
+check +settings config.check
+files config.files
 password config.password
-texts +settings config.settings_help config.helptexts.general,meters,network
-command commands.answer,basic,doctor,readings,runner,setup,update
+texts +settings config.settings_help
+command commands.answer,basic,doctor,readings,runner,setup
 grammar +command +settings commands.parser,table
 rights +grammar +check commands.leave
-doctor +grammar +files +errorwords commands.doctorrights,doctorwords
+doctor +grammar +files +errorwords commands.doctorwords
 help +grammar +texts commands.help
 typing commands.typing
-session meterprobe meter.session record.extended,facts,periods,telemetry,values\
- iec102.asdu,events,ft12,instant,link,master,setup,simple,tariff,timetag,totals\
- readings.closings,curve,events,forms,identity,instant,meterclock,power,setup,tariff
+session meterprobe meter.session record.extended,telemetry\
+ iec102.asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
+ readings.closings,curve,facts,instant
 trace frametrace
 words framewords
 find log.find,walk

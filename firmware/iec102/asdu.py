@@ -4,7 +4,8 @@
 share one codec. What the objects of a type look like is told in docs/architecture.md.
 """
 
-from firmware.core import errors, overlay
+from firmware.core import overlay
+from firmware.iec102 import errors
 from firmware.port import const
 
 HEAD = 6
@@ -21,16 +22,14 @@ _TOO_SHORT = const(125)
 _NOT_ENCODED = const(127)
 
 # Modules in this folder, four apart, and how many objects the VSQ of a request or of a single answer counts.
-_EVENTS = const(0)
+_SIMPLE = const(0)
 _TOTALS = const(4)
-_SIMPLE = const(8)
-_SETUP = const(12)
-_TARIFF = const(16)
-_INSTANT = const(20)
+_SETUP = const(8)
+_INSTANT = const(12)
 _ONE = const(1)
 _MANY = const(2)  # as many as there are
 _TYPES = {
-    1: _EVENTS | _MANY,
+    1: _SIMPLE | _MANY,
     8: _TOTALS | _MANY,
     11: _TOTALS | _MANY,
     71: _SIMPLE | _ONE,
@@ -43,16 +42,16 @@ _TYPES = {
     129: _SETUP | _ONE,
     133: _SIMPLE,
     134: _SIMPLE | _ONE,
-    135: _TARIFF | _MANY,
-    136: _TARIFF | _MANY,
+    135: _TOTALS | _MANY,
+    136: _TOTALS | _MANY,
     139: _TOTALS | _MANY,
     140: _TOTALS | _MANY,
     141: _SIMPLE,
     142: _SETUP | _ONE,
     144: _SIMPLE,
-    145: _TARIFF | _MANY,
+    145: _TOTALS | _MANY,
     147: _SIMPLE,
-    148: _TARIFF | _MANY,
+    148: _TOTALS | _MANY,
     150: _SIMPLE | _MANY,
     151: _SETUP | _MANY,
     156: _SIMPLE | _MANY,
@@ -105,16 +104,12 @@ def _module(type, length):
         raise errors.AsduError(_UNKNOWN, type, length)
     wanted = _TYPES[type] & ~3
     with overlay.use("session"):
-        if wanted == _EVENTS:
-            from firmware.iec102 import events as found
+        if wanted == _SIMPLE:
+            from firmware.iec102 import simple as found
         elif wanted == _TOTALS:
             from firmware.iec102 import totals as found
-        elif wanted == _SIMPLE:
-            from firmware.iec102 import simple as found
         elif wanted == _SETUP:
             from firmware.iec102 import setup as found
-        elif wanted == _TARIFF:
-            from firmware.iec102 import tariff as found
         else:
             from firmware.iec102 import instant as found
         return found

@@ -10,9 +10,8 @@ deadline and the session as a whole has one (`LinkAddress.session_ms`). Procedur
 reference 2.3 and 7; causes 3.1.
 """
 
-from firmware.core import errors
 from firmware.iec102 import asdu as codec
-from firmware.iec102 import ft12
+from firmware.iec102 import errors, ft12
 from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
 from firmware.iec102.link import Link
 from firmware.port import const, ticks_add, ticks_diff, ticks_ms

@@ -1,17 +1,21 @@
-"""Sessions, requests, identity and clock: the types with a short fixed body (protocol reference 6.1 to 6.7)."""
+"""Sessions, requests, identity and clock: the types with a short fixed body (protocol reference 6.1 to 6.7).
+
+And events, type 1 (6.7): point SPA, qualifier SPQ with SPI in its lowest bit, time tag b.
+"""
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, get32, put32, wrong_length
+from firmware.iec102.asdu import HEAD, Objects, get32, put32, wrong_length
 from firmware.port import const
 
+_EVENTS = const(1)
+_EVENT_SIZE = const(9)
 _IDENTITY = const(71)
 _SESSION = const(183)
-_CLOCKS = (72, 181)
-_EMPTY = (100, 103, 133, 141, 144, 147, 182, 187)
-_LISTS = (150, 156, 162)
-_TOTALS = (122, 123)
-_BLOCKS = (189, 190)
-_RANGES = (102, 134)
+_CLOCKS = const((72, 181))
+_EMPTY = const((100, 103, 133, 141, 144, 147, 182, 187))
+_LISTS = const((150, 156, 162))
+_TOTALS = const((122, 123))
+_BLOCKS = const((189, 190))
 
 
 def decode(type, count, buf):
@@ -21,6 +25,8 @@ def decode(type, count, buf):
         good, objects = length == 0, []
     elif type in _LISTS:
         good, objects = length == count, [{"address": b} for b in buf[HEAD:]]
+    elif type == _EVENTS:
+        good, objects = length == _EVENT_SIZE * count, Objects(bytes(buf[HEAD:]), _EVENT_SIZE, _event)
     elif type == _SESSION:
         good = length == 4
         objects = [{"password": get32(buf, HEAD)}] if good else None
@@ -36,6 +42,11 @@ def decode(type, count, buf):
     if not good:
         raise wrong_length(type, len(buf))
     return objects, None
+
+
+def _event(data, at):
+    quality = data[at + 1]
+    return {"spa": data[at], "spq": quality >> 1, "spi": quality & 1, "time": timetag.decode_b(data, at + 2)}
 
 
 def _identity(buf):
@@ -72,6 +83,12 @@ def encode(type, objects, time, buf, at):
         for item in objects:
             buf[at] = item["address"]
             at += 1
+        return at
+    if type == _EVENTS:
+        for item in objects:
+            buf[at] = item["spa"]
+            buf[at + 1] = item["spq"] << 1 | item["spi"]
+            at = timetag.encode_b(item["time"], buf, at + 2)
         return at
     if type in _CLOCKS:
         return timetag.encode_b(objects[0]["time"], buf, at) if objects else at

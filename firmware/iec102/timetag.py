@@ -1,7 +1,7 @@
 """Time tags a (5 bytes) and b (7 bytes) with every bit kept (protocol reference 4)."""
 
 from firmware.clock.zone import days_in_month
-from firmware.core import errors
+from firmware.iec102 import errors
 from firmware.port import const
 
 LENGTH_A = 5

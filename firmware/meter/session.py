@@ -5,6 +5,7 @@
 
 from firmware import diag, readings
 from firmware.core import errors, overlay
+from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import Master
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.record import telemetry
@@ -39,12 +40,12 @@ class Job:
         self._line = line
         self._batch = []
         self._size = 0
-        self.extended = None  # the extended.Base that writes the second form, where that is wanted
+        self.extended = None  # the extended.Form that writes the second form, where that is wanted
         if profile != "titan":
             with overlay.use("session"):
                 from firmware.record import extended
 
-                self.extended = extended.form(self)
+                self.extended = extended.Form(self)
 
     def utc(self):
         return self.clock.utc()
@@ -110,8 +111,8 @@ async def run(line, meter, kind, args, result, buffer):
     why = None
     try:
         await master.open(meter.address)
-        await readings.module_of(kind).read(master, meter, job)
-    except (errors.Iec102Error, OSError, ValueError) as failure:
+        await readings.reader(kind)(master, meter, job)
+    except (Iec102Error, OSError, ValueError) as failure:
         why = _why(failure)
     finally:
         # What arrived before a failure is good and stays.

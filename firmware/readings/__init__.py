@@ -1,8 +1,7 @@
-"""What can be read from a meter: one module per kind, loaded for the session that needs it.
+"""What can be read from a meter; its modules are loaded for the session that needs them.
 
-Each module has `TYPE` (the record's TYPE) and `async def read(master, meter, job)`: it asks the open `master`,
-writes JSON into `job.out` and hands each finished record to `await job.emit(view)`. May import telemetry,
-iec102 and zone.
+Each kind is an `async def NAME(master, meter, job)`: it asks the open `master`, writes JSON into `job.out` and hands
+each finished record to `await job.emit(view)`. May import telemetry, iec102 and zone.
 """
 
 from firmware.core import overlay
@@ -22,7 +21,7 @@ PROBE = const(14)  # no reading but a look at the line, see firmware/meterprobe.
 ERROR = const(15)
 EXTENDED = const(0x80)
 
-_NAMES = "instant closings curve tariff events identity meterclock power setup"
+_NAMES = const("instant closings curve tariff events identity meterclock power setup")
 
 
 def name_of(kind):
@@ -34,25 +33,15 @@ def name_of(kind):
     return names[at]
 
 
-def module_of(kind):
-    """Import and return the module that reads `kind`; within a session."""
+def reader(kind):
+    """Import the module that reads `kind` and return the function that does; within a session."""
     with overlay.use("session"):
         if kind == INSTANT:
             from firmware.readings import instant as found
-        elif kind == CLOSINGS:
+        elif kind in (CLOSINGS, TARIFF):
             from firmware.readings import closings as found
         elif kind == CURVE:
             from firmware.readings import curve as found
-        elif kind == TARIFF:
-            from firmware.readings import tariff as found
-        elif kind == EVENTS:
-            from firmware.readings import events as found
-        elif kind == IDENTITY:
-            from firmware.readings import identity as found
-        elif kind == CLOCK:
-            from firmware.readings import meterclock as found
-        elif kind == POWER:
-            from firmware.readings import power as found
         else:
-            from firmware.readings import setup as found
-        return found
+            from firmware.readings import facts as found
+        return getattr(found, name_of(kind))

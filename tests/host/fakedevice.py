@@ -3,7 +3,7 @@
 
 from firmware.clock.zone import Zone
 from firmware.config.store import Config
-from firmware.core import errors
+from firmware.update.source import OrderError
 
 
 class Result:
@@ -176,7 +176,7 @@ class Device:
 
     def update(self, url, force):
         if "://" not in url:
-            raise errors.OrderError(4, "that is no address")
+            raise OrderError(4, "that is no address")
         self.updates.append((url, force))
 
     def sync(self):

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from firmware import readings
-from firmware.core.errors import NoAnswerError
 from firmware.iec102.address import LinkAddress
+from firmware.iec102.errors import NoAnswerError
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 

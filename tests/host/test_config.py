@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from firmware.clock.zone import Zone
-from firmware.config import edit, settings_help
+from firmware.config import changes, settings_help
 from firmware.config import settings as table
 from firmware.config.store import Config
+from firmware.config.takeover import Importer
 from firmware.core.errors import ConfigError
 from tools import micropython, patience
 
@@ -56,10 +57,10 @@ def test_every_row_is_complete_and_its_default_is_allowed():
         assert settings_help.of(row[0]), row[0]
         key = table.key(row, index)
         default = config.get(key)
-        assert config.set(key, config.text(key, masked=False)) == row[5]
+        assert config.set_many({key: config.text(key, masked=False)}) == [row[5]]
         assert config.get(key) == default
         # What has had another default is written down as it is.
-        assert config.changed() == [key] * (key in edit._WRITTEN), key
+        assert sorted(config.values) == [key] * (key in changes._WRITTEN), key
         config.values.clear()
 
 
@@ -211,10 +212,10 @@ def test_what_is_stored_already_stays_though_nobody_would_take_it_today(tmp_path
 def test_a_bad_value_is_refused_with_field_value_and_range(name, value, words):
     config = Config()
     with pytest.raises(ConfigError) as refusal:
-        config.set(name, value)
+        config.set_many({name: value})
     assert words in str(refusal.value)
     assert len(str(refusal.value)) < 300 and "\n" not in str(refusal.value)
-    assert not config.changed()
+    assert not config.values
 
 
 GOOD = [
@@ -234,7 +235,7 @@ GOOD = [
 @pytest.mark.parametrize("name, value, expected", GOOD)
 def test_good_values_are_taken_in_their_type(name, value, expected):
     config = Config()
-    config.set(name, value)
+    config.set_many({name: value})
     assert config.get(name) == expected and type(config.get(name)) is type(expected)
 
 
@@ -248,9 +249,9 @@ def test_many_are_all_or_nothing():
 def test_two_meters_with_one_id_are_refused():
     config = Config()
     config.set_many({"meter.0.enabled": "on", "meter.0.id": "A"})
-    config.set("meter.1.id", "a")  # not read yet: no harm
+    config.set_many({"meter.1.id": "a"})  # not read yet: no harm
     with pytest.raises(ConfigError, match=r"meter\.1\.id: a is not allowed"):
-        config.set("meter.1.enabled", "on")
+        config.set_many({"meter.1.enabled": "on"})
     config.set_many({"meter.1.enabled": "on", "meter.1.id": "B"})
     config.set_many({"meter.0.id": "B", "meter.1.id": "A"})
 
@@ -264,14 +265,14 @@ def test_secrets_are_masked_and_never_in_a_refusal():
     assert not [line for line in config.dump() if "hunter22" in line]
     assert config.mask('pw hunter22, pin "12", 12 apples') == "pw ***, pin ***, 12 apples"
     with pytest.raises(ConfigError) as refusal:
-        config.set("meter.0.password", "letmein")
+        config.set_many({"meter.0.password": "letmein"})
     assert "letmein" not in str(refusal.value) and "***" in str(refusal.value)
 
 
 def test_placeholders():
     config = Config()
     config.expansions.update(IMEI="8600", P="ID-8600", ID="first")
-    config.set("meter.3.id", "fourth")
+    config.set_many({"meter.3.id": "fourth"})
     assert config.expand("a/[IMEI]/[ID]/[P]/[X]") == "a/8600/first/ID-8600/[X]"
     assert config.expand("[ID]", 3) == "fourth"
     assert config.expand("[ID]", 2) == "ID00002"
@@ -279,7 +280,7 @@ def test_placeholders():
 
 def test_values_stay_the_same_when_the_tables_are_dropped():
     config = Config()
-    config.set("meter.1.link", 7)
+    config.set_many({"meter.1.link": 7})
     before = {
         name: config.get(name, 1 if name[:5] in ("meter", "port.") else None)
         for name in table.names()
@@ -302,7 +303,7 @@ def test_only_what_differs_is_kept(path):
 
 def test_no_file_is_no_problem(path):
     config = loaded(path)
-    assert config.problems == [] and config.changed() == []
+    assert config.problems == [] and config.values == {}
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(path, cut, monkeypatch):
     saved(path, mqtt_id="older")
     saved(path, mqtt_id="old")
     config = loaded(path)
-    config.set("mqtt.id", "new")
+    config.set_many({"mqtt.id": "new"})
     steps = []
     rename, dump = os.rename, json.dump
 
@@ -438,13 +439,13 @@ def test_whatever_is_in_a_file_loading_ends_and_the_values_are_good(
 def test_whatever_is_set_only_a_config_error_comes_out(name, value):
     config = Config()
     try:
-        config.set(name, value)
+        config.set_many({name: value})
     except ConfigError as error:
         assert len(str(error)) < 500
         assert not config.values
     else:
         key = config.key(name)
-        assert config.set(key, config.text(key, masked=False)) is not None
+        assert config.set_many({key: config.text(key, masked=False)})
 
 
 # --- text
@@ -472,9 +473,18 @@ MQTT_keepalive: 60
 """
 
 
+def imported(config, text):
+    """Take a text of `NAME: value` lines, all or nothing; returns the Importer."""
+    importer = Importer(config)
+    for line in text.split("\n"):
+        importer.feed(line)
+    config.change(importer.finish())
+    return importer
+
+
 def test_the_predecessors_text_is_taken_over_and_what_we_lack_is_told():
     config = Config()
-    report = config.import_text(TUNNEL.replace("\n", "\r\n"))
+    report = imported(config, TUNNEL.replace("\n", "\r\n"))
     assert report.unknown == ["COMM_autocts", "MTX_mode"] and report.unknowns == 2
     assert config.get("port.1.baud") == "19200" and config.get("port.1.parity") == "even"
     assert config.get("logger.id") == "ID-12345678" and config.get("logger.size") == 600
@@ -488,8 +498,8 @@ def test_one_bad_line_and_nothing_is_changed():
     config = Config()
     for bad in ("MQTT_qos: 7", "no colon here", "x" * 600 + ": 1"):
         with pytest.raises(ConfigError, match="nothing was changed"):
-            config.import_text(TUNNEL + bad + "\n")
-        assert config.changed() == []
+            imported(config, TUNNEL + bad + "\n")
+        assert config.values == {}
 
 
 def test_what_is_dumped_can_be_taken_back_and_masked_secrets_stay():
@@ -499,8 +509,8 @@ def test_what_is_dumped_can_be_taken_back_and_masked_secrets_stay():
     assert "IEC102_linkAddress2: 99" in text and "COMM2_baudrate: 300" in text
     assert "IEC102_linkAddress1" not in text, "a meter that is not set up is not shown"
     other = Config()
-    other.set("mqtt.password", "kept")
-    report = other.import_text(text)
+    other.set_many({"mqtt.password": "kept"})
+    report = imported(other, text)
     assert report.unknowns == 0
     assert other.get("mqtt.password") == "kept"
     assert other.get("meter.2.link") == 99 and other.get("port.2.baud") == "300"
@@ -519,7 +529,7 @@ def test_dump_by_prefix():
 def test_whatever_is_imported_only_a_config_error_comes_out(text):
     config = Config()
     try:
-        report = config.import_text(text)
+        report = imported(config, text)
         assert len(report.unknown) <= 8
     except ConfigError as error:
         assert len(str(error)) < 3000
@@ -540,7 +550,7 @@ def test_a_link_change_is_staged_tried_once_and_confirmed(path):
     assert config.get("mqtt.window") == 4 and config.get("port.1.baud") == "300"
     config.begin_trial()
     assert config.get("mqtt.broker") == "tcp://new" and config.trying == 600
-    config.set("mqtt.window", 5)
+    config.set_many({"mqtt.window": 5})
     config.save()
     assert json.loads(Path(path).read_text())["mqtt.broker"] == "tcp://old"
     config.confirm()
@@ -552,7 +562,8 @@ def test_a_link_change_is_staged_tried_once_and_confirmed(path):
 def test_a_trial_that_is_not_confirmed_ends_with_the_old_values(path):
     saved(path, mqtt_broker="tcp://old")
     config = loaded(path)
-    config.trial({"mqtt.broker": "tcp://new", "mqtt.qos": 0}, 60)
+    config.change({"mqtt.broker": "tcp://new", "mqtt.qos": 0}, 60)
+    config.begin_trial()
     assert config.get("mqtt.qos") == 0
     assert config.expire() == ["mqtt.broker", "mqtt.qos"]
     assert config.get("mqtt.broker") == "tcp://old" and config.get("mqtt.qos") == 1
@@ -573,7 +584,8 @@ def test_staged_values_survive_a_restart_once(path):
 def test_back_to_the_default_on_trial(path):
     saved(path, mqtt_keepalive=30)
     config = loaded(path)
-    config.trial({"mqtt.keepalive": 60}, 60)
+    config.change({"mqtt.keepalive": 60}, 60)
+    config.begin_trial()
     assert config.get("mqtt.keepalive") == 60
     config.confirm()
     assert loaded(path).get("mqtt.keepalive") == 60
@@ -582,7 +594,7 @@ def test_back_to_the_default_on_trial(path):
 def test_what_is_set_on_the_spot_replaces_what_is_staged(path):
     config = loaded(path)
     config.change({"mqtt.id": "staged", "mqtt.user": "u"}, 600)
-    config.set("mqtt.id", "final")
+    config.set_many({"mqtt.id": "final"})
     config.begin_trial()
     assert config.get("mqtt.id") == "final" and config.get("mqtt.user") == "u"
 

@@ -4,6 +4,7 @@ import pytest
 
 from firmware.commands import doctorwords
 from firmware.core import errors
+from firmware.iec102 import errors as meter_errors
 from firmware.uplink.stream import Stream
 from tests.host.modem_world import World, run_virtual
 
@@ -58,7 +59,7 @@ def test_a_link_that_is_up_has_its_signal_in_words():
 
 @pytest.mark.parametrize("cause", range(13, 19))
 def test_each_cause_has_its_words(cause):
-    error = errors.NotAvailableError(cause, 162)
+    error = meter_errors.NotAvailableError(cause, 162)
     fault, todo = doctorwords.advice(error.why())
     assert (
         fault.startswith("FAULT ")
@@ -80,7 +81,7 @@ def test_each_cause_has_its_words(cause):
     ],
 )
 def test_each_error_of_the_protocol_has_its_words(name):
-    error = getattr(errors, name)()
+    error = getattr(meter_errors, name)()
     fault, todo = doctorwords.advice(error.why())
     assert "note this line" not in todo and fault != "FAULT %s: %s" % (name, error)
 

@@ -135,7 +135,7 @@ async def cleared(app, number):
 
 async def tried(app, number):
     """Settings on trial prove themselves, and the watch of the app keeps them."""
-    app.config.set("mqtt.user", "old")
+    app.config.set_many({"mqtt.user": "old"})
     app.config.staged["mqtt.user"] = "u%d" % number
     app.config.trying = app.config.trial_seconds = 60
     app.trial_since -= 100

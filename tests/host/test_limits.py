@@ -82,7 +82,7 @@ def test_lines_count_and_not_messages(end):
 
 def test_the_limit_is_a_setting():
     device = Device()
-    device.config.set("limit.commands", 5)
+    device.config.set_many({"limit.commands": 5})
     broker = over_mqtt([b"AT"] * 12, 59, device)
     assert len(broker.replies) == 5
 
@@ -167,7 +167,7 @@ def test_who_sends_without_end_keeps_no_record_from_being_confirmed(tmp_path, se
 
 def test_who_guesses_a_password_holds_nobody_up():
     device = Device()
-    device.config.set("device.password", "door")
+    device.config.set_many({"device.password": "door"})
 
     async def main():
         task = asyncio.create_task(Remote(Broker([OURS + b"LOGIN,dor"] * 5), Processor(device), lambda: "t").run())
@@ -217,7 +217,7 @@ _FULL_AT = {
 def test_a_full_heap_takes_reboot_from_who_may(monkeypatch, place, allowed):
     """160 settings changed one after the other once took so much that nothing but pulling the plug restarted it."""
     device = Device()
-    device.config.set("mqtt.commands", allowed)
+    device.config.set_many({"mqtt.commands": allowed})
     made = Processor(device)
     monkeypatch.setattr(*_FULL_AT[place], _full)
     broker = Broker([b"AT^MTXTUNNEL=GETSTATUS", b" at^mtxtunnel = reboot\r\n"])
@@ -238,7 +238,7 @@ def test_a_full_heap_takes_reboot_from_who_may(monkeypatch, place, allowed):
 @pytest.mark.parametrize("password, known, restarts", [("", False, 1), ("door", False, 0), ("door", True, 1)])
 def test_a_full_heap_takes_reboot_from_the_console(monkeypatch, password, known, restarts):
     device = Device()
-    device.config.set("device.password", password)
+    device.config.set_many({"device.password": password})
     port = MemoryPort()
     console = Console(port, Processor(device), False)
     console.channel.known = known
@@ -258,10 +258,10 @@ def test_a_full_heap_takes_reboot_from_the_console(monkeypatch, password, known,
 
 def test_a_right_that_was_taken_away_is_gone_in_a_full_heap_too():
     device = Device()
-    device.config.set("mqtt.commands", "view,REBOOT")
+    device.config.set_many({"mqtt.commands": "view,REBOOT"})
     processor = Processor(device)
     channel = Channel("mqtt", "mqtt.commands")
     assert processor.rescue("AT^MTXTUNNEL=REBOOT", 19, channel)
-    device.config.set("mqtt.commands", "view")
+    device.config.set_many({"mqtt.commands": "view"})
     processor.look_up()
     assert processor.rescue("AT^MTXTUNNEL=REBOOT", 19, channel) is None

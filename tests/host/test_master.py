@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware import port
-from firmware.core import errors
-from firmware.iec102 import timetag
+from firmware.iec102 import errors, timetag
 from firmware.iec102.master import LinkAddress, Master
 from tests.host import virtual
 from tests.host.fakes import MemoryPort, ScriptedMeter, StationMeter, TinyMeter, fixed, variable

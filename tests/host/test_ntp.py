@@ -12,9 +12,9 @@ import pytest
 
 from firmware import port
 from firmware.clock import clock, ntp
+from firmware.clock.ntp import TimeRefused
 from firmware.clock.timekeeper import TimeKeeper
 from firmware.clock.zone import Zone
-from firmware.core.errors import TimeRefused
 from firmware.iec102.address import LinkAddress
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual

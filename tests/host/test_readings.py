@@ -12,7 +12,7 @@ from firmware import readings
 from firmware.clock import clock
 from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
-from firmware.iec102.tariff import NAMES
+from firmware.iec102.totals import NAMES
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
@@ -273,9 +273,9 @@ def test_a_silent_meter_costs_the_others_no_more_than_its_own_deadline(tmp_path)
 
 
 def test_the_ledger_knows_more_closings_than_the_longest_reading_has(tmp_path):
-    from firmware.config.tables import meters
+    from firmware.config.settings_table import TABLES
 
-    days = int(re.search(r"closing_days\|.*?\|int\|1,(\d+)", meters.TABLES["meter"])[1])
+    days = int(re.search(r"closing_days\|.*?\|int\|1,(\d+)", TABLES["meter"])[1])
     ledger = Ledger(str(tmp_path / "ledger"))
     keys = [(0xFFFFFFFF - number * 7919) & 0xFFFFFFFF for number in range(days + 10)]
     for key in keys:

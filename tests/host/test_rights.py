@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from firmware.commands import leave, parser
-from firmware.config import edit, older, password
-from firmware.config.older import open_channels
+from firmware.config import changes, files, password
+from firmware.config.files import open_channels
 from tests.host import brokers
 from tests.host.fakedevice import Device, Modem
 from tests.host.roles import WITH_WAY
@@ -43,7 +43,7 @@ def test_whoever_may_publish_on_the_at_topic_of_a_new_device_looks_and_reads_and
         assert desk.error(OURS + line)[0] == 3, line
     for line in ("AT+CFUN=0", 'AT+CPWD="SC","1","2"', "AT+COPS=2", "AT+CSQ=1", "AT+CGDCONT?"):
         assert desk.error(line)[0] == 3, line
-    assert desk.device.modem.lines == [] and desk.device.config.changed() == ["device.mtxerr"]
+    assert desk.device.modem.lines == [] and sorted(desk.device.config.values) == ["device.mtxerr"]
     desk.ok(OURS + "GETSTATUS")
     desk.ok(OURS + "SYNC")
 
@@ -90,7 +90,7 @@ def test_a_new_device_has_the_number_of_its_defaults_from_its_first_change_on(tm
     assert stored(tmp_path) == {"mqtt.at_topic": "t/AT", "defaults": 2}
     config = start(tmp_path).config
     assert config.get("mqtt.commands") == "view,meter" and open_channels(config) == []
-    assert "defaults" not in config.changed()
+    assert "defaults" not in config.values
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_setup_alone_does_not_move_the_way_out():
     for line in ("mqtt.broker,tcp://new", "uplink.apn,x", "uplink.type,wifi", "WIFI_ssid,x", "uplink.ping_host,x"):
         assert desk.error(OURS + "SETPARAM," + line)[0] == 3, line
     # The same values sent back are no change: platforms write whole texts.
-    desk.device.config.set("mqtt.broker", "tcp://old")
+    desk.device.config.set_many({"mqtt.broker": "tcp://old"})
     desk.ok(OURS + "SAVECONFIG\nMQTT_server: tcp://old\nMQTT_keepalive: 30")
 
 
@@ -235,7 +235,7 @@ def test_codes_differ():
 
 
 def test_what_has_had_another_default_is_what_is_always_written_down():
-    assert tuple(name for name, _ in older._FIRST) == edit._WRITTEN
+    assert tuple(name for name, _ in files._FIRST) == changes._WRITTEN
 
 
 @pytest.fixture

@@ -15,12 +15,11 @@ import pytest
 
 import boot
 from firmware.core import overlay
-from firmware.core.errors import OrderError
 from firmware.gate import Gate
 from firmware.port import ticks_ms
 from firmware.update import order, slots
 from firmware.update.release import HEAD_MOST
-from firmware.update.source import UpdateError
+from firmware.update.source import OrderError, UpdateError
 from firmware.update.update import Updater
 from tests.host import hostile, virtual
 from tests.host.hostile import OPEN, RESET, endless, head, ranged, said, slowly, span, whole

@@ -11,8 +11,7 @@ import stat
 import sys
 from pathlib import Path
 
-from firmware.config.files import NUMBER
-from firmware.config.older import open_channels
+from firmware.config.files import NUMBER, open_channels
 from firmware.config.store import Config
 from firmware.core.errors import ConfigError
 from tools.board.device import BoardError
@@ -118,7 +117,7 @@ def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
                 break
             value = "" if answer.strip() == "." else answer.strip()
             try:
-                Config().set(name, value)
+                Config().set_many({name: value})
             except ConfigError as error:
                 out("  " + str(error))
                 continue
@@ -224,7 +223,7 @@ def show(device, out=print):
         config.set_many(values)
     except ConfigError as error:
         raise BoardError("the stored settings are not understood: %s" % error) from None
-    for name in config.changed():
+    for name in sorted(config.values):
         out("%s = %s" % (name, config.text(name)))
     if not values:
         out("all settings have their defaults")
