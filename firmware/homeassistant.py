@@ -82,7 +82,7 @@ async def _say(service, prefix, online, end, wanted):
         found = message(device, prefix, online, service.at)
         if not found:
             return True
-        while not mqtt.quiet() or overlay.crowded():
+        while mqtt.replies_wait() or overlay.crowded():
             gone = not mqtt.connected or mqtt.connections != service.connection
             if gone or ticks_diff(end, ticks_ms()) < 0:
                 return False

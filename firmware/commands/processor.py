@@ -23,9 +23,9 @@ _LOOK_MS = const(200)
 _MOST_LINES = const(16)
 _USUAL = const(120)
 # What is understood in a heap that is too full for the parser.
-_RESTART = "AT^MTXTUNNEL=REBOOT"
+_RESTART = const("AT^MTXTUNNEL=REBOOT")
 _LONGEST_RESTART = const(64)
-_OK = b"\r\nOK\r\n"
+_OK = const(b"\r\nOK\r\n")
 
 
 class Channel:

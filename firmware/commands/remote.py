@@ -15,12 +15,12 @@ _LONG_S = const(32)
 _LEAST_MS = const(500)
 _MOST_MS = const(5000)
 _MEMORY_TRIES = const(40)
-_ERROR = b"\r\nERROR\r\n"
-_OK = b"\r\nOK\r\n"
+_ERROR = const(b"\r\nERROR\r\n")
+_OK = const(b"\r\nOK\r\n")
 
 
 class Remote:
-    """`mqtt` offers `next_message()`, `await reply(topic, payload)` and `status()["waiting"]`; `answer_topic()` gives
+    """`mqtt` offers `next_message()`, `await reply(topic, payload)` and `replies_wait()`; `answer_topic()` gives
     the topic of answers, empty for none."""
 
     def __init__(self, mqtt, processor, answer_topic):
@@ -102,5 +102,5 @@ class Remote:
         start = ticks_ms()
         while ticks_diff(ticks_ms(), start) < _MOST_MS:
             await sleep_ms(_LEAST_MS)
-            if not self._mqtt.status()["waiting"]:
+            if not self._mqtt.replies_wait():
                 return

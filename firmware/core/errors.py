@@ -49,18 +49,11 @@ class ModemError(Coded, Exception):
 # --- 3xx: the broker
 
 
-class LoginRefused(Coded, Exception):
-    """The broker said no to our login."""
-
-
 class BrokerError(Coded, OSError):
-    """What ends a connection to the broker; an error of the system may be behind it."""
+    """What ends a connection to the broker; an error of the system may be behind it.
 
-
-class NobodyListens(BrokerError):
-    """The other end answered that it takes no connection: the way there works. Details: host, port."""
-
-    code = 308
+    Up to 308 the other end has answered, with a no: the way there works.
+    """
 
 
 # --- 4xx: the device

@@ -19,7 +19,7 @@ _DEAF_MS = const(20)
 _NOTED_MS = const(2000)
 _TURN_MS = const(30)
 _TROUBLE_MS = const(1000)
-_NO_MEMORY = "out of memory"
+_NO_MEMORY = const("out of memory")
 _STEP = const(512)  # the payload buffer grows in such steps
 _KEPT = const(2048)  # and keeps that much
 
@@ -52,7 +52,10 @@ class Publisher:
     # --- replies
 
     async def reply(self, topic, payload, retain=False):
-        """See MqttService.reply."""
+        """Queue a message that is not a record (str or bytes); waits while the queue is full, up to 30 s.
+
+        Then the oldest one is dropped. It is sent again after a loss of the connection, like a record.
+        """
         topic, payload = _bytes(topic), _bytes(payload)
         if len(topic) > LONGEST_TOPIC:
             raise ValueError("topic longer than %d bytes" % LONGEST_TOPIC)
@@ -66,6 +69,7 @@ class Publisher:
         self._replies.append((topic, payload, retain))
 
     def replies_wait(self):
+        """Whether messages given to reply() have yet to go out, or are on their way."""
         return bool(self._replies or self._replying)
 
     # --- what comes back

@@ -11,6 +11,7 @@ import pytest
 from firmware import port
 from firmware.modem import aside, dial, ppp
 from firmware.update.download import Download
+from firmware.uplink import login
 from firmware.uplink.stream import Stream
 from tests.host import virtual
 from tests.host.fakes_machine import Chip, config
@@ -46,7 +47,7 @@ class Connecting:
 
 def test_a_connection_may_take_its_time():
     sockets = Connecting(20)
-    virtual.run(Stream().connect(sockets, "broker", 1883, 10000))
+    virtual.run(login.connect(Stream(), sockets, "broker", 1883, 10000))
     assert not sockets.answers
 
 

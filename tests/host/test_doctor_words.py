@@ -5,6 +5,7 @@ import pytest
 from firmware.commands import doctorwords
 from firmware.core import errors
 from firmware.iec102 import errors as meter_errors
+from firmware.uplink import login
 from firmware.uplink.stream import Stream
 from tests.host.modem_world import World, run_virtual
 
@@ -104,20 +105,20 @@ class NoNames:
 )
 def test_a_name_that_is_not_known_in_the_words_of_each_port(words):
     with pytest.raises(errors.BrokerError) as caught:
-        run_virtual(lambda: Stream().connect(NoNames(*words), "no-such-host", 1883, 1000))
+        run_virtual(lambda: login.connect(Stream(), NoNames(*words), "no-such-host", 1883, 1000))
     assert "DNS" in doctorwords.broker(WAITING, "tcp://x", caught.value.why())[0]
     assert str(caught.value) == str(OSError(*words))
 
 
 def test_no_memory_is_no_answer_about_a_name():
     with pytest.raises(OSError) as caught:
-        run_virtual(lambda: Stream().connect(NoNames(12), "host", 1883, 1000))
+        run_virtual(lambda: login.connect(Stream(), NoNames(12), "host", 1883, 1000))
     assert not isinstance(caught.value, errors.BrokerError)
 
 
 def test_a_wrong_password_may_be_called_not_authorised():
     """Mosquitto gives code 5 for it."""
-    assert "mqtt.password" in doctorwords.broker(WAITING, "tcp://x", errors.LoginRefused(305, 5).why())[1]
+    assert "mqtt.password" in doctorwords.broker(WAITING, "tcp://x", errors.BrokerError(305, 5).why())[1]
 
 
 def test_an_unknown_error_is_repeated_not_explained_away():

@@ -30,7 +30,7 @@ ROWS = {
 CODES = {
     "NoAnswerError": 101, "GarbledError": 102, "WrongLinkError": 103, "NackError": 104, "BusyError": 105,
     "PasswordError": 106, "SessionDeadlineError": 107, "SessionClosedError": 108, "UnexpectedAsduError": 109,
-    "NotAvailableError": 110, "TimeRefused": 281, "NobodyListens": 308, "ConfigError": 411, "OrderError": 501,
+    "NotAvailableError": 110, "TimeRefused": 281, "ConfigError": 411, "OrderError": 501,
     "DownloadError": 502, "ReleaseError": 503, "UpdateError": 504, "GiveWay": 505,
 }  # fmt: skip
 # Codes that are computed: a refusal's cause, the measuring point named in a login, CONNACK, a state of +CREG.
@@ -44,10 +44,10 @@ LOCAL = {
     "modem/link.py": ["Failure"],
     "update/download.py": ["_Drop"],
     "update/source.py": ["DownloadError", "GiveWay", "OrderError", "ReleaseError", "UpdateError"],
-    "uplink/guard.py": ["Pending"],
+    "uplink/stream.py": ["Pending"],
 }
 # What is made with a code as its first argument.
-CODED = {"AsduError", "BrokerError", "Failure", "FrameError", "LogError", "LoginRefused", "NoAnswer", "NoLink"}
+CODED = {"AsduError", "BrokerError", "Failure", "FrameError", "LogError", "NoAnswer", "NoLink"}
 _MARK = re.compile(r"[Cc]odes? of (an error|errors|what was found)")
 
 
@@ -290,8 +290,8 @@ from firmware.update.source import OrderError
 for made in (
     Failure(204, blocked=True), Failure((226, -9), floor=2),
     Failure((208, CommandError("AT", "+CME ERROR: 14", lines=()).why())),
-    NotAvailableError(cause=14, type=162), errors.NobodyListens("h", 1), errors.LogError(421, 7),
-    errors.LoginRefused(305, 5), TimeRefused("RATE"), AsduError(124, 5, 6), OrderError(4, "no"),
+    NotAvailableError(cause=14, type=162), errors.BrokerError(308, "h:1"), errors.LogError(421, 7),
+    errors.BrokerError(305, 5), TimeRefused("RATE"), AsduError(124, 5, 6), OrderError(4, "no"),
 ):
     try:
         raise made
@@ -312,7 +312,7 @@ def test_they_are_made_and_caught_alike_on_micropython(command):
         "NotAvailableError the meter does not know this ASDU type (cause 14, type 162)",
         "OSError ECONNREFUSED by h:1",
         "OSError record 7 is not there",
-        "LoginRefused refused: login: not authorised",
+        "OSError refused: login: not authorised",
         "OSError RATE",
         "AsduError ASDU type 5: a length of 6 bytes does not fit",
         "OrderError no",

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.uplink import login
-from firmware.uplink.guard import Guard, Pending
 from firmware.uplink.publisher import Publisher
 from firmware.uplink.service import MqttService
 from firmware.uplink.session import Session
-from firmware.uplink.stream import Stream
+from firmware.uplink.stream import Guard, Pending, Stream
 from tests.host import brokers, umqtts
 from tests.host.fakelog import FakeRing
 from tests.host.test_uplink import Link, play, service
@@ -103,10 +102,11 @@ def test_the_guard_is_bounded():
 
 def test_nothing_umqtt_does_to_its_socket_reaches_the_real_one():
     guard = Guard()
-    assert guard.socket() is guard
+    sockets = login._Sockets(guard)
+    assert sockets.socket() is guard
     guard.setblocking(True)
     guard.settimeout(None)
-    guard.connect(guard.getaddrinfo("h", 1)[0][-1])
+    guard.connect(sockets.getaddrinfo("h", 1)[0][-1])
     guard.write("é")
     guard.close()
     assert drained(guard) == "é".encode()
@@ -156,8 +156,8 @@ class Wire:
 
 def stream_of(pieces):
     stream = Stream()
-    stream._socket = Wire(pieces)
-    stream._read = stream._socket.recv_into
+    stream.socket = Wire(pieces)
+    stream.read = stream.socket.recv_into
     return stream
 
 
@@ -177,7 +177,7 @@ def heard(stream, most=30000):
         got = stream.receive()
         if got is not None:
             found.append(bytes(got))
-        elif not stream._socket.pieces:
+        elif not stream.socket.pieces:
             return found
     raise AssertionError("receive() makes no progress")
 
@@ -239,12 +239,12 @@ def session_on(umqtt, wire, **settings):
         umqtt, lambda: None, lambda topic, text: heard_messages.append((topic, text))
     )
     session.on_acked = lambda cargo: None
-    session.prepare(dict({"host": "h", "port": 1, "client_id": "c", "keepalive": 60}, **settings))
+    session.settings = dict({"host": "h", "port": 1, "client_id": "c", "keepalive": 60}, **settings)
     session.client = umqtt.MQTTClient(b"c", "h", 1)
     session.client.set_callback(session.arrived)
     session.client.sock = session.guard
-    session.stream._socket = wire
-    session.stream._read = wire.recv_into
+    session.stream.socket = wire
+    session.stream.read = wire.recv_into
     session.messages = heard_messages
     return session
 
@@ -669,7 +669,7 @@ def test_new_settings_end_the_wait_at_once_and_the_goodbye_is_said(umqtt):
         step = []
 
         def done():
-            if made.last_error and not step:
+            if made.status()["last_error"] and not step:
                 step.append(1)
                 made.reconfigure(dict(made.settings, port=made_broker.port))
             if made.connected and len(step) == 1:
@@ -725,7 +725,7 @@ def test_a_link_that_goes_down_ends_the_session(umqtt):
     def done():
         if made.connected:
             link.is_up = lambda: False
-        if "the network is gone" in made.last_error:
+        if "the network is gone" in made.status()["last_error"]:
             link.is_up = lambda: True
         return made.connections == 2
 

@@ -101,9 +101,9 @@ def changed(state):
         began[0] = now
         service._backoff = min(service._backoff, 100)  # waiting is not what is measured here
     elif state == "waiting":
-        attempts.append([time.ticks_diff(now, began[0]), service.last_error])
+        attempts.append([time.ticks_diff(now, began[0]), service.status()["last_error"]])
     elif state == "online" and "pid" in order:
-        service._session.client.pid = order["pid"]
+        service.session.client.pid = order["pid"]
 
 
 gc.collect()
