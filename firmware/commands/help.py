@@ -81,8 +81,7 @@ async def _setting(call):
         text = "there is no command and no setting %s" % call.args[0][:40]
         raise CommandError(_UNKNOWN, text) from None
     key = settings.key(row, index)
-    secret = row[2] in ("secret", "code")
     await call.say("%s, %s: %s" % (key, settings.titan(row, index), settings_help.of(row[0])))
     await call.say("allowed: " + settings_help.allowed(row))
-    await call.say("value: %s; default: %s" % (config.text(key), "***" if secret else row[4]))
+    await call.say("value: %s; default: %s" % (config.text(key), "***" if settings.secret(row) else row[4]))
     await call.say(settings_help.needs(row))

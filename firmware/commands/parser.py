@@ -165,7 +165,7 @@ def _private_argument(line, at, config):
         second = _separator(line, first + 1)
         if second < len(line):
             try:
-                if config.is_secret(line[first + 1 : second].strip()):
+                if config.row(line[first + 1 : second].strip())[0][2] in ("secret", "code"):
                     return second + 1
             except ValueError:
                 return second + 1  # a name spelled wrong: better nothing is said

@@ -56,27 +56,24 @@ class Processor:
         self.executed = self.failed = 0
         self.most = _USUAL  # lines a minute and channel
         self._running = 0
-        self._restarts = ()  # whitelists that allow REBOOT
-        self._guarded = False  # the console wants a password
+        self.restarts = ()  # whitelists that allow REBOOT
+        self.guarded = False  # the console wants a password
         self._sms = Channel("sms", "sms.commands", False)
         self.look_up()
 
     def look_up(self):
         """Keep at hand who may restart the device, which has to be known in a full heap; after changes of settings."""
-        get = self.device.config.get
         with overlay.attempt, overlay.use("grammar"):
             from firmware.commands import table
 
-            self._restarts = table.restarters(get)
-            self._guarded = bool(get("device.password"))
-            self.most = get("limit.commands")
+            table.look_up(self)
             return
-        self._restarts = ()
+        self.restarts = ()
 
     def rescue(self, text, count, channel):
         """In a heap too full for commands: a function that restarts, if that is what so many characters or bytes of
         `text` ask for and the channel may; else None."""
-        if channel.whitelist not in self._restarts or (channel.login and self._guarded and not channel.known):
+        if channel.whitelist not in self.restarts or (channel.login and self.guarded and not channel.known):
             return None
         overlay.let_go()
         try:
@@ -121,7 +118,8 @@ class Processor:
     async def collect(self, text, channel, most=None):
         """As execute(), for channels whose answers have to be in one piece of at most `most` bytes.
 
-        Returns (what execute() returns, the Collector with the answer or None: there is no memory even for that).
+        A message is complete in itself: settings can't be typed in the next one. Returns (what execute() returns, the
+        Collector with the answer or None: there is no memory even for that).
         """
         await self._pace(text, channel)
         try:
@@ -133,6 +131,7 @@ class Processor:
             self.failed += 1
             return self.rescue(text, len(text), channel), None
         finally:
+            channel.text = None
             self.release()
 
     async def _execute(self, text, channel, write, collector):
@@ -163,7 +162,6 @@ class Processor:
         """The answer to one line as text, for channels that have no session: SMS. At most 600 characters."""
         channel = self._sms if name == "sms" else Channel(name, name + ".commands", False)
         after, collector = await self.collect(line, channel, 600)
-        channel.text = None
         if after:
             after()
         return collector.take().decode().strip() if collector else "ERROR"
@@ -173,7 +171,11 @@ def decode(raw):
     """Bytes of a channel as text; what is no UTF-8 becomes question marks."""
     if isinstance(raw, str):
         return raw
+    data = bytearray(raw)
     try:
-        return bytes(raw).decode()
+        return data.decode()
     except ValueError:
-        return "".join(chr(b) if 32 <= b < 127 or b in (13, 10) else "?" for b in bytes(raw))
+        for at in range(len(data)):
+            if not 32 <= data[at] < 127 and data[at] not in b"\r\n":
+                data[at] = 63
+        return data.decode()

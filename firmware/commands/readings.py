@@ -8,7 +8,6 @@ import json
 from firmware import readings
 from firmware.clock.zone import days_in_month
 from firmware.commands.answer import CommandError, clean
-from firmware.config.store import number
 from firmware.core import errors, overlay
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
@@ -100,11 +99,14 @@ async def _give(call, result):
 def _range(words, zone):
     """(start, end) in UTC of ten numbers: hour, minute, day, month, two-digit year of local time, twice."""
     values = []
-    for word in words:
-        value = number(word, 0, 2099)
-        if value is None:
-            raise CommandError(_SYNTAX, "10 whole numbers are wanted, not %s" % word[:20])
-        values.append(value)
+    with overlay.use("settings"):
+        from firmware.config.settings import number
+
+        for word in words:
+            value = number(word, 0, 2099)
+            if value is None:
+                raise CommandError(_SYNTAX, "10 whole numbers are wanted, not %s" % word[:20])
+            values.append(value)
     start, end = _moment(values[:5], zone), _moment(values[5:], zone)
     if end < start:
         raise CommandError(_BAD_VALUE, "the end is before the start")

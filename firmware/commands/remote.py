@@ -62,15 +62,13 @@ class Remote:
 
     async def _execute(self, payload):
         channel = self._channel
-        # ATE0 counts for the rest of its message only: two platforms must not change each other's answers.
         get = self._processor.device.config.get
-        # A session may have the heap: then it is as it was with the message before.
+        # ATE0 counts for the rest of its message only: two platforms must not change each other's answers. A session
+        # may have the heap: then it is as it was with the message before.
         with overlay.attempt:
             channel.echo = get("mqtt.echo")
             channel.end = b"\n" if get("mqtt.lines") == "lf" else b"\r\n"
         after, collector = await self._processor.collect(decode(payload), channel)
-        # A message is complete in itself: settings can't be typed in the next one.
-        channel.text = None
         await self._conclude(collector, after)
 
     async def _conclude(self, collector, after):
@@ -80,7 +78,11 @@ class Remote:
             return
         with overlay.attempt:
             await self._reply(collector, _OK)
-            await self._sent()
+            start = ticks_ms()
+            while ticks_diff(ticks_ms(), start) < _MOST_MS:
+                await sleep_ms(_LEAST_MS)
+                if not self._mqtt.replies_wait():
+                    break
         after()
 
     async def _reply(self, collector, answer):
@@ -97,10 +99,3 @@ class Remote:
             collector.clear()
             answer = whole or answer
         await self._mqtt.reply(topic, answer)
-
-    async def _sent(self):
-        start = ticks_ms()
-        while ticks_diff(ticks_ms(), start) < _MOST_MS:
-            await sleep_ms(_LEAST_MS)
-            if not self._mqtt.replies_wait():
-                return

@@ -87,8 +87,10 @@ def allowed(name, role, whitelist):
     return good
 
 
-def restarters(get):
-    """The whitelists (their names) with which REBOOT is allowed; `get(name)` gives one."""
+def look_up(processor):
+    """What a Processor has at hand: the whitelists (their names) with which REBOOT is allowed, and more."""
+    get = processor.device.config.get
     names = ("mqtt.commands", "console.commands", "sms.commands", "port.1.commands", "port.2.commands")
-    role = row("REBOOT")[4]
-    return [name for name in names if allowed("REBOOT", role, get(name))]
+    processor.restarts = [name for name in names if allowed("REBOOT", "danger", get(name))]
+    processor.guarded = bool(get("device.password"))
+    processor.most = get("limit.commands")

@@ -185,7 +185,7 @@ def _load(config):
 
 def _take(config, name, value):
     # Our names only: a file full of rubbish must not cost a search of the whole table for each.
-    found, index, error = settings.find(name, None, False)
+    found, index, error = settings.find(name, False)
     if error:
         raise ConfigError(error)
     full = settings.key(found, index)

@@ -3,8 +3,7 @@
 And is what is good for its own setting good for whoever uses it, and for its neighbours?
 """
 
-from firmware.config.settings import MAX_METERS
-from firmware.config.store import number
+from firmware.config.settings import MAX_METERS, number, secret
 from firmware.core.errors import ConfigError
 from firmware.port import const
 
@@ -98,7 +97,7 @@ def printable(text):
 
 
 def _refuse(row, key, value, allowed):
-    if row[2] in ("secret", "code"):
+    if secret(row):
         shown = "***"
     else:
         shown = "".join(c if 32 <= ord(c) < 127 else "?" for c in value[:_SHOWN])

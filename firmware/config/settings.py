@@ -65,22 +65,15 @@ def rows(groups=NAMES):
             at = end + 1
 
 
-def names():
-    """Every name in the order of the table."""
-    for found in rows():
-        yield found[0]
-
-
-def find(name, index=None, heritage=True):
+def find(name, heritage=True):
     """(row, index, "") of a full name, ours or the heritage one, in any case; or (None, None, what is wrong)."""
-    base, found = _split(name.lower())
+    base, index = _split(name.lower())
     line = row(base)
     if not line and heritage:
-        line, found = by_titan(name)
+        line, index = by_titan(name)
     if not line:
         shown = "".join(c if 32 < ord(c) < 127 else "?" for c in name[:40])
         return None, None, "there is no setting " + shown
-    index = found if index is None else index
     group = GROUPS.get(line[0].split(".")[0])
     if group:
         first, count = group
@@ -101,12 +94,25 @@ def _split(name):
     return name, None
 
 
+def number(text, least, most):
+    """`text` as an int from `least` to `most`, or None. Nothing but digits: no sign, no blanks within."""
+    if not 0 < len(text) <= 10 or text.strip("0123456789"):
+        return None
+    value = int(text)
+    return value if least <= value <= most else None
+
+
 def key(found, index):
     """The full name: `meter.3.id` of its row and 3."""
     if index is None:
         return found[0]
     group, field = found[0].split(".")
     return "%s.%d.%s" % (group, index, field)
+
+
+def secret(found):
+    """Whether the value of a row must not be shown."""
+    return found[2] in ("secret", "code")
 
 
 def default(found):

@@ -15,14 +15,6 @@ from firmware.port import const
 _MOST_SEEN = const(8)
 
 
-def number(text, least, most):
-    """`text` as an int from `least` to `most`, or None. Nothing but digits: no sign, no blanks within."""
-    if not 0 < len(text) <= 10 or any(c not in "0123456789" for c in text):
-        return None
-    value = int(text)
-    return value if least <= value <= most else None
-
-
 class Config:
     """`path` None keeps the settings in memory only.
 
@@ -72,25 +64,25 @@ class Config:
             return self.staged[name]
         if name in self._seen:
             return self._seen[name]
+        value = None
         if self._values is None:
             at = self._packed.find("\n%s " % name)
             if at >= 0:
                 at += len(name) + 2
-                return self._note(name, json.loads(self._packed[at : self._packed.find("\n", at)]))
+                value = json.loads(self._packed[at : self._packed.find("\n", at)])
         elif name in self._values:
             return self._values[name]
-        with overlay.use("settings"):
-            from firmware.config import settings
+        if value is None:
+            with overlay.use("settings"):
+                from firmware.config import settings
 
-            row, index, error = settings.find(name)
-            if error:
-                raise ConfigError(error)
-            key = settings.key(row, index)
-            if key != name:
-                return self.get(key)
-            return self._note(name, settings.default(row))
-
-    def _note(self, name, value):
+                row, index, error = settings.find(name)
+                if error:
+                    raise ConfigError(error)
+                key = settings.key(row, index)
+                if key != name:
+                    return self.get(key)
+                value = settings.default(row)
         if self._released and self._values is None:
             # Few are asked for all the time; they must not cost a look at the table each.
             self._seen[name] = value
@@ -109,8 +101,10 @@ class Config:
         """Put the values aside, in little room: when start-up is over, and after each command."""
         self._released = True
         if self._values is not None:
-            lines = ["%s %s\n" % (name, json.dumps(value)) for name, value in self._values.items()]
-            self._packed = "\n" + "".join(lines)
+            lines = ["\n"]
+            for name in self._values:
+                lines.append("%s %s\n" % (name, json.dumps(self._values[name])))
+            self._packed = "".join(lines)
             self._values = None
         if len(self._seen) > _MOST_SEEN:
             self._seen = {}
@@ -155,17 +149,14 @@ class Config:
 
             return getattr(text, name)(self, *arguments)
 
-    def row(self, name, index=None):
-        return self._show("row", name, index)
+    def row(self, name):
+        return self._show("row", name)
 
     def key(self, name):
         return self._show("key", name)
 
     def text(self, name, masked=True):
         return self._show("text", name, masked)
-
-    def is_secret(self, name):
-        return self._show("is_secret", name)
 
     def dump(self, masked=True, prefix=""):
         return self._show("dump", masked, prefix)

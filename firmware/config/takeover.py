@@ -44,7 +44,7 @@ class Importer:
                 self.unknown.append("".join(c if 32 < ord(c) < 127 else "?" for c in name[:40]))
             return
         value = value.strip()
-        if value == "***" and row[2] in ("secret", "code"):
+        if value == "***" and settings.secret(row):
             return
         self._check(row, settings.key(row, index), value)
 

@@ -11,9 +11,9 @@ from firmware.port import const
 _SECRET = const(("password", "key", "pin"))
 
 
-def row(config, name, index=None):
+def row(config, name):
     """(row of the table, index or None) of a setting given by any name. ConfigError."""
-    found, index, error = settings.find(name, index)
+    found, index, error = settings.find(name)
     if error:
         raise ConfigError(error)
     return found, index
@@ -24,11 +24,6 @@ def key(config, name):
     return settings.key(*row(config, name))
 
 
-def is_secret(config, name):
-    """Whether the value of `name` must not be shown. ConfigError."""
-    return row(config, name)[0][2] in ("secret", "code")
-
-
 def text(config, name, masked=True):
     """The value as it was set last and as GETPARAM shows it; secrets as ***. ConfigError."""
     found, index = row(config, name)
@@ -36,7 +31,7 @@ def text(config, name, masked=True):
     # Not through get(), which remembers what is asked for.
     value = config.values.get(full, settings.default(found))
     value = config.staged.get(full, value)
-    if value and masked and found[2] in ("secret", "code"):
+    if value and masked and settings.secret(found):
         return "***"
     if isinstance(value, bool):
         return "on" if value else "off"

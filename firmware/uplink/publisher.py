@@ -104,8 +104,11 @@ class Publisher:
         `quiet`: where the flash is slow only when nothing is on the way, or after a while: a chip that erases its
         flash hears nothing, and what the modem sends then is lost and comes again after seconds.
         """
-        if not self._done or self._in_trouble() or (quiet and self._deaf_ms > _DEAF_MS and self._soon()):
+        if not self._done or self._in_trouble():
             return
+        soon = self._session.flying and ticks_diff(ticks_ms(), self._noted_at) < _NOTED_MS
+        if quiet and soon and self._deaf_ms > _DEAF_MS:
+            return  # all that is on the way may be confirmed before long
         if self._gate:
             await self._gate.wait()
         start = ticks_ms()
@@ -122,10 +125,6 @@ class Publisher:
             self._trouble("note deliveries", _NO_MEMORY)
         except OSError as error:
             self._trouble("note deliveries", error)
-
-    def _soon(self):
-        """Whether all that is on the way may be confirmed before long."""
-        return self._session.flying and ticks_diff(ticks_ms(), self._noted_at) < _NOTED_MS
 
     def _trouble(self, what, error):
         diag.error("mqtt", "the log can't %s: %s", what, error)

@@ -105,7 +105,7 @@ class Session:
         """Leave a message in its place while there is no room for it; what is late because of that is not overdue."""
         holds = packet[0] & 0xF0 == _PUBLISH and not self.stream.cut and self._takes and not self._takes()
         if holds:
-            self.stream.again()
+            self.stream.used = 0
         elif self.holds:
             now = self.stream.last_rx = ticks_ms()
             self.flying = {pid: (flight[0], now) for pid, flight in self.flying.items()}

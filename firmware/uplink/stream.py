@@ -48,7 +48,11 @@ class Pending(Exception):
 
 
 class Guard:
-    """The queue is bounded: 896 bytes, and one large piece that has not come into them yet."""
+    """The queue is bounded: 896 bytes, and one large piece that has not come into them yet.
+
+    `out` is how many of the queue's bytes have been sent: whoever sends what head() gives adds to it. `large` is the
+    rest of the piece kept by reference, or None: everything that waits stands in the queue.
+    """
 
     def __init__(self):
         self._queue = bytearray(_QUEUE)
@@ -57,9 +61,9 @@ class Guard:
 
     def clear(self):
         """Forget everything that waits."""
-        self._out = 0  # of the queue's bytes sent
+        self.out = 0
         self._end = 0  # bytes in the queue
-        self._large = None  # the rest of the piece kept by reference
+        self.large = None
         self._large_at = 0  # it belongs before that byte of the queue
         self._packet = None
         self._at = 0
@@ -68,30 +72,22 @@ class Guard:
 
     def room(self):
         """Whether any PUBLISH can be written now."""
-        return self.space(_PACKET) and self._large is None
+        return self.space(_PACKET) and self.large is None
 
     def space(self, length):
         """Whether a packet of `length` bytes that are all copied can be written now."""
         self._draw()
-        return _QUEUE - self._end + self._out >= length
+        return _QUEUE - self._end + self.out >= length
 
     def head(self):
         """What is to be sent next (a memoryview), or None: small pieces and a payload behind each other."""
         self._draw()
-        end = self._end if self._large is None else self._large_at
-        return self._view[self._out : min(end, self._out + _SEGMENT)] if end > self._out else None
-
-    def whole(self):
-        """Whether everything that waits stands in the queue; else more of a large piece follows."""
-        return self._large is None
-
-    def sent(self, count):
-        """The first `count` bytes of `head()` are out."""
-        self._out += count
+        end = self._end if self.large is None else self._large_at
+        return self._view[self.out : min(end, self.out + _SEGMENT)] if end > self.out else None
 
     def _draw(self):
         """Bring into the queue what fits of the large piece."""
-        large = self._large
+        large = self.large
         if large is None:
             return
         self._compact()
@@ -103,15 +99,15 @@ class Guard:
         view[at + count : self._end] = view[at : self._end - count]
         view[at : at + count] = large[:count]
         self._large_at = at + count
-        self._large = large[count:] if count < len(large) else None
+        self.large = large[count:] if count < len(large) else None
 
     def _compact(self):
-        out = self._out
+        out = self.out
         if out:
             self._end -= out
             self._view[: self._end] = self._view[out : self._end + out]
             self._large_at -= out
-            self._out = 0
+            self.out = 0
 
     def offer(self, packet):
         """Let the next reads come from `packet`; with None they raise Pending."""
@@ -127,8 +123,8 @@ class Guard:
             length = len(data)
         self._draw()
         self._compact()
-        if length >= _COPY_BELOW and self._large is None:
-            self._large = memoryview(data)[:length]
+        if length >= _COPY_BELOW and self.large is None:
+            self.large = memoryview(data)[:length]
             self._large_at = self._end
             return length
         end = self._end + length
@@ -159,7 +155,8 @@ class Stream:
     """One connection at a time; the buffer stays.
 
     `last_rx` and `last_tx` are ticks of the last byte received and sent, `blocked` those since which the socket
-    has taken nothing of what waits, or None. `cut` says that the last packet was larger than the buffer.
+    has taken nothing of what waits, or None. `cut` says that the last packet was larger than the buffer. `used`: bytes
+    of what receive() has given last; with 0 in their place it gives that once more.
     """
 
     def __init__(self):
@@ -174,7 +171,7 @@ class Stream:
         """Close at once; whatever was under way is lost."""
         sock, self.socket = self.socket, None
         self.read = None  # into a buffer, as the port spells it
-        self._start = self._have = self._used = self._skip = 0
+        self._start = self._have = self.used = self._skip = 0
         self.blocked = None
         self.cut = False
         if sock:
@@ -187,7 +184,16 @@ class Stream:
         """Send what the socket takes now of what waits in `guard`; True when nothing waits any more."""
         piece = guard.head()
         while piece is not None:
-            count = self._send(piece) if guard.whole() else self._step(piece)
+            count = 0
+            more = guard.large is not None
+            if not more or ticks_diff(ticks_ms(), self._stepped) >= _STEP_MS:
+                if more:
+                    self._stepped = ticks_ms()
+                try:
+                    count = self.socket.send(piece)
+                except OSError as error:
+                    if not later(error):
+                        raise
             if not count:
                 if self.blocked is None:
                     self.blocked = ticks_ms()
@@ -195,42 +201,23 @@ class Stream:
             self.blocked = None
             self.last_tx = ticks_ms()
             self.sent += count
-            guard.sent(count)
+            guard.out += count
             piece = guard.head()
         self.blocked = None
         return True
-
-    def _step(self, piece):
-        now = ticks_ms()
-        if ticks_diff(now, self._stepped) < _STEP_MS:
-            return 0
-        self._stepped = now
-        return self._send(piece)
-
-    def _send(self, piece):
-        try:
-            return self.socket.send(piece)
-        except OSError as error:
-            if later(error):
-                return 0
-            raise
 
     def receive(self):
         """The next whole packet as a memoryview, valid until the next call, or None; OSError at the end.
 
         Of a packet larger than the buffer only the first KiB comes (`cut` is then set), the rest is skipped.
         """
-        self._start += self._used
-        self._used = 0
+        self._start += self.used
+        self.used = 0
         self.cut = False
         packet = self._complete()
         if packet is None and self._fill():
             packet = self._complete()
         return packet
-
-    def again(self):
-        """What receive() has just given comes once more with the next call."""
-        self._used = 0
 
     def _fill(self):
         """Read what is there; False when nothing new stands in the buffer."""
@@ -280,12 +267,12 @@ class Stream:
                 raise BrokerError(_NOT_MQTT)
         total = at + length - start
         if start + total <= have:
-            self._used = total
+            self.used = total
             return self._view[start : start + total]
         if total > _RX and have == _RX and not start:
             self.cut = True
             self._skip = total - _RX
-            self._used = _RX
+            self.used = _RX
             return self._view
         return None
 

@@ -16,6 +16,7 @@ from firmware.core.errors import ConfigError
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
+NAMES = [row[0] for row in table.rows()]
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def every_setting():
 
 def test_every_row_is_complete_and_its_default_is_allowed():
     config = Config()
-    names = list(table.names())
+    names = NAMES
     assert len(names) == len(set(names)) > 80
     for row, index in every_setting():
         assert len(row) == 6 and row[5] in ("", "restart", "link", "way"), row
@@ -283,7 +284,7 @@ def test_values_stay_the_same_when_the_tables_are_dropped():
     config.set_many({"meter.1.link": 7})
     before = {
         name: config.get(name, 1 if name[:5] in ("meter", "port.") else None)
-        for name in table.names()
+        for name in NAMES
     }
     config.release()
     for name, value in before.items():
@@ -408,7 +409,7 @@ JSON = strategies.recursive(
     strategies.one_of(
         strategies.binary(max_size=300),
         strategies.dictionaries(
-            strategies.sampled_from(list(table.names()) + ["meter.3.id", "port.9.baud", "", "."])
+            strategies.sampled_from(NAMES + ["meter.3.id", "port.9.baud", "", "."])
             | strategies.text(max_size=20),
             JSON,
             max_size=8,
@@ -433,7 +434,7 @@ def test_whatever_is_in_a_file_loading_ends_and_the_values_are_good(
 
 @settings(max_examples=200)
 @given(
-    strategies.sampled_from(list(table.names())) | strategies.text(max_size=30),
+    strategies.sampled_from(NAMES) | strategies.text(max_size=30),
     strategies.text(max_size=200),
 )
 def test_whatever_is_set_only_a_config_error_comes_out(name, value):

@@ -266,8 +266,8 @@ class Broker:
         await asyncio.sleep(0)
         self.replies.append((topic, bytes(payload)))
 
-    def status(self):
-        return {"waiting": self.waiting}
+    def replies_wait(self):
+        return bool(self.waiting)
 
 
 def over_mqtt(device, *payloads, topic="t/ATR", wait=None):

@@ -38,8 +38,8 @@ class Broker:
     async def reply(self, topic, payload):
         self.replies.append((asyncio.get_running_loop().time(), bytes(payload).decode()))
 
-    def status(self):
-        return {"waiting": 0}
+    def replies_wait(self):
+        return False
 
     def within(self, first, last):
         """Answers from `first` to `last` seconds after the first one."""

@@ -139,7 +139,8 @@ def test_absolute_totals_with_a_second_status_as_documented():
         assert await master.stream(122, 11, what, got.append) == 1
         return got[0]
 
-    where = LinkAddress(7000, 1, 7, second_status=True)
+    where = LinkAddress(7000, 1, 7)
+    where.second_status = True
     answer = play(script + goodbye(1, 7000), work, where)
     assert [o["value"] for o in answer.objects][:2] == [280, 204654]
 

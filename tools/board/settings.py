@@ -11,6 +11,7 @@ import stat
 import sys
 from pathlib import Path
 
+from firmware.config import settings as table
 from firmware.config.files import NUMBER, open_channels
 from firmware.config.store import Config
 from firmware.core.errors import ConfigError
@@ -84,7 +85,7 @@ def pairs(words, ask=getpass.getpass):
     for word in words:
         name, equals, value = word.partition("=")
         try:
-            secret = config.is_secret(name)
+            secret = table.secret(config.row(name)[0])
         except ConfigError as error:
             raise BoardError(str(error)) from None
         if secret and equals:
@@ -107,7 +108,7 @@ def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
         if _skipped(name, dict(current, **values)):
             continue
         row = config.row(name)[0]
-        secret = config.is_secret(name)
+        secret = table.secret(row)
         old = current.get(name, config.get(name))
         shown = ("***" if old else "") if secret else _text(old)
         choices = " (%s)" % row[3].replace(",", ", ") if row[2] == "choice" else ""
@@ -237,7 +238,7 @@ def run(device, args, out=print):
         values = parse_file(args.file)
         check(values)
         config = Config()
-        if any(config.is_secret(name) for name in values) and open_to_others(args.file):
+        if any(table.secret(config.row(name)[0]) for name in values) and open_to_others(args.file):
             out("note: %s holds secrets and others may read it (chmod 600)" % args.file)
     elif args.set:
         values = pairs(args.set)
