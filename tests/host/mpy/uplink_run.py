@@ -18,6 +18,7 @@ from umqtt import simple  # noqa: E402
 gc.collect()
 before = gc.mem_alloc()
 
+from firmware.core import overlay  # noqa: E402
 from firmware.uplink.service import MqttService  # noqa: E402  its memory is measured
 
 gc.collect()
@@ -142,7 +143,7 @@ async def main():
     while not till.ran_out():
         await asyncio.sleep_ms(10)
         if service.connected and not figures["objects"]:
-            gc.collect()
+            overlay.reclaim()  # the login is done
             figures["objects"] = gc.mem_alloc() - before
         message = service.next_message()
         if message:
