@@ -14,24 +14,24 @@ _UNKNOWN = const(2)
 _FORBIDDEN = const(3)
 _TOO_LONG = const(10)
 
-_OURS = "AT^MTXTUNNEL"
-_SHORT = ("AT", "ATI", "ATE", "ATE0", "ATE1")
+_OURS = const("AT^MTXTUNNEL")
+_SHORT = const(("AT", "ATI", "ATE", "ATE0", "ATE1"))
 # What the modem's own commands begin with after AT; the basic ones (ATD, ATH, ATZ) would end the connection.
-_MODEM = "+^#%$*_!"
+_MODEM = const("+^#%$*_!")
 # These would take away the line we talk over.
-_NEVER = ("+IPR", "+ICF", "+IFC", "+CMUX", "+CGDATA")
+_NEVER = const(("+IPR", "+ICF", "+IFC", "+CMUX", "+CGDATA"))
 # They wait for a text behind the line, which nobody sends: the modem would answer nothing until it comes (TS 27.005;
 # AT manuals of SIMCom, Quectel and u-blox).
-_PROMPT = (
+_PROMPT = const(
     "+CMGS +CMGW +CMGC +CNMA +CIPSEND +CASEND +CCHSEND +CCERTDOWN +CFTRANRX +CFSWFILE +FSWRITE +HTTPDATA +SHBODY"
     " +SMPUB +CMQTTTOPIC +CMQTTPAYLOAD +CMQTTWILLTOPIC +CMQTTWILLMSG +CMQTTSUBTOPIC +CMQTTUNSUBTOPIC +CMQTTSUB"
     " +CMQTTUNSUB +QISEND +QSSLSEND +QMTPUB +QMTPUBEX +QFUPL +QFWRITE +QHTTPURL +QHTTPPOST +QHTTPPUT +QSMTPBODY"
     " +QFTPPUT +USOWR +USOST +UDWNFILE +UDWNBLOCK +USECMNG "
 )
 # They only look, so they count as `view`.
-_QUESTIONS = " AT+CSQ AT+CREG? AT+CEREG? AT+COPS? AT+CGSN AT+CCLK? "
+_QUESTIONS = const(" AT+CSQ AT+CREG? AT+CEREG? AT+COPS? AT+CGSN AT+CCLK? ")
 # Their arguments are PINs, passwords or names of accounts.
-_PRIVATE = (
+_PRIVATE = const((
     "+CPIN",
     "+CPWD",
     "+CLCK",
@@ -41,11 +41,11 @@ _PRIVATE = (
     "+QMTCONN",
     "+CPUK",
     "+CNUM",
-)
+))
 
 
 # What may be done before the password was given.
-_OPEN = ("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT")
+_OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
 
 
 def understand(call):

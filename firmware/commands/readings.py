@@ -21,7 +21,7 @@ _FAILED = const(8)
 _TOO_LONG = const(10)
 
 # What stands behind SETIEC102 and GETIEC102, in the order of the kinds (readings.INSTANT ... readings.SETUP).
-_SUFFIXES = " _CTAVM2 _LC _TAVC _EV _ID _CLOCK _PC _CFG"
+_SUFFIXES = const(" _CTAVM2 _LC _TAVC _EV _ID _CLOCK _PC _CFG")
 _FORCE_MS = const(90000)
 
 

@@ -4,9 +4,9 @@ from firmware.commands.processor import LONGEST, decode
 from firmware.core import overlay
 from firmware.port import const, sleep_ms
 
-_BACKSPACE = (8, 127)
-_CANCEL = (3, 21)  # Ctrl-C, Ctrl-U
-_MARKS = b",="  # what comes before a value
+_BACKSPACE = const((8, 127))
+_CANCEL = const((3, 21))  # Ctrl-C, Ctrl-U
+_MARKS = const(b",=")  # what comes before a value
 _CR = const(13)
 _LF = const(10)
 # The restart a command asked for waits until its answer has left the port.

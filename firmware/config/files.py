@@ -13,10 +13,10 @@ from firmware.core import overlay
 from firmware.port import const
 
 # The name under which the settings' file has the number of the defaults it was made under, and today's number.
-NUMBER = "defaults"
-DEFAULTS = 2
+NUMBER = const("defaults")
+DEFAULTS = const(2)
 # Where what is on trial stands.
-TRIAL = ".trial"
+TRIAL = const(".trial")
 _LARGEST = const(32768)
 _MOST_PROBLEMS = const(20)
 # Setting and its default as long as config.json had no number.

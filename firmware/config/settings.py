@@ -18,8 +18,8 @@ settings_help.py, which is only loaded when somebody asks.
 from firmware.config.settings_table import TABLES
 from firmware.port import const
 
-MAX_METERS = 8
-MAX_PORTS = 2
+MAX_METERS = const(8)
+MAX_PORTS = const(2)
 # The groups in the order of the reference.
 NAMES = ["device", "console", "uplink", "mqtt", "ha", "sms", "ntp", "port", "meter", "iec102", "logger", "limit"]
 # Group -> (number of the first, how many).

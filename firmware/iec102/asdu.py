@@ -8,7 +8,7 @@ from firmware.core import overlay
 from firmware.iec102 import errors
 from firmware.port import const
 
-HEAD = 6
+HEAD = const(6)
 _CAUSE = const(0x3F)
 _NEGATIVE = const(0x40)
 _TEST = const(0x80)

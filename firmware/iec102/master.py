@@ -28,7 +28,7 @@ _NEGATIVE = const(0x40)
 
 _START_SESSION = const(183)
 _END_SESSION = const(187)
-_HEAD_ONLY = (_START_SESSION, _END_SESSION)
+_HEAD_ONLY = const((_START_SESSION, _END_SESSION))
 
 # Request -> type of the data that answers it.
 _SIMPLE = {100: 71, 103: 72, 141: 142, 144: 145, 147: 148, 150: 151, 156: 157, 162: 163, 182: 129}

@@ -11,16 +11,16 @@ _BODY = const(246)
 _SEASONS = const(193)
 _PERIOD_NOW = const(197)
 # (name, length): 1, 2 and 4 are numbers, 5 a time tag, "s" a text of that many bytes.
-_FIELDS_142 = (
+_FIELDS_142 = const((
     ("manufacturer", 1), ("model", "s2"), ("firmware", 1), ("equipment", 4), ("standard", 1),
     ("protocol_date", 5), ("battery", 1), ("port1_speed", 1), ("port1_format", 1), ("port1_mode", 1),
     ("port1_start", "s20"), ("port2_speed", 1), ("port2_format", 1), ("optical_speed", 1), ("optical_format", 1),
     ("vt_primary", 4), ("vt_secondary", 4), ("ct_primary", 4), ("ct_secondary", 4), ("period1", 1), ("period2", 1),
     ("period3", 1), ("contracts", 1),
-)  # fmt: skip
-_FIELDS_129 = (
+))  # fmt: skip
+_FIELDS_129 = const((
     ("link", 2), ("points", 1), ("point", 2), ("password", 4), ("period", 1), ("depth", 2),
-)  # fmt: skip
+))  # fmt: skip
 # Objects of 157: (name, length) each.
 _OBJECTS_157 = {
     192: (("battery", 1),),

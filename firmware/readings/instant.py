@@ -14,7 +14,6 @@ _CONTRACT_I = const(134)
 _TOTAL = const(20)
 
 _PHASES = const(("T", "F1", "F2", "F3"))
-_NOTHING = {}
 
 
 def write(out, envelope, utc, meter_id, objects, invalid="keep"):
@@ -29,7 +28,7 @@ def write(out, envelope, utc, meter_id, objects, invalid="keep"):
     wrong = 0
     bit = 1
     for address, part, count in ((192, "totals", 3), (193, "powers", 4), (194, "phases", 3)):
-        values = by_address.get(address, _NOTHING).get(part)
+        values = by_address.get(address, {}).get(part)
         for number in range(count):
             if values:
                 # A+, Q1 and Q4 of the six totals: absolute active, inductive, capacitive (TITAN reference O6).

@@ -8,7 +8,7 @@ from firmware.clock.zone import civil
 from firmware.port import const
 
 _GROW = const(512)
-_HEX = "0123456789abcdef"
+_HEX = const("0123456789abcdef")
 
 
 class Writer:
