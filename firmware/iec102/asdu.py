@@ -5,7 +5,7 @@ share one codec. What the objects of a type look like is told in docs/architectu
 """
 
 from firmware.core import overlay
-from firmware.iec102 import errors
+from firmware.iec102 import errors, timetag
 from firmware.port import const
 
 HEAD = const(6)
@@ -194,3 +194,45 @@ def put32(buf, at, value):
 
 def get32(buf, at):
     return buf[at] | buf[at + 1] << 8 | buf[at + 2] << 16 | buf[at + 3] << 24
+
+
+def get_fields(fields, buf, at, item):
+    """Put the fields at `buf[at:]` into the dict `item`; returns the position behind them.
+
+    `fields`: (name, length) each; 1, 2 and 4 are numbers, 5 a time tag, "s" a text of that many bytes.
+    """
+    for name, length in fields:
+        if length == 5:
+            item[name] = timetag.decode_a(buf, at)
+        elif length == 4:
+            item[name] = get32(buf, at)
+        elif length == 2:
+            item[name] = buf[at] | buf[at + 1] << 8
+        elif length == 1:
+            item[name] = buf[at]
+        else:
+            length = int(length[1:])
+            # One character a byte; padding zeros at the end are left out.
+            item[name] = "".join(chr(b) for b in buf[at : at + length]).rstrip("\0")
+        at += length
+    return at
+
+
+def put_fields(fields, item, buf, at):
+    """The inverse; returns the position behind what was written."""
+    for name, length in fields:
+        value = item[name]
+        if length == 5:
+            timetag.encode_a(value, buf, at)
+        elif length == 4:
+            put32(buf, at, value)
+        elif length == 2:
+            buf[at], buf[at + 1] = value & 0xFF, value >> 8
+        elif length == 1:
+            buf[at] = value
+        else:
+            length = int(length[1:])
+            raw = bytes(ord(c) for c in value)
+            buf[at : at + length] = raw + bytes(length - len(raw))
+        at += length
+    return at

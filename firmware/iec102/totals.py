@@ -3,7 +3,7 @@
 """
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, Objects, get32, put32, wrong_length
+from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put32, put_fields, wrong_length
 from firmware.port import const
 
 _TOTALS = const((8, 11))
@@ -18,11 +18,11 @@ _TARIFF_SIZE = const(63)
 _IN_BLOCK = {9: 8, 10: 6, 11: 3}
 # TITAN's names of a tariff object in the order of the wire, and their lengths: 4 a value, 1 a qualifier or address, 5
 # a time.
-NAMES = (
-    "DO", "EaA", "EiA", "CA", "EaRi", "EiRi", "CRi", "EaRc", "EiRc", "CRc", "R7", "C7", "R8", "C8", "MPA", "FMPA",
-    "CMA", "EPA", "CE", "DINI", "DEND",
-)  # fmt: skip
-_LENGTHS = const(b"\x01\x04\x04\x01\x04\x04\x01\x04\x04\x01\x04\x01\x04\x01\x04\x05\x01\x04\x01\x05\x05")
+FIELDS = const((
+    ("DO", 1), ("EaA", 4), ("EiA", 4), ("CA", 1), ("EaRi", 4), ("EiRi", 4), ("CRi", 1), ("EaRc", 4), ("EiRc", 4),
+    ("CRc", 1), ("R7", 4), ("C7", 1), ("R8", 4), ("C8", 1), ("MPA", 4), ("FMPA", 5), ("CMA", 1), ("EPA", 4), ("CE", 1),
+    ("DINI", 5), ("DEND", 5),
+))  # fmt: skip
 
 
 def decode(type, count, buf):
@@ -74,14 +74,7 @@ def _blocks(type, count, buf):
 
 def _tariff(buf, at):
     item = {}
-    for name, length in zip(NAMES, _LENGTHS):
-        if length == 4:
-            item[name] = get32(buf, at)
-        elif length == 1:
-            item[name] = buf[at]
-        else:
-            item[name] = timetag.decode_a(buf, at)
-        at += length
+    get_fields(FIELDS, buf, at, item)
     return item
 
 
@@ -99,7 +92,7 @@ def encode(type, objects, time, buf, at):
         elif type == _HOLIDAYS:
             at = timetag.encode_a(item["time"], buf, at)
         else:
-            at = _put_tariff(item, buf, at)
+            at = put_fields(FIELDS, item, buf, at)
     return timetag.encode_a(time, buf, at) if type in _TOTALS or type == _POWERS else at
 
 
@@ -118,15 +111,3 @@ def _put_block(block, buf, at):
     for total in totals:
         at = _put(total, buf, at)
     return timetag.encode_a(block["time"], buf, at)
-
-
-def _put_tariff(item, buf, at):
-    for name, length in zip(NAMES, _LENGTHS):
-        if length == 4:
-            put32(buf, at, item[name])
-        elif length == 1:
-            buf[at] = item[name]
-        else:
-            timetag.encode_a(item[name], buf, at)
-        at += length
-    return at

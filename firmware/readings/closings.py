@@ -8,7 +8,7 @@ split between two of them so that a record stays below the log's limit.
 from binascii import crc32
 
 from firmware.iec102 import errors, timetag
-from firmware.iec102.totals import NAMES
+from firmware.iec102.totals import FIELDS
 from firmware.port import const
 from firmware.record.telemetry import begin, time
 
@@ -20,7 +20,6 @@ _CONTRACT_I = const(134)  # record addresses 134, 135, 136: contracts I, II, III
 _SPLIT = const(600)
 _DAY = const(86400)
 _NOT_THERE = const((13, 18))  # causes: record or period not available
-_TIMES = const(("FMPA", "DINI", "DEND"))
 
 
 async def tariff(master, meter, job):
@@ -46,8 +45,8 @@ def _write(job, item):
     """One tariff object (types 135 and 136) with TITAN's 21 keys, times as `2022-07-11T13:49-1`."""
     out = job.out
     out.raw("{")
-    for key in NAMES:
-        if key in _TIMES:
+    for key, length in FIELDS:
+        if length == 5:
             out.text(key, time(job, item[key]))
         else:
             out.int(job.envelope.object_key if key == "DO" else key, item[key])

@@ -12,7 +12,7 @@ from firmware import readings
 from firmware.clock import clock
 from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
-from firmware.iec102.totals import NAMES
+from firmware.iec102.totals import FIELDS
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
@@ -157,7 +157,7 @@ def test_what_is_asked_for_on_demand_is_neither_logged_nor_counted_as_sent(tmp_p
 def test_more_tariff_objects_than_usual_are_all_there(tmp_path):
     """Nine periods and the total are the most there can be."""
     tag = "2026-10-01T00:00-1"
-    item = {name: 4294967295 for name in NAMES if name not in ("DO", *QUALIFIERS)}
+    item = {name: 4294967295 for name, _ in FIELDS if name not in ("DO", *QUALIFIERS)}
     item.update({name: 255 for name in QUALIFIERS})
     fixed = {
         "closings": [
