@@ -19,7 +19,6 @@ from firmware import diag
 from firmware.clock import clock
 from firmware.core import overlay
 from firmware.port import const, ticks_ms
-from firmware.update import slots
 
 _FLASH_MS = const(150)
 _PAUSE = const(14)
@@ -82,7 +81,8 @@ class Board:
         try:
             with overlay.attempt:
                 print("restart: " + reason)
-                slots.write_text(self.root + "/reason", reason[:120])
+                with open(self.root + "/reason", "w") as file:
+                    file.write(reason[:120])
         except OSError:
             pass  # neither a full flash nor a full heap may keep a device from restarting
         time.sleep(0.2)  # the last words leave the console

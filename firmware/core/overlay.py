@@ -34,10 +34,11 @@ from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
 # not in here, stay for good (RESIDENT there).
 GROUPS = """
 preload preload
-start +settings +session +password +apply assembly safemode reach boards.wiring modem.prepare
+start +settings +session +password +apply +guard assembly safemode reach boards.wiring modem.prepare
 mount +find log.mount
-own update.own
-status appwork
+guard update.slots,starts
+own +guard update.own
+status +guard appwork
 apply applysettings
 settings config.settings,settings_table,text
 change +settings +files config.changes,takeover
@@ -61,7 +62,7 @@ segments log.segments
 login uplink.login
 announce homeassistant
 time clock.ntp,timesync
-update update.order,source
+update +guard update.order,source
 fetch +update update.download,http,release,signature,tls,update
 ask modem.exchange
 steps +ask +describe modem.steps
