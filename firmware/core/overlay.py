@@ -46,13 +46,15 @@ check +settings config.check
 files config.files
 password config.password
 texts +settings config.settings_help
-command commands.answer,basic,doctor,readings,runner,setup
+command +zone commands.answer,basic,doctor,readings,runner,setup
 grammar +command +settings commands.parser,table
 rights +grammar +check commands.leave
 doctor +grammar +files +errorwords commands.doctorwords
 help +grammar +texts commands.help
 typing commands.typing
-session meterprobe meter.session record.extended,telemetry\
+zone clock.zone
+reading +zone meter.ledger,reading,result,schedule
+session +reading meterprobe meter.session record.extended,telemetry\
  iec102.asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
  readings.closings,curve,facts,instant
 trace frametrace
@@ -60,7 +62,7 @@ words framewords
 find log.find,walk
 segments log.segments
 login uplink.login
-announce homeassistant
+announce +reading homeassistant
 time clock.ntp,timesync
 update +guard update.order,source
 fetch +update update.download,http,release,signature,tls,update

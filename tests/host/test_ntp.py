@@ -14,7 +14,6 @@ from firmware import port
 from firmware.clock import clock, ntp
 from firmware.clock.ntp import TimeRefused
 from firmware.clock.timekeeper import TimeKeeper
-from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
@@ -127,7 +126,6 @@ KEEP = """
 import asyncio, gc, socket, sys
 from firmware.clock import clock, timekeeper
 from firmware import diag, readings
-from firmware.clock.zone import Zone
 from firmware.core import overlay
 from firmware.port import sleep_ms
 class Rtc:
@@ -140,7 +138,7 @@ class Config:
     def get(self, name):
         return {"ntp.server": %r, "ntp.server2": "", "ntp.hours": 12}[name]
 class Device:
-    clock = clock.Clock(Rtc(), Zone("UTC"))
+    clock = clock.Clock(Rtc(), "UTC")
     config = Config()
     lines = []
     time_wanted = False
@@ -209,7 +207,7 @@ class Device:
     """As much of the App as the time needs. `truth` is the true UTC at the start of the loop."""
 
     def __init__(self, monkeypatch, source=clock.UNKNOWN, wrong=0, truth=NOW, **settings):
-        self.clock = clock.Clock(Rtc(truth + wrong), Zone("Europe/Madrid"))
+        self.clock = clock.Clock(Rtc(truth + wrong), "Europe/Madrid")
         if source:
             self.clock.source, self.clock.set_at = source, truth
         self.settings = {"ntp.server": "one", "ntp.server2": "", "ntp.hours": 12, **settings}
