@@ -21,6 +21,9 @@ _METER = {"rxbuf": 1024, "txbuf": 512}
 # What the other end may send at once (lwIP's TCP_WND, 6,400 bytes) comes while a flash commit holds up the loop, half
 # a second; and without the multiplexer lwIP wants room for all that it sends at once (firmware/modem/cmux.py).
 _MODEM_BUFFER = const(8192)
+# Where the heap is short: what is lost of more is sent again (TCP); and lwIP's own figure (modem/dial.py, _QUEUE).
+_SHORT_RECEIVED = const(4096)
+_SHORT_SENT = const(7424)
 _MUX_BUFFER = const(1024)
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(251)
@@ -210,7 +213,8 @@ def _modem_link(board, config, network, socket):
     config.release()
     # The multiplexer has a buffer of its own for what PPP sends, and gives the UART what it takes.
     multiplexed = settings["cmux"] and not board.modem_native
-    buffers = dict(board.modem_uart, rxbuf=_MODEM_BUFFER, txbuf=_MUX_BUFFER if multiplexed else _MODEM_BUFFER)
+    received, sent = (_SHORT_RECEIVED, _SHORT_SENT) if overlay.tight() else (_MODEM_BUFFER, _MODEM_BUFFER)
+    buffers = dict(board.modem_uart, rxbuf=received, txbuf=_MUX_BUFFER if multiplexed else sent)
     dcd = modem.get("dcd")
     found = prepare.link(
         _open(modem, baud, 8, None, 1, **buffers),

@@ -76,7 +76,7 @@ def _without(link):
     link.multiplexer = None
     link.mux_use.__exit__(None, None, None)
     if link.buffers:
-        link.buffers["txbuf"] = link.buffers["rxbuf"]
+        link.buffers["txbuf"] = max(link.buffers["rxbuf"], _QUEUE)
         link.speed = 0
         with overlay.use("wake"):
             from firmware.modem import wake

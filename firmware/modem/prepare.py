@@ -58,7 +58,7 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
     """A ModemLink.
 
     `uart`: a UART-like object that never waits (timeout 0). `buffers`: what its init() has to be told besides a speed;
-    `txbuf` is made as large as `rxbuf` where it turns out that PPP writes to it itself. `ppp_factory(line)` makes a
+    `txbuf` is made larger where it turns out that PPP writes to it itself. `ppp_factory(line)` makes a
     network.PPP; `native`: it takes nothing but the UART, so there is no CMUX. `settings`: a dict with apn, user,
     password, auth (pap, chap, none), pin, network (auto, 4g, 3g, 2g, nbiot, catm), model (auto or a profile), baud,
     cmux, keep_online_host, keep_online_period (s), sms (a dict, see sms.py), timing. `sockets` is the module to use
