@@ -178,7 +178,7 @@ def _readings():
 
 def _grammar():
     with overlay.use("grammar"):
-        from firmware.commands import parser  # noqa: F401
+        from firmware.commands import grammar  # noqa: F401
 
 
 def _commands():

@@ -103,9 +103,10 @@ async def setbaudrate(call):
     get = call.device.config.get
     for line in call.device.lines + call.device.tags:
         if line.name == "port %d" % index:
-            bits, stop = int(get("port.bits", index)), int(get("port.stop", index))
-            parity = {"even": 0, "odd": 1}.get(get("port.parity", index))
-            line.port.configure(int(speed), bits, parity, stop)
+            with overlay.use("command"):
+                from firmware.commands.readings import form_of
+
+                line.port.configure(int(speed), *form_of(get, index))
             return
     raise CommandError(_BAD_VALUE, "port %s is not in use" % port)
 

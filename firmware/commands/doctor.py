@@ -5,12 +5,10 @@ where nobody answers firmware/meterprobe.py looks whether speed, parity or link 
 """
 
 from firmware import readings
-from firmware.commands.readings import ask, find
+from firmware.commands.readings import ask, find, form_of, wait
 from firmware.core import overlay
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import const
 
-_WAIT_MS = const(90000)
-_STEP_MS = const(50)
 # Codes of errors (core/errors.py): the last of nobody answers, not in frames, somebody else; what the probe finds.
 _LAST_SILENT = const(103)
 _PROBED = const(141)
@@ -72,17 +70,15 @@ async def _meters(call, meters, doctorwords):
 async def _probe(call, ident):
     """Read the meter's identity; where it is silent, try other settings of its line."""
     line, meter = find(call, ident)
-    result = await _wait(call, ask(line, meter, readings.IDENTITY))
+    result = await wait(call, ask(line, meter, readings.IDENTITY))
     if result is None:
         await _say(call, "meter " + meter.ident, ("the line is busy", "ask again in a minute"))
         return
     probed = None
     if result.why and result.why[0] <= _LAST_SILENT:
         get, port = call.device.config.get, int(line.name.split(" ")[1])
-        parity = {"even": 0, "odd": 1}.get(get("port.parity", port))
-        settings = int(get("port.baud", port)), int(get("port.bits", port)), parity
-        settings += (int(get("port.stop", port)), port)
-        probed = await _wait(call, ask(line, meter, readings.PROBE, settings))
+        settings = (int(get("port.baud", port)),) + form_of(get, port) + (port,)
+        probed = await wait(call, ask(line, meter, readings.PROBE, settings))
         meter.results.pop(readings.PROBE, None)
     with overlay.use("doctor"):
         from firmware.commands import doctorwords
@@ -91,18 +87,3 @@ async def _probe(call, ident):
         if probed and probed.why[0] >= _PROBED:
             found = doctorwords.advice(probed.why)
     await _say(call, "meter " + meter.ident, found)
-
-
-async def _wait(call, result):
-    """`result` when it is there, or None. The session needs the room more than we who only wait for it."""
-    start = ticks_ms()
-    call.device.config.release()
-    overlay.aside("command")
-    try:
-        while result.running:
-            if ticks_diff(ticks_ms(), start) > _WAIT_MS:
-                return None
-            await sleep_ms(_STEP_MS)
-    finally:
-        await overlay.back("command")
-    return result

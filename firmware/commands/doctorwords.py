@@ -4,7 +4,7 @@ Of the channels: what could somebody do who has got at one of them? What it says
 core/error_texts.py.
 """
 
-from firmware.commands.table import allowed
+from firmware.commands.grammar import allowed
 from firmware.config.files import open_channels
 from firmware.config.settings import MAX_PORTS
 from firmware.core.error_texts import advice

@@ -1,6 +1,6 @@
 """HELP: the commands this channel may give, one of them, or a setting; and what each command is for."""
 
-from firmware.commands import table
+from firmware.commands import grammar
 from firmware.commands.answer import CommandError
 from firmware.config import settings, settings_help
 from firmware.port import const
@@ -61,14 +61,14 @@ def of(name):
 async def help(call):
     if not call.args:
         whitelist = call.device.config.get(call.channel.whitelist)
-        for row in table.rows():
-            if table.allowed(row[0], row[4], whitelist):
-                await call.say("%s - %s" % (table.form(row), of(row[0])))
+        for row in grammar.rows():
+            if grammar.allowed(row[0], row[4], whitelist):
+                await call.say("%s - %s" % (grammar.form(row), of(row[0])))
         return
     name = call.args[0].upper().replace("AT^MTXTUNNEL=", "")
-    row = table.row(name)
+    row = grammar.row(name)
     if row:
-        await call.say("%s - %s" % (table.form(row), of(name)))
+        await call.say("%s - %s" % (grammar.form(row), of(name)))
     else:
         await _setting(call)
 

@@ -9,7 +9,7 @@ the broker before.
 import os
 
 from firmware.commands.answer import CommandError
-from firmware.commands.table import allowed
+from firmware.commands.grammar import allowed
 from firmware.config.check import check
 from firmware.core.errors import ConfigError
 from firmware.port import const

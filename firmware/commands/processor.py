@@ -22,7 +22,7 @@ _MINUTE_S = const(60)
 _LOOK_MS = const(200)
 _MOST_LINES = const(16)
 _USUAL = const(120)
-# What is understood in a heap that is too full for the parser.
+# What is understood in a heap that is too full for the grammar.
 _RESTART = const("AT^MTXTUNNEL=REBOOT")
 _LONGEST_RESTART = const(64)
 _OK = const(b"\r\nOK\r\n")
@@ -64,9 +64,9 @@ class Processor:
     def look_up(self):
         """Keep at hand who may restart the device, which has to be known in a full heap; after changes of settings."""
         with overlay.attempt, overlay.use("grammar"):
-            from firmware.commands import table
+            from firmware.commands import grammar
 
-            table.look_up(self)
+            grammar.look_up(self)
             return
         self.restarts = ()
 

@@ -22,7 +22,8 @@ _TOO_LONG = const(10)
 
 # What stands behind SETIEC102 and GETIEC102, in the order of the kinds (readings.INSTANT ... readings.SETUP).
 _SUFFIXES = const(" _CTAVM2 _LC _TAVC _EV _ID _CLOCK _PC _CFG")
-_FORCE_MS = const(90000)
+_WAIT_MS = const(90000)
+_STEP_MS = const(50)
 
 
 async def run(call):
@@ -140,16 +141,28 @@ async def _force(call):
     else:
         names = ", ".join(meter.ident for _, meter in meters)
         raise CommandError(_NO_METER, "which meter: %s" % (names or "none is set up"))
-    result = ask(line, meter, readings.INSTANT)
+    result = await wait(call, ask(line, meter, readings.INSTANT))
+    if result is None:
+        raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
+    await _give(call, result)
+
+
+async def wait(call, result):
+    """`result` when it is there, or None. The session needs the room more than we who only wait for it."""
     start = ticks_ms()
-    # The session needs the room more than we who only wait for it.
     call.device.config.release()
     overlay.aside("command")
     try:
         while result.running:
-            if ticks_diff(ticks_ms(), start) > _FORCE_MS:
-                raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
-            await sleep_ms(50)
+            if ticks_diff(ticks_ms(), start) > _WAIT_MS:
+                return None
+            await sleep_ms(_STEP_MS)
     finally:
         await overlay.back("command")
-    await _give(call, result)
+    return result
+
+
+def form_of(get, port):
+    """(bits, parity: None, 0 even, 1 odd, stop bits) of a serial port as its settings are; `get` is Config's."""
+    parity = {"even": 0, "odd": 1}.get(get("port.parity", port))
+    return int(get("port.bits", port)), parity, int(get("port.stop", port))

@@ -175,13 +175,13 @@ async def _end(call, error, collector):
 
 
 def _understand(call):
-    """Read the line. No part of a coroutine: its frame would keep the parser in memory."""
+    """Read the line. No part of a coroutine: its frame would keep the grammar in memory."""
     with overlay.use("grammar"):
-        from firmware.commands import parser
+        from firmware.commands import grammar
 
         if call.channel.echo:
-            call.echo = parser.masked(call.line, call.device.config)
-        parser.understand(call)
+            call.echo = grammar.masked(call.line, call.device.config)
+        grammar.understand(call)
 
 
 async def _run(call):

@@ -53,9 +53,9 @@ class Line:
         """Where the secret begins, once a line has come so far that the next character belongs to one; else -1."""
         text = decode(self.text)
         with overlay.use("grammar"):
-            from firmware.commands import parser
+            from firmware.commands import grammar
 
-            at = parser.private_at(text + "x", self._console.processor.device.config)
+            at = grammar.private_at(text + "x", self._console.processor.device.config)
         self._console.processor.release()
         return at if at <= len(text) else -1
 

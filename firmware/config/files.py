@@ -119,7 +119,7 @@ def keep_defaults(config):
 
 
 def _last(words, fits):
-    """Whether a list of rights lets one of `fits` pass, as firmware.commands.table.allowed() reads such a list."""
+    """Whether a list of rights lets one of `fits` pass, as firmware.commands.grammar.allowed() reads such a list."""
     good = False
     for word in words.upper().split(","):
         word = word.strip()

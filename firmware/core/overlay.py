@@ -38,7 +38,7 @@ start +settings +session +password +apply +guard assembly safemode reach boards.
 mount +find log.mount
 guard update.slots,starts
 own +guard update.own
-status +guard appwork
+status +guard appwork uplink.state
 apply applysettings
 settings config.settings,settings_table,text
 change +settings +files config.changes,takeover
@@ -47,7 +47,7 @@ files config.files
 password config.password
 texts +settings config.settings_help
 command +zone commands.answer,basic,doctor,readings,runner,setup
-grammar +command +settings commands.parser,table
+grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
 doctor +grammar +files +errorwords commands.doctorwords
 help +grammar +texts commands.help

@@ -1,13 +1,12 @@
 """How a session begins and ends: connect, CONNECT, subscribe; and the goodbye. Each step has its deadline.
 
 In memory only for that long (see service). `session` is a session.Session, its settings those of
-service.MqttService. And what a service tells of its state.
+service.MqttService.
 """
 
 from firmware import diag
-from firmware.core import errors
 from firmware.core.errors import BrokerError
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
 from firmware.uplink.stream import later
 
@@ -182,24 +181,3 @@ async def _settle(session):
     while session.busy() and ticks_diff(ticks_ms(), start) < _FAREWELL_MS:
         session.turn()
         await sleep_ms(_TURN_MS)
-
-
-def status(service):
-    """Counters and state of a service.MqttService as a dict; `since` in seconds, `rx` and `tx` in bytes."""
-    publisher, session = service.publisher, service.session
-    return {
-        "connected": service.connected,
-        "state": service.state,
-        "since": monotonic_s() - service.since,
-        "sent": publisher.sent,
-        "delivered": publisher.delivered,
-        "dropped": publisher.dropped,
-        "reconnects": max(service.connections - 1, 0),
-        "waiting": len(session.flying),
-        "last_error": errors.text(service.why),
-        "refused": session.refused,
-        "overrun": service.overrun,
-        "rejected": session.rejected,
-        "tx": session.stream.sent,
-        "rx": session.stream.received,
-    }

@@ -62,11 +62,11 @@ class MqttService:
         self.why = None  # the last connection ended (core/errors.py)
 
     def status(self):
-        """Counters and state as a dict (login.py)."""
-        with overlay.use("login"):
-            from firmware.uplink import login
+        """Counters and state as a dict (state.py)."""
+        with overlay.use("status"):
+            from firmware.uplink import state
 
-            return login.status(self)
+            return state.status(self)
 
     # --- for others
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies
 
 from firmware import readings
 from firmware.commands import answer as answer_module
-from firmware.commands import parser, table
+from firmware.commands import grammar
 from firmware.commands.answer import Collector, CommandError
 from firmware.commands.processor import Channel, Processor, decode
 from tests.host import virtual
@@ -178,7 +178,7 @@ def test_the_reason_is_told_only_when_it_is_switched_on(desk):
 
 
 def test_every_command_is_carried_out_by_somebody():
-    for row in table.rows():
+    for row in grammar.rows():
         module = __import__("firmware.commands." + row[5], None, None, ("run",))
         assert hasattr(module, row[0].lower()) or hasattr(module, "run"), row[0]
         assert row[4] in ("view", "meter", "setup", "danger"), row[0]
@@ -186,7 +186,7 @@ def test_every_command_is_carried_out_by_somebody():
 
 def test_every_command_answers_to_its_least_and_most_arguments(console):
     console.run = virtual.run  # FORCEREAD waits a minute and a half for a meter that nobody reads here
-    for row in table.rows():
+    for row in grammar.rows():
         for count in {int(row[2]), int(row[3]) or int(row[2])}:
             if row[0] in ("LOGIN", "DOCTOR"):
                 continue  # DOCTOR looks for the broker as long as it may; test_doctor_device.py has it
@@ -213,7 +213,7 @@ def test_every_command_answers_to_its_least_and_most_arguments(console):
 )
 def test_whitelists(whitelist, allowed):
     roles = {"AT": "view", "REBOOT": "danger", "AT+": "modem", "SETPARAM": "setup"}
-    assert [n for n, role in roles.items() if table.allowed(n, role, whitelist)] == [
+    assert [n for n, role in roles.items() if grammar.allowed(n, role, whitelist)] == [
         n for n in roles if n in allowed.split()
     ]
 
@@ -609,7 +609,7 @@ LINES = strategies.one_of(
     strategies.builds(
         lambda row, args: OURS + ",".join([row[0]] + args),
         strategies.sampled_from(
-            [row for row in table.rows() if row[0] not in ("LOGIN", "FORCEREAD")]
+            [row for row in grammar.rows() if row[0] not in ("LOGIN", "FORCEREAD")]
         ),
         strategies.lists(
             strategies.text(max_size=12) | strategies.sampled_from(["0", "ID00000", "mqtt.qos"]),
@@ -638,11 +638,11 @@ def test_whatever_comes_in_each_line_gets_one_answer(lines):
 def test_the_parser_raises_nothing_but_its_own_error(line):
     config = Device().config
     try:
-        name, _ = parser.split(line)
+        name, _ = grammar.split(line)
         assert name == name.upper()
     except CommandError as error:
         assert 1 <= error.code <= 11 and len(str(error)) < 200
-    shown = parser.masked(line, config)
+    shown = grammar.masked(line, config)
     assert len(shown) <= 515 and shown.isprintable() or not shown
 
 

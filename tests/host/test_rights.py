@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.commands import leave, parser
+from firmware.commands import grammar, leave
 from firmware.config import changes, files, password
 from firmware.config.files import open_channels
 from tests.host import brokers
@@ -48,7 +48,7 @@ def test_whoever_may_publish_on_the_at_topic_of_a_new_device_looks_and_reads_and
     desk.ok(OURS + "SYNC")
 
 
-@pytest.mark.parametrize("line", [*parser._QUESTIONS.split(), "at + csq", "ATI"])
+@pytest.mark.parametrize("line", [*grammar._QUESTIONS.split(), "at + csq", "ATI"])
 def test_questions_to_the_modem_count_as_a_look(line):
     desk = Desk(rights={"mqtt.commands": "view"})
     desk.device.modem = Modem()

@@ -1,9 +1,15 @@
 """AT lines into names and arguments (TITAN reference 2.1: any case, blanks around commas); what to hide of them.
 
 With `device.separator` both, a semicolon separates as a comma does (TITAN reference 7).
+
+Every command has a line: `name|arguments|least|most|role|module`. `least` and `most` count the arguments; most 0: the
+last one goes to the end of the line. `module` has a function of the command's name, or one called `run`. Roles:
+`view` looks, `meter` reads a meter or the like, `setup` changes settings, `way` those of the way out, too (leave.py),
+`danger` interrupts the service or deletes; lines for the modem count as `modem`, some questions to it as `view`. The
+channels' whitelists (settings *.commands) name commands or roles. One text for the sake of RAM; what each command is
+for stands in help.py.
 """
 
-from firmware.commands import table
 from firmware.commands.answer import CommandError, clean
 from firmware.commands.processor import LONGEST
 from firmware.port import const
@@ -46,6 +52,99 @@ _PRIVATE = const((
 
 # What may be done before the password was given.
 _OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
+TABLE = """
+AT||0|0|view|basic
+ATI||0|0|view|basic
+ATE0||0|0|view|basic
+ATE1||0|0|view|basic
+HELP|[command or setting]|0|1|view|help
+VERSION||0|0|view|basic
+GETSTATUS|[section]|0|1|view|basic
+GETLOG||0|0|view|basic
+CLEARLOG|[YES]|0|1|danger|basic
+DOCTOR|[id or modem or broker]|0|1|meter|doctor
+SYNC||0|0|meter|basic
+REBOOT||0|0|danger|basic
+UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|basic
+CONFIRM|code|0|1|view|setup
+LOGIN|password|1|0|view|basic
+LOGOUT||0|0|view|basic
+SETBAUDRATE|port,speed|2|2|setup|basic
+GETPARAM|name|1|1|view|setup
+SETPARAM|name,value|1|0|setup|setup
+GETCONFIG|[prefix]|0|1|view|setup
+SAVECONFIG|[TEXT]|0|1|setup|setup
+FORCEREAD|[id]|0|1|meter|readings
+SETIEC102|id|1|1|meter|readings
+GETIEC102|id|1|1|view|readings
+SETIEC102_CTAVM2|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
+GETIEC102_CTAVM2|id|1|1|view|readings
+SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
+GETIEC102_LC|id|1|1|view|readings
+SETIEC102_EV|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
+GETIEC102_EV|id|1|1|view|readings
+SETIEC102_TAVC|id|1|1|meter|readings
+GETIEC102_TAVC|id|1|1|view|readings
+SETIEC102_ID|id|1|1|meter|readings
+GETIEC102_ID|id|1|1|view|readings
+SETIEC102_CLOCK|id|1|1|meter|readings
+GETIEC102_CLOCK|id|1|1|view|readings
+SETIEC102_PC|id|1|1|meter|readings
+GETIEC102_PC|id|1|1|view|readings
+SETIEC102_CFG|id|1|1|meter|readings
+GETIEC102_CFG|id|1|1|view|readings
+"""
+
+
+# --- the table
+
+
+def row(name):
+    """[name, arguments, least, most, role, module] of a command in capitals, or None."""
+    at = TABLE.find("\n" + name + "|")
+    if at < 0:
+        return None
+    found = TABLE[at + 1 : TABLE.find("\n", at + 1)].split("|")
+    return found if found[0] == name else None
+
+
+def rows():
+    """Every row in the order of the table."""
+    for line in TABLE.strip().split("\n"):
+        yield line.split("|")
+
+
+def form(found):
+    """How the command of a row is written."""
+    name = found[0]
+    if name.startswith("AT"):
+        return name
+    return "AT^MTXTUNNEL=" + name + ("," + found[1] if found[1] else "")
+
+
+def allowed(name, role, whitelist):
+    """Whether a whitelist (`*`, names, roles; a minus forbids) lets a command pass. The last word that fits counts."""
+    good = False
+    for word in whitelist.upper().split(","):
+        word = word.strip()
+        forbid = word.startswith("-")
+        if forbid:
+            word = word[1:].strip()
+        if word in ("*", name, role.upper()):
+            good = not forbid
+    return good
+
+
+def look_up(processor):
+    """What a Processor has at hand: the whitelists (their names) with which REBOOT is allowed, and more."""
+    get = processor.device.config.get
+    names = ("mqtt.commands", "console.commands", "sms.commands", "port.1.commands", "port.2.commands")
+    processor.restarts = [name for name in names if allowed("REBOOT", "danger", get(name))]
+    processor.guarded = bool(get("device.password"))
+    processor.most = get("limit.commands")
+
+
+# --- lines
 
 
 def understand(call):
@@ -55,24 +154,24 @@ def understand(call):
     name, rest = split(call.line, both)
     # Lines for the modem have no row of their own.
     role = "view" if " %s " % rest.upper().replace(" ", "") in _QUESTIONS else "modem"
-    row = table.row(name) if name else ["AT+", "", "0", "0", role, "basic"]
-    if not row:
+    found = row(name) if name else ["AT+", "", "0", "0", role, "basic"]
+    if not found:
         raise CommandError(_UNKNOWN, "there is no command %s" % clean(name[:40]))
     if both and name:
         # What is behind the last one belongs to the value: a password may have semicolons.
-        rest = rest.replace(";", ",", row[1].count(","))
+        rest = rest.replace(";", ",", found[1].count(","))
     call.name, call.rest = name, rest
-    if not table.allowed(row[0], row[4], config.get(channel.whitelist)):
-        raise CommandError(_FORBIDDEN, "%s is not allowed on this channel" % row[0])
+    if not allowed(found[0], found[4], config.get(channel.whitelist)):
+        raise CommandError(_FORBIDDEN, "%s is not allowed on this channel" % found[0])
     locked = channel.login and not channel.known and name not in _OPEN
     if locked and config.get("device.password"):
         raise CommandError(_FORBIDDEN, "log in first: AT^MTXTUNNEL=LOGIN,password")
-    call.module = row[5]
+    call.module = found[5]
     if name:
         call.args = _arguments(rest)
-        least, most = int(row[2]), int(row[3])
+        least, most = int(found[2]), int(found[3])
         if len(call.args) < least or (len(call.args) > most and (most or not least)):
-            raise CommandError(_SYNTAX, "%s is wanted" % table.form(row))
+            raise CommandError(_SYNTAX, "%s is wanted" % form(found))
 
 
 def _arguments(rest):
