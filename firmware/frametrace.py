@@ -25,7 +25,7 @@ _TURN_MS = const(50)
 _REST_MS = const(500)
 # A batch waits so long for a moment in which no meter's answer comes in, and is dropped then.
 _GATE_MS = const(60000)
-# Bytes of a file after which the next one begins; there are two.
+# Bytes of a file after which the other one begins anew.
 _FILE_BYTES = const(32768)
 _VARIABLE = const(0x68)
 _SESSION = const(183)
@@ -81,8 +81,7 @@ class Tracer:
         self._bytes = 0
         self._since = monotonic_s()
         self._ears = [_Ear(self, line.name) for line in app.lines]
-        self._file = app.board.root + "/trace.txt"
-        self._written = None  # bytes in the file, once that is known
+        self._files = [app.board.root + "/trace.txt", app.board.root + "/trace.old.txt"]
         for line, ear in zip(app.lines, self._ears):
             line.trace = ear.hear
         self._task = asyncio.create_task(self._run())
@@ -168,16 +167,13 @@ class Tracer:
         if not gate.is_open():
             self.missed += len(batch)
             return
-        if self._written is None:
-            self._written = _size(self._file)
-        if self._written > _FILE_BYTES:
-            os.rename(self._file, self._file[:-4] + ".old.txt")
-            self._written = 0
-        with open(self._file, "a") as file:
+        files = self._files
+        if _size(files[0]) > _FILE_BYTES:
+            files.reverse()
+        with open(files[0], "w" if _size(files[0]) > _FILE_BYTES else "a") as file:
             for line in batch:
                 file.write(line)
                 file.write("\n")
-                self._written += len(line) + 1
 
     def _can_publish(self):
         # A trace must not push the answers to commands out of their queue.

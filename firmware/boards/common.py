@@ -8,7 +8,6 @@ a meter wired elsewhere or an RS-485 driver:
 """
 
 import json
-import os
 import select
 import sys
 import time
@@ -190,9 +189,9 @@ class FileStore:
             return
         self._values[key] = value
         try:
-            # One rename: after a power cut the old state stands there or the new one.
-            with open(self._path + ".tmp", "w") as file:
-                json.dump(self._values, file)
-            os.rename(self._path + ".tmp", self._path)
+            # Whole before the file is opened: littlefs keeps the old one until that is closed.
+            text = json.dumps(self._values)
+            with open(self._path, "w") as file:
+                file.write(text)
         except OSError as error:
             diag.error("board", "cannot keep %s: %s", key, error)

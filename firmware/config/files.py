@@ -1,7 +1,7 @@
 """The files of the settings: read with suspicion, written so that a power cut leaves the old one or the new one.
 
-Beside the file itself: `.bak`, the good one before it; `.new`, one that is being written; and what changes.py
-keeps with a suffix of its own. `config` gives `path`, `problems` and `damaged`.
+Beside the file itself: `.bak`, the good one before it; what changes.py keeps with a suffix of its own; and with `.new`
+behind either, one that is being written. `config` gives `path`, `problems` and `damaged`.
 
 A device that was made under older defaults keeps them: they become values of its file at the first start.
 """
@@ -10,7 +10,7 @@ import json
 import os
 
 from firmware.core import overlay
-from firmware.port import const
+from firmware.port import const, copy, renew
 
 # The name under which the settings' file has the number of the defaults it was made under, and today's number.
 NUMBER = const("defaults")
@@ -43,22 +43,30 @@ def load(config):
     found = read(config, "")
     if found is not None:
         return found
-    if config.problems:
-        config.damaged = True
-        found = read(config, ".bak")
-        which = "default" if found is None else "last good"
-        problem(config, "the %s settings are used" % which)
-        return found
-    # No file: the power may have gone between the two renames of write(); then .new is complete.
-    found = read(config, ".new")
-    return read(config, ".bak") if found is None else found
+    config.damaged = True
+    told = len(config.problems)
+    # None, or an empty one: the power may have gone when it was to be made, or between two renames of the first
+    # release; then .new is complete. Half of one: .bak was complete before that.
+    for suffix in (".bak", ".new") if told else (".new", ".bak"):
+        found = read(config, suffix)
+        if found is not None:
+            break
+    if not told:
+        if found is None or suffix == ".new":
+            return found
+        problem(config, "%s is damaged" % config.path)
+    problem(config, "the %s settings are used" % ("default" if found is None else "last good"))
+    return found
 
 
 def read(config, suffix):
-    """The dict in a file, or None: there is no such file, or it is damaged, which `problems` tells."""
+    """The dict in a file, or None: there is no such file, it is empty, or it is damaged, which `problems` tells."""
     path = config.path + suffix
     try:
-        if os.stat(path)[6] > _LARGEST:
+        size = os.stat(path)[6]
+        if not size:
+            return None
+        if size > _LARGEST:
             raise ValueError("too large")
         with overlay.attempt, open(path) as file:
             stored = json.load(file)
@@ -74,16 +82,15 @@ def read(config, suffix):
 
 def write(config, suffix, data):
     """OSError when the flash does not take it; the old file is then still there."""
-    path = config.path
-    new = path + ".new"
-    with open(new, "w") as file:
+    path = config.path + suffix
+    with open(path + ".new", "w") as file:
         json.dump(data, file)
     if not suffix and not config.damaged:
         try:
-            os.rename(path, path + ".bak")
+            copy(path, path + ".bak")
         except OSError:
             pass  # there was none yet
-    os.rename(new, path + suffix)
+    renew(path)
     if not suffix:
         config.damaged = False
 

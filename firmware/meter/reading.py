@@ -58,6 +58,8 @@ async def scheduled(line, meter, number):
 
 async def session(line, meter, kind, args=None, result=None):
     """Open, read, close. Returns True when the reading is complete."""
+    if result is not None:
+        result.begin(meter.results.get(kind))
     for _ in range(_MEMORY_TRIES):
         why = await _read(line, meter, kind, args, result)
         if not why or why[0] != _NO_MEMORY:
@@ -65,7 +67,6 @@ async def session(line, meter, kind, args=None, result=None):
         # Whatever took the heap just now may be gone in a moment.
         await sleep_ms(_STORE_WAIT_MS)
     if result is not None:
-        await silence(line)
         result.finish(line.clock.utc(), why)
         meter.results[kind] = result
         if meter.pending.get(kind) is result:

@@ -8,7 +8,6 @@ once or twice in the life of the device is in starts.py, loaded for it. Files on
 """
 
 import io
-import os
 
 from firmware.core import overlay
 from firmware.gate import silence
@@ -75,12 +74,10 @@ class Guard:
         if self._has_kept():
             return
         self._kept = monotonic_s()
-        path = self.root + "/crash.txt"
-        with open(path + ".tmp", "w") as file:
+        with open(self.root + "/crash.txt", "w") as file:
             file.write(where)
             file.write(": ")
             print_exception(error, file)
-        os.rename(path + ".tmp", path)
 
     def restarting(self):
         """A restart in good order is coming: this start does not count as a failed one."""
@@ -118,11 +115,9 @@ def _read(path):
 
 
 def _write(root, name, text):
-    path = root + "/" + name
     try:
-        with open(path + ".tmp", "w") as file:
+        with open(root + "/" + name, "w") as file:
             file.write(text)
-        os.rename(path + ".tmp", path)
     except OSError as error:
         # Telling about a crash must not cause the next one; a full flash shows up in the log's status.
         print("safestart: cannot write %s: %s" % (name, error))

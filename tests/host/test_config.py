@@ -357,17 +357,20 @@ class PowerCut(BaseException):
     pass
 
 
-@pytest.mark.parametrize("cut", range(4))
+@pytest.mark.parametrize("cut", range(5))
 def test_a_power_cut_leaves_the_old_file_or_the_new_one(path, cut, monkeypatch):
-    """Every step of save(): in the middle of the write, before each rename, after the last."""
+    """Every step of save(): in the middle of the write, before each copy, after the last, after all."""
     import os
+
+    from firmware import port
+    from firmware.config import files
 
     saved(path, mqtt_id="older")
     saved(path, mqtt_id="old")
     config = loaded(path)
     config.set_many({"mqtt.id": "new"})
     steps = []
-    rename, dump = os.rename, json.dump
+    copy, remove, dump = port.copy, os.remove, json.dump
 
     def step(function, *args):
         steps.append(function)
@@ -380,16 +383,18 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(path, cut, monkeypatch):
             file.write(json.dumps(data)[:7])
         step(dump, data, file)
 
-    monkeypatch.setattr(os, "rename", lambda *args: step(rename, *args))
+    for module in (files, port):
+        monkeypatch.setattr(module, "copy", lambda *args: step(copy, *args))
+    monkeypatch.setattr(os, "remove", lambda *args: step(remove, *args))
     monkeypatch.setattr(json, "dump", torn)
-    if cut < 3:
+    if cut < 4:
         with pytest.raises(PowerCut):
             config.save()
     else:
         config.save()
     monkeypatch.undo()
     after = loaded(path)
-    assert after.get("mqtt.id") == ("old" if cut < 2 else "new")
+    assert after.get("mqtt.id") == ("old" if cut < 3 else "new")
     assert after.problems == []
 
 

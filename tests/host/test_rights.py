@@ -1,5 +1,6 @@
 """Who may do what on which channel: the defaults, devices of older defaults, the way out, the device's password."""
 
+import functools
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware import port
 from firmware.commands import grammar, leave
 from firmware.config import changes, files, password
 from firmware.config.files import open_channels
@@ -118,25 +120,25 @@ def test_a_list_of_rights_means_what_it_meant(tmp_path, name, words, kept):
 
 
 def test_a_power_cut_at_any_step_of_writing_them_down_loses_nothing(tmp_path, monkeypatch):
-    for cut in range(4):
+    for cut in range(6):
         folder = tmp_path / str(cut)
         folder.mkdir()
         first(folder)
         left = [cut]
-        real = os.rename
 
-        def rename(*paths, left=left, real=real):
+        def step(*paths, left=left, real):
             if not left[0]:
                 raise KeyboardInterrupt
             left[0] -= 1
             real(*paths)
 
         with monkeypatch.context() as patched:
-            patched.setattr(os, "rename", rename)
+            for module, name in ((files, "copy"), (port, "copy"), (os, "remove")):
+                patched.setattr(module, name, functools.partial(step, real=getattr(module, name)))
             try:
                 start(folder)
             except KeyboardInterrupt:
-                assert cut < 2
+                assert cut < 4
         config = start(folder).config
         assert config.problems == [] and open_channels(config) == ["mqtt"], cut
         assert config.get("mqtt.password") == "hush-hush"
@@ -145,11 +147,11 @@ def test_a_power_cut_at_any_step_of_writing_them_down_loses_nothing(tmp_path, mo
 def test_a_flash_that_takes_nothing_costs_the_note_and_not_the_rights(tmp_path, monkeypatch):
     first(tmp_path)
 
-    def rename(*_):
+    def full(_):
         raise OSError(28)
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "rename", rename)
+        patched.setattr(files, "renew", full)
         config = start(tmp_path).config
     assert open_channels(config) == ["mqtt"] and "written anew" in config.problems[0]
     assert "defaults" not in stored(tmp_path)

@@ -142,10 +142,12 @@ def test_damaged_state_files_do_not_keep_it_from_starting(flash):
 def test_crash_count_with_a_flash_that_cannot_be_written(flash, monkeypatch, capsys):
     install(flash, "app.a")
 
-    def full(*_):
-        raise OSError(28)
+    def full(name, mode="r"):
+        if mode == "w":
+            raise OSError(28)
+        return open(name, mode)
 
-    monkeypatch.setattr(boot.os, "rename", full)
+    monkeypatch.setattr(boot, "open", full, raising=False)
     seen = []
     for _ in range(4):
         folder, starts = boot.choose()
@@ -281,7 +283,8 @@ def test_power_cut_at_every_flash_operation_of_an_update_leaves_a_version_that_s
     # Before it: words of files that the cut left open and the collector closed later.
     last = done.stdout.strip().split("\n")[-1]
     assert last.startswith("ok "), done.stdout + done.stderr
-    assert int(last.split()[1]) > 100
+    # Were a file written beside and renamed, there would be a fifth more operations.
+    assert int(last.split()[1]) > 90
     # Both outcomes must have been met, or the sweep has missed the moment of the switch.
     assert "['app.a', 'app.b']" in last
     # What was fetched before a cut was not fetched again.
