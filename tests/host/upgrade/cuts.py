@@ -39,10 +39,12 @@ def cut(folder, key, made, number, name="fifo"):
             confirmed = b"the changed settings work and stay" in device.board.output
             device.board.dead.wait(0.2)
         hit = device.board.dead.is_set()
-        if hit:
-            while not device.states.empty():
-                device.states.get()
-            device.board.power_on()
+        if not hit:
+            # It would come to that operation later, in the middle of what is looked at below.
+            device.board.cut_power()
+        while not device.states.empty():
+            device.states.get()
+        device.board.power_on()
         found = device.online(120, STATE="online")
         assert (found["VERSION"], found["LOG"]) == (field.NEW, 200), (number, found)
         assert "MODE" not in found, (number, found)
