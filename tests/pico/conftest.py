@@ -18,7 +18,7 @@ from tools.pico.rig import Rig
 # Wall seconds a test may take on a crowded machine; the emulated ones each test has limits of its own for.
 _LONGEST_S = 3600
 _LONGEST_FIRST = (
-    "test_carrier", "test_link", "test_pings", "test_commands", "test_power", "test_start", "test_drain",
+    "test_small", "test_carrier", "test_link", "test_pings", "test_commands", "test_power", "test_start", "test_drain",
 )  # fmt: skip
 # A device whose modem is on.
 ONLINE_S = 60
