@@ -150,6 +150,9 @@ def slow_turns(rig, since, flash=False):
 
 
 def told_turn(rig):
-    """The longest turn so far (ms), as the device tells it."""
+    """The longest turn so far (ms), as the device tells it.
+
+    Look at slow_turns() before: a command loads code, and its own turn counts as soon as the emulator tells of it.
+    """
     answer = rig.at("AT^MTXTUNNEL=GETSTATUS,turn_ms")
     return int(answer.partition("turn_ms: ")[2].split()[0])
