@@ -65,6 +65,7 @@ def uplink(app):
         app.board.feed,
         app.gate,
         jitter(app, 0),
+        deaf=getattr(app.board, "deaf", False),
     )
 
 

@@ -38,6 +38,7 @@ class Board:
     name = "?"
     root = ""
     rtc_source = clock.UNKNOWN
+    deaf = True  # writing to the flash stops the interrupts that take what a UART has received
     window_ms = 2000  # time to press Ctrl-C before the watchdog runs (firmware/update/safestart.py)
     wiring = ()
     modem = None

@@ -25,9 +25,9 @@ _KEPT = const(2048)  # and keeps that much
 
 
 class Publisher:
-    """`gate` as in service.MqttService. Counters: `sent`, `delivered`, `dropped` (records)."""
+    """`gate` and `deaf` as in service.MqttService. Counters: `sent`, `delivered`, `dropped` (records)."""
 
-    def __init__(self, session, ring, topic_for, gate=None):
+    def __init__(self, session, ring, topic_for, gate=None, deaf=False):
         self._session = session
         session.on_acked = self.acked
         self._ring = ring
@@ -36,7 +36,9 @@ class Publisher:
         self._payload = b""
         self._done = []  # numbers of records to be acknowledged in the log
         self._noted_at = ticks_ms()  # when the last note was done
-        self._deaf_ms = 0  # the longest one
+        # Whether a note may erase the flash: as the board says, since the first that does would come too late to learn
+        # it from, or as one has shown.
+        self._deaf = deaf
         self._replies = []  # (topic, payload, retain) to be sent
         self._replying = []  # those on the way
         self._records_turn = False
@@ -104,10 +106,8 @@ class Publisher:
         `quiet`: where the flash is slow only when nothing is on the way, or after a while: a chip that erases its
         flash hears nothing, and what the modem sends then is lost and comes again after seconds.
         """
-        if not self._done or self._in_trouble():
-            return
         soon = self._session.flying and ticks_diff(ticks_ms(), self._noted_at) < _NOTED_MS
-        if quiet and soon and self._deaf_ms > _DEAF_MS:
+        if not self._done or self._in_trouble() or (quiet and self._deaf and soon):
             return  # all that is on the way may be confirmed before long
         if self._gate:
             await self._gate.wait()
@@ -120,7 +120,7 @@ class Publisher:
                     self._done.pop(0)
                 self._ring.flush()
                 self._noted_at = ticks_ms()
-                self._deaf_ms = max(self._deaf_ms, ticks_diff(self._noted_at, start))
+                self._deaf = self._deaf or ticks_diff(self._noted_at, start) > _DEAF_MS
                 return
             self._trouble("note deliveries", _NO_MEMORY)
         except OSError as error:

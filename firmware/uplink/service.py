@@ -37,15 +37,18 @@ class MqttService:
     device's attempts from those of its neighbours, `on_state(state)` hears every change of `state`: "off",
     "no network", "connecting", "online", "waiting" (before the next attempt). A login waits its turn for the heap
     like a command, and records wait while a session needs what is free. `reply` and `replies_wait` are Publisher's.
+    `deaf`: while the flash is written nothing is heard of what the link brings.
     """
 
-    def __init__(self, umqtt, settings, ring, link, topic_for, feed, gate=None, jitter=0, on_state=None):
+    def __init__(
+        self, umqtt, settings, ring, link, topic_for, feed, gate=None, jitter=0, on_state=None, deaf=False
+    ):
         self.settings = settings
         self._link = link
         self._jitter = jitter
         self._on_state = on_state
         self.session = Session(umqtt, feed, self._arrived, self._has_room)
-        self.publisher = Publisher(self.session, ring, topic_for, gate)
+        self.publisher = Publisher(self.session, ring, topic_for, gate, deaf)
         self.reply = self.publisher.reply
         self.replies_wait = self.publisher.replies_wait
         self.state = "off"

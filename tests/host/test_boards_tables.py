@@ -3,15 +3,17 @@
 import importlib
 import json
 import os
+import sys
 import time
 from types import SimpleNamespace
 
 import pytest
 
-from firmware import lastrun
+from firmware import lastrun, readings, starting
 from firmware.modem import wake
 from tests.host import fakes_machine, virtual
 from tests.host.fakes_machine import Chip, config
+from tests.host.test_uplink_parts import Line
 from tools.board.deploy import board_names
 
 BOARDS = [name for name in board_names() if name != "unix"]
@@ -205,6 +207,28 @@ def test_rp2_watchdog_gives_a_blocking_call_half_a_minute_and_no_more(monkeypatc
         if chip.watchdogs[0].feeds > before:
             fed.append(now[0])
     assert max(fed) == 28000
+
+
+def test_deliveries_are_noted_when_nothing_comes_from_the_modem(name, monkeypatch, tmp_path):
+    """From the first one on, since no byte of a UART is taken during an erase."""
+    _, board = made(name, monkeypatch, tmp_path)
+    monkeypatch.setattr(type(board), "console", lambda self: None)
+    monkeypatch.setitem(sys.modules, "umqtt", SimpleNamespace(simple=None))
+    app = starting.make(board)
+    monkeypatch.setattr(app, "topics", ("t",) * 3)
+    app.ring.append_many([(readings.INSTANT, 1, b"%d" % number) for number in range(4)])
+    line, publisher = Line(), app.mqtt.publisher
+    monkeypatch.setattr(publisher, "_session", line)
+    line.on_acked = publisher.acked
+
+    async def main():
+        await publisher.send({"window": 4})
+        for number in range(1, 5):
+            line.confirm(1)
+            await publisher.note_acks(quiet=True)
+            assert app.ring.stats()["depth"] == (4 if number < 4 else 0)
+
+    virtual.run(main())
 
 
 def test_board_json_overrules_the_wiring(monkeypatch, tmp_path):
