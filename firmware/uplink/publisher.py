@@ -35,7 +35,7 @@ class Publisher:
         self._gate = gate
         self._payload = b""
         self._done = []  # numbers of records to be acknowledged in the log
-        self._noted_at = ticks_ms()  # when the last note was done
+        self._done_at = 0  # ticks of the first of them
         # Whether a note may erase the flash: as the board says, since the first that does would come too late to learn
         # it from, or as one has shown.
         self._deaf = deaf
@@ -81,9 +81,14 @@ class Publisher:
         if isinstance(cargo, tuple):
             self._replying.remove(cargo)
         elif cargo is not None:
-            self._done.append(cargo)
+            self._is_done(cargo)
             self.delivered += 1
             self._most = min(self._most + 1, _MOST_FLYING)
+
+    def _is_done(self, seq):
+        if not self._done:
+            self._done_at = ticks_ms()
+        self._done.append(seq)
 
     def lost(self):
         """The connection is gone: what was on the way counts as not sent.
@@ -106,7 +111,7 @@ class Publisher:
         `quiet`: where the flash is slow only when nothing is on the way, or after a while: a chip that erases its
         flash hears nothing, and what the modem sends then is lost and comes again after seconds.
         """
-        soon = self._session.flying and ticks_diff(ticks_ms(), self._noted_at) < _NOTED_MS
+        soon = self._session.flying and ticks_diff(ticks_ms(), self._done_at) < _NOTED_MS
         if not self._done or self._in_trouble() or (quiet and self._deaf and soon):
             return  # all that is on the way may be confirmed before long
         if self._gate:
@@ -119,8 +124,7 @@ class Publisher:
                     self._ring.ack(self._done[0])
                     self._done.pop(0)
                 self._ring.flush()
-                self._noted_at = ticks_ms()
-                self._deaf = self._deaf or ticks_diff(self._noted_at, start) > _DEAF_MS
+                self._deaf = self._deaf or ticks_diff(ticks_ms(), start) > _DEAF_MS
                 return
             self._trouble("note deliveries", _NO_MEMORY)
         except OSError as error:
@@ -195,7 +199,7 @@ class Publisher:
         except OSError as error:
             diag.error("mqtt", "record %d is passed over: %s", seq, error)
             self.dropped += 1
-            self._done.append(seq)
+            self._is_done(seq)
             return True
         if topic is None:
             # A session has the heap just now; the record is not to blame.

@@ -565,6 +565,7 @@ def test_notes_of_a_slow_flash_are_made_when_nothing_is_on_the_way(monkeypatch):
         line, ring = Line(), FakeRing(b"%d" % i for i in range(80))
         publisher = Publisher(line, ring, lambda kind: "t", deaf=deaf)
         line.on_acked = publisher.acked
+        clock.ms += 60000  # it takes a while to get online
 
         def flush(line=line, ring=ring, cost=cost, deaf=deaf):
             ring.flushes += 1
@@ -575,6 +576,8 @@ def test_notes_of_a_slow_flash_are_made_when_nothing_is_on_the_way(monkeypatch):
 
         async def main(line=line, ring=ring, publisher=publisher):
             while len(ring.acked) < 80:
+                if not line.flying:
+                    clock.ms += 60000
                 await publisher.note_acks(quiet=True)
                 await publisher.send({"window": 8})
                 clock.ms += 10
