@@ -73,7 +73,7 @@ def _meter(meter):
 
 
 def status(app):
-    """What GETSTATUS tells."""
+    """What GETSTATUS tells: a dict, or functions of values that take long to find out."""
     start = _start(app)
     last_crash = start.pop("crash", "")
     if app.faults:
@@ -89,7 +89,7 @@ def status(app):
         "turn_ms": app.longest_turn_ms,
         "log": app.ring.stats(),
         "mqtt": app.mqtt.status() if app.mqtt else {},
-        "link": app.link.status(),
+        "link": app.link.status,
         "meters": [_meter(meter) for line in app.lines for meter in line.meters],
         "restarts": {w.name: w.restarts for w in app.watched if w.restarts},
         "start": start,

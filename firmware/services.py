@@ -137,7 +137,7 @@ class App:
         self.time_wanted = True
 
     def status(self):
-        """What GETSTATUS tells."""
+        """What GETSTATUS tells (appwork.status)."""
         with overlay.use("status"):
             from firmware import appwork
 

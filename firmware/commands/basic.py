@@ -131,6 +131,7 @@ async def update(call):
 async def getstatus(call):
     """One line a value: `log.depth: 12`, `meters.0.id: ID00000`."""
     state = call.device.status()
+    await sleep_ms(0)
     if call.args:
         name = call.args[0].lower()
         if name not in state:
@@ -165,6 +166,8 @@ async def getlog(call):
 
 async def _tell(call, name, value):
     start = name + "." if name else ""
+    if callable(value):
+        value = value()
     if isinstance(value, dict):
         for key in sorted(value):
             await _tell(call, start + key, value[key])

@@ -22,15 +22,16 @@ async def doctor(call):
     with overlay.use("doctor"):
         from firmware.commands import doctorwords
 
-        state = call.device.status()
+        await sleep_ms(0)
         if what in ("", "modem"):
-            await _say(call, "network", doctorwords.network(state.get("link") or {}, call.device.link.trouble()))
+            link = call.device.link
+            await _say(call, "network", doctorwords.network(link.status(), link.trouble()))
         if what in ("", "broker"):
             get = call.device.config.get
             broker = get("mqtt.broker") if get("mqtt.enabled") else ""
             mqtt = call.device.mqtt
-            why = mqtt.why if mqtt else None
-            await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker, why))
+            found = mqtt.status() if mqtt else {}
+            await _say(call, "broker", doctorwords.broker(found, broker, mqtt and mqtt.why))
         if what == "":
             for port, why, _ in call.device.faults:
                 await _say(call, "port %d" % port, doctorwords.advice(why))
@@ -39,12 +40,14 @@ async def doctor(call):
                 await _meters(call, meters, doctorwords)
             # A short message has no room for that.
             if call.channel.name != "sms":
+                await sleep_ms(0)
                 for name, found in doctorwords.channels(call.device.config):
                     await _say(call, name, found)
 
 
 async def _say(call, name, found):
-    """`found`: (what is, what to do or "")."""
+    """`found`: (what is, what to do or ""). To find out has taken this turn of the loop."""
+    await sleep_ms(0)
     await call.say("%s: %s" % (name, call.device.config.mask(found[0])))
     if found[1]:
         await call.say("  do: " + found[1])

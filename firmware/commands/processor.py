@@ -8,7 +8,7 @@ they need:
   tried after `begin_trial()`, and stay after `confirm(code, console)`, which gives "" or why not;
 - `lines`: each with `name` ("port 1"), `meters` (each with `ident` and `results`, `pending`: kind -> Result),
   `ask(meter, kind, args) -> Result` (ValueError: too many waiting), and `port` (a Port);
-- `status() -> dict`; `restart(reason)`; `sync()`: ask for the time soon;
+- `status() -> dict` of values, or functions that give one; `restart(reason)`; `sync()`: ask for the time soon;
 - `modem`: None or something with `await command(line, ms) -> lines`, the final one included.
 """
 
@@ -135,6 +135,8 @@ class Processor:
             self.release()
 
     async def _execute(self, text, channel, write, collector):
+        # What the channel wanted to know of the settings was loaded in this turn.
+        await sleep_ms(0)
         self._running += 1
         try:
             with overlay.attempt, overlay.use("command"):

@@ -7,7 +7,7 @@ An answer (TITAN reference 2.3): the command, data lines, an empty line, then OK
 from firmware import diag
 from firmware.commands.answer import CommandError, TooLong, clean
 from firmware.core import overlay
-from firmware.port import const, monotonic_s
+from firmware.port import const, monotonic_s, sleep_ms
 
 # Codes of CommandError.
 _BAD_VALUE = const(4)
@@ -50,10 +50,11 @@ class Call:
                 await self._write(self.echo.encode() + self.channel.end)
 
     async def say(self, data):
-        """One line of the answer, str or bytes."""
+        """One line of the answer, str or bytes, and a turn of the loop: there may be a hundred of them."""
         await self.begin()
         await self._write(data.encode() if isinstance(data, str) else data)
         await self._write(self.channel.end)
+        await sleep_ms(0)
 
     async def say_record(self, result, number):
         """A line with a record of a firmware.meter.meter.Result."""
@@ -66,6 +67,7 @@ class Call:
             result.read_into(number, data)
             await self._write(data)
         await self._write(self.channel.end)
+        await sleep_ms(0)
 
     async def end(self, error=None):
         await self.begin()
@@ -185,17 +187,22 @@ def _understand(call):
 
 
 async def _run(call):
+    """In turns of the loop: each module takes a Pico W 20 to 90 ms to load."""
     if not call.module:
+        await sleep_ms(0)
         _understand(call)
+        await sleep_ms(0)
     if call.module == "toomany":
         raise CommandError(_TOO_LONG, "at most %d lines at a time" % _MOST_LINES)
     if call.module == "help":
         with overlay.use("help"):
             from firmware.commands import help
 
+            await sleep_ms(0)
             await help.help(call)
         return
     module = _module(call.module)
+    await sleep_ms(0)
     await (getattr(module, call.name.lower(), None) or module.run)(call)
 
 

@@ -3,7 +3,7 @@
 from firmware.commands.answer import CommandError
 from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const
+from firmware.port import const, sleep_ms
 
 # Codes of CommandError.
 _SYNTAX = const(1)
@@ -24,8 +24,10 @@ async def setparam(call):
 
 
 async def getconfig(call):
-    for line in call.device.config.dump(True, call.args[0] if call.args else ""):
-        await call.say(line)
+    for lines in call.device.config.dump(True, call.args[0] if call.args else ""):
+        for line in lines:
+            await call.say(line)
+        await sleep_ms(0)
 
 
 async def saveconfig(call):
@@ -62,6 +64,7 @@ async def _change(call, values):
     """Take over settings, where leave.py has nothing against it; a code that is wanted stands in the answer."""
     device = call.device
     code = _code(call, values)
+    await sleep_ms(0)
     await silence(device)
     device.change(values, code)
     if code:

@@ -39,21 +39,23 @@ def text(config, name, masked=True):
 
 
 def dump(config, masked=True, prefix=""):
-    """Yield `NAME: value` lines, heritage names; only names, ours or theirs, that begin with `prefix`.
+    """Yield a list of `NAME: value` lines, heritage names, of each setting: to look at all takes a board a second.
 
-    Of the meters only those that are set up, and always the first.
+    Only names, ours or theirs, that begin with `prefix`. Of the meters those that are set up, and always the first.
     """
     wanted = prefix.lower()
+    numbers = {
+        "port": range(1, settings.MAX_PORTS + 1),
+        "meter": [index for index in range(settings.MAX_METERS) if not index or _set_up(config, index)],
+    }
     for found in settings.rows():
-        group = settings.GROUPS.get(found[0].split(".")[0])
-        first, count = group or (None, 1)
-        for index in range(first, first + count) if group else (None,):
+        lines = []
+        for index in numbers.get(found[0].split(".")[0], (None,)):
             full = settings.key(found, index)
-            if found[0].startswith("meter.") and index and not _set_up(config, index):
-                continue
             name = settings.titan(found, index)
             if name.lower().startswith(wanted) or full.startswith(wanted):
-                yield "%s: %s" % (name, text(config, full, masked))
+                lines.append("%s: %s" % (name, text(config, full, masked)))
+        yield lines
 
 
 def _set_up(config, index):

@@ -171,6 +171,7 @@ def test_who_guesses_a_password_holds_nobody_up():
 
     async def main():
         task = asyncio.create_task(Remote(Broker([OURS + b"LOGIN,dor"] * 5), Processor(device), lambda: "t").run())
+        await asyncio.sleep(0.5)  # each word is looked at, in a few turns of the loop, at a full second
         for _ in range(20):
             await asyncio.sleep(1)
             assert not overlay.turns.running[1]

@@ -40,7 +40,7 @@ for line in ("GPRS_apn: a.b", "COMM2_baudrate: 300", "NOPE: 1", "MQTT_password: 
     report.feed(line)
 config.change(report.finish())
 assert report.unknown == ["NOPE"] and config.get("port.2.baud") == "300"
-text = list(config.dump())
+text = [line for lines in config.dump() for line in lines]
 assert "IEC102_password: ***" in text and len(text) > 80, text
 config.change({"mqtt.broker": "tcp://new"}, 600)
 again = Config(path)
