@@ -168,6 +168,7 @@ async def _tell(call, name, value):
     start = name + "." if name else ""
     if callable(value):
         value = value()
+        await sleep_ms(0)
     if isinstance(value, dict):
         for key in sorted(value):
             await _tell(call, start + key, value[key])
