@@ -91,6 +91,7 @@ _RESERVE = const(99840)
 # All of the code with its names.
 _ALL = const(350000)
 _STEP_MS = const(20)
+_LOOKS = const(100)
 # Bytes of the longest record, one with closings (readings/closings.py splits them).
 LARGEST = const(4096)
 # Bytes held back. littlefs opens a file with 300 of them, or 1,300 where it programs 256 at a time (rp2).
@@ -328,6 +329,13 @@ async def back(name):
 def crowded():
     """Whether a session needs what is free: what can wait for its end should."""
     return bool(running[_SESSION]) and _short(_NEED // 2)
+
+
+async def answered():
+    """Wait for the end of the commands, one of which may be giving what is to be replaced; two seconds at most."""
+    for _ in range(_LOOKS):
+        if running[_COMMAND]:
+            await sleep_ms(_STEP_MS)
 
 
 # --- pieces of the heap that are kept

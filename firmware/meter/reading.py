@@ -59,6 +59,7 @@ async def scheduled(line, meter, number):
 async def session(line, meter, kind, args=None, result=None):
     """Open, read, close. Returns True when the reading is complete."""
     if result is not None:
+        await overlay.answered()
         result.begin(meter.results.get(kind))
     for _ in range(_MEMORY_TRIES):
         why = await _read(line, meter, kind, args, result)

@@ -174,10 +174,10 @@ def test_who_guesses_a_password_holds_nobody_up():
         await asyncio.sleep(0.5)  # each word is looked at, in a few turns of the loop, at a full second
         for _ in range(20):
             await asyncio.sleep(1)
-            assert not overlay.turns.running[1]
+            assert not overlay.running[1]
         task.cancel()
         await asyncio.sleep(1)
-        assert not overlay.turns.running[1]
+        assert not overlay.running[1]
 
     virtual.run(main())
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from firmware import readings
 from firmware.clock import clock
 from firmware.clock.zone import Zone
+from firmware.core import overlay
 from firmware.iec102.totals import FIELDS
 from firmware.meter import reading
 from firmware.meter.ledger import Ledger
@@ -152,6 +153,36 @@ def test_what_is_asked_for_on_demand_is_neither_logged_nor_counted_as_sent(tmp_p
         return await bench.read(readings.CLOSINGS)
 
     assert len(virtual.run(main(), NOW, limit_s=3600)) == 1
+
+
+def test_an_answer_that_is_half_out_gets_nothing_of_the_next_reading(tmp_path):
+    async def main():
+        bench = Bench(tmp_path)
+        (meter,) = bench.meters
+
+        async def asked():
+            result = bench.line.ask(meter, readings.INSTANT)
+            with overlay.use("reading"):
+                await reading.session(bench.line, *bench.line.asked.pop())
+            return result
+
+        def given(result):
+            view = bytearray(result.sizes[0])
+            result.read_into(0, view)
+            return bytes(view)
+
+        first = await asked()
+        before = given(first)
+        second = await asked()
+        assert given(first) == before and json.loads(given(second))["TYPE"] == "IEC102"
+        # While a command gives the one, the next but one waits with what would take its place: two seconds at most.
+        overlay.running[1] += 1
+        started = asyncio.get_running_loop().time()
+        await asked()
+        overlay.running[1] -= 1
+        assert asyncio.get_running_loop().time() - started >= 2
+
+    virtual.run(main(), NOW, limit_s=3600)
 
 
 def test_more_tariff_objects_than_usual_are_all_there(tmp_path):
