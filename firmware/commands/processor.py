@@ -13,6 +13,7 @@ they need:
 """
 
 from firmware.core import overlay
+from firmware.lastrun import apart
 from firmware.port import const, monotonic_s, sleep_ms
 
 # Letters of one line; what is longer is refused as a whole.
@@ -142,7 +143,7 @@ class Processor:
             with overlay.attempt, overlay.use("command"):
                 from firmware.commands import runner
 
-                return await runner.execute(self, text, channel, write, collector)
+                return await apart(runner.execute(self, text, channel, write, collector))
         finally:
             self._running -= 1
         # Not even the code that says so fits: give the answer every line gets.

@@ -6,6 +6,7 @@ service.MqttService.
 
 from firmware import diag
 from firmware.core.errors import BrokerError
+from firmware.lastrun import apart
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
 from firmware.uplink.stream import later
@@ -53,8 +54,7 @@ async def enter(session, settings, sockets):
     for name in settings.get("subscribe", ()):
         await _subscribe(session, name.encode())
     if topic:
-        online = settings["online"]
-        text = online() if callable(online) else online
+        text = await apart(_told(settings["online"]))
         session.publish(topic, text.encode(), None, 1, True)
 
 
@@ -94,6 +94,10 @@ async def connect(stream, sockets, host, port, deadline_ms):
             raise BrokerError(_NO_ANSWER, host, port, deadline_ms)
         await sleep_ms(_TURN_MS)
     stream.last_rx = stream.last_tx = ticks_ms()
+
+
+async def _told(online):
+    return online() if callable(online) else online
 
 
 def _client(umqtt, settings):
