@@ -24,6 +24,8 @@ _LONGEST_FIRST = (
 ONLINE_S = 60
 # From the link to the broker: name, connection, login.
 LOGIN_S = 15
+# Bytes of the chip's stack of 8 KB that the firmware may come to use; the rest is for what interrupts it there.
+STACK = 7680
 # What a turn of the loop may take (architecture.md), where nothing was written to the flash meanwhile.
 TURN_MS = 200
 
@@ -132,6 +134,8 @@ def healthy(rig):
     bad = rig.board.said("MemoryError|Traceback|starts again|pppos_create|watchdog|hung")
     assert not bad, "\n".join(bad) + "\n" + rig.board.trouble()
     assert rig.board.counted["restarts"] == 0
+    # What does not fit is written into the heap, unseen; lwIP may interrupt where it is deepest.
+    assert rig.board.counted["stack"] <= STACK, rig.board.counted
     # Flash writes wait for a meter's answer. What the modem sends during one is lost, and sent again: TCP sees to it.
     assert rig.board.counted["uarts"][1]["overrun"] == 0, rig.board.counted
 
