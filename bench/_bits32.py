@@ -32,7 +32,7 @@ CLASSES = {
     "roomy": (("lilygo_t_a7670", "wiring", "netlink"), None, ()),
 }
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
-_BESIDE_TWIN = ("packfs", "firmware.update.safestart", "firmware.clock.timekeeper")
+_BESIDE_TWIN = ("packfs", "firmware.update.safestart")
 
 # Goes before main.py: once the file `look` is there it writes what stays loaded for two seconds.
 _LOOK = """

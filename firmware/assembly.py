@@ -6,7 +6,7 @@
 import os
 
 from firmware import diag, reach, readings
-from firmware.clock.clock import HOST, Clock
+from firmware.clock.clock import HOST, Clock, TimeKeeper
 from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.core import errors, overlay
@@ -68,11 +68,7 @@ def build(app):
     app.processor = Processor(app)
     reach.link(app)
     if app.clock.source != HOST:
-        # A host looks after its own clock.
-        with overlay.part:
-            from firmware.clock.timekeeper import TimeKeeper
-
-        app.keeper = TimeKeeper(app)
+        app.keeper = TimeKeeper(app)  # a host looks after its own clock
     _build_tags(app)
     reach.uplink(app)
     if app.mqtt and config.get("ha.enabled"):

@@ -133,7 +133,7 @@ class App:
         self.restart_reason = reason
 
     def sync(self):
-        """Ask for the time as soon as possible (firmware/clock/timekeeper.py looks here)."""
+        """Ask for the time as soon as possible (clock.TimeKeeper looks here)."""
         self.time_wanted = True
 
     def status(self):

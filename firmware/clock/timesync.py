@@ -1,4 +1,4 @@
-"""One round of asking for the time, on behalf of timekeeper.TimeKeeper; loaded for it."""
+"""One round of asking for the time, on behalf of clock.TimeKeeper; loaded for it."""
 
 import os
 

@@ -59,7 +59,7 @@ session +reading meterprobe meter.session record.extended,telemetry\
  readings.closings,curve,facts,instant
 trace frametrace
 words framewords
-find log.find,walk
+find log.find
 segments log.segments
 login uplink.login
 announce +reading homeassistant
@@ -124,7 +124,7 @@ def _less(need):
     """The same, garbage aside."""
     if not _short(need):
         return False
-    gc.collect()
+    tidy()
     return _short(need)
 
 
@@ -200,7 +200,7 @@ def _forget(name, wholly=True):
 
 def reclaim():
     """Forget every idle group, and what is garbage. Raises nothing: what does not succeed now does the next time."""
-    gc.collect()
+    tidy()
     try:
         while True:
             for name in _users:
@@ -211,7 +211,7 @@ def reclaim():
             _forget(name)
     except MemoryError:
         pass
-    gc.collect()
+    tidy()
 
 
 class _Attempt:
@@ -356,7 +356,7 @@ def let_go():
     """Give the reserve to what comes next in this very turn, then hold() again."""
     global _held
     _held = None
-    gc.collect()
+    tidy()
 
 
 def borrow(size):

@@ -12,8 +12,8 @@ import pytest
 
 from firmware import port
 from firmware.clock import clock, ntp
+from firmware.clock.clock import TimeKeeper
 from firmware.clock.ntp import TimeRefused
-from firmware.clock.timekeeper import TimeKeeper
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 from tools import micropython, patience
@@ -123,7 +123,7 @@ def test_servers_of_every_kind(command):
 
 KEEP = """
 import asyncio, gc, socket, sys
-from firmware.clock import clock, timekeeper
+from firmware.clock import clock
 from firmware import diag, readings
 from firmware.core import overlay
 from firmware.port import sleep_ms
@@ -148,7 +148,7 @@ class Device:
         feed = staticmethod(lambda: None)
 device = Device()
 async def main():
-    keeper = timekeeper.TimeKeeper(device)
+    keeper = clock.TimeKeeper(device)
     task = asyncio.create_task(keeper.run())
     while not device.clock.known:
         await sleep_ms(20)

@@ -1,4 +1,4 @@
-"""What the board cannot tell of itself: the time each turn of the firmware's loop took, its stack, its flash at work."""
+"""What the board cannot tell of itself: how long each turn of the firmware's loop took, its stack, its flash."""
 
 from rp2040py.peripherals.watchdog import LOAD, RPWatchdog
 
