@@ -20,6 +20,12 @@ async def doctor(call):
         await _probe(call, call.args[0])
         return
     with overlay.use("doctor"):
+        from firmware.config import files  # noqa: F401  loading takes a while on a board
+
+        await sleep_ms(0)
+        from firmware.core import error_texts  # noqa: F401
+
+        await sleep_ms(0)
         from firmware.commands import doctorwords
 
         await sleep_ms(0)

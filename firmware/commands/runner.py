@@ -196,6 +196,9 @@ async def _run(call):
         raise CommandError(_TOO_LONG, "at most %d lines at a time" % _MOST_LINES)
     if call.module == "help":
         with overlay.use("help"):
+            from firmware.config import settings_help  # noqa: F401  loading takes a while on a board
+
+            await sleep_ms(0)
             from firmware.commands import help
 
             await sleep_ms(0)

@@ -107,7 +107,7 @@ def test_ten_minutes_without_a_crash_are_written_once_and_beside_no_answer(start
     assert now.flash.writes == 0
     now = start(starts=3)
     assert now.run(700) is None and now.on_flash() == "0"
-    assert now.flash.writes == 2 and now.flash.disturbed == 0  # a file and its renaming
+    assert now.flash.writes == 1 and now.flash.disturbed == 0
 
 
 def test_an_update_that_is_online_stays_and_one_that_is_not_is_taken_back(start):

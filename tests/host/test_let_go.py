@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from firmware.services import App
+from firmware import starting
 from tests.host.fakes_machine import Chip
 from tests.host.test_overlay import GROUP
 
@@ -67,8 +67,7 @@ def app(request, monkeypatch, tmp_path):
     umqtt = types.ModuleType("umqtt")
     umqtt.simple = types.ModuleType("umqtt.simple")
     monkeypatch.setitem(sys.modules, "umqtt", umqtt)
-    found = App(module.Board())
-    found.build()
+    found = starting.make(module.Board())
     assert found.modem and found.lines and found.mqtt and found.discovery
     return found
 

@@ -20,7 +20,7 @@ from tools import pack, patience, release
 KEY = release.generate(2048)
 SEED = 102
 SAMPLE = 2
-LAST = 5
+LAST = 4
 _one = threading.Lock()
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from firmware import lastrun
+from firmware import lastrun, starting
 from firmware.port import sleep_ms
 
 words = []
-lastrun._put = lambda index, value: words.append(lastrun._letters(value))
+lastrun.put = lambda index, value: words.append(starting._letters(value))
 turned = []
 ended = []
 
