@@ -17,7 +17,7 @@ from firmware import port
 from firmware.config.store import Config
 from firmware.meter import ledger
 from firmware.meter.ledger import Ledger
-from firmware.meter.meter import Result
+from firmware.meter.result import Result
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,9 +108,9 @@ def test_settings_that_cannot_be_written_to_their_end_are_the_old_or_the_new_one
     path = tmp_path / "config.json"
     for value in ("older", "old"):
         config = settings(path)
-        config.set("mqtt.id", value)
+        config.set_many({"mqtt.id": value})
         config.save()
-    config.set("mqtt.id", "new")
+    config.set_many({"mqtt.id": "new"})
     with monkeypatch.context() as patched:
         torn(patched, left)
         try:
@@ -120,7 +120,7 @@ def test_settings_that_cannot_be_written_to_their_end_are_the_old_or_the_new_one
             written = False
     again = settings(path)
     assert again.get("mqtt.id") in (("new",) if written else ("old", "new"))
-    again.set("mqtt.id", "newest")
+    again.set_many({"mqtt.id": "newest"})
     again.save()
     assert settings(path).get("mqtt.id") == "newest" and settings(path).problems == []
     path.write_text("{")

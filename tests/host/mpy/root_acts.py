@@ -35,13 +35,13 @@ def laid(fill):
             file.write("x" * 33000)
     slots.switch("/f", "app.a", "ok", "deployed by cable")
     settings = config()
-    settings.set("mqtt.broker", "tcp://older.example")
+    settings.set_many({"mqtt.broker": "tcp://older.example"})
     if fill % 2:
         # More than littlefs keeps inside of a folder's block.
         for number in range(8):
-            settings.set("meter.%d.id" % number, "METER_NUMBER_%d_OF_THIS_DEVICE" % number)
+            settings.set_many({"meter.%d.id" % number: "METER_NUMBER_%d_OF_THIS_DEVICE" % number})
     settings.save()
-    settings.set("mqtt.broker", OLD)
+    settings.set_many({"mqtt.broker": OLD})
     settings.save()
     ledger = Ledger("/f/m0_ledger.json")
     for key in range(20):
@@ -60,14 +60,14 @@ def config():
 
 def save():
     settings = config()
-    settings.set("mqtt.broker", NEW)
+    settings.set_many({"mqtt.broker": NEW})
     settings.save()
 
 
 def first_save():
     """Without a file before."""
     settings = Config("/f/other.json")
-    settings.set("mqtt.broker", NEW)
+    settings.set_many({"mqtt.broker": NEW})
     settings.save()
 
 
