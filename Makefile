@@ -10,7 +10,8 @@ INTERVAL ?= 15
 SPEED    ?= 1
 METERS   ?= 1
 BROKER   ?=
-export INTERVAL SPEED METERS BROKER
+BOARD_CLASS ?= middle
+export INTERVAL SPEED METERS BROKER BOARD_CLASS
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lib build run test lint format bench proof docs clean

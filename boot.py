@@ -43,9 +43,9 @@ def _read(name):
 
 def _write(name, text):
     try:
-        with open(name + ".tmp", "w") as file:
+        # No rename: see firmware/update/slots.py.
+        with open(name, "w") as file:
             file.write(text)
-        os.rename(name + ".tmp", name)
         return True
     except OSError as error:
         # A full or broken flash must not keep the device from starting.

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench._rows import at_most, row
-from firmware.names import LEFT_OUT
 from tests.host.modem_rig import Simulator
 from tests.host.twinlab import Lab
 from tools import build, micropython, micropython32, patience
@@ -30,10 +29,10 @@ _EVERYTHING = {"ha.enabled": True, "iec102.trace": "console"}
 CLASSES = {
     "small": (("pico_w",), _MODEM, ()),
     "middle": (("pico2_w",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.tags",)),
-    "roomy": (("lilygo_t_a7670", "modem_settings", "netlink"), None, ()),
+    "roomy": (("lilygo_t_a7670", "wiring", "netlink"), None, ()),
 }
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
-_BESIDE_TWIN = ("boot", "packfs", "firmware.update.safestart", "firmware.clock.timekeeper")
+_BESIDE_TWIN = ("packfs", "firmware.update.safestart")
 
 # Goes before main.py: once the file `look` is there it writes what stays loaded for two seconds.
 _LOOK = """
@@ -46,6 +45,8 @@ async def _look():
             break
         except OSError:
             pass
+    from firmware.core import overlay
+    overlay.reclaim()
     kept = set(sys.modules)
     for _ in range(20):
         await asyncio.sleep_ms(100)
@@ -68,14 +69,25 @@ sys.modules["machine"].mem_backup = lambda region: ()
 sys.modules["ustruct"], sys.modules["ubinascii"] = struct, binascii
 sys.path[:0] = ["/app", "/app/lib"]
 """
+# boot.py has run among the names of __main__, and the firmware has taken out what it does not need. Boards know no
+# docstrings.
+_BEGUN = "__import__('firmware.update.starts', None, None, ('tidy',)).tidy(); del __doc__"
 _FORGET = """
 for _name in list(sys.modules):
-    if _name.split(".")[0] in ("firmware", "umqtt", "packfs", "boot"):
+    if _name.split(".")[0] in ("firmware", "umqtt", "packfs"):
         del sys.modules[_name]
 """
 # Binds no name, which would keep it.
 _IMPORT = "__import__('%s')".__mod__
 _TIDY = "gc.collect()"
+# What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
+# names of what was loaded once.
+_SELDOM = (
+    "boards modem update.download update.http update.order update.own update.release update.signature update.source"
+    " update.tls update.update config.takeover config.password config.settings_help commands.help"
+    " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
+    " safemode clock.ntp clock.time"
+)
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")
 _ENTRY = 7  # bytes of a name in the table: pointer, hash, length
@@ -161,7 +173,7 @@ def residents(only=None):
     found = {}
     for name, ((board, *hardware), _, more) in wanted.items():
         kept = {each for each in seen.get(name, every_module()) if not each.startswith("firmware.boards.")}
-        boards = ("firmware.boards." + each for each in (board, "filestore", *hardware))
+        boards = ("firmware.boards." + each for each in (board, *hardware))
         found[name] = sorted(kept.union(_BESIDE_TWIN, more, boards))
     return found
 
@@ -196,17 +208,15 @@ def _seen(settings):
 
 
 def taken(modules, folder=build.DEVICE):
-    """(bytes of code, bytes of names) of the heap after a start that has imported `modules` from `folder`."""
-    first = [name for name in every_module() if not _left_out(name)]
-    steps = [_BEGIN, _TIDY, _TELL, *map(_IMPORT, first), _FORGET, _TIDY, *map(_IMPORT, modules), _TIDY, _TELL]
+    """(bytes of code, bytes of names) of the heap with `modules` of `folder`, and names of what came and went."""
+    seldom = tuple("firmware." + each for each in _SELDOM.split())
+    first = [name for name in every_module() if not name.startswith(seldom)]
+    boot = (folder / "boot.py").read_text()
+    steps = [_BEGIN, _TIDY, _TELL, *map(_IMPORT, first), boot, _BEGUN, _FORGET, _TIDY]
+    steps += [*map(_IMPORT, modules), _TIDY, _TELL]
     before, after = _measured(steps, folder)
     used, names, text, table = (late - early for early, late in zip(before, after))
     return used - table, text + _ENTRY * names
-
-
-def _left_out(name):
-    """Whether a start does not take in the names of this module (firmware/names.py)."""
-    return name.replace(".", "/").startswith(tuple("firmware" + each for each in LEFT_OUT))
 
 
 def _measured(steps, folder):

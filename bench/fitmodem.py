@@ -17,7 +17,8 @@ from tools import build, micropython
 from tools.lwip import lay
 from tools.twin.device import DEVICE
 
-# The class in which a modem and everything else run today; the small one is shown beside it.
+# The class in which a modem and everything else run. Where so much is free no code is let go, it is in the figures;
+# what the small class keeps is in bench/_bits32.py.
 HEAP = micropython.MIDDLE
 _SECONDS, _QUICK_S = 30, 6
 _STAND_INS = """
@@ -43,12 +44,10 @@ def run(quick=False):
         finally:
             modem.close()
     heap, turn = int(state["heap_peak"]), int(state["turn_ms"])
-    small = ("heap of the small class", fit.HEAP)
+    middle = ("heap of the middle class", micropython.size(HEAP))
     return [
-        at_most("heap after start, behind a modem", started, "bytes", *small),
-        # Garbage that the small class would have collected is in it: no target, until everything is to fit there.
-        row("peak heap behind a modem, garbage included", heap, "bytes", small),
-        at_most("the same", heap, "bytes", "heap of the middle class", micropython.size(HEAP)),
+        at_most("heap after start, behind a modem", started, "bytes", *middle),
+        at_most("peak heap behind a modem, garbage included", heap, "bytes", *middle),
         row("  stand-ins of the twin in it", stand_ins, "bytes"),
         at_most("longest time between two turns", turn, "ms", "limit", fit.TURN_MS, timed=True),
         none("services that crashed, or MemoryErrors", crashes),

@@ -1,28 +1,21 @@
-"""The composition root: builds every service from the settings, starts and supervises them.
+"""Watches over the device and its services for ever, once starting.py has made them.
 
-Nothing else in firmware/ knows more than one service. `start()` is what main.py calls; it never returns on a
-board. Start-up is told line by line on the console, so that a look at it says what the device believes.
+`start()` is what main.py calls; it never returns on a board.
 """
 
 import asyncio
 import gc
-import sys
 
-from firmware import boards, diag, supervise
+from firmware import diag
+from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
-from firmware.room import hold, let_go
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _TURN_MS = const(100)
-# Bytes allocated between two collections: while code is loaded, and afterwards.
-_LOADING = const(2048)
-_RUNNING = const(8192)
 _TIDY_MS = const(10000)
 _REPORT_MS = const(600000)
 _FIRST_REPORT_MS = const(20000)
 _FAREWELL_MS = const(1500)
-# The link waits up to 15 minutes and a half more between two attempts (modem/timing.py, backoff_max).
-_LINK_MS = const(1500000)
 # Codes of the board's LED (docs/boards.md).
 _LED_WELL = const(1)
 _LED_OFFLINE = const(2)
@@ -33,57 +26,31 @@ _LED_SAFE = const(5)
 
 def start():
     """Build this board and run the app on it for ever."""
-    # Collecting early and often keeps what stays close together: the heap is not moved afterwards.
-    if hasattr(gc, "threshold"):
-        gc.threshold(_LOADING)
-    _take_in_names()
-    board = boards.this_board()
-    # The large buffers of the flash are in place; now everything else may come.
-    from firmware.services import VERSION
-
-    diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
-    guard = None
-    if getattr(board, "versions", True):
-        from firmware.update import safestart as guard
-
-        mode = guard.begin(board)
-        if mode != guard.NORMAL:
-            diag.error("start", "%s version: %s", mode, guard.report().get("why", ""))
-    asyncio.run(run(board, guard))
+    asyncio.run(run(*_begin()))
 
 
-def _take_in_names():
-    """Have every name in the heap side by side (names.py): scattered over it they leave no room between them."""
-    from firmware import names
+def _begin():
+    # In a frame that ends: the others stay, with all they hold.
+    with overlay.use("begin"):
+        from firmware import starting
 
-    names.take_in(__file__.rpartition("/firmware/")[0])
-    unload("firmware.names")
+        return starting.begin()
 
 
 async def run(board, guard=None):
     """Start every service and watch over them; feeds the watchdog as long as the loop turns in time.
 
-    `guard` is firmware.update.safestart where the board keeps versions of the firmware; in its safe mode only what it
-    takes to be reached is there (safemode.py).
+    `guard` is the firmware.update.safestart.Guard where the board keeps versions of the firmware; in its safe mode
+    only what it takes to be reached is there (safemode.py).
     """
-    from firmware.services import App
+    await _watch(_build(board, guard), guard)
 
-    app = App(board, guard)
-    app.build()
-    if guard:
-        supervise.keep = lambda error, name: guard.keep(error, name, app.gate)
-        supervise.keep_now = guard.keep_now
-    hold()
-    gc.collect()
-    # Where much is free a collection, which costs a Pico W some 20 ms, may wait longer.
-    gc.threshold(max(_RUNNING, gc.mem_free() // 16))
-    diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
-    for name, factory in app.services():
-        limits = (_LINK_MS,) if name == "link" else ()
-        watched = supervise.Supervised(name, factory, app.jitter(len(app.watched)), *limits)
-        app.watched.append(watched)
-        watched.task = asyncio.create_task(watched.run())
-    await _watch(app, guard)
+
+def _build(board, guard):
+    with overlay.use("begin"):
+        from firmware import starting
+
+        return starting.build(board, guard)
 
 
 async def _watch(app, guard):
@@ -101,14 +68,16 @@ async def _watch(app, guard):
             app.longest_turn_ms = late
         last = now
         _look_after(app)
-        app.room.note()
+        overlay.note()
         app.board.led(_led(app))
         app.board.feed()
         if ticks_diff(now, tidied) > _TIDY_MS:
             tidied = now
-            gc.collect()
-            hold()
-            try:
+            overlay.tidy()
+            overlay.hold()
+            # A session may have the heap; there is another turn in ten seconds. What gets out of here restarts the
+            # device, and three such restarts would take back a good version.
+            with overlay.attempt:
                 # What follows writes to the flash at times.
                 await silence(app)
                 last = ticks_ms()
@@ -119,32 +88,27 @@ async def _watch(app, guard):
                         app.restart(reason)
                 if ticks_diff(now, reported) > wait:
                     reported, wait = now, _REPORT_MS
-                    if guard:
-                        guard.check(app)
                     text = "heap %d, peak %d, longest turn %d ms"
                     used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
-                    diag.info("app", text, used, app.room.peak, app.longest_turn_ms)
-            except MemoryError:
-                # A session has the heap; there is another turn in ten seconds. What gets out of here restarts the
-                # device, and three such restarts would take back a good version.
-                gc.collect()
+                    diag.info("app", text, used, overlay.peak, app.longest_turn_ms)
         if app.restart_reason:
             # Let the answer to the command that asked for it go out.
             await sleep_ms(_FAREWELL_MS)
-            let_go()
+            overlay.let_go()
             try:
                 await app.before_restart()
             except Exception:  # whatever could not be done is not worth the restart
-                gc.collect()
+                overlay.tidy()
             _restart(app, guard)
 
 
 def _restart(app, guard):
-    let_go()
+    overlay.let_go()
     try:
         if guard:
-            guard.restarting()
-    except (OSError, MemoryError):
+            with overlay.attempt:
+                guard.restarting()
+    except OSError:
         pass  # it counts as a start that failed
     app.board.reset(app.restart_reason)
 
@@ -154,12 +118,12 @@ def _look_after(app):
     for watched in app.watched:
         trouble = watched.trouble()
         if trouble:
-            let_go()
+            overlay.let_go()
             try:
                 app.ring.flush()
             except Exception:  # what was not durable yet is delivered twice
-                gc.collect()
-            let_go()
+                overlay.tidy()
+            overlay.let_go()
             app.board.reset("%s: %s" % (watched.name, trouble))
 
 

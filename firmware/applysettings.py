@@ -3,6 +3,7 @@
 import json
 
 from firmware import diag
+from firmware.core import overlay
 from firmware.port import const, monotonic_s
 from firmware.uplink.session import LONGEST_TOPIC
 
@@ -84,13 +85,15 @@ def look_up_topics(app):
     app.ring.release(0)
     app.answers = _topic(app, "mqtt.atr_topic")
     app.limits = get("logger.size"), get("logger.registers")
-    from firmware.config.older import open_channels
+    with overlay.use("files"):
+        from firmware.config.files import open_channels
 
-    app.open = ",".join(open_channels(app.config))
+        app.open = ",".join(open_channels(app.config))
     if app.tracer or (get("iec102.trace") != "off" and not app.safe):
-        from firmware import frametrace
+        with overlay.use("trace"):
+            from firmware import frametrace
 
-        frametrace.switch(app)
+            frametrace.switch(app)
 
 
 def change(app, values, code=""):
@@ -119,7 +122,7 @@ def change(app, values, code=""):
 
 
 def _on_trial(app):
-    return bool(app.guard) and app.guard.report()["trial"]
+    return bool(app.guard) and app.guard.state == "trial"
 
 
 def _sealed(app, values):
@@ -133,11 +136,15 @@ def _sealed(app, values):
     app.unsealed = True
     if _on_trial(app):
         return values
-    from firmware.config import password
-    from firmware.config.check import check
-
     values = dict(values)
-    values[name] = password.seal(check(app.config.row(name)[0], name, values[name]))
+    with overlay.use("check"):
+        from firmware.config.check import check
+
+        values[name] = check(app.config.row(name)[0], name, values[name])
+    with overlay.use("password"):
+        from firmware.config import password
+
+        values[name] = password.seal(values[name])
     return values
 
 
@@ -166,11 +173,12 @@ def watch_trial(app):
 def _watch(app):
     config = app.config
     if app.unsealed and not _on_trial(app):
-        from firmware.config import password
-
         # Once a start: a flash that does not take it now must not be worn out.
         app.unsealed = False
-        password.keep(config)
+        with overlay.use("password"):
+            from firmware.config import password
+
+            password.keep(config)
     if app.way < 0:
         _begin(app)
         return
@@ -217,8 +225,6 @@ def _take_back(app, text):
 
 def confirm(app, code, console):
     """What is on trial stays; "" or why it does not. On the console no code is needed. OSError."""
-    from firmware.config import password
-
     config, mqtt = app.config, app.mqtt
     if not config.staged:
         return "nothing waits to be confirmed"
@@ -230,8 +236,15 @@ def confirm(app, code, console):
         return "it needs no code: it stays when the broker is reached with it"
     elif app.way < 0 or not config.trying or not mqtt.connected or mqtt.connections <= app.way:
         return "it has to come over the new way, when that is in force"
-    elif not password.same(config.code, code.upper()):
+    elif not _is_code(config, code):
         return "that is not the code"
     _stay(app)
     _apply(app)
     return ""
+
+
+def _is_code(config, code):
+    with overlay.use("password"):
+        from firmware.config import password
+
+        return password.same(config.code, code.upper())

@@ -3,7 +3,8 @@
 import gc
 import json
 
-from firmware.core import errors
+from firmware.core import errors, overlay
+from firmware.update import slots, starts
 
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.
 _LINK_FACTS = (
@@ -37,13 +38,13 @@ def online_text(app):
 
 
 def _start(app):
-    """How the device started, as safestart.report() tells it; without versions there is one way only."""
-    return app.guard.report() if app.guard else {"mode": "normal"}
+    """How the device started, as starts.report() tells it; without versions there is one way only."""
+    return starts.report(app.guard) if app.guard else {"mode": "normal"}
 
 
 def crash(app):
     """The lines of the last crash's traceback."""
-    text = app.guard.last_crash().strip() if app.guard else ""
+    text = starts.last_crash(app.guard).strip() if app.guard else ""
     return text.split("\n") if text else []
 
 
@@ -52,16 +53,27 @@ def _update(app):
         return app.order.status()
     text = ""
     if app.guard:
-        from firmware.update import slots
-
         text = slots.read_text(app.board.root + "/update.txt", 1200)
     got, _, error = text.partition(" ")
     state = "failed" if text else "idle"
     return {"state": state, "bytes": int(got or "0"), "size": 0, "error": error}
 
 
+def _meter(meter):
+    return {
+        "id": meter.ident,
+        "link": meter.address[0],
+        "reads": meter.reads,
+        "errors": meter.errors,
+        "missed": meter.missed,
+        "last_ok": meter.last_ok,
+        "last_error": meter.last_error,
+        "drift": meter.drift,
+    }
+
+
 def status(app):
-    """What GETSTATUS tells."""
+    """What GETSTATUS tells: a dict, or functions of values that take long to find out."""
     start = _start(app)
     last_crash = start.pop("crash", "")
     if app.faults:
@@ -73,12 +85,12 @@ def status(app):
         "utc": app.clock.utc(),
         "clock": app.clock.source_name(),
         "heap": gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0,
-        "heap_peak": app.room.peak,
+        "heap_peak": overlay.peak,
         "turn_ms": app.longest_turn_ms,
         "log": app.ring.stats(),
         "mqtt": app.mqtt.status() if app.mqtt else {},
-        "link": app.link.status(),
-        "meters": [meter.status() for line in app.lines for meter in line.meters],
+        "link": app.link.status,
+        "meters": [_meter(meter) for line in app.lines for meter in line.meters],
         "restarts": {w.name: w.restarts for w in app.watched if w.restarts},
         "start": start,
         "crash": last_crash or "none",

@@ -6,13 +6,11 @@
 import os
 
 from firmware import diag, reach, readings
-from firmware.clock.clock import HOST, Clock
-from firmware.clock.zone import Zone
+from firmware.clock.clock import HOST, Clock, TimeKeeper
 from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
-from firmware.core import errors
+from firmware.core import errors, overlay
 from firmware.gate import Gate
-from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
 from firmware.meter.ledger import Ledger
 from firmware.meter.line import MeterLine
@@ -20,7 +18,6 @@ from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from firmware.port import const
 from firmware.record import telemetry
-from firmware.room import Room
 
 _PARITY = {"none": None, "even": 0, "odd": 1}
 _DAY = const(86400)
@@ -48,9 +45,9 @@ def build(app):
     """Make every part; settings that are wrong cost that part only, and are told."""
     config = app.config
     reach.settings(app)
+    overlay.give_back(bytearray(overlay.LARGEST))
     app.gate = Gate()
-    app.room = Room()
-    app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
+    app.clock = Clock(app.board.rtc, config.get("device.zone"), app.board.rtc_source)
     diag.info("start", "clock: %s (%s)", telemetry.stamp(app.clock.utc()), app.clock.source_name())
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
     app.ring.mount()
@@ -71,14 +68,12 @@ def build(app):
     app.processor = Processor(app)
     reach.link(app)
     if app.clock.source != HOST:
-        # A host looks after its own clock.
-        from firmware.clock.timekeeper import TimeKeeper
-
-        app.keeper = TimeKeeper(app)
+        app.keeper = TimeKeeper(app)  # a host looks after its own clock
     _build_tags(app)
     reach.uplink(app)
     if app.mqtt and config.get("ha.enabled"):
-        from firmware.discovery import Discovery
+        with overlay.part:
+            from firmware.discovery import Discovery
 
         app.discovery = Discovery(app)
     reach.console(app)
@@ -123,7 +118,6 @@ def _build_lines(app):
             app.clock,
             app.keep,
             app.header,
-            app.room,
             app.gate,
         )
         app.lines.append(line)
@@ -171,7 +165,8 @@ def _build_tags(app):
         if "port %d" % port in taken or port > app.board.ports:
             _fault(app, port, (_NO_TAGS, port))
             continue
-        from firmware.commands.tags import Tagged
+        with overlay.part:
+            from firmware.commands.tags import Tagged
 
         serial, form = _serial(app, port, "; it takes no commands")
         if serial is None:
@@ -182,17 +177,7 @@ def _build_tags(app):
 
 def _meter(app, index):
     get = app.config.get
-    address = LinkAddress(
-        get("meter.link", index),
-        get("meter.point", index),
-        int(get("meter.password", index) or 0),
-        answer_ms=get("iec102.answer_timeout"),
-        gap_ms=get("iec102.gap_timeout"),
-        busy_ms=get("iec102.busy_limit") * 1000,
-        session_ms=get("iec102.session_deadline") * 1000,
-        turnaround_ms=get("iec102.turnaround"),
-        retries=get("iec102.retries"),
-    )
+    address = get("meter.link", index), get("meter.point", index), int(get("meter.password", index) or 0)
     schedules = []
     aligned = get("iec102.align")
     unit = getattr(app.board, "interval_unit", 60)
@@ -215,6 +200,14 @@ def _meter(app, index):
         "curve_days": get("meter.curve_days", index),
         "set_clock": get("meter.set_clock", index),
         "max_step": get("meter.max_step", index),
+        "times": {
+            "answer_ms": get("iec102.answer_timeout"),
+            "gap_ms": get("iec102.gap_timeout"),
+            "busy_ms": get("iec102.busy_limit") * 1000,
+            "session_ms": get("iec102.session_deadline") * 1000,
+            "turnaround_ms": get("iec102.turnaround"),
+            "retries": get("iec102.retries"),
+        },
     }
     for line in app.lines:
         for meter in line.meters:

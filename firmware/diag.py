@@ -5,6 +5,7 @@ seconds since start, a level letter and the name of the source: `   12.345 I met
 """
 
 from firmware import lastrun
+from firmware.core import overlay
 from firmware.port import ticks_diff, ticks_ms
 
 _start = ticks_ms()
@@ -12,14 +13,13 @@ sink = print
 
 
 def _line(level, source, text, args):
-    try:
+    # In a full heap a line less: whoever says something there has more important things to do.
+    with overlay.attempt:
         lastrun.line(source, text)
         if args:
             text = text % args
         ms = ticks_diff(ticks_ms(), _start)
         sink("%5d.%03d %s %s: %s" % (ms // 1000, ms % 1000, level, source, text))
-    except MemoryError:
-        pass  # a line less: whoever says something in a full heap has more important things to do
 
 
 def info(source, text, *args):

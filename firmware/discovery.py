@@ -1,18 +1,19 @@
 """Announces the meters to Home Assistant: after each connection to the broker, and again when settings have changed.
 
 A service, there only when `ha.enabled`. What it says is made by homeassistant.py. That is in memory for two seconds at
-a time, in turn with sessions and commands (firmware/room.py): readings must not run short of memory for it.
+a time, in turn with sessions and commands: readings must not run short of memory for it.
 """
 
 from firmware import diag
-from firmware.port import const, sleep_ms, unload
+from firmware.core import overlay
+from firmware.port import const, sleep_ms
 
 _LOOK_MS = const(1000)
 _PAUSE_MS = const(30000)
 
 
 class Discovery:
-    """`device`: has `mqtt`, `room`, `processor`, `config`, `lines`, `header`, `imei`, `name`, `version` and
+    """`device`: has `mqtt`, `processor`, `config`, `lines`, `header`, `imei`, `name`, `version` and
     `topics`, a new list after each change of settings."""
 
     def __init__(self, device):
@@ -39,21 +40,16 @@ class Discovery:
                 await self._go_on()
 
     async def _go_on(self):
-        room = self.device.room
-        await room.enter_command()
         try:
-            from firmware import homeassistant
+            with overlay.attempt, await overlay.turn("announce"):
+                from firmware import homeassistant
 
-            if self.plan is None:
-                self.plan = homeassistant.plan(self)
-                self.at = 0
-            self._done = await homeassistant.go_on(self)
-        except MemoryError:
-            diag.warn("ha", "no memory for the announcements just now")
-        else:
-            return
+                if self.plan is None:
+                    self.plan = homeassistant.plan(self)
+                    self.at = 0
+                self._done = await homeassistant.go_on(self)
+                return
         finally:
-            unload("firmware.homeassistant")
             self.device.processor.release()
-            room.leave_command()
+        diag.warn("ha", "no memory for the announcements just now")
         await sleep_ms(_PAUSE_MS)

@@ -9,7 +9,8 @@ import asyncio
 import os
 
 from firmware import diag
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.core import overlay
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
 
 # Bytes and entries that may wait to be shown.
@@ -24,7 +25,7 @@ _TURN_MS = const(50)
 _REST_MS = const(500)
 # A batch waits so long for a moment in which no meter's answer comes in, and is dropped then.
 _GATE_MS = const(60000)
-# Bytes of a file after which the next one begins; there are two.
+# Bytes of a file after which the other one begins anew.
 _FILE_BYTES = const(32768)
 _VARIABLE = const(0x68)
 _SESSION = const(183)
@@ -42,10 +43,11 @@ class _Ear:
 
     def hear(self, direction, data):
         """The `trace` of iec102/link.py. Never raises, whatever the heap is like."""
-        try:
+        with overlay.attempt:
             if direction == "<":
                 if len(self._heard) + len(data) > _MOST_HEARD:
                     self._hand_on()
+                self._heard = self._heard or bytearray()
                 self._heard.extend(data)
                 self._last = ticks_ms()
             else:
@@ -53,9 +55,9 @@ class _Ear:
                 if data[0] == _VARIABLE:
                     self._opening = data[7] == _SESSION
                 self._tracer.put(self._name, direction, bytes(data), self._opening)
-        except MemoryError:
-            self._tracer.missed += 1
-            self._heard = bytearray()
+            return
+        self._tracer.missed += 1
+        self._heard = b""
 
     def rest(self):
         """Nobody has spoken for a while: what was heard is complete."""
@@ -79,8 +81,7 @@ class Tracer:
         self._bytes = 0
         self._since = monotonic_s()
         self._ears = [_Ear(self, line.name) for line in app.lines]
-        self._file = app.board.root + "/trace.txt"
-        self._written = None  # bytes in the file, once that is known
+        self._files = [app.board.root + "/trace.txt", app.board.root + "/trace.old.txt"]
         for line, ear in zip(app.lines, self._ears):
             line.trace = ear.hear
         self._task = asyncio.create_task(self._run())
@@ -112,11 +113,12 @@ class Tracer:
         while not minutes or monotonic_s() - self._since < minutes * 60:
             await sleep_ms(_TURN_MS)
             try:
-                for ear in self._ears:
-                    ear.rest()
-                if self._queue and (how != "topic" or self._can_publish()):
-                    await self._show()
-            except MemoryError:
+                with overlay.attempt:
+                    for ear in self._ears:
+                        ear.rest()
+                    if self._queue and (how != "topic" or self._can_publish()):
+                        await self._show()
+                    continue
                 self.missed += 1
                 await sleep_ms(_REST_MS)
             except OSError as error:
@@ -129,13 +131,9 @@ class Tracer:
 
     async def _show(self):
         batch = []
-        try:
-            self._describe(batch)
-        except MemoryError:
+        if not self._describe(batch):
             # Not even the words fit just now; without them nobody knows what must not be shown.
             self.missed += 1
-        finally:
-            unload("firmware.framewords")
         if self.missed and batch:
             batch.append("... %d frames not shown" % self.missed)
             self.missed = 0
@@ -143,16 +141,20 @@ class Tracer:
             await getattr(self, "to_" + self.setup[0])(batch)
 
     def _describe(self, batch):
-        from firmware import framewords
+        """Fill `batch` with lines; whether there was memory for it."""
+        with overlay.attempt, overlay.use("words"):
+            from firmware import framewords
 
-        letters = 0
-        while self._queue and letters < _BATCH:
-            at, name, direction, data, opening = self._queue.pop(0)
-            self._bytes -= len(data)
-            for text in framewords.lines(data, opening):
-                line = "%5d.%03d %s %s %s" % (at // 1000, at % 1000, name, direction, text)
-                letters += len(line)
-                batch.append(line)
+            letters = 0
+            while self._queue and letters < _BATCH:
+                at, name, direction, data, opening = self._queue.pop(0)
+                self._bytes -= len(data)
+                for text in framewords.lines(data, opening):
+                    line = "%5d.%03d %s %s %s" % (at // 1000, at % 1000, name, direction, text)
+                    letters += len(line)
+                    batch.append(line)
+            return True
+        return False
 
     async def to_console(self, batch):
         for line in batch:
@@ -165,16 +167,13 @@ class Tracer:
         if not gate.is_open():
             self.missed += len(batch)
             return
-        if self._written is None:
-            self._written = _size(self._file)
-        if self._written > _FILE_BYTES:
-            os.rename(self._file, self._file[:-4] + ".old.txt")
-            self._written = 0
-        with open(self._file, "a") as file:
+        files = self._files
+        if _size(files[0]) > _FILE_BYTES:
+            files.reverse()
+        with open(files[0], "w" if _size(files[0]) > _FILE_BYTES else "a") as file:
             for line in batch:
                 file.write(line)
                 file.write("\n")
-                self._written += len(line) + 1
 
     def _can_publish(self):
         # A trace must not push the answers to commands out of their queue.
@@ -193,7 +192,7 @@ def _size(path):
 
 
 def switch(app):
-    """Do as the settings say now; unloads itself when the trace is off."""
+    """Do as the settings say now."""
     get, expand = app.config.get, app.config.expand
     how = get("iec102.trace")
     topic = expand(get("iec102.trace_topic")) if how == "topic" else ""
@@ -209,7 +208,5 @@ def switch(app):
     if old:
         old.stop()
         app.tracer = None
-    if how == "off":
-        unload("firmware.frametrace")
-    else:
+    if how != "off":
         app.tracer = Tracer(app, setup)

@@ -12,6 +12,8 @@ leaves a sensor as it is.
 import json
 
 from firmware import diag, readings
+from firmware.core import overlay
+from firmware.meter import schedule
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(2000)
@@ -19,17 +21,17 @@ _STEP_MS = const(20)
 _COUNT = const(21)  # entities of a meter
 # Begin of the keys|name|device class|unit|factor from the record's unit to this one|ends of the keys.
 # The units are those every version knows: kvar was not among those of reactive power at first.
-_ENTITIES = """VABA|Active energy|energy|kWh||
+_ENTITIES = const("""VABA|Active energy|energy|kWh||
 VABRI|Inductive reactive energy|reactive_energy|kvarh||
 VABRC|Capacitive reactive energy|reactive_energy|kvarh||
 PA|Active power|power|kW||T,F1,F2,F3
 PR|Reactive power|reactive_power|var|*1000|T,F1,F2,F3
 FP|Power factor|power_factor||/1000|T,F1,F2,F3
 IF|Current|current|A|/10|1,2,3
-TF|Voltage|voltage|V|/10|1,2,3"""
-_TEMPLATE = '{%%if value_json.ID=="%s" and value_json.%s is defined%%}{{value_json.%s%s}}{%%endif%%}'
-_PLAIN = "abcdefghijklmnopqrstuvwxyz0123456789-"
-_STATE = "{{value_json.STATE}}"
+TF|Voltage|voltage|V|/10|1,2,3""")
+_TEMPLATE = const('{%%if value_json.ID=="%s" and value_json.%s is defined%%}{{value_json.%s%s}}{%%endif%%}')
+_PLAIN = const("abcdefghijklmnopqrstuvwxyz0123456789-")
+_STATE = const("{{value_json.STATE}}")
 # Bytes; what comes behind it has room in a topic then (session.LONGEST_TOPIC).
 _LONGEST_PREFIX = const(64)
 
@@ -81,7 +83,7 @@ async def _say(service, prefix, online, end, wanted):
         found = message(device, prefix, online, service.at)
         if not found:
             return True
-        while not mqtt.quiet() or device.room.crowded():
+        while mqtt.replies_wait() or overlay.crowded():
             gone = not mqtt.connected or mqtt.connections != service.connection
             if gone or ticks_diff(end, ticks_ms()) < 0:
                 return False
@@ -171,10 +173,10 @@ def _meters(device):
 
 def _interval(meter):
     """Seconds between two readings of the instantaneous values that are delivered; 0: there are none."""
-    for number in range(len(meter.schedules)):
-        schedule = meter.schedules.take(number)
-        if schedule.kind == readings.INSTANT and meter.log:
-            return schedule.interval
+    for number in range(schedule.count(meter.plan)):
+        plan = schedule.take(meter.plan, number)
+        if plan.kind == readings.INSTANT and meter.log:
+            return plan.interval
     return 0
 
 

@@ -4,7 +4,7 @@ Only requests for the status of the link go out (protocol reference 2.2: they ch
 of them with pauses, the likely settings first. Loaded for the moment; the line is as it was afterwards.
 """
 
-from firmware.core import errors
+from firmware.iec102 import errors
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.link import Link
 from firmware.port import const, sleep_ms
@@ -30,7 +30,7 @@ async def run(line, meter, settings):
     link = Link(line.port)
     link.trace, link.gate = line.trace, line.gate
     heard = [0]
-    own = meter.address.link
+    own = meter.address[0]
     try:
         for _ in range(_TRIES):
             found = await _ask(link, own, heard)

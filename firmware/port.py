@@ -2,10 +2,12 @@
 
 Everything in firmware/ runs on boards, on MicroPython's unix port and, for tests, on CPython. What has
 another name or meaning there is taken from here: `const`, `ticks_ms`, `ticks_diff`, `ticks_add`, `sleep_ms`,
-`wait_for_ms`, `take`. Nothing else in firmware/ asks which Python it runs on (firmware/boards/ aside).
+`wait_for_ms`, `print_exception`, `take`, `renew`. Nothing else in firmware/ asks which Python it runs on
+(firmware/boards/ aside).
 """
 
 import asyncio
+import os
 import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -17,6 +19,7 @@ if MICROPYTHON:
 
     sleep_ms = asyncio.sleep_ms
     wait_for_ms = asyncio.wait_for_ms
+    print_exception = sys.print_exception
 else:
     import time as _time
 
@@ -43,6 +46,14 @@ else:
     def wait_for_ms(awaitable, ms):
         return asyncio.wait_for(awaitable, ms / 1000)
 
+    def print_exception(error, file=None):
+        """A traceback, to the console or a file."""
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__, file=file)
+
+_PIECE = const(256)
+
 
 def take(uart, buf):
     """Read what has come of a UART-like stream, up to all of `buf`; the count.
@@ -54,33 +65,33 @@ def take(uart, buf):
     return uart.readinto(buf, min(count, len(buf))) or 0 if count else 0
 
 
-def unload(*names):
-    """Forget modules that were needed for a moment: on a board their code goes back to the heap.
+def copy(source, path):
+    """Give the file `path` the content of the file `source`. OSError: it has what it had.
 
-    They are read again when they are imported again. CPython keeps them: tests hold on to their names.
+    littlefs keeps a file as it is until what is written anew is closed: a power cut leaves the old one or the new one,
+    and a full flash the old one. Nothing is allocated in between: a MemoryError would close half of the new one.
     """
-    if not MICROPYTHON:
-        return
-    for name in names:
-        module = sys.modules.pop(name, None)
-        package, _, last = name.rpartition(".")
-        parent = sys.modules.get(package)
-        if module is not None and parent is not None and hasattr(parent, last):
-            delattr(parent, last)
+    size = os.stat(source)[6]
+    piece = bytearray(_PIECE)
+    last = memoryview(piece)[: size % _PIECE]
+    with open(source, "rb") as old, open(path, "wb") as new:
+        for _ in range(size // _PIECE):
+            old.readinto(piece)
+            new.write(piece)
+        old.readinto(last)
+        new.write(last)
 
 
-def unload_all(starts, kept=()):
-    """Forget every module whose name begins with one of `starts` (a tuple), but for `kept`.
+def renew(path):
+    """Make the file `path`.new, which is whole, the file `path`. OSError.
 
-    Works in a heap that is full: nothing is listed first, and each module that goes makes room.
+    Where the file system does not do as littlefs does, a power cut may leave half of `path`: then `path`.new has all.
+
+    Not by a rename: a root folder of littlefs spans two blocks soon, a rename from one to the other is two writes, and
+    a power cut between them hides files beside it until something is written (tests/host/mpy/root_cut.py).
     """
-    while MICROPYTHON:
-        for name in sys.modules:
-            if name.startswith(starts) and name not in kept:
-                break
-        else:
-            return
-        unload(name)
+    copy(path + ".new", path)
+    os.remove(path + ".new")
 
 
 _passed = [0, 0, False]  # ticks at the last look, seconds up to then, whether there was one

@@ -5,7 +5,8 @@ need a meter or the log.
 """
 
 from firmware import applysettings, diag
-from firmware.clock.clock import MODEM
+from firmware.config import password
+from firmware.core import overlay
 
 
 def settings(app):
@@ -17,8 +18,6 @@ def settings(app):
     preset = getattr(app.board, "preset", None)
     if preset:
         config.set_many(preset())
-    from firmware.config import password
-
     app.unsealed = password.typed(config)
     # The identity: the setting, or the board's own number.
     app.imei = config.get("device.imei") or app.board.ident()
@@ -30,16 +29,20 @@ def settings(app):
     diag.info("start", "identity %s", app.imei)
 
 
+def jitter(app, number):
+    """Milliseconds that tell this device's back-offs from those of its neighbours."""
+    return (sum(app.imei.encode()) * 37 + number * 211) % 1000
+
+
 def link(app):
     """The way out, and the modem if it is one."""
     app.link = app.board.link(app.config)
     if hasattr(app.link, "command"):
         app.modem = app.link
         app.modem.store.gate = app.gate
-        app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
+        app.modem.on_time = app.clock.set  # no function of ours: it would keep this module
         app.modem.execute = app.processor.answer  # of a short message
         app.modem.tell = app.brief
-        app.modem.crowded = app.room.crowded
 
 
 def uplink(app):
@@ -50,7 +53,8 @@ def uplink(app):
         # MicroPython was built without sockets: what the link says about that says the rest.
         diag.error("start", "nothing is delivered: %s", error)
         return
-    from firmware.uplink.service import MqttService
+    with overlay.part:
+        from firmware.uplink.service import MqttService
 
     app.mqtt = MqttService(
         simple,
@@ -60,8 +64,8 @@ def uplink(app):
         app.topic_for,
         app.board.feed,
         app.gate,
-        app.jitter(0),
-        room=app.room,
+        jitter(app, 0),
+        deaf=getattr(app.board, "deaf", False),
     )
 
 
@@ -69,6 +73,7 @@ def console(app):
     """The local console, where it is wanted and the board has one."""
     port = app.board.console() if app.config.get("console.enabled") else None
     if port:
-        from firmware.commands.console import Console
+        with overlay.part:
+            from firmware.commands.console import Console
 
         app.console = Console(port, app.processor, app.config.get("console.echo"))

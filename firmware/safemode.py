@@ -5,11 +5,11 @@ There are no meters and no log: one of them may be what crashes. Each part that 
 
 from firmware import diag, reach
 from firmware.clock.clock import Clock
-from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
+from firmware.core import overlay
 from firmware.gate import Gate
 from firmware.port import const
-from firmware.room import Room
+from firmware.update.safestart import crashed
 
 _NOT_MADE = const(258)  # code of an error (core/errors.py)
 
@@ -37,13 +37,13 @@ def build(app):
     diag.error("start", "safe mode: no meter is read, nothing is logged; commands and updates are taken")
     reach.settings(app)
     app.gate = Gate()
-    app.room = Room()
-    app.clock = Clock(app.board.rtc, Zone(app.config.get("device.zone")), app.board.rtc_source)
+    app.clock = Clock(app.board.rtc, app.config.get("device.zone"), app.board.rtc_source)
     app.ring = NoLog()
     app.processor = Processor(app)
     _part(reach.link, app)
     if app.link is None:
-        from firmware.boards.netlink import NoLink
+        with overlay.part:
+            from firmware.boards.netlink import NoLink
 
         app.link = NoLink(_NOT_MADE)
     _part(reach.uplink, app)
@@ -54,5 +54,5 @@ def _part(make, app):
     try:
         make(app)
     except Exception as error:  # what is left of the device has to go on
-        app.guard.crashed(error, "safe mode")
+        crashed(error, "safe mode")
         diag.error("start", "safe mode: %s: %s", type(error).__name__, error)

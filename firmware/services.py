@@ -1,7 +1,7 @@
 """The device as a whole: its parts, what the supervisor runs and what commands do to it.
 
-`App(board)`, then `build()` (assembly.py); `services()` are (name, factory) pairs for the supervisor. The
-factories hand out the same object each time: a service keeps its counters and queues over a restart of its task.
+starting.py makes it; its parts are filled in by assembly.py or, in the safe mode, by safemode.py. What it does seldom
+is in appwork.py and applysettings.py.
 """
 
 import asyncio
@@ -9,22 +9,15 @@ import json
 
 from firmware import diag, readings
 from firmware.config.store import Config
+from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
-from firmware.room import let_go, release_session_code
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 VERSION = "0.1.0"
 _TURN_MS = const(100)
 # MqttService.leave() takes 6 s at most.
 _LEAVE_MS = const(10000)
 COMMANDED = "command on "  # begin of the reason of a restart that somebody asked for
-
-
-def _lent(module, what, app, arguments):
-    try:
-        return getattr(module, what)(app, *arguments)
-    finally:
-        unload(module.__name__)
 
 
 class App:
@@ -45,8 +38,8 @@ class App:
 
     def __init__(self, board, guard=None):
         self.board = board
-        self.guard = guard  # firmware.update.safestart where the board keeps versions of the firmware
-        self.safe = guard is not None and guard.report()["mode"] == guard.SAFE
+        self.guard = guard  # firmware.update.safestart.Guard where the board keeps versions of the firmware
+        self.safe = guard is not None and guard.mode == "safe"
         self.name = "lector102 on " + board.name
         self.reset_cause = board.reset_cause()
         diag.info("start", "reset cause: %s", self.reset_cause)
@@ -56,15 +49,6 @@ class App:
         self.restart_reason = ""
         self.time_wanted = False
         self.trial_since = monotonic_s()
-
-    def build(self):
-        """Make every part from the settings; in the safe mode only what it takes to be reached."""
-        name = "firmware.safemode" if self.safe else "firmware.assembly"
-        __import__(name, None, None, ("build",)).build(self)
-        self.look_up_topics()
-        unload(name, "firmware.reach")
-        release_session_code()
-        self.config.release()
 
     def keep(self, batch):
         """Put a batch of (kind, utc, payload) into the log."""
@@ -89,7 +73,10 @@ class App:
 
     def look_up_topics(self):
         """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
-        self._set("look_up_topics")
+        with overlay.use("apply"):
+            from firmware import applysettings
+
+            applysettings.look_up_topics(self)
 
     def topic_for(self, kind):
         """Topic of a record; empty: it waits in the log."""
@@ -97,15 +84,16 @@ class App:
             return self.topics[2]
         return self.topics[1 if kind & readings.EXTENDED else 0]
 
+    def answer_topic(self):
+        """Topic of the answers to commands; empty: nobody wants them."""
+        return self.answers
+
     def online_text(self):
         """What the online topic says after a login; a JSON object."""
-        return self._work("online_text")
+        with overlay.use("status"):
+            from firmware import appwork
 
-    # --- for the supervisor
-
-    def jitter(self, number):
-        """Milliseconds that tell this device's back-offs from those of its neighbours."""
-        return (sum(self.imei.encode()) * 37 + number * 211) % 1000
+            return appwork.online_text(self)
 
     # --- what commands do to the device
 
@@ -115,7 +103,10 @@ class App:
         What could cut the device off is on trial: when the broker is not reached again in `device.trial` minutes
         the old values come back. With a `code` that has to be told to confirm() over the new way.
         """
-        self._set("change", values, code)
+        with overlay.use("apply"):
+            from firmware import applysettings
+
+            applysettings.change(self, values, code)
 
     def begin_trial(self):
         """The answer with the code is on its way: once it is out, the new way is tried."""
@@ -124,78 +115,62 @@ class App:
 
     def confirm(self, code, console=False):
         """What is on trial stays: "", or why it does not."""
-        return self._set("confirm", code, console)
+        with overlay.use("apply"):
+            from firmware import applysettings
+
+            return applysettings.confirm(self, code, console)
 
     def watch_trial(self):
         """Confirm settings on trial once the broker is reached with them, or take them back."""
         if self.config.trying or self.way < 0 or self.unsealed:
-            self._set("watch_trial")
+            with overlay.use("apply"):
+                from firmware import applysettings
+
+                applysettings.watch_trial(self)
 
     def restart(self, reason):
         """Start again once the answer is out."""
         self.restart_reason = reason
 
     def sync(self):
-        """Ask for the time as soon as possible (firmware/clock/timekeeper.py looks here)."""
+        """Ask for the time as soon as possible (clock.TimeKeeper looks here)."""
         self.time_wanted = True
 
     def status(self):
-        """What GETSTATUS tells."""
-        return self._work("status")
+        """What GETSTATUS tells (appwork.status)."""
+        with overlay.use("status"):
+            from firmware import appwork
+
+            return appwork.status(self)
 
     def crash(self):
         """The lines of the last crash's traceback; none: []."""
-        return self._work("crash")
+        with overlay.use("status"):
+            from firmware import appwork
+
+            return appwork.crash(self)
 
     def update(self, url, force=False):
         """Order an update over the air, or end one (no `url`): firmware/update/order.py, its OrderError if refused."""
-        from firmware.update import order
+        with overlay.use("update"):
+            from firmware.update import order
 
-        if url:
-            order.begin(self, url, force)
-        else:
-            order.stop(self)
+            if url:
+                order.begin(self, url, force)
+            else:
+                order.stop(self)
 
     def brief(self):
         """(UTC or 0, words) for a short message."""
-        return self._work("brief")
+        with overlay.use("status"):
+            from firmware import appwork
 
-    def services(self):
-        """(name, factory) of each service, for the supervisor."""
-        found = [(line.name, lambda line=line: line) for line in self.lines]
-        if self.mqtt:
-            from firmware.commands.remote import Remote
-
-            remote = Remote(self.mqtt, self.processor, lambda: self.answers)
-            self.mqtt.paused = remote.paused
-            found.append(("mqtt", lambda: self.mqtt))
-            found.append(("commands", lambda: remote))
-        if self.discovery:
-            found.append(("ha", lambda: self.discovery))
-        found += [(tagged.name, lambda tagged=tagged: tagged) for tagged in self.tags]
-        if self.console:
-            found.append(("console", lambda: self.console))
-        if self.keeper:
-            found.append(("time", lambda: self.keeper))
-        if hasattr(self.link, "run"):
-            found.append(("link", lambda: self.link))
-        return found
-
-    def _work(self, what, *arguments):
-        """Done by a function of firmware/appwork.py, loaded for the moment."""
-        from firmware import appwork
-
-        return _lent(appwork, what, self, arguments)
-
-    def _set(self, what, *arguments):
-        """The same with firmware/applysettings.py."""
-        from firmware import applysettings
-
-        return _lent(applysettings, what, self, arguments)
+            return appwork.brief(self)
 
     async def before_restart(self):
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""
-        try:
+        # Without memory the broker finds out by itself.
+        with overlay.attempt:
             if self.mqtt:
                 leaving = asyncio.create_task(self.mqtt.leave())
                 since = ticks_ms()
@@ -204,17 +179,16 @@ class App:
                     await sleep_ms(_TURN_MS)
             # What follows, the reason of the restart included, is written in this turn.
             await silence(self)
-        except MemoryError:
-            pass  # the broker finds out by itself
-        let_go()
+        overlay.let_go()
         try:
             if self.config.trying and self.restart_reason.startswith(COMMANDED):
                 if self.config.code:
                     # A restart is no way to more time for who has yet to confirm.
                     left = self.config.trying - (monotonic_s() - self.trial_since)
                     self.config.trial_seconds = max(left, 1)
-                self.config.restage()
-        except (OSError, MemoryError):
+                with overlay.attempt:
+                    self.config.restage()
+        except OSError:
             pass  # then the old values are back after the restart
         self.ring.flush()
         diag.info("start", "restart: %s; %s", self.restart_reason, json.dumps(self.ring.stats()))

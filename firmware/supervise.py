@@ -1,21 +1,18 @@
 """Keeps services running: each restarts alone, with a back-off, and its failure is counted and kept.
 
-A service is made anew for each life by its factory, so that nothing broken survives into the next one; a
-factory may hand out the same object if the service says so itself.
+A service is the same object in each of its lives: it keeps its counters and queues over a restart of its task.
 
 What supervises can run out of memory itself. So each step here either takes nothing from the heap, or may fail and is
-then done without, and what has to succeed has the reserve (firmware/room.py). Whoever feeds the watchdog asks each
-Supervised for `trouble()`: a task that died, does not turn any more or never gets memory is no service.
+then done without, and what has to succeed has the reserve (firmware/core/overlay.py). Whoever feeds the watchdog asks
+each Supervised for `trouble()`: a task that died, does not turn any more or never gets memory is no service.
 """
 
 import asyncio
-import gc
-import sys
 
 from firmware import diag
+from firmware.core import overlay
 from firmware.lastrun import Marked
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
-from firmware.room import hold, let_go
+from firmware.port import const, print_exception, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _FIRST_MS = const(1000)
 _LAST_MS = const(60000)
@@ -26,17 +23,17 @@ _LIMIT_MS = const(180000)
 # Lives in a row that ended for want of memory, a quarter of an hour with the waits between them: what takes the memory
 # does not give it back.
 _STARVED = const(20)
-# Where the board keeps crashes: `await keep(error, name)`, and `keep_now(error, name)` for a heap without room for the
-# first, which takes the reserve and writes without waiting for a silent line (app.py).
-keep = keep_now = None
+# The firmware.update.safestart.Guard that keeps crashes, where the board has one: `await keep(error, name)`, and
+# `keep_now(error, name)` for a heap without room for the first, which writes without waiting for a silent line.
+guard = None
 
 
 class Supervised:
     """One service's record: `name`, `restarts`, `last_error`. `limit_ms`: how long it may be without a turn."""
 
-    def __init__(self, name, factory, jitter=0, limit_ms=_LIMIT_MS):
+    def __init__(self, name, service, jitter=0, limit_ms=_LIMIT_MS):
         self.name = name
-        self.factory = factory
+        self.service = service
         self.restarts = 0
         self.last_error = ""
         self.task = None  # that runs run(), for whoever looks after it
@@ -66,9 +63,9 @@ class Supervised:
             start = ticks_ms()
             try:
                 # Each part is made in the room that is let go for it, and in one turn.
-                let_go()
+                overlay.let_go()
                 life = self._life()
-                hold()
+                overlay.hold()
                 await life
                 self.last_error = "ended"
                 self._starved = 0
@@ -78,13 +75,13 @@ class Supervised:
                 life = None
                 self._failed(error)
                 try:
-                    if keep:
-                        await keep(error, self.name)
+                    if guard:
+                        await guard.keep(error, self.name)
                 except MemoryError:
                     self._keep_now(error)
                 except Exception:  # a flash that fails: the service has to start again all the same
-                    gc.collect()
-            hold()
+                    overlay.tidy()
+            overlay.hold()
             self.restarts += 1
             if ticks_diff(ticks_ms(), start) > _WELL_MS:
                 wait = _FIRST_MS
@@ -96,38 +93,27 @@ class Supervised:
 
     def _life(self):
         self._turn()
-        return Marked(self.factory().run(), self.name, self._turned)
+        return Marked(self.service.run(), self.name, self._turned)
 
     def _failed(self, error):
         self._starved = self._starved + 1 if isinstance(error, MemoryError) else 0
+        if self._starved:
+            overlay.reclaim()
         # A service that ran out of memory leaves none for words; it has to start again all the same.
         self.last_error = "out of memory"
-        try:
-            _show(error)
+        with overlay.attempt:
+            # Where diagnostic lines go on MicroPython: on the system console.
+            print_exception(error)
             self.last_error = "%s: %s" % (type(error).__name__, error)
-        except MemoryError:
-            gc.collect()
 
     def _keep_now(self, error):
-        let_go()
+        overlay.let_go()
         try:
-            if keep_now:
-                keep_now(error, self.name)
+            if guard:
+                guard.keep_now(error, self.name)
         except Exception:  # neither does that keep the service from its next start
-            gc.collect()
+            overlay.tidy()
 
     def _tell(self, wait):
-        try:
+        with overlay.attempt:
             diag.error(self.name, "%s; starts again in %d ms", self.last_error, wait)
-        except MemoryError:
-            gc.collect()
-
-
-def _show(error):
-    """Print the traceback where diagnostic lines go on MicroPython: the system console."""
-    if hasattr(sys, "print_exception"):
-        sys.print_exception(error)
-    else:
-        import traceback
-
-        traceback.print_exception(type(error), error, error.__traceback__)

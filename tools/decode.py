@@ -8,9 +8,9 @@ import re
 import sys
 
 from firmware.clock.zone import Zone
-from firmware.core.errors import Iec102Error
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
+from firmware.iec102.errors import Iec102Error
 from firmware.iec102.timetag import TimeTag
 from tools.doctor.words import cause_text
 

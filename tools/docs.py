@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from firmware.commands import answer, table
+from firmware.commands import answer, grammar
 from firmware.commands import help as commands_help
 from firmware.config import settings, settings_help
 from firmware.core import error_meter, error_network, error_services
@@ -263,8 +263,8 @@ def commands_text():
         if colon and code.isdigit():
             parts.append("| %s | %s |\n" % (code, meaning))
     parts.append(_COMMANDS_ROLES)
-    for row in table.rows():
-        words = (table.form(row), row[4], commands_help.of(row[0]))
+    for row in grammar.rows():
+        words = (grammar.form(row), row[4], commands_help.of(row[0]))
         parts.append("| `%s` | %s | %s |\n" % words)
     parts.append(_COMMANDS_TAIL)
     return "".join(parts)

@@ -19,8 +19,8 @@ ROOMY = "4m"
 HARNESS = "64m"
 
 # Bytes of a board's own heap that the code a class never lets go may take, with its names (bench/_bits32.py measures
-# them); under 1 % more than it took when they were set. The classes of errors take 2 KB of it (core/errors.py).
-RESIDENT_CODE = {"small": 125_000, "middle": 131_500, "roomy": 336_000}
+# them); under 1 % more than it took when they were set.
+RESIDENT_CODE = {"small": 95_700, "middle": 98_700, "roomy": 333_500}
 
 
 def command(*arguments, heap=SMALL):

@@ -9,7 +9,6 @@ from importlib.metadata import version
 
 import zopfli.zlib
 
-from firmware.names import LEFT_OUT
 from firmware.update.release import BODY as MAGIC
 from tools.build import ROOT, replacing
 
@@ -99,9 +98,8 @@ def build(files):
     start = _START + _ENTRY * len(entries)
     for path in sorted(files):
         data = files[path]
-        wanted = path.startswith("lib/") or not path[len("firmware") :].startswith(LEFT_OUT)
         at = start + len(body)
-        entries[key(path)] = at << 1 | wanted
+        entries[key(path)] = at << 1
         body += shrink(data)
         spans[path] = (at, start + len(body))
     head = MAGIC + struct.pack(">H", len(entries))

@@ -35,5 +35,6 @@ def this_board():
         if sys.platform != "linux":
             raise RuntimeError("board.txt is missing: make deploy BOARD=NAME writes it") from None
         name = "twin"
+    # A board is chosen by its name: the one place where a module is.
     module = __import__("firmware.boards." + name, None, None, ("Board",))
     return module.Board()

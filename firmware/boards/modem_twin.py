@@ -8,9 +8,10 @@ import socket
 import network
 import usocket
 
-from firmware.boards.parts import Sockets
+from firmware.boards.common import Sockets
 from firmware.boards.twin import PtyUart
-from firmware.port import const, ticks_diff, ticks_ms, unload
+from firmware.core import overlay
+from firmware.port import const, ticks_diff, ticks_ms
 
 _LOOK_MS = const(250)
 _TXBUF = const(8192)
@@ -88,17 +89,16 @@ class Wires:
 
 def link(setup, config, store, reboot):
     """The ModemLink of a twin: `setup` has `pty` and `control` (a port) of a tools.modem, perhaps `timing`."""
-    from firmware.boards.modem_settings import modem_settings
+    with overlay.use("start"):
+        from firmware.modem import prepare
 
-    settings = modem_settings(config, int(config.get("uplink.baud")))
+        settings = prepare.settings(config, int(config.get("uplink.baud")))
     settings["timing"] = setup.get("timing")
-    unload("firmware.boards.modem_settings")
     # The tables of the settings and the modem's code together are more than there is room for.
+    overlay.reclaim()
     config.release()
-    from firmware.modem.link import ModemLink
-
     wires = Wires(setup["control"])
     pins = {name: getattr(wires, name) for name in ("power_key", "reset", "dcd", "set_baud")}
-    found = ModemLink(Uart(setup["pty"]), network.PPP, settings, socket, store, reboot, **pins)
+    found = prepare.link(Uart(setup["pty"]), network.PPP, settings, socket, store, reboot=reboot, **pins)
     found.socket = Sockets(found, socket, network.soft_timer)
     return found

@@ -16,6 +16,7 @@ import vfs
 
 from firmware import diag
 from firmware.clock import clock
+from firmware.core import overlay
 from firmware.port import const
 from firmware.serialport import SerialPort
 
@@ -183,8 +184,9 @@ class Board:
         modem = self._setup.get("modem")
         if config.get("uplink.type") != "modem" or not modem:
             return HostLink()
-        from firmware.boards.filestore import FileStore
-        from firmware.boards.modem_twin import link
+        with overlay.part:
+            from firmware.boards.common import FileStore
+            from firmware.boards.modem_twin import link
 
         return link(modem, config, FileStore(self.root + "/modem.json"), self.reset)
 

@@ -8,6 +8,7 @@ import json
 import time
 
 from firmware.boards import twin
+from firmware.core import overlay
 
 
 class Board(twin.Board):
@@ -40,8 +41,9 @@ class Board(twin.Board):
         """The REPL's own line, as on a real board; where it is not looked at the heap is better used otherwise."""
         if not self._setup["console"]:
             return None
-        from firmware.boards.parts import ReplUart
-        from firmware.serialport import SerialPort
+        with overlay.part:
+            from firmware.boards.common import ReplUart
+            from firmware.serialport import SerialPort
 
         return SerialPort(ReplUart(), 115200)
 

@@ -1,11 +1,13 @@
-"""UTC now, where it came from and how good it is; wall-clock aligned schedules.
+"""UTC now, where it came from and how good it is; and who keeps it right: NTP, else the modem's network time, else a
+meter's clock.
 
 The device keeps UTC. The board's own clock (`rtc`) runs from power-up; it is believed only after somebody
 has set it: NTP, the modem's network time or, as the last resort, the meter. A better source replaces a
 worse one at once; a worse one never moves a clock that a better one has set.
 """
 
-from firmware.port import const
+from firmware.core import overlay
+from firmware.port import const, monotonic_s, sleep_ms
 
 UNKNOWN = const(0)
 METER = const(1)
@@ -19,23 +21,35 @@ _EARLIEST = const(1735689600)  # 2025-01-01
 _LATEST = const(4102444800)  # 2100-01-01
 # A worse source may speak again when the better one has been silent this long.
 _STALE_S = const(3 * 86400)
+_LOOK_MS = const(1000)
+# Even SYNC does not ask more often than this.
+_LEAST_S = const(4)
+
 
 
 class Clock:
     """The device's clock over a board RTC.
 
     `rtc` has `get() -> UTC seconds` and `set(utc)`; `source` says whether the RTC is right from the start
-    (the twin's is: HOST). `zone` is a firmware.clock.zone.Zone and only serves aligned schedules.
+    (the twin's is: HOST). `zone`: the name of one.
     """
 
     def __init__(self, rtc, zone, source=UNKNOWN):
         self._rtc = rtc
-        self.zone = zone
+        self._zone = zone
         self.source = source
         self.set_at = rtc.get() if source else 0
         self.step = 0  # seconds the last set moved the clock by
         self.steps = 0  # bumped whenever the clock is set; schedules compare it
         self.on_set = None
+
+    @property
+    def zone(self):
+        """The firmware.clock.zone.Zone of the device, made for whoever needs it."""
+        with overlay.use("zone"):
+            from firmware.clock.zone import Zone
+
+            return Zone(self._zone)
 
     @property
     def known(self):
@@ -45,7 +59,7 @@ class Clock:
         """UTC seconds since 1970, or 0 while nobody has set the clock."""
         return self._rtc.get() if self.source else 0
 
-    def set(self, utc, source):
+    def set(self, utc, source=MODEM):
         """Take `utc` (seconds) from `source`; returns whether it was taken.
 
         Refused: an impossible time, and a source worse than one that spoke within the last three days.
@@ -68,22 +82,41 @@ class Clock:
     def source_name(self):
         return NAMES[self.source]
 
-    def next_aligned(self, interval, after=None):
-        """UTC of the next multiple of `interval` seconds in local time (xx:00, xx:15 … for 900).
 
-        Counted from local midnight, so that a 24 h interval is due at midnight on both sides of a
-        switch of summer time.
-        """
-        now = self.utc() if after is None else after
-        return next_aligned(now, interval, self.zone)
+class TimeKeeper:
+    """A service. A failed question (timesync.py) is followed by the next after 15, 30, 60 … 3600 s and up to a half
+    more; a server that does not want us is left alone for longer.
 
+    `device`: has `clock`, `link`, `lines`, `config`, `board`, and `time_wanted`, which SYNC sets."""
 
-def next_aligned(now, interval, zone):
-    """The first multiple of `interval` seconds of `zone`'s local time after `now` (UTC seconds)."""
-    offset = zone.offset(now)
-    due = ((now + offset) // interval + 1) * interval - offset
-    if interval <= 3600:
-        return due
-    # The offset may change in between: what counts is the wall clock at the due time.
-    shift = offset - zone.offset(due)
-    return due + shift if due + shift > now else due
+    def __init__(self, device):
+        self.device = device
+        self.fails = 0
+        self.second = False
+        self.doubt = None  # (difference, ) of an answer that would move a known clock far
+        self.metered = None  # monotonic seconds of the last look at a meter's clock
+        if hasattr(device.link, "on_time"):
+            device.link.on_time = self.network_time
+
+    def network_time(self, utc):
+        """The modem's network has told the time."""
+        self.device.clock.set(utc, MODEM)
+
+    async def run(self):
+        device = self.device
+        asked = None
+        wait = 0
+        while True:
+            now = monotonic_s()
+            passed = wait if asked is None else now - asked
+            if passed >= wait or (device.time_wanted and passed >= _LEAST_S):
+                asked = now
+                wait = await self._once()
+            await sleep_ms(_LOOK_MS)
+
+    async def _once(self):
+        """Ask once (firmware/clock/timesync.py); the seconds until the next time."""
+        with overlay.use("time"):
+            from firmware.clock import timesync
+
+            return await timesync.once(self)

@@ -7,7 +7,7 @@ indicator, stratum, and the originate timestamp, which is random here and so can
 import os
 import struct
 
-from firmware.core.errors import TimeRefused
+from firmware.core.errors import Coded
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _PORT = const(123)
@@ -19,6 +19,12 @@ _SERVER = const(4)
 # Seconds from 1900 to 1970; the 32 bits of a timestamp run over in 2036.
 _ERA_1900 = const(2208988800)
 _HALF_ERA = const(0x80000000)
+
+
+class TimeRefused(Coded, OSError):
+    """The server does not want to be asked; the detail is its kiss code ("RATE", "DENY" …)."""
+
+    code = 281
 
 
 async def ask(sockets, host, limit_ms=3000):

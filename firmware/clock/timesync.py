@@ -1,11 +1,11 @@
-"""One round of asking for the time, on behalf of timekeeper.TimeKeeper; loaded for it."""
+"""One round of asking for the time, on behalf of clock.TimeKeeper; loaded for it."""
 
 import os
 
 from firmware import diag, readings
-from firmware.clock import clock
-from firmware.core.errors import TimeRefused
-from firmware.port import const, monotonic_s, unload
+from firmware.clock import clock, ntp
+from firmware.core import overlay
+from firmware.port import const, monotonic_s
 
 _FIRST_S = const(15)
 _LONGEST_S = const(3600)
@@ -29,20 +29,21 @@ async def once(keeper):
         return _FIRST_S
     device.time_wanted = False
     host = servers[keeper.second and len(servers) > 1]
+    unwanted = False
     try:
-        await _ask(keeper, host)
-    except (OSError, ValueError, MemoryError) as error:
+        with overlay.attempt:
+            await _ask(keeper, host)
+            keeper.fails = 0
+            hours = device.config.get("ntp.hours") * 3600
+            return hours + _random(hours // 8)
+        diag.warn("time", "%s: not enough memory", host)
+    except (OSError, ValueError) as error:
         diag.warn("time", "%s: %s", host, error)
-        unwanted = isinstance(error, TimeRefused)
-        keeper.second = not keeper.second
-        _ask_meter(keeper)
-        # Another server has done nothing to us.
-        return _back_off(keeper, unwanted and len(servers) == 1)
-    finally:
-        unload("firmware.clock.ntp")
-    keeper.fails = 0
-    hours = device.config.get("ntp.hours") * 3600
-    return hours + _random(hours // 8)
+        unwanted = isinstance(error, ntp.TimeRefused)
+    keeper.second = not keeper.second
+    _ask_meter(keeper)
+    # Another server has done nothing to us.
+    return _back_off(keeper, unwanted and len(servers) == 1)
 
 
 def _back_off(keeper, unwanted):
@@ -52,8 +53,6 @@ def _back_off(keeper, unwanted):
 
 
 async def _ask(keeper, host):
-    from firmware.clock import ntp
-
     device = keeper.device
     # The lookup of the name is the one thing that blocks.
     device.board.feed()

@@ -3,6 +3,7 @@
 import json
 
 from firmware.commands.answer import CommandError
+from firmware.core import overlay
 from firmware.gate import silence
 from firmware.port import const, sleep_ms
 
@@ -62,22 +63,26 @@ async def reboot(call):
 
 async def login(call):
     channel = call.channel
-    from firmware.config import password
-
     wanted = call.device.config.get("device.password")
-    if wanted and not password.fits(wanted, call.rest):
+    if wanted and not _fits(wanted, call.rest):
         channel.known = False
         channel.wrong += 1
         # Guessing takes 2, 4, 8 ... 60 s a word. That is this channel's time: no reading and no other command waits.
-        room = call.device.room
-        room.leave_command()
+        overlay.aside("command")
         try:
             await sleep_ms(min(1000 << min(channel.wrong, 6), 60000))
         finally:
-            room.commands += 1
+            await overlay.back("command")
         raise CommandError(_FORBIDDEN, "that is not the password")
     channel.known = True
     channel.wrong = 0
+
+
+def _fits(wanted, text):
+    with overlay.use("password"):
+        from firmware.config import password
+
+        return password.fits(wanted, text)
 
 
 async def logout(call):
@@ -85,28 +90,48 @@ async def logout(call):
 
 
 async def setbaudrate(call):
-    from firmware.config import settings
-
     port, speed = call.args
     if port not in ("0", "1"):
         raise CommandError(_BAD_VALUE, "port 0 or 1 is wanted")
-    speeds = settings.row("port.baud")[3]
+    with overlay.use("settings"):
+        from firmware.config import settings
+
+        speeds = settings.row("port.baud")[3]
     if speed not in speeds.split(","):
         raise CommandError(_BAD_VALUE, "the speed is one of " + speeds)
     index = int(port) + 1
     get = call.device.config.get
     for line in call.device.lines + call.device.tags:
         if line.name == "port %d" % index:
-            bits, stop = int(get("port.bits", index)), int(get("port.stop", index))
-            parity = {"even": 0, "odd": 1}.get(get("port.parity", index))
-            line.port.configure(int(speed), bits, parity, stop)
+            with overlay.use("command"):
+                from firmware.commands.readings import form_of
+
+                line.port.configure(int(speed), *form_of(get, index))
             return
     raise CommandError(_BAD_VALUE, "port %s is not in use" % port)
+
+
+async def update(call):
+    """Order an update over the air, which runs in the background (firmware/update/order.py), or STOP it."""
+    # Addresses may have commas in them.
+    url, comma, last = call.rest.rpartition(",")
+    force = bool(comma) and last.strip().upper() == "FORCE"
+    url = url.strip() if force else call.rest.strip()
+    stop = url.upper() == "STOP"
+    with overlay.use("update"):
+        from firmware.update.source import OrderError
+
+        try:
+            call.device.update("" if stop else url, force)
+        except OrderError as error:
+            raise CommandError(error.answer, str(error)) from None
+    await call.say("stopped" if stop else "fetching; GETSTATUS,update tells how far it is")
 
 
 async def getstatus(call):
     """One line a value: `log.depth: 12`, `meters.0.id: ID00000`."""
     state = call.device.status()
+    await sleep_ms(0)
     if call.args:
         name = call.args[0].lower()
         if name not in state:
@@ -141,6 +166,9 @@ async def getlog(call):
 
 async def _tell(call, name, value):
     start = name + "." if name else ""
+    if callable(value):
+        value = value()
+        await sleep_ms(0)
     if isinstance(value, dict):
         for key in sorted(value):
             await _tell(call, start + key, value[key])

@@ -1,7 +1,8 @@
 """The local console: AT lines typed by a person. What that takes (typing.py) is only loaded while somebody types."""
 
 from firmware.commands.processor import Channel
-from firmware.port import const, sleep_ms, unload
+from firmware.core import overlay
+from firmware.port import const, sleep_ms
 
 # Silence after which whoever was logged in is no longer, and settings that were being typed are dropped.
 _AWAY_MS = const(600000)
@@ -30,9 +31,10 @@ class Console:
         while True:
             count = await self.port.readinto(self._buf, _AWAY_MS)
             if count:
-                try:
-                    line = line or await self._begin()
-                except MemoryError:
+                if line is None:
+                    with overlay.attempt:
+                        line = await self._begin()
+                if line is None:
                     self._overhear(count)
                     continue
                 await line.take(memoryview(self._buf)[:count])
@@ -41,7 +43,6 @@ class Console:
                 self.channel.text = None
             if not count or not line.text:
                 line = None
-                unload("firmware.commands.typing")
 
     def _overhear(self, count):
         """No room for a line that is typed: nothing is understood but a REBOOT."""
@@ -57,13 +58,11 @@ class Console:
                 self._count += 1
 
     async def _begin(self):
-        """A new line; what was typed waits until there is room for it. MemoryError after 20 s."""
-        tries = _TRIES
-        while True:
-            try:
-                return __import__("firmware.commands.typing", None, None, ("Line",)).Line(self)
-            except MemoryError:
-                tries -= 1
-                if not tries:
-                    raise
-                await sleep_ms(_WAIT_MS)
+        """A new line; what was typed waits until there is room for it. None after 20 s."""
+        for _ in range(_TRIES):
+            with overlay.attempt, overlay.use("typing"):
+                from firmware.commands.typing import Line
+
+                return Line(self)
+            await sleep_ms(_WAIT_MS)
+        return None

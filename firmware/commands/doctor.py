@@ -5,10 +5,10 @@ where nobody answers firmware/meterprobe.py looks whether speed, parity or link 
 """
 
 from firmware import readings
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.commands.readings import ask, find, form_of, wait
+from firmware.core import overlay
+from firmware.port import const, sleep_ms
 
-_WAIT_MS = const(90000)
-_STEP_MS = const(50)
 # Codes of errors (core/errors.py): the last of nobody answers, not in frames, somebody else; what the probe finds.
 _LAST_SILENT = const(103)
 _PROBED = const(141)
@@ -19,37 +19,41 @@ async def doctor(call):
     if what not in ("", "modem", "broker"):
         await _probe(call, call.args[0])
         return
-    from firmware.commands import doctorwords
+    with overlay.use("doctor"):
+        from firmware.config import files  # noqa: F401  loading takes a while on a board
 
-    state = call.device.status()
-    if what in ("", "modem"):
-        await _say(call, "network", doctorwords.network(state.get("link") or {}, call.device.link.trouble()))
-    if what in ("", "broker"):
-        get = call.device.config.get
-        broker = get("mqtt.broker") if get("mqtt.enabled") else ""
-        mqtt = call.device.mqtt
-        why = mqtt.why if mqtt else None
-        await _say(call, "broker", doctorwords.broker(state.get("mqtt") or {}, broker, why))
-    if what == "":
-        for port, why, _ in call.device.faults:
-            await _say(call, "port %d" % port, doctorwords.advice(why))
-        meters = [meter for line in call.device.lines for meter in line.meters]
-        if meters or not call.device.faults:
-            await _meters(call, meters, doctorwords)
-        # A short message has no room for that.
-        if call.channel.name != "sms":
-            await _channels(call)
+        await sleep_ms(0)
+        from firmware.core import error_texts  # noqa: F401
 
+        await sleep_ms(0)
+        from firmware.commands import doctorwords
 
-async def _channels(call):
-    from firmware.commands import doctorrights
-
-    for name, found in doctorrights.channels(call.device.config):
-        await _say(call, name, found)
+        await sleep_ms(0)
+        if what in ("", "modem"):
+            link = call.device.link
+            await _say(call, "network", doctorwords.network(link.status(), link.trouble()))
+        if what in ("", "broker"):
+            get = call.device.config.get
+            broker = get("mqtt.broker") if get("mqtt.enabled") else ""
+            mqtt = call.device.mqtt
+            found = mqtt.status() if mqtt else {}
+            await _say(call, "broker", doctorwords.broker(found, broker, mqtt and mqtt.why))
+        if what == "":
+            for port, why, _ in call.device.faults:
+                await _say(call, "port %d" % port, doctorwords.advice(why))
+            meters = [meter for line in call.device.lines for meter in line.meters]
+            if meters or not call.device.faults:
+                await _meters(call, meters, doctorwords)
+            # A short message has no room for that.
+            if call.channel.name != "sms":
+                await sleep_ms(0)
+                for name, found in doctorwords.channels(call.device.config):
+                    await _say(call, name, found)
 
 
 async def _say(call, name, found):
-    """`found`: (what is, what to do or "")."""
+    """`found`: (what is, what to do or ""). To find out has taken this turn of the loop."""
+    await sleep_ms(0)
     await call.say("%s: %s" % (name, call.device.config.mask(found[0])))
     if found[1]:
         await call.say("  do: " + found[1])
@@ -74,39 +78,21 @@ async def _meters(call, meters, doctorwords):
 
 async def _probe(call, ident):
     """Read the meter's identity; where it is silent, try other settings of its line."""
-    from firmware.commands.readings import ask, find
-
     line, meter = find(call, ident)
-    result = await _wait(call, ask(line, meter, readings.IDENTITY))
+    result = await wait(call, ask(line, meter, readings.IDENTITY))
     if result is None:
         await _say(call, "meter " + meter.ident, ("the line is busy", "ask again in a minute"))
         return
     probed = None
     if result.why and result.why[0] <= _LAST_SILENT:
         get, port = call.device.config.get, int(line.name.split(" ")[1])
-        parity = {"even": 0, "odd": 1}.get(get("port.parity", port))
-        settings = int(get("port.baud", port)), int(get("port.bits", port)), parity
-        settings += (int(get("port.stop", port)), port)
-        probed = await _wait(call, ask(line, meter, readings.PROBE, settings))
+        settings = (int(get("port.baud", port)),) + form_of(get, port) + (port,)
+        probed = await wait(call, ask(line, meter, readings.PROBE, settings))
         meter.results.pop(readings.PROBE, None)
-    from firmware.commands import doctorwords
+    with overlay.use("doctor"):
+        from firmware.commands import doctorwords
 
-    found = doctorwords.advice(result.why) if result.why else ("ok, it was read", "")
-    if probed and probed.why[0] >= _PROBED:
-        found = doctorwords.advice(probed.why)
+        found = doctorwords.advice(result.why) if result.why else ("ok, it was read", "")
+        if probed and probed.why[0] >= _PROBED:
+            found = doctorwords.advice(probed.why)
     await _say(call, "meter " + meter.ident, found)
-
-
-async def _wait(call, result):
-    """`result` when it is there, or None. The session needs the room more than we who only wait for it."""
-    start = ticks_ms()
-    call.device.config.release()
-    call.device.room.leave_command()
-    try:
-        while result.running:
-            if ticks_diff(ticks_ms(), start) > _WAIT_MS:
-                return None
-            await sleep_ms(_STEP_MS)
-    finally:
-        await call.device.room.enter_command()
-    return result

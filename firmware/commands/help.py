@@ -1,7 +1,8 @@
 """HELP: the commands this channel may give, one of them, or a setting; and what each command is for."""
 
-from firmware.commands import table
+from firmware.commands import grammar
 from firmware.commands.answer import CommandError
+from firmware.config import settings, settings_help
 from firmware.port import const
 
 # A code of CommandError.
@@ -60,21 +61,19 @@ def of(name):
 async def help(call):
     if not call.args:
         whitelist = call.device.config.get(call.channel.whitelist)
-        for row in table.rows():
-            if table.allowed(row[0], row[4], whitelist):
-                await call.say("%s - %s" % (table.form(row), of(row[0])))
+        for row in grammar.rows():
+            if grammar.allowed(row[0], row[4], whitelist):
+                await call.say("%s - %s" % (grammar.form(row), of(row[0])))
         return
     name = call.args[0].upper().replace("AT^MTXTUNNEL=", "")
-    row = table.row(name)
+    row = grammar.row(name)
     if row:
-        await call.say("%s - %s" % (table.form(row), of(name)))
+        await call.say("%s - %s" % (grammar.form(row), of(name)))
     else:
         await _setting(call)
 
 
 async def _setting(call):
-    from firmware.config import settings, settings_help
-
     config = call.device.config
     try:
         row, index = config.row(call.args[0])
@@ -82,8 +81,7 @@ async def _setting(call):
         text = "there is no command and no setting %s" % call.args[0][:40]
         raise CommandError(_UNKNOWN, text) from None
     key = settings.key(row, index)
-    secret = row[2] in ("secret", "code")
     await call.say("%s, %s: %s" % (key, settings.titan(row, index), settings_help.of(row[0])))
     await call.say("allowed: " + settings_help.allowed(row))
-    await call.say("value: %s; default: %s" % (config.text(key), "***" if secret else row[4]))
+    await call.say("value: %s; default: %s" % (config.text(key), "***" if settings.secret(row) else row[4]))
     await call.say(settings_help.needs(row))

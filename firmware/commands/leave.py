@@ -9,7 +9,7 @@ the broker before.
 import os
 
 from firmware.commands.answer import CommandError
-from firmware.commands.table import allowed
+from firmware.commands.grammar import allowed
 from firmware.config.check import check
 from firmware.core.errors import ConfigError
 from firmware.port import const
@@ -17,15 +17,17 @@ from firmware.port import const
 # Codes of CommandError.
 _FORBIDDEN = const(3)
 _BUSY = const(7)
-_OWN = ("device.password", "device.confirm", "sms.phones", "sms.all_phones", "sms.status_phone", "console.enabled")
+_OWN = const((
+    "device.password", "device.confirm", "sms.phones", "sms.all_phones", "sms.status_phone", "console.enabled",
+))  # fmt: skip
 # A change of the first is only taken together with the others, as far as these are set.
-_BRINGS = (
+_BRINGS = const((
     ("mqtt.broker", "mqtt.password"),
     ("uplink.apn", "uplink.password", "mqtt.password"),
     ("uplink.ssid", "uplink.key", "mqtt.password"),
-)
+))
 # No letter that looks like another one.
-_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_LETTERS = const("ABCDEFGHJKLMNPQRSTUVWXYZ23456789")
 
 
 def code(call, values):

@@ -8,34 +8,25 @@ they need:
   tried after `begin_trial()`, and stay after `confirm(code, console)`, which gives "" or why not;
 - `lines`: each with `name` ("port 1"), `meters` (each with `ident` and `results`, `pending`: kind -> Result),
   `ask(meter, kind, args) -> Result` (ValueError: too many waiting), and `port` (a Port);
-- `status() -> dict`; `restart(reason)`; `sync()`: ask for the time soon;
-- `room` (firmware.room.Room): whose turn it is to fill the heap;
+- `status() -> dict` of values, or functions that give one; `restart(reason)`; `sync()`: ask for the time soon;
 - `modem`: None or something with `await command(line, ms) -> lines`, the final one included.
 """
 
-import gc
-
-from firmware.port import const, monotonic_s, sleep_ms, unload, unload_all
-from firmware.room import hold, let_go
+from firmware.core import overlay
+from firmware.lastrun import apart
+from firmware.port import const, monotonic_s, sleep_ms
 
 # Letters of one line; what is longer is refused as a whole.
 LONGEST = const(512)
-_PACKAGE = "firmware.commands."
-_RESIDENT = (
-    "firmware.commands.processor",
-    "firmware.commands.console",
-    "firmware.commands.remote",
-    "firmware.commands.tags",
-)
 # What is more than limit.commands in such a time waits; where nothing is read meanwhile nothing is lost.
 _MINUTE_S = const(60)
 _LOOK_MS = const(200)
 _MOST_LINES = const(16)
 _USUAL = const(120)
-# What is understood in a heap that is too full for the parser.
-_RESTART = "AT^MTXTUNNEL=REBOOT"
+# What is understood in a heap that is too full for the grammar.
+_RESTART = const("AT^MTXTUNNEL=REBOOT")
 _LONGEST_RESTART = const(64)
-_OK = b"\r\nOK\r\n"
+_OK = const(b"\r\nOK\r\n")
 
 
 class Channel:
@@ -66,39 +57,35 @@ class Processor:
         self.executed = self.failed = 0
         self.most = _USUAL  # lines a minute and channel
         self._running = 0
-        self._restarts = ()  # whitelists that allow REBOOT
-        self._guarded = False  # the console wants a password
+        self.restarts = ()  # whitelists that allow REBOOT
+        self.guarded = False  # the console wants a password
         self._sms = Channel("sms", "sms.commands", False)
         self.look_up()
 
     def look_up(self):
         """Keep at hand who may restart the device, which has to be known in a full heap; after changes of settings."""
-        get = self.device.config.get
-        try:
-            from firmware.commands import table
+        with overlay.attempt, overlay.use("grammar"):
+            from firmware.commands import grammar
 
-            self._restarts = table.restarters(get)
-            self._guarded = bool(get("device.password"))
-            self.most = get("limit.commands")
-        except MemoryError:
-            self._restarts = ()
-        unload("firmware.commands.table")
+            grammar.look_up(self)
+            return
+        self.restarts = ()
 
     def rescue(self, text, count, channel):
         """In a heap too full for commands: a function that restarts, if that is what so many characters or bytes of
         `text` ask for and the channel may; else None."""
-        if channel.whitelist not in self._restarts or (channel.login and self._guarded and not channel.known):
+        if channel.whitelist not in self.restarts or (channel.login and self.guarded and not channel.known):
             return None
-        let_go()
+        overlay.let_go()
         try:
-            if count > _LONGEST_RESTART or decode(text[:count]).strip().upper().replace(" ", "") != _RESTART:
-                return None
-            device, reason = self.device, "command on " + channel.name
-            return lambda: device.restart(reason)
-        except MemoryError:
-            return None
+            with overlay.attempt:
+                if count > _LONGEST_RESTART or decode(text[:count]).strip().upper().replace(" ", "") != _RESTART:
+                    return None
+                device, reason = self.device, "command on " + channel.name
+                return lambda: device.restart(reason)
         finally:
-            hold()
+            overlay.hold()
+        return None
 
     async def _pace(self, text, channel):
         """Wait until it is the channel's turn; ends by itself, after a pause and a minute at most."""
@@ -123,71 +110,61 @@ class Processor:
         None, or a function to call when the answer is out (a restart). Raises nothing a command could cause.
         """
         await self._pace(text, channel)
-        await self._enter()
         try:
-            return await self._execute(text, channel, write, collector)
+            with await overlay.turn("command"):
+                return await self._execute(text, channel, write, collector)
         finally:
-            self._leave()
+            self.release()
 
     async def collect(self, text, channel, most=None):
         """As execute(), for channels whose answers have to be in one piece of at most `most` bytes.
 
-        Returns (what execute() returns, the Collector with the answer or None: there is no memory even for that).
+        A message is complete in itself: settings can't be typed in the next one. Returns (what execute() returns, the
+        Collector with the answer or None: there is no memory even for that).
         """
         await self._pace(text, channel)
-        await self._enter()
         try:
-            from firmware.commands import answer
+            with overlay.attempt, await overlay.turn("command"):
+                from firmware.commands import answer
 
-            collector = answer.Collector(most or answer.MOST_BYTES)
-            return await self._execute(text, channel, collector.write, collector), collector
-        except MemoryError:
+                collector = answer.Collector(most or answer.MOST_BYTES)
+                return await self._execute(text, channel, collector.write, collector), collector
             self.failed += 1
             return self.rescue(text, len(text), channel), None
         finally:
-            self._leave()
-
-    async def _enter(self):
-        await self.device.room.enter_command()
-        self._running += 1
-
-    def _leave(self):
-        room = self.device.room
-        self._running -= 1
-        # Before anything that may fail in a full heap: who does not leave holds up every session from then on.
-        room.leave_command()
-        room.note()
-        self.release()
+            channel.text = None
+            self.release()
 
     async def _execute(self, text, channel, write, collector):
+        # What the channel wanted to know of the settings was loaded in this turn.
+        await sleep_ms(0)
+        self._running += 1
         try:
-            runner = __import__("firmware.commands.runner", None, None, ("execute",))
-            return await runner.execute(self, text, channel, write, collector)
-        except MemoryError:
-            # Not even the code that says so fits: free what there is, and give the answer every line gets.
-            if collector:
-                collector.clear()
-            after = self.rescue(text, len(text), channel)
-            self.failed += after is None
-            await write(_OK if after else b"\r\nERROR\r\n")
-            return after
+            with overlay.attempt, overlay.use("command"):
+                from firmware.commands import runner
+
+                return await apart(runner.execute(self, text, channel, write, collector))
+        finally:
+            self._running -= 1
+        # Not even the code that says so fits: give the answer every line gets.
+        if collector:
+            collector.clear()
+        after = self.rescue(text, len(text), channel)
+        self.failed += after is None
+        await write(_OK if after else b"\r\nERROR\r\n")
+        return after
 
     def release(self):
-        """Give back the memory commands and settings were looked up in."""
+        """Give back the memory settings were looked up in, when the last command has ended."""
         if not self._running:
-            gc.collect()
-            unload_all((_PACKAGE,), _RESIDENT)
-            try:
+            # Else they stay unpacked until the next command has ended.
+            with overlay.attempt:
                 self.device.config.release()
-            except MemoryError:
-                pass  # the settings stay unpacked until the next command has ended
-            gc.collect()
 
     async def answer(self, line, name):
         """The answer to one line as text, for channels that have no session: SMS. At most 600 characters."""
         channel = self._sms if name == "sms" else Channel(name, name + ".commands", False)
         after, collector = await self.collect(line, channel, 600)
-        channel.text = None
         if after:
             after()
         return collector.take().decode().strip() if collector else "ERROR"
@@ -197,7 +174,11 @@ def decode(raw):
     """Bytes of a channel as text; what is no UTF-8 becomes question marks."""
     if isinstance(raw, str):
         return raw
+    data = bytearray(raw)
     try:
-        return bytes(raw).decode()
+        return data.decode()
     except ValueError:
-        return "".join(chr(b) if 32 <= b < 127 or b in (13, 10) else "?" for b in bytes(raw))
+        for at in range(len(data)):
+            if not 32 <= data[at] < 127 and data[at] not in b"\r\n":
+                data[at] = 63
+        return data.decode()

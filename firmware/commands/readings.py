@@ -8,8 +8,7 @@ import json
 from firmware import readings
 from firmware.clock.zone import days_in_month
 from firmware.commands.answer import CommandError, clean
-from firmware.config.store import number
-from firmware.core import errors
+from firmware.core import errors, overlay
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 # Codes of CommandError.
@@ -22,8 +21,9 @@ _FAILED = const(8)
 _TOO_LONG = const(10)
 
 # What stands behind SETIEC102 and GETIEC102, in the order of the kinds (readings.INSTANT ... readings.SETUP).
-_SUFFIXES = " _CTAVM2 _LC _TAVC _EV _ID _CLOCK _PC _CFG"
-_FORCE_MS = const(90000)
+_SUFFIXES = const(" _CTAVM2 _LC _TAVC _EV _ID _CLOCK _PC _CFG")
+_WAIT_MS = const(90000)
+_STEP_MS = const(50)
 
 
 async def run(call):
@@ -100,11 +100,14 @@ async def _give(call, result):
 def _range(words, zone):
     """(start, end) in UTC of ten numbers: hour, minute, day, month, two-digit year of local time, twice."""
     values = []
-    for word in words:
-        value = number(word, 0, 2099)
-        if value is None:
-            raise CommandError(_SYNTAX, "10 whole numbers are wanted, not %s" % word[:20])
-        values.append(value)
+    with overlay.use("settings"):
+        from firmware.config.settings import number
+
+        for word in words:
+            value = number(word, 0, 2099)
+            if value is None:
+                raise CommandError(_SYNTAX, "10 whole numbers are wanted, not %s" % word[:20])
+            values.append(value)
     start, end = _moment(values[:5], zone), _moment(values[5:], zone)
     if end < start:
         raise CommandError(_BAD_VALUE, "the end is before the start")
@@ -138,16 +141,28 @@ async def _force(call):
     else:
         names = ", ".join(meter.ident for _, meter in meters)
         raise CommandError(_NO_METER, "which meter: %s" % (names or "none is set up"))
-    result = ask(line, meter, readings.INSTANT)
+    result = await wait(call, ask(line, meter, readings.INSTANT))
+    if result is None:
+        raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
+    await _give(call, result)
+
+
+async def wait(call, result):
+    """`result` when it is there, or None. The session needs the room more than we who only wait for it."""
     start = ticks_ms()
-    # The session needs the room more than we who only wait for it.
     call.device.config.release()
-    call.device.room.leave_command()
+    overlay.aside("command")
     try:
         while result.running:
-            if ticks_diff(ticks_ms(), start) > _FORCE_MS:
-                raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
-            await sleep_ms(50)
+            if ticks_diff(ticks_ms(), start) > _WAIT_MS:
+                return None
+            await sleep_ms(_STEP_MS)
     finally:
-        await call.device.room.enter_command()
-    await _give(call, result)
+        await overlay.back("command")
+    return result
+
+
+def form_of(get, port):
+    """(bits, parity: None, 0 even, 1 odd, stop bits) of a serial port as its settings are; `get` is Config's."""
+    parity = {"even": 0, "odd": 1}.get(get("port.parity", port))
+    return int(get("port.bits", port)), parity, int(get("port.stop", port))

@@ -3,9 +3,8 @@
 Commands are carried out one after the other, so answers come in the order of the commands (TITAN reference 2.3).
 """
 
-import gc
-
 from firmware.commands.processor import Channel, decode
+from firmware.core import overlay
 from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 _TURN_MS = const(50)
@@ -16,12 +15,12 @@ _LONG_S = const(32)
 _LEAST_MS = const(500)
 _MOST_MS = const(5000)
 _MEMORY_TRIES = const(40)
-_ERROR = b"\r\nERROR\r\n"
-_OK = b"\r\nOK\r\n"
+_ERROR = const(b"\r\nERROR\r\n")
+_OK = const(b"\r\nOK\r\n")
 
 
 class Remote:
-    """`mqtt` offers `next_message()`, `await reply(topic, payload)` and `status()["waiting"]`; `answer_topic()` gives
+    """`mqtt` offers `next_message()`, `await reply(topic, payload)` and `replies_wait()`; `answer_topic()` gives
     the topic of answers, empty for none."""
 
     def __init__(self, mqtt, processor, answer_topic):
@@ -47,61 +46,56 @@ class Remote:
     async def _carry_out(self, payload):
         """Execute a message; each gets an answer, whatever there is of the heap."""
         for _ in range(_MEMORY_TRIES):
-            try:
+            execution = None
+            with overlay.attempt:
                 execution = self._execute(payload)
-            except MemoryError:
+            if execution is None:
                 # Nothing of it has been done yet, so it may be tried again.
-                gc.collect()
                 await sleep_ms(_LEAST_MS)
                 continue
-            try:
+            with overlay.attempt:
                 await execution
                 return
-            except MemoryError:
-                gc.collect()
-                break
+            break
         after = self._processor.rescue(payload, len(payload), self._channel)
         await self._conclude(None, after)
 
     async def _execute(self, payload):
         channel = self._channel
-        # ATE0 counts for the rest of its message only: two platforms must not change each other's answers.
         get = self._processor.device.config.get
-        try:
+        # ATE0 counts for the rest of its message only: two platforms must not change each other's answers. A session
+        # may have the heap: then it is as it was with the message before.
+        with overlay.attempt:
             channel.echo = get("mqtt.echo")
             channel.end = b"\n" if get("mqtt.lines") == "lf" else b"\r\n"
-        except MemoryError:
-            pass  # a session has the heap: as it was with the message before
         after, collector = await self._processor.collect(decode(payload), channel)
-        # A message is complete in itself: settings can't be typed in the next one.
-        channel.text = None
         await self._conclude(collector, after)
 
     async def _conclude(self, collector, after):
         """Send the answer; a restart does not depend on whether there is memory for one."""
+        if not after:
+            await self._reply(collector, _ERROR)
+            return
+        with overlay.attempt:
+            await self._reply(collector, _OK)
+            start = ticks_ms()
+            while ticks_diff(ticks_ms(), start) < _MOST_MS:
+                await sleep_ms(_LEAST_MS)
+                if not self._mqtt.replies_wait():
+                    break
+        after()
+
+    async def _reply(self, collector, answer):
         topic = self._topic()
-        try:
-            if topic:
-                await self._reply(topic, collector, _OK if after else _ERROR)
-            if after:
-                await self._sent()
-        except MemoryError:
-            if not after:
-                raise
-        if after:
-            after()
-
-    async def _reply(self, topic, collector, answer):
+        if not topic:
+            return
         if collector:
+            whole = None
             try:
-                answer = collector.take()
-            except (MemoryError, OSError):
-                collector.clear()
+                with overlay.attempt:
+                    whole = collector.take()
+            except OSError:
+                pass  # a record can't be read
+            collector.clear()
+            answer = whole or answer
         await self._mqtt.reply(topic, answer)
-
-    async def _sent(self):
-        start = ticks_ms()
-        while ticks_diff(ticks_ms(), start) < _MOST_MS:
-            await sleep_ms(_LEAST_MS)
-            if not self._mqtt.status()["waiting"]:
-                return

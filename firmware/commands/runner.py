@@ -6,7 +6,8 @@ An answer (TITAN reference 2.3): the command, data lines, an empty line, then OK
 
 from firmware import diag
 from firmware.commands.answer import CommandError, TooLong, clean
-from firmware.port import const, monotonic_s, unload
+from firmware.core import overlay
+from firmware.port import const, monotonic_s, sleep_ms
 
 # Codes of CommandError.
 _BAD_VALUE = const(4)
@@ -49,10 +50,11 @@ class Call:
                 await self._write(self.echo.encode() + self.channel.end)
 
     async def say(self, data):
-        """One line of the answer, str or bytes."""
+        """One line of the answer, str or bytes, and a turn of the loop: there may be a hundred of them."""
         await self.begin()
         await self._write(data.encode() if isinstance(data, str) else data)
         await self._write(self.channel.end)
+        await sleep_ms(0)
 
     async def say_record(self, result, number):
         """A line with a record of a firmware.meter.meter.Result."""
@@ -65,6 +67,7 @@ class Call:
             result.read_into(number, data)
             await self._write(data)
         await self._write(self.channel.end)
+        await sleep_ms(0)
 
     async def end(self, error=None):
         await self.begin()
@@ -108,10 +111,8 @@ async def execute(processor, text, channel, write, collector):
         after = _both(after, call.after)
         if channel.text is None:
             await _end(call, error, collector)
-    try:
+    with overlay.attempt:
         processor.most = processor.device.config.get("limit.commands")
-    except MemoryError:
-        pass  # as it was
     return after
 
 
@@ -140,15 +141,15 @@ def _wrong(channel):
 async def _one(call, collector):
     """Run the command; the CommandError it came to, or None."""
     try:
-        await _run(call)
-        return None
+        with overlay.attempt:
+            await _run(call)
+            return None
+        error = CommandError(_NO_MEMORY, "not enough memory for this")
+        return _too_much(call, collector, error)
     except CommandError as error:
         return error
     except TooLong as error:
         return _too_much(call, collector, CommandError(_TOO_LONG, str(error)))
-    except MemoryError:
-        error = CommandError(_NO_MEMORY, "not enough memory for this")
-        return _too_much(call, collector, error)
     except ValueError as error:
         return CommandError(_BAD_VALUE, str(error))
     except (
@@ -176,20 +177,47 @@ async def _end(call, error, collector):
 
 
 def _understand(call):
-    """Read the line. No part of a coroutine: its frame would keep the parser in memory."""
-    from firmware.commands import parser
+    """Read the line. No part of a coroutine: its frame would keep the grammar in memory."""
+    with overlay.use("grammar"):
+        from firmware.commands import grammar
 
-    if call.channel.echo:
-        call.echo = parser.masked(call.line, call.device.config)
-    parser.understand(call)
-    # What carries the command out needs the room.
-    unload("firmware.commands.parser", "firmware.commands.table")
+        if call.channel.echo:
+            call.echo = grammar.masked(call.line, call.device.config)
+        grammar.understand(call)
 
 
 async def _run(call):
+    """In turns of the loop: each module takes a Pico W 20 to 90 ms to load."""
     if not call.module:
+        await sleep_ms(0)
         _understand(call)
+        await sleep_ms(0)
     if call.module == "toomany":
         raise CommandError(_TOO_LONG, "at most %d lines at a time" % _MOST_LINES)
-    module = __import__("firmware.commands." + call.module, None, None, ("run",))
+    if call.module == "help":
+        with overlay.use("help"):
+            from firmware.config import settings_help  # noqa: F401  loading takes a while on a board
+
+            await sleep_ms(0)
+            from firmware.commands import help
+
+            await sleep_ms(0)
+            await help.help(call)
+        return
+    module = _module(call.module)
+    await sleep_ms(0)
     await (getattr(module, call.name.lower(), None) or module.run)(call)
+
+
+def _module(name):
+    """The module of a row of the table, with a function of the command's name or run()."""
+    with overlay.use("command"):
+        if name == "basic":
+            from firmware.commands import basic as found
+        elif name == "doctor":
+            from firmware.commands import doctor as found
+        elif name == "readings":
+            from firmware.commands import readings as found
+        else:
+            from firmware.commands import setup as found
+        return found

@@ -1,8 +1,9 @@
 """The commands about settings, each a function of its name."""
 
 from firmware.commands.answer import CommandError
+from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, unload
+from firmware.port import const, sleep_ms
 
 # Codes of CommandError.
 _SYNTAX = const(1)
@@ -23,8 +24,10 @@ async def setparam(call):
 
 
 async def getconfig(call):
-    for line in call.device.config.dump(True, call.args[0] if call.args else ""):
-        await call.say(line)
+    for lines in call.device.config.dump(True, call.args[0] if call.args else ""):
+        for line in lines:
+            await call.say(line)
+        await sleep_ms(0)
 
 
 async def saveconfig(call):
@@ -39,9 +42,10 @@ async def saveconfig(call):
         await silence(call.device)
         config.save()
         return
-    from firmware.config.takeover import Importer
+    with overlay.use("change"):
+        from firmware.config.takeover import Importer
 
-    importer = Importer(config)
+        importer = Importer(config)
     if not call.text:
         if call.channel.name != "console":
             raise CommandError(
@@ -58,11 +62,9 @@ async def saveconfig(call):
 
 async def _change(call, values):
     """Take over settings, where leave.py has nothing against it; a code that is wanted stands in the answer."""
-    from firmware.commands import leave
-
     device = call.device
-    code = leave.code(call, values)
-    unload("firmware.commands.leave", "firmware.commands.table")
+    code = _code(call, values)
+    await sleep_ms(0)
     await silence(device)
     device.change(values, code)
     if code:
@@ -70,6 +72,13 @@ async def _change(call, values):
         call.after = device.begin_trial
         text = "confirm: %s within %d min over the new way: AT^MTXTUNNEL=CONFIRM,%s"
         await call.say(text % (code, device.config.get("device.trial"), code))
+
+
+def _code(call, values):
+    with overlay.use("rights"):
+        from firmware.commands import leave
+
+        return leave.code(call, values)
 
 
 async def confirm(call):
@@ -87,9 +96,7 @@ async def _take(call, importer):
     values = importer.finish()
     await _change(call, values)
     if values.get("mqtt.at_topic") or values.get("mqtt.at_topic2"):
-        from firmware.commands import leave
-
-        note = leave.lacks(call.device.config)
+        note = _lacks(call.device.config)
         if note:
             await call.say(note)
     if 0 < values.get("logger.size", 0) < _CLOSING:
@@ -99,3 +106,10 @@ async def _take(call, importer):
         await call.say("unknown: " + name)
     if importer.unknowns > len(importer.unknown):
         await call.say("unknown: %d more" % (importer.unknowns - len(importer.unknown)))
+
+
+def _lacks(config):
+    with overlay.use("rights"):
+        from firmware.commands import leave
+
+        return leave.lacks(config)

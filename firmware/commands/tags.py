@@ -7,7 +7,7 @@ The scanner takes arbitrary pieces and holds at most one command; everything out
 from firmware.commands.processor import LONGEST, Channel, decode
 from firmware.port import const, sleep_ms
 
-_NAME = b"mtxtunnel"
+_NAME = const(b"mtxtunnel")
 _AWAY_MS = const(10000)
 _DRAIN_MS = const(200)
 

@@ -1,11 +1,12 @@
 """A line that is being typed at the console: echo, backspace, Ctrl-C, hidden secrets; answers as of a modem."""
 
 from firmware.commands.processor import LONGEST, decode
+from firmware.core import overlay
 from firmware.port import const, sleep_ms
 
-_BACKSPACE = (8, 127)
-_CANCEL = (3, 21)  # Ctrl-C, Ctrl-U
-_MARKS = b",="  # what comes before a value
+_BACKSPACE = const((8, 127))
+_CANCEL = const((3, 21))  # Ctrl-C, Ctrl-U
+_MARKS = const(b",=")  # what comes before a value
 _CR = const(13)
 _LF = const(10)
 # The restart a command asked for waits until its answer has left the port.
@@ -50,10 +51,11 @@ class Line:
 
     def _secret_at(self):
         """Where the secret begins, once a line has come so far that the next character belongs to one; else -1."""
-        from firmware.commands import parser
-
         text = decode(self.text)
-        at = parser.private_at(text + "x", self._console.processor.device.config)
+        with overlay.use("grammar"):
+            from firmware.commands import grammar
+
+            at = grammar.private_at(text + "x", self._console.processor.device.config)
         self._console.processor.release()
         return at if at <= len(text) else -1
 

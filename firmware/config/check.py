@@ -1,15 +1,29 @@
-"""Is a value good for a setting? Texts and what JSON has become the setting's type, or a ConfigError says why not."""
+"""Is a value good for a setting? Texts and what JSON has become the setting's type, or a ConfigError says why not.
 
-from firmware.config.store import number
+And is what is good for its own setting good for whoever uses it, and for its neighbours?
+"""
+
+from firmware.config.settings import MAX_METERS, number, secret
 from firmware.core.errors import ConfigError
+from firmware.port import const
 
-_TRUE = ("1", "on", "true", "yes")
-_FALSE = ("0", "off", "false", "no")
-_SCHEMES = ("tcp", "mqtt")
-_TLS = ("ssl", "tls", "mqtts", "ws", "wss")
+_TRUE = const(("1", "on", "true", "yes"))
+_FALSE = const(("0", "off", "false", "no"))
+_SCHEMES = const(("tcp", "mqtt"))
+_TLS = const(("ssl", "tls", "mqtts", "ws", "wss"))
 # What separates arguments, quotes texts or means something in a topic.
-_NOT_IN_WORDS = ' ,;"+#/\\'
-_SHOWN = 40
+_NOT_IN_WORDS = const(' ,;"+#/\\')
+_SHOWN = const(40)
+# Topics the device sends to.
+_SAID = const(
+    "mqtt.atr_topic mqtt.online_topic mqtt.status_topic logger.topic logger.extended_topic iec102.trace_topic"
+)
+# Topics it takes commands from, and more whose length counts with what [IMEI], [ID] and [P] stand for; that itself.
+_HEARD = const("mqtt.at_topic mqtt.at_topic2")
+_MORE = const("mqtt.id ha.prefix logger.id device.imei meter.0.id")
+# They go between quotes to the modem.
+_QUOTED = const("uplink.apn uplink.user uplink.password uplink.pin")
+_HOSTS = const("uplink.ping_host ntp.server ntp.server2")
 
 
 def check(row, key, value):
@@ -83,10 +97,84 @@ def printable(text):
 
 
 def _refuse(row, key, value, allowed):
-    if row[2] in ("secret", "code"):
+    if secret(row):
         shown = "***"
     else:
         shown = "".join(c if 32 <= ord(c) < 127 else "?" for c in value[:_SHOWN])
         if len(value) > _SHOWN:
             shown += "..."
     raise ConfigError("%s: %s is not allowed; allowed: %s" % (key, shown or "nothing", allowed))
+
+
+
+def usable(get, news, expansions):
+    """What is good for its own setting must be so for whoever uses it, too: topics and the client id with what stands
+    in them, texts that go between quotes to the modem, hosts.
+
+    `get(key)` gives the values as they will be, `news` are the keys that change, `expansions` those of Config.
+    ConfigError. What is stored already is not held against it: the device has lived with that.
+    """
+    topics = False
+    for key in news:
+        text = str(news[key])
+        if key in _QUOTED.split():
+            _use(key, '"' not in text, "a text without quotes")
+        if key in _HOSTS.split():
+            _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
+        topics = topics or key in (_SAID + " " + _HEARD + " " + _MORE).split()
+    if topics:
+        _topics(get, expansions)
+
+
+def _topics(get, expansions):
+    _use("logger.id", "[P]" not in get("logger.id"), "a text without [P], which stands for this very one")
+    imei = get("device.imei") or expansions.get("IMEI") or "0" * 15
+
+    def text(key, most):
+        found = get(key)
+        # One may stand in another: in which order they are put in nobody says.
+        for _ in range(3):
+            found = found.replace("[P]", get("logger.id")).replace("[ID]", get("meter.0.id")).replace("[IMEI]", imei)
+        _use(key, len(found.encode()) <= most, "up to %d bytes with what [IMEI], [ID] and [P] stand for" % most)
+        return found
+
+    text("mqtt.id", 128)
+    text("ha.prefix", 64)
+    # The lengths are those of uplink/session.py and uplink/login.py.
+    names = _SAID.split()
+    topics = [text(key, 250) for key in names]
+    for key in _HEARD.split():
+        found = text(key, 122)
+        if found and found in topics:
+            # What the device says there would be a command to it, and the answer the next one.
+            _use(key, False, "a topic other than that of " + names[topics.index(found)])
+
+
+def _is_host(text):
+    host, colon, port = text.partition(":")
+    plain = all(c in ".-_" or "0" <= c <= "9" or "a" <= c.lower() <= "z" for c in host)
+    return host and plain and (not colon or number(port, 1, 65535))
+
+
+def _use(key, good, allowed):
+    if not good:
+        raise ConfigError("%s: this is not allowed; allowed: %s" % (key, allowed))
+
+
+def distinct(get, news):
+    """Two meters that are read cannot have the same ID: records and commands could not tell them apart.
+
+    `get(key)` gives the values as they will be, `news` are the keys that change. ConfigError.
+    """
+    if not any(key.startswith("meter.") for key in news):
+        return
+    seen = {}
+    for index in range(MAX_METERS):
+        if get("meter.%d.enabled" % index):
+            ident = get("meter.%d.id" % index) or "ID%05d" % index
+            if ident.lower() in seen:
+                raise ConfigError(
+                    "meter.%d.id: %s is not allowed; allowed: an ID other than that of meter.%d"
+                    % (index, ident, seen[ident.lower()])
+                )
+            seen[ident.lower()] = index

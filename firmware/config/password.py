@@ -7,12 +7,14 @@ import binascii
 import hashlib
 import os
 
-_MARK = "$1$"
-_SALT = 6
-_DIGEST = 15
-_LENGTH = len(_MARK) + (_SALT + _DIGEST) * 4 // 3
+from firmware.port import const
+
+_MARK = const("$1$")
+_SALT = const(6)
+_DIGEST = const(15)
+_LENGTH = const(31)
 # So many that guessing costs, and that a board of 133 MHz is done within 100 ms.
-_ROUNDS = 200
+_ROUNDS = const(200)
 
 
 def seal(text, salt=None):

@@ -1,6 +1,6 @@
 """The table of every setting: one line each, and nothing else knows their names, ranges or defaults.
 
-The lines are in firmware/config/tables/: `name|heritage name|type|limits|default|needs`, the name
+The lines are in settings_table.py: `name|heritage name|type|limits|default|needs`, the name
 without its group, `needs` what a change needs: nothing, a `restart`, or it is a `link` change that could cut the
 device off; one that moves the way out (`way`) is such a change, too, and has a role of its own. Types (checked in
 check.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and of at most `limits` characters
@@ -15,43 +15,19 @@ Names that begin with `port.` exist twice and those that begin with `meter.` eig
 settings_help.py, which is only loaded when somebody asks.
 """
 
-import sys
+from firmware.config.settings_table import TABLES
+from firmware.port import const
 
-from firmware.port import unload
-
-MAX_METERS = 8
-MAX_PORTS = 2
-# In the order of the reference; each with the module of firmware/config/tables that has it.
-# Texts instead of dicts, here and below: every short string in the code stays in memory for good.
-_MODULES = """
-device general
-console general
-uplink network
-mqtt network
-ha network
-sms network
-ntp network
-port meters
-meter meters
-iec102 meters
-logger general
-limit general
-"""
-NAMES = _MODULES.split()[::2]
+MAX_METERS = const(8)
+MAX_PORTS = const(2)
+# The groups in the order of the reference.
+NAMES = ["device", "console", "uplink", "mqtt", "ha", "sms", "ntp", "port", "meter", "iec102", "logger", "limit"]
 # Group -> (number of the first, how many).
 GROUPS = {"meter": (0, MAX_METERS), "port": (1, MAX_PORTS)}
 # Group -> what its derived heritage names begin with, where it is not the group's own name.
-_PREFIX = "meter=IEC102 port=COMM uplink=GPRS ntp=MTX_TP "
+_PREFIX = const("meter=IEC102 port=COMM uplink=GPRS ntp=MTX_TP ")
 # What heritage names begin with -> the groups to look in.
-_HOMES = (
-    "comm=port gprs=uplink wifi=uplink mtx=port,uplink,logger,ntp dns=mqtt iec102=meter,iec102 "
-)
-
-
-def module(group):
-    """The name of the module that has a group, in firmware/config/tables/ and in firmware/config/helptexts/."""
-    at = _MODULES.find("\n" + group + " ") + len(group) + 2
-    return _MODULES[at : _MODULES.find("\n", at)]
+_HOMES = const("comm=port gprs=uplink wifi=uplink mtx=port,uplink,logger,ntp dns=mqtt iec102=meter,iec102 ")
 
 
 def _map(text, name):
@@ -60,17 +36,12 @@ def _map(text, name):
     return text[at + len(name) + 1 : text.find(" ", at)] if at >= 0 else name
 
 
-def _table(group):
-    name = "firmware.config.tables." + module(group)
-    return __import__(name, None, None, ("TABLES",)).TABLES[group]
-
-
 def row(name):
     """[name, heritage name, type, limits, default, needs] of a setting by our name in lower case, or None."""
     group, _, field = name.partition(".")
     if group not in NAMES or not field:
         return None
-    table = _table(group)
+    table = TABLES[group]
     at = table.find("\n" + field + "|")
     if at < 0:
         return None
@@ -84,9 +55,7 @@ def row(name):
 def rows(groups=NAMES):
     """Every row in the order of the table."""
     for group in groups:
-        name = "firmware.config.tables." + module(group)
-        there = name in sys.modules
-        table = _table(group)
+        table = TABLES[group]
         at = 1
         while at < len(table):
             end = table.find("\n", at)
@@ -94,26 +63,17 @@ def rows(groups=NAMES):
             found[0] = group + "." + found[0]
             yield found
             at = end + 1
-        if not there:
-            unload(name)
 
 
-def names():
-    """Every name in the order of the table."""
-    for found in rows():
-        yield found[0]
-
-
-def find(name, index=None, heritage=True):
+def find(name, heritage=True):
     """(row, index, "") of a full name, ours or the heritage one, in any case; or (None, None, what is wrong)."""
-    base, found = _split(name.lower())
+    base, index = _split(name.lower())
     line = row(base)
     if not line and heritage:
-        line, found = by_titan(name)
+        line, index = by_titan(name)
     if not line:
         shown = "".join(c if 32 < ord(c) < 127 else "?" for c in name[:40])
         return None, None, "there is no setting " + shown
-    index = found if index is None else index
     group = GROUPS.get(line[0].split(".")[0])
     if group:
         first, count = group
@@ -134,12 +94,25 @@ def _split(name):
     return name, None
 
 
+def number(text, least, most):
+    """`text` as an int from `least` to `most`, or None. Nothing but digits: no sign, no blanks within."""
+    if not 0 < len(text) <= 10 or text.strip("0123456789"):
+        return None
+    value = int(text)
+    return value if least <= value <= most else None
+
+
 def key(found, index):
     """The full name: `meter.3.id` of its row and 3."""
     if index is None:
         return found[0]
     group, field = found[0].split(".")
     return "%s.%d.%s" % (group, index, field)
+
+
+def secret(found):
+    """Whether the value of a row must not be shown."""
+    return found[2] in ("secret", "code")
 
 
 def default(found):

@@ -7,37 +7,12 @@ wanted and dropped afterwards.
 
 import json
 
+from firmware.core import overlay
 from firmware.core.errors import ConfigError
-from firmware.port import unload_all
+from firmware.port import const
 
-# Which module has which method.
-_EDIT = " set set_many save change "
-_TRIAL = " trial begin_trial restage confirm expire "
-_TEXT = " text row key is_secret changed dump import_text mask "
-
-# What stays: this module, and folders that are empty but for what they hold.
-_KEPT = (__name__, "firmware.config.tables", "firmware.config.helptexts")
-# Kept between two steps of one piece of work.
-_TABLES = (
-    "firmware.config.settings",
-    "firmware.config.tables.general",
-    "firmware.config.tables.network",
-    "firmware.config.tables.meters",
-)
 # Defaults that are kept at hand between two commands.
-_MOST_SEEN = 8
-
-
-def number(text, least, most):
-    """`text` as an int from `least` to `most`, or None. Nothing but digits: no sign, no blanks within."""
-    if not 0 < len(text) <= 10 or any(c not in "0123456789" for c in text):
-        return None
-    value = int(text)
-    return value if least <= value <= most else None
-
-
-def _use(name):
-    return __import__("firmware.config." + name, None, None, (name,))
+_MOST_SEEN = const(8)
 
 
 class Config:
@@ -48,9 +23,7 @@ class Config:
     on trial, whether in force or not yet; `code`: what has to come over the new way before they stay. `expansions`:
     what [IMEI], [ID] and [P] stand for.
 
-    Besides get(), expand() and release() a Config has as methods what these modules describe: load (load), edit (set,
-    set_many, save, change), trial (trial, begin_trial, restage, confirm, expire) and text (text, row, key,
-    is_secret, changed, dump, import_text, mask).
+    What its methods do beside get(), expand() and release() stands in the modules changes and text.
     """
 
     def __init__(self, path=None):
@@ -91,23 +64,25 @@ class Config:
             return self.staged[name]
         if name in self._seen:
             return self._seen[name]
+        value = None
         if self._values is None:
             at = self._packed.find("\n%s " % name)
             if at >= 0:
                 at += len(name) + 2
-                return self._note(name, json.loads(self._packed[at : self._packed.find("\n", at)]))
+                value = json.loads(self._packed[at : self._packed.find("\n", at)])
         elif name in self._values:
             return self._values[name]
-        settings = _use("settings")
-        row, index, error = settings.find(name)
-        if error:
-            raise ConfigError(error)
-        key = settings.key(row, index)
-        if key != name:
-            return self.get(key)
-        return self._note(name, settings.default(row))
+        if value is None:
+            with overlay.use("settings"):
+                from firmware.config import settings
 
-    def _note(self, name, value):
+                row, index, error = settings.find(name)
+                if error:
+                    raise ConfigError(error)
+                key = settings.key(row, index)
+                if key != name:
+                    return self.get(key)
+                value = settings.default(row)
         if self._released and self._values is None:
             # Few are asked for all the time; they must not cost a look at the table each.
             self._seen[name] = value
@@ -123,39 +98,68 @@ class Config:
         return text
 
     def release(self):
-        """Take out of memory what is only needed for a moment: when start-up is over, and after each command."""
-        _unload()
+        """Put the values aside, in little room: when start-up is over, and after each command."""
         self._released = True
         if self._values is not None:
-            lines = ["%s %s\n" % (name, json.dumps(value)) for name, value in self._values.items()]
-            self._packed = "\n" + "".join(lines)
+            lines = ["\n"]
+            for name in self._values:
+                lines.append("%s %s\n" % (name, json.dumps(self._values[name])))
+            self._packed = "".join(lines)
             self._values = None
         if len(self._seen) > _MOST_SEEN:
             self._seen = {}
 
-    def __getattr__(self, name):
-        if " %s " % name in _EDIT:
-            module = "edit"
-        elif " %s " % name in _TRIAL:
-            module = "trial"
-        elif name == "load":
-            module = "load"
-        elif " %s " % name in _TEXT:
-            module = "text"
-        else:
-            raise AttributeError(name)
-        return lambda *args, **named: _run(module, name, self, args, named)
+    # --- what loads and changes them
 
+    def _change(self, name, *arguments):
+        with overlay.use("change"):
+            from firmware.config import changes
 
-def _run(module, name, config, args, named):
-    """Call a function of a module that is loaded for it."""
-    try:
-        return getattr(_use(module), name)(config, *args, **named)
-    finally:
-        if module != "text":
-            _unload(_TABLES)
+            return getattr(changes, name)(self, *arguments)
 
+    def load(self):
+        self._change("load")
 
-def _unload(kept=()):
-    """Let go of everything in this folder but what is `kept`."""
-    unload_all(("firmware.config.",), _KEPT + kept)
+    def set_many(self, values):
+        return self._change("set_many", values)
+
+    def change(self, values, seconds=0, code=""):
+        return self._change("change", values, seconds, code)
+
+    def save(self):
+        self._change("save")
+
+    def begin_trial(self):
+        self._change("begin_trial")
+
+    def restage(self):
+        self._change("restage")
+
+    def confirm(self):
+        self._change("confirm")
+
+    def expire(self):
+        return self._change("expire")
+
+    # --- what shows them
+
+    def _show(self, name, *arguments):
+        with overlay.use("settings"):
+            from firmware.config import text
+
+            return getattr(text, name)(self, *arguments)
+
+    def row(self, name):
+        return self._show("row", name)
+
+    def key(self, name):
+        return self._show("key", name)
+
+    def text(self, name, masked=True):
+        return self._show("text", name, masked)
+
+    def dump(self, masked=True, prefix=""):
+        return self._show("dump", masked, prefix)
+
+    def mask(self, words):
+        return self._show("mask", words)

@@ -1,11 +1,13 @@
 """Settings from `NAME: value` lines, one line at a time, so that no large text ever has to be in memory."""
 
 from firmware.config import settings
+from firmware.core import overlay
 from firmware.core.errors import ConfigError
+from firmware.port import const
 
-_LONGEST = 512
-_MOST_CHANGES = 300
-_MOST_TOLD = 8
+_LONGEST = const(512)
+_MOST_CHANGES = const(300)
+_MOST_TOLD = const(8)
 
 
 class Importer:
@@ -42,15 +44,16 @@ class Importer:
                 self.unknown.append("".join(c if 32 < ord(c) < 127 else "?" for c in name[:40]))
             return
         value = value.strip()
-        if value == "***" and row[2] in ("secret", "code"):
+        if value == "***" and settings.secret(row):
             return
         self._check(row, settings.key(row, index), value)
 
     def _check(self, row, key, value):
-        from firmware.config.check import check
-
         try:
-            self._values[key] = check(row, key, value)
+            with overlay.use("check"):
+                from firmware.config.check import check
+
+                self._values[key] = check(row, key, value)
         except ConfigError as error:
             self._wrong(str(error))
         if len(self._values) > _MOST_CHANGES:

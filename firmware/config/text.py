@@ -5,14 +5,15 @@ The text form are `NAME: value` lines with heritage names, as TITAN's predecesso
 
 from firmware.config import settings
 from firmware.core.errors import ConfigError
+from firmware.port import const
 
 # How the names of secrets end.
-_SECRET = ("password", "key", "pin")
+_SECRET = const(("password", "key", "pin"))
 
 
-def row(config, name, index=None):
+def row(config, name):
     """(row of the table, index or None) of a setting given by any name. ConfigError."""
-    found, index, error = settings.find(name, index)
+    found, index, error = settings.find(name)
     if error:
         raise ConfigError(error)
     return found, index
@@ -23,11 +24,6 @@ def key(config, name):
     return settings.key(*row(config, name))
 
 
-def is_secret(config, name):
-    """Whether the value of `name` must not be shown. ConfigError."""
-    return row(config, name)[0][2] in ("secret", "code")
-
-
 def text(config, name, masked=True):
     """The value as it was set last and as GETPARAM shows it; secrets as ***. ConfigError."""
     found, index = row(config, name)
@@ -35,34 +31,31 @@ def text(config, name, masked=True):
     # Not through get(), which remembers what is asked for.
     value = config.values.get(full, settings.default(found))
     value = config.staged.get(full, value)
-    if value and masked and found[2] in ("secret", "code"):
+    if value and masked and settings.secret(found):
         return "***"
     if isinstance(value, bool):
         return "on" if value else "off"
     return str(value)
 
 
-def changed(config):
-    """Names of the settings that differ from their defaults, sorted."""
-    return sorted(config.values)
-
-
 def dump(config, masked=True, prefix=""):
-    """Yield `NAME: value` lines, heritage names; only names, ours or theirs, that begin with `prefix`.
+    """Yield a list of `NAME: value` lines, heritage names, of each setting: to look at all takes a board a second.
 
-    Of the meters only those that are set up, and always the first.
+    Only names, ours or theirs, that begin with `prefix`. Of the meters those that are set up, and always the first.
     """
     wanted = prefix.lower()
+    numbers = {
+        "port": range(1, settings.MAX_PORTS + 1),
+        "meter": [index for index in range(settings.MAX_METERS) if not index or _set_up(config, index)],
+    }
     for found in settings.rows():
-        group = settings.GROUPS.get(found[0].split(".")[0])
-        first, count = group or (None, 1)
-        for index in range(first, first + count) if group else (None,):
+        lines = []
+        for index in numbers.get(found[0].split(".")[0], (None,)):
             full = settings.key(found, index)
-            if found[0].startswith("meter.") and index and not _set_up(config, index):
-                continue
             name = settings.titan(found, index)
             if name.lower().startswith(wanted) or full.startswith(wanted):
-                yield "%s: %s" % (name, text(config, full, masked))
+                lines.append("%s: %s" % (name, text(config, full, masked)))
+        yield lines
 
 
 def _set_up(config, index):
@@ -82,18 +75,3 @@ def mask(config, words):
                     secret = '"%s"' % secret
                 words = words.replace(secret, "***")
     return words
-
-
-def import_text(config, lines, seconds=0):
-    """Take a text of `NAME: value` lines, all or nothing; returns the takeover.Importer. ConfigError, OSError."""
-    from firmware.config.takeover import Importer
-
-    importer = Importer(config)
-    at = 0
-    while at < len(lines):
-        end = lines.find("\n", at)
-        end = len(lines) if end < 0 else end
-        importer.feed(lines[at:end])
-        at = end + 1
-    config.change(importer.finish(), seconds)
-    return importer

@@ -1,1 +1,5 @@
-"""What every room may use and what imports no other room: errors.py, the classes, and what they say (error_*.py)."""
+"""What every other room stands on and that knows none of them: overlay.py says which code is in memory, and whose turn
+it is to fill the heap; errors.py has the classes of errors, and what they say is in error_*.py.
+
+May be imported by everything; imports firmware.port and nothing else.
+"""

@@ -3,7 +3,9 @@
 +CME ERROR and +CMS ERROR: TS 27.007 9.2, TS 27.005 3.2.5.
 """
 
-_CME = b"""
+from firmware.port import const
+
+_CME = const(b"""
 0:phone failure
 1:no connection to phone
 3:operation not allowed
@@ -51,8 +53,8 @@ _CME = b"""
 148:unspecified GPRS error
 149:PDP authentication failure
 150:invalid mobile class
-"""
-_CMS = b"""
+""")
+_CMS = const(b"""
 1:unassigned number
 8:operator determined barring
 10:call barred
@@ -85,9 +87,9 @@ _CMS = b"""
 332:network timeout
 340:no acknowledgement expected
 500:unknown error
-"""
+""")
 # Why a network refuses a registration (TS 24.301 9.9.3.9, TS 24.008 10.5.5.14).
-_CAUSE = b"""
+_CAUSE = const(b"""
 2:SIM unknown to the network
 3:illegal subscriber
 6:illegal equipment
@@ -103,9 +105,9 @@ _CAUSE = b"""
 22:congestion
 25:not authorised for this cell
 40:no bearer active
-"""
+""")
 # Why lwIP's PPP ended: its PPPERR codes, which status() gives negative.
-_PPP = b"""
+_PPP = const(b"""
 1:wrong parameter
 2:cannot open
 3:invalid device
@@ -118,7 +120,7 @@ _PPP = b"""
 10:idle too long
 11:connected too long
 12:loop on the line
-"""
+""")
 
 
 def detail(why):

@@ -9,7 +9,7 @@ ROWS = """
 correct mqtt.user and mqtt.password, or the broker's rights
 306|refused: login: code {0}|login refused|ask whoever runs the broker
 307|no network||see DOCTOR,modem
-308|ECONNREFUSED by {0}:{1}|TCP: the port is closed|check the port in mqtt.broker; is the broker running?
+308|ECONNREFUSED by {0}|TCP: the port is closed|check the port in mqtt.broker; is the broker running?
 309|no connection to {0}:{1} within {2} ms|TCP: no answer from the broker|a firewall, or the broker is off
 310|the broker does not answer|the broker is silent: no CONNACK|is it an MQTT broker? Wrong port? TLS?
 311|no PUBACK within {0} ms|the broker does not confirm records (no PUBACK)|its log says why: disk full, rights

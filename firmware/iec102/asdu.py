@@ -4,12 +4,11 @@
 share one codec. What the objects of a type look like is told in docs/architecture.md.
 """
 
-import sys
+from firmware.core import overlay
+from firmware.iec102 import errors, timetag
+from firmware.port import const
 
-from firmware.core import errors
-from firmware.port import const, unload
-
-HEAD = 6
+HEAD = const(6)
 _CAUSE = const(0x3F)
 _NEGATIVE = const(0x40)
 _TEST = const(0x80)
@@ -23,18 +22,14 @@ _TOO_SHORT = const(125)
 _NOT_ENCODED = const(127)
 
 # Modules in this folder, four apart, and how many objects the VSQ of a request or of a single answer counts.
-_MODULES = ("events", "totals", "simple", "setup", "tariff", "instant")
-_FOLDER = "firmware.iec102."
-_EVENTS = const(0)
+_SIMPLE = const(0)
 _TOTALS = const(4)
-_SIMPLE = const(8)
-_SETUP = const(12)
-_TARIFF = const(16)
-_INSTANT = const(20)
+_SETUP = const(8)
+_INSTANT = const(12)
 _ONE = const(1)
 _MANY = const(2)  # as many as there are
 _TYPES = {
-    1: _EVENTS | _MANY,
+    1: _SIMPLE | _MANY,
     8: _TOTALS | _MANY,
     11: _TOTALS | _MANY,
     71: _SIMPLE | _ONE,
@@ -47,16 +42,16 @@ _TYPES = {
     129: _SETUP | _ONE,
     133: _SIMPLE,
     134: _SIMPLE | _ONE,
-    135: _TARIFF | _MANY,
-    136: _TARIFF | _MANY,
+    135: _TOTALS | _MANY,
+    136: _TOTALS | _MANY,
     139: _TOTALS | _MANY,
     140: _TOTALS | _MANY,
     141: _SIMPLE,
     142: _SETUP | _ONE,
     144: _SIMPLE,
-    145: _TARIFF | _MANY,
+    145: _TOTALS | _MANY,
     147: _SIMPLE,
-    148: _TARIFF | _MANY,
+    148: _TOTALS | _MANY,
     150: _SIMPLE | _MANY,
     151: _SETUP | _MANY,
     156: _SIMPLE | _MANY,
@@ -107,13 +102,17 @@ def known_types():
 def _module(type, length):
     if type not in _TYPES:
         raise errors.AsduError(_UNKNOWN, type, length)
-    wanted = _MODULES[_TYPES[type] >> 2]
-    if _FOLDER + wanted not in sys.modules:
-        # One at a time: a session has little room, and asks for one kind of thing after the other.
-        for name in _MODULES:
-            if name != wanted:
-                unload(_FOLDER + name)
-    return __import__(_FOLDER + wanted, None, None, ("decode", "encode"))
+    wanted = _TYPES[type] & ~3
+    with overlay.use("session"):
+        if wanted == _SIMPLE:
+            from firmware.iec102 import simple as found
+        elif wanted == _TOTALS:
+            from firmware.iec102 import totals as found
+        elif wanted == _SETUP:
+            from firmware.iec102 import setup as found
+        else:
+            from firmware.iec102 import instant as found
+        return found
 
 
 def wrong_length(type, length):
@@ -195,3 +194,45 @@ def put32(buf, at, value):
 
 def get32(buf, at):
     return buf[at] | buf[at + 1] << 8 | buf[at + 2] << 16 | buf[at + 3] << 24
+
+
+def get_fields(fields, buf, at, item):
+    """Put the fields at `buf[at:]` into the dict `item`; returns the position behind them.
+
+    `fields`: (name, length) each; 1, 2 and 4 are numbers, 5 a time tag, "s" a text of that many bytes.
+    """
+    for name, length in fields:
+        if length == 5:
+            item[name] = timetag.decode_a(buf, at)
+        elif length == 4:
+            item[name] = get32(buf, at)
+        elif length == 2:
+            item[name] = buf[at] | buf[at + 1] << 8
+        elif length == 1:
+            item[name] = buf[at]
+        else:
+            length = int(length[1:])
+            # One character a byte; padding zeros at the end are left out.
+            item[name] = "".join(chr(b) for b in buf[at : at + length]).rstrip("\0")
+        at += length
+    return at
+
+
+def put_fields(fields, item, buf, at):
+    """The inverse; returns the position behind what was written."""
+    for name, length in fields:
+        value = item[name]
+        if length == 5:
+            timetag.encode_a(value, buf, at)
+        elif length == 4:
+            put32(buf, at, value)
+        elif length == 2:
+            buf[at], buf[at + 1] = value & 0xFF, value >> 8
+        elif length == 1:
+            buf[at] = value
+        else:
+            length = int(length[1:])
+            raw = bytes(ord(c) for c in value)
+            buf[at : at + length] = raw + bytes(length - len(raw))
+        at += length
+    return at

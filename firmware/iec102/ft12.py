@@ -1,6 +1,6 @@
 """FT1.2 frames (protocol reference 2.1): fixed `10 C A A CS 16`, variable `68 L L 68 C A A ASDU CS 16`."""
 
-from firmware.core import errors
+from firmware.iec102 import errors
 from firmware.port import const
 
 _FIXED = const(0x10)
@@ -14,9 +14,9 @@ _PRM = const(0x40)
 _WRONG_LINK = const(120)
 _WRONG_SIZE = const(121)
 
-ASDU_AT = 7  # where the ASDU stands in a variable frame
-LONGEST_ASDU = 252
-LONGEST = 261
+ASDU_AT = const(7)  # where the ASDU stands in a variable frame
+_LONGEST_ASDU = const(252)
+LONGEST = const(261)
 _SIZE = const(800)
 
 
@@ -37,7 +37,7 @@ def encode_variable(buf, control, link, asdu_len):
     """Frame the `asdu_len` bytes that stand at `buf[ASDU_AT:]`; returns the length of the frame."""
     if not 0 <= link <= 0xFFFF:
         raise errors.FrameError(_WRONG_LINK, link)
-    if not 6 <= asdu_len <= LONGEST_ASDU:
+    if not 6 <= asdu_len <= _LONGEST_ASDU:
         raise errors.FrameError(_WRONG_SIZE, asdu_len)
     length = asdu_len + 3
     buf[0] = buf[3] = _VARIABLE

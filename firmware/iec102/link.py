@@ -4,8 +4,7 @@ Unbalanced transmission (protocol reference 2.3): the meter never speaks first. 
 and the frame count bit; what stands inside user data is the business of master.py, its only user.
 """
 
-from firmware.core import errors
-from firmware.iec102 import ft12
+from firmware.iec102 import errors, ft12
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # Control byte, master to meter (protocol reference 2.2).

@@ -10,9 +10,8 @@ deadline and the session as a whole has one (`LinkAddress.session_ms`). Procedur
 reference 2.3 and 7; causes 3.1.
 """
 
-from firmware.core import errors
 from firmware.iec102 import asdu as codec
-from firmware.iec102 import ft12
+from firmware.iec102 import errors, ft12
 from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
 from firmware.iec102.link import Link
 from firmware.port import const, ticks_add, ticks_diff, ticks_ms
@@ -29,7 +28,7 @@ _NEGATIVE = const(0x40)
 
 _START_SESSION = const(183)
 _END_SESSION = const(187)
-_HEAD_ONLY = (_START_SESSION, _END_SESSION)
+_HEAD_ONLY = const((_START_SESSION, _END_SESSION))
 
 # Request -> type of the data that answers it.
 _SIMPLE = {100: 71, 103: 72, 141: 142, 144: 145, 147: 148, 150: 151, 156: 157, 162: 163, 182: 129}

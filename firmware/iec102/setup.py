@@ -1,7 +1,7 @@
 """How a meter is set up: 129, 142, and the extensions 151 and 157 (protocol reference 6.6, 6.9 and 6.10)."""
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, get32, put32, wrong_length
+from firmware.iec102.asdu import HEAD, get_fields, put_fields, wrong_length
 from firmware.port import const
 
 _POINT = const(129)
@@ -10,17 +10,19 @@ _TARIFF = const(151)
 _BODY = const(246)
 _SEASONS = const(193)
 _PERIOD_NOW = const(197)
-# (name, length): 1, 2 and 4 are numbers, 5 a time tag, "s" a text of that many bytes.
-_FIELDS_142 = (
+# (name, length) each, see get_fields().
+_FIELDS_142 = const((
     ("manufacturer", 1), ("model", "s2"), ("firmware", 1), ("equipment", 4), ("standard", 1),
     ("protocol_date", 5), ("battery", 1), ("port1_speed", 1), ("port1_format", 1), ("port1_mode", 1),
     ("port1_start", "s20"), ("port2_speed", 1), ("port2_format", 1), ("optical_speed", 1), ("optical_format", 1),
     ("vt_primary", 4), ("vt_secondary", 4), ("ct_primary", 4), ("ct_secondary", 4), ("period1", 1), ("period2", 1),
     ("period3", 1), ("contracts", 1),
-)  # fmt: skip
-_FIELDS_129 = (
+))  # fmt: skip
+_FIELDS_129 = const((
     ("link", 2), ("points", 1), ("point", 2), ("password", 4), ("period", 1), ("depth", 2),
-)  # fmt: skip
+))  # fmt: skip
+# Of the object 197 of 151.
+_FIELDS_NOW = const((("contract1", 1), ("contract2", 1), ("contract3", 1), ("time", 5)))
 # Objects of 157: (name, length) each.
 _OBJECTS_157 = {
     192: (("battery", 1),),
@@ -36,54 +38,13 @@ _OBJECTS_157 = {
 }
 
 
-def _get(fields, buf, at, item):
-    for name, length in fields:
-        if length == 5:
-            item[name] = timetag.decode_a(buf, at)
-        elif length == 4:
-            item[name] = get32(buf, at)
-        elif length == 2:
-            item[name] = buf[at] | buf[at + 1] << 8
-        elif length == 1:
-            item[name] = buf[at]
-        else:
-            length = int(length[1:])
-            item[name] = _text(buf[at : at + length])
-        at += length
-    return at
-
-
-def _text(raw):
-    """Bytes as text, one character a byte; padding zeros at the end are left out."""
-    return "".join(chr(b) for b in raw).rstrip("\0")
-
-
-def _put(fields, item, buf, at):
-    for name, length in fields:
-        value = item[name]
-        if length == 5:
-            timetag.encode_a(value, buf, at)
-        elif length == 4:
-            put32(buf, at, value)
-        elif length == 2:
-            buf[at], buf[at + 1] = value & 0xFF, value >> 8
-        elif length == 1:
-            buf[at] = value
-        else:
-            length = int(length[1:])
-            raw = bytes(ord(c) for c in value)
-            buf[at : at + length] = raw + bytes(length - len(raw))
-        at += length
-    return at
-
-
 def decode(type, count, buf):
     """(objects, None). Objects whose layout nobody knows keep their bytes as `raw` (hex)."""
     if type in (_POINT, _EQUIPMENT):
         if len(buf) != HEAD + _BODY:
             raise wrong_length(type, len(buf))
         item = {}
-        at = _get(_FIELDS_129 if type == _POINT else _FIELDS_142, buf, HEAD, item)
+        at = get_fields(_FIELDS_129 if type == _POINT else _FIELDS_142, buf, HEAD, item)
         rest = bytes(buf[at:])
         if any(rest):
             item["rest"] = rest.hex()
@@ -101,12 +62,11 @@ def _objects(type, count, buf):
         item = {"address": buf[at]}
         at += 1
         if type != _TARIFF and item["address"] in _OBJECTS_157:
-            at = _get(_OBJECTS_157[item["address"]], buf, at, item)
+            at = get_fields(_OBJECTS_157[item["address"]], buf, at, item)
         elif type == _TARIFF and item["address"] == _SEASONS:
             at = _get_seasons(buf, at, item)
         elif type == _TARIFF and item["address"] == _PERIOD_NOW:
-            fields = (("contract1", 1), ("contract2", 1), ("contract3", 1), ("time", 5))
-            at = _get(fields, buf, at, item)
+            at = get_fields(_FIELDS_NOW, buf, at, item)
         elif index == count - 1:
             # An unknown layout can only be told from what follows if nothing follows.
             item["raw"] = bytes(buf[at:]).hex()
@@ -164,7 +124,7 @@ def encode(type, objects, time, buf, at):
     """Write the objects; returns the position behind them."""
     if type in (_POINT, _EQUIPMENT):
         item = objects[0]
-        end = _put(_FIELDS_129 if type == _POINT else _FIELDS_142, item, buf, at)
+        end = put_fields(_FIELDS_129 if type == _POINT else _FIELDS_142, item, buf, at)
         rest = bytes.fromhex(item.get("rest", ""))
         buf[end : at + _BODY] = rest + bytes(at + _BODY - end - len(rest))
         return at + _BODY
@@ -176,10 +136,9 @@ def encode(type, objects, time, buf, at):
             buf[at : at + len(raw)] = raw
             at += len(raw)
         elif type != _TARIFF:
-            at = _put(_OBJECTS_157[item["address"]], item, buf, at)
+            at = put_fields(_OBJECTS_157[item["address"]], item, buf, at)
         elif item["address"] == _SEASONS:
             at = _put_seasons(item, buf, at)
         else:
-            fields = (("contract1", 1), ("contract2", 1), ("contract3", 1), ("time", 5))
-            at = _put(fields, item, buf, at)
+            at = put_fields(_FIELDS_NOW, item, buf, at)
     return at

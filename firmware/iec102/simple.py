@@ -1,17 +1,26 @@
-"""Sessions, requests, identity and clock: the types with a short fixed body (protocol reference 6.1 to 6.7)."""
+"""Sessions, requests, identity and clock: the types with a short fixed body (protocol reference 6.1 to 6.7).
+
+And events, type 1 (6.7): point SPA, qualifier SPQ with SPI in its lowest bit, time tag b.
+"""
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, get32, put32, wrong_length
+from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put32, put_fields, wrong_length
 from firmware.port import const
 
+_EVENTS = const(1)
+_EVENT_SIZE = const(9)
 _IDENTITY = const(71)
 _SESSION = const(183)
-_CLOCKS = (72, 181)
-_EMPTY = (100, 103, 133, 141, 144, 147, 182, 187)
-_LISTS = (150, 156, 162)
-_TOTALS = (122, 123)
-_BLOCKS = (189, 190)
-_RANGES = (102, 134)
+_CLOCKS = const((72, 181))
+_EMPTY = const((100, 103, 133, 141, 144, 147, 182, 187))
+_LISTS = const((150, 156, 162))
+_TOTALS = const((122, 123))
+_BLOCKS = const((189, 190))
+# Fields of a password, and of the ranges that are asked for.
+_PASSWORD = const((("password", 4),))
+_RANGE = const((("start", 5), ("end", 5)))
+_BLOCK = const((("address", 1), ("start", 5), ("end", 5)))
+_FIRST_TO_LAST = const((("first", 1), ("last", 1), ("start", 5), ("end", 5)))
 
 
 def decode(type, count, buf):
@@ -21,9 +30,8 @@ def decode(type, count, buf):
         good, objects = length == 0, []
     elif type in _LISTS:
         good, objects = length == count, [{"address": b} for b in buf[HEAD:]]
-    elif type == _SESSION:
-        good = length == 4
-        objects = [{"password": get32(buf, HEAD)}] if good else None
+    elif type == _EVENTS:
+        good, objects = length == _EVENT_SIZE * count, Objects(bytes(buf[HEAD:]), _EVENT_SIZE, _event)
     elif type in _CLOCKS:
         # Some meters confirm the setting of the clock without its label.
         good = length == timetag.LENGTH_B or (length == 0 and type == 181)
@@ -32,10 +40,19 @@ def decode(type, count, buf):
         good = length == 6
         objects = [_identity(buf)] if good else None
     else:
-        good, objects = _range(type, length, buf)
+        fields = _fields(type)
+        objects = [{}]
+        good = length == sum([size for _, size in fields])
+        if good:
+            get_fields(fields, buf, HEAD, objects[0])
     if not good:
         raise wrong_length(type, len(buf))
     return objects, None
+
+
+def _event(data, at):
+    quality = data[at + 1]
+    return {"spa": data[at], "spq": quality >> 1, "spi": quality & 1, "time": timetag.decode_b(data, at + 2)}
 
 
 def _identity(buf):
@@ -48,20 +65,13 @@ def _identity(buf):
     }
 
 
-def _range(type, length, buf):
+def _fields(type):
+    """What the body has, as get_fields() wants it."""
+    if type == _SESSION:
+        return _PASSWORD
     if type in _TOTALS:
-        lead = ("first", "last")
-    elif type in _BLOCKS:
-        lead = ("address",)
-    else:
-        lead = ()
-    if length != len(lead) + 10:
-        return False, None
-    item = {name: buf[HEAD + i] for i, name in enumerate(lead)}
-    at = HEAD + len(lead)
-    item["start"] = timetag.decode_a(buf, at)
-    item["end"] = timetag.decode_a(buf, at + timetag.LENGTH_A)
-    return True, [item]
+        return _FIRST_TO_LAST
+    return _BLOCK if type in _BLOCKS else _RANGE
 
 
 def encode(type, objects, time, buf, at):
@@ -73,18 +83,17 @@ def encode(type, objects, time, buf, at):
             buf[at] = item["address"]
             at += 1
         return at
+    if type == _EVENTS:
+        for item in objects:
+            buf[at] = item["spa"]
+            buf[at + 1] = item["spq"] << 1 | item["spi"]
+            at = timetag.encode_b(item["time"], buf, at + 2)
+        return at
     if type in _CLOCKS:
         return timetag.encode_b(objects[0]["time"], buf, at) if objects else at
     item = objects[0]
-    if type == _SESSION:
-        return put32(buf, at, item["password"])
     if type == _IDENTITY:
         buf[at] = item["standard_month"] | (item["standard_year"] - 2000) << 4
         buf[at + 1] = item["manufacturer"]
         return put32(buf, at + 2, item["equipment"])
-    for name in ("first", "last", "address"):
-        if name in item:
-            buf[at] = item[name]
-            at += 1
-    at = timetag.encode_a(item["start"], buf, at)
-    return timetag.encode_a(item["end"], buf, at)
+    return put_fields(_fields(type), item, buf, at)

@@ -1,11 +1,11 @@
 """Time tags a (5 bytes) and b (7 bytes) with every bit kept (protocol reference 4)."""
 
 from firmware.clock.zone import days_in_month
-from firmware.core import errors
+from firmware.iec102 import errors
 from firmware.port import const
 
-LENGTH_A = 5
-LENGTH_B = 7
+LENGTH_A = const(5)
+LENGTH_B = const(7)
 _CENTURY = const(2000)
 _NO_DATE = const(128)  # code of an error (core/errors.py)
 

@@ -1,28 +1,55 @@
-"""Integrated totals: types 8 and 11, and blocks of them, 139 and 140 (protocol reference 6.3 and 6.4)."""
+"""Energies: integrated totals 8 and 11, blocks of them 139 and 140 (protocol reference 6.3 and 6.4), tariff objects
+135 and 136, contracted powers 145, holidays 148 (6.5 and 6.6).
+"""
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, get32, put32, wrong_length
+from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put32, put_fields, wrong_length
 from firmware.port import const
 
-_SINGLE = const(6)  # object address, UI32, qualifier
+_TOTALS = const((8, 11))
+_BLOCKS = const((139, 140))
+_POWERS = const(145)
+_HOLIDAYS = const(148)
+# Bytes of an object: address, UI32, qualifier; address, UI32; a tariff object.
+_TOTAL_SIZE = const(6)
+_POWER_SIZE = const(5)
+_TARIFF_SIZE = const(63)
 # Totals in a block by its object address.
 _IN_BLOCK = {9: 8, 10: 6, 11: 3}
-_BLOCK_TYPES = (139, 140)
+# TITAN's names of a tariff object in the order of the wire, and their lengths: 4 a value, 1 a qualifier or address, 5
+# a time.
+FIELDS = const((
+    ("DO", 1), ("EaA", 4), ("EiA", 4), ("CA", 1), ("EaRi", 4), ("EiRi", 4), ("CRi", 1), ("EaRc", 4), ("EiRc", 4),
+    ("CRc", 1), ("R7", 4), ("C7", 1), ("R8", 4), ("C8", 1), ("MPA", 4), ("FMPA", 5), ("CMA", 1), ("EPA", 4), ("CE", 1),
+    ("DINI", 5), ("DEND", 5),
+))  # fmt: skip
 
 
 def decode(type, count, buf):
     """(objects, common time tag or None)."""
-    if type in _BLOCK_TYPES:
+    if type in _BLOCKS:
         return _blocks(type, count, buf), None
-    if len(buf) != HEAD + count * _SINGLE + timetag.LENGTH_A:
+    common = timetag.LENGTH_A
+    if type in _TOTALS:
+        size = _TOTAL_SIZE
+    elif type == _POWERS:
+        size = _POWER_SIZE
+    else:
+        common = 0
+        size = timetag.LENGTH_A if type == _HOLIDAYS else _TARIFF_SIZE
+    end = HEAD + size * count
+    if len(buf) != end + common:
         raise wrong_length(type, len(buf))
-    objects = []
-    at = HEAD
-    for _ in range(count):
-        item = {"address": buf[at], "value": get32(buf, at + 1), "qualifier": buf[at + 5]}
-        objects.append(item)
-        at += _SINGLE
-    return objects, timetag.decode_a(buf, at)
+    if size == _TARIFF_SIZE:
+        return Objects(bytes(buf[HEAD:]), size, _tariff), None
+    places = range(HEAD, end, size)
+    if type == _HOLIDAYS:
+        return [{"time": timetag.decode_a(buf, at)} for at in places], None
+    if type == _POWERS:
+        objects = [{"address": buf[at], "power": get32(buf, at + 1)} for at in places]
+    else:
+        objects = [{"address": buf[at], "value": get32(buf, at + 1), "qualifier": buf[at + 5]} for at in places]
+    return objects, timetag.decode_a(buf, end)
 
 
 def _blocks(type, count, buf):
@@ -35,9 +62,7 @@ def _blocks(type, count, buf):
             raise wrong_length(type, end)
         block = {"address": buf[at]}
         at += 1
-        block["totals"] = [
-            {"value": get32(buf, at + 5 * i), "qualifier": buf[at + 5 * i + 4]} for i in range(k)
-        ]
+        block["totals"] = [{"value": get32(buf, at + 5 * i), "qualifier": buf[at + 5 * i + 4]} for i in range(k)]
         at += 5 * k
         block["time"] = timetag.decode_a(buf, at)
         at += timetag.LENGTH_A
@@ -47,27 +72,42 @@ def _blocks(type, count, buf):
     return blocks
 
 
+def _tariff(buf, at):
+    item = {}
+    get_fields(FIELDS, buf, at, item)
+    return item
+
+
 def encode(type, objects, time, buf, at):
     """Write the objects; returns the position behind them."""
-    if type in _BLOCK_TYPES:
-        for block in objects:
-            if _IN_BLOCK.get(block["address"]) != len(block["totals"]):
-                raise ValueError(
-                    "block %d has %d totals" % (block["address"], len(block["totals"]))
-                )
-            buf[at] = block["address"]
-            at += 1
-            for total in block["totals"]:
-                at = _put(total, buf, at)
-            at = timetag.encode_a(block["time"], buf, at)
-        return at
     for item in objects:
-        buf[at] = item["address"]
-        at = _put(item, buf, at + 1)
-    return timetag.encode_a(time, buf, at)
+        if type in _TOTALS:
+            buf[at] = item["address"]
+            at = _put(item, buf, at + 1)
+        elif type in _BLOCKS:
+            at = _put_block(item, buf, at)
+        elif type == _POWERS:
+            buf[at] = item["address"]
+            at = put32(buf, at + 1, item["power"])
+        elif type == _HOLIDAYS:
+            at = timetag.encode_a(item["time"], buf, at)
+        else:
+            at = put_fields(FIELDS, item, buf, at)
+    return timetag.encode_a(time, buf, at) if type in _TOTALS or type == _POWERS else at
 
 
 def _put(total, buf, at):
     at = put32(buf, at, total["value"])
     buf[at] = total["qualifier"]
     return at + 1
+
+
+def _put_block(block, buf, at):
+    totals = block["totals"]
+    if _IN_BLOCK.get(block["address"]) != len(totals):
+        raise ValueError("block %d has %d totals" % (block["address"], len(totals)))
+    buf[at] = block["address"]
+    at += 1
+    for total in totals:
+        at = _put(total, buf, at)
+    return timetag.encode_a(block["time"], buf, at)

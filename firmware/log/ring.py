@@ -6,12 +6,12 @@ segment directly. Acknowledgements are entries like records, so nothing is ever 
 segments, or the flash is full, the oldest segment is deleted; the newest record is never refused.
 """
 
+from firmware.core import overlay
 from firmware.core.errors import LogError
 from firmware.log import format
-from firmware.log.acks import Acks
-from firmware.log.files import Files
-from firmware.log.journal import Journal
-from firmware.port import const, unload
+from firmware.log.files import Files, Journal
+from firmware.log.format import Acks
+from firmware.port import const
 
 _NO_SPACE = const(28)
 # So many records at once are worth a write into the segment of their own.
@@ -54,9 +54,10 @@ class Ring:
     def finder(self):
         """Finds records in the segments; in memory only while some wait there."""
         if self._finder is None:
-            from firmware.log.find import Finder
+            with overlay.use("find"):
+                from firmware.log.find import Finder
 
-            self._finder = Finder(self.store, self.head)
+                self._finder = Finder(self.store, self.head)
         return self._finder
 
     def forget_places(self, wholly=False):
@@ -65,7 +66,6 @@ class Ring:
             self._finder.forget()
         if wholly:
             self._finder = None
-            unload("firmware.log.find", "firmware.log.walk")
 
     @property
     def lost(self):
@@ -73,10 +73,10 @@ class Ring:
 
     def mount(self):
         """Find out what is there. Reads the folder, the newest segment and the journal, never all records. OSError."""
-        from firmware.log import mount
+        with overlay.use("mount"):
+            from firmware.log import mount
 
-        mount.mount(self)
-        unload("firmware.log.mount")
+            mount.mount(self)
         self.forget_places(True)
 
     # --- appending
@@ -167,12 +167,10 @@ class Ring:
 
     def _segments(self, what, *arguments):
         """Loaded for the moment: most appends and deliveries only touch the journal."""
-        from firmware.log import segments
+        with overlay.use("segments"):
+            from firmware.log import segments
 
-        try:
             getattr(segments, what)(self, *arguments)
-        finally:
-            unload("firmware.log.segments")
 
     # --- delivering
 

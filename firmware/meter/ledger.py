@@ -1,15 +1,14 @@
 """What has been got from a meter, so that an outage leaves no gap and nothing is fetched twice.
 
 One small JSON file per meter: watermarks (name -> UTC seconds up to which everything has been read) and the
-keys of the closings that were already delivered. It is written whole and renamed, so a power cut leaves the
-old or the new one; a damaged file means that things are read again, never that they are left out.
+keys of the closings that were already delivered. A power cut leaves the old or the new one (port.renew); a
+damaged file means that things are read again, never that they are left out.
 """
 
 import json
-import os
 from array import array
 
-from firmware.port import const
+from firmware.port import const, renew
 
 # More than a closing a day over the longest setting of closing_days: a forgotten one would be sent again every day.
 _MOST_KEYS = const(420)
@@ -27,17 +26,20 @@ class Ledger:
     def load(self):
         """Read the file again, forgetting what was not saved."""
         marks, keys = {}, ()
-        try:
-            if self.path:
-                with open(self.path) as file:
+        for suffix in ("", ".new") if self.path else ():
+            try:
+                with open(self.path + suffix) as file:
                     stored = json.load(file)
                 marks = {str(name): int(value) for name, value in stored["marks"].items()}
                 keys = [int(key) & 0xFFFFFFFF for key in stored["keys"][-_MOST_KEYS:]]
-        except OSError:
-            pass  # nothing has been read yet
-        except (ValueError, KeyError, TypeError, AttributeError):
-            self.damaged = True
-            marks, keys = {}, ()
+                self.damaged = False
+                break
+            except OSError:
+                break  # nothing has been read yet
+            except (ValueError, KeyError, TypeError, AttributeError):
+                # Of a file that the power cut off when it was made, .new has all.
+                self.damaged = True
+                marks, keys = {}, ()
         self._marks = marks
         self._keys = array("I", keys)  # as objects they would take six times the room on a board
         self.dirty = False
@@ -77,4 +79,4 @@ class Ledger:
                 file.write(comma + str(key))
                 comma = ","
             file.write("]}")
-        os.rename(self.path + ".new", self.path)
+        renew(self.path)

@@ -1,11 +1,14 @@
 """One session with one meter: open, read, close. Loaded when a reading is due and let go afterwards.
 
-`run(line, job)` belongs to firmware/meter/line.py, which plans the readings; the modules in firmware/readings do them.
+`run()` belongs to reading.py, which counts the tries; the modules in firmware/readings do the readings.
 """
 
 from firmware import diag, readings
-from firmware.core import errors
-from firmware.iec102.master import Master
+from firmware.core import errors, overlay
+from firmware.gate import silence
+from firmware.iec102.errors import Iec102Error
+from firmware.iec102.master import LinkAddress, Master
+from firmware.meter.reading import store
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.record import telemetry
 
@@ -39,11 +42,12 @@ class Job:
         self._line = line
         self._batch = []
         self._size = 0
-        self.extended = None  # the extended.Base that writes the second form, where that is wanted
+        self.extended = None  # the extended.Form that writes the second form, where that is wanted
         if profile != "titan":
-            from firmware.record import extended
+            with overlay.use("session"):
+                from firmware.record import extended
 
-            self.extended = extended.form(self)
+                self.extended = extended.Form(self)
 
     def utc(self):
         return self.clock.utc()
@@ -51,7 +55,7 @@ class Job:
     async def emit(self, view, kind=0):
         """Take one finished record: hand it to whoever asked, or have it kept for delivery."""
         if self.result is not None:
-            await self._line.flash_free()
+            await silence(self._line)
             self.result.add(view)
             return
         if not self.meter.log:
@@ -63,14 +67,14 @@ class Job:
             return
         kind = kind or self.kind
         most = _COPIED_CLOSING if self.kind == readings.CLOSINGS else _COPIED
-        try:
-            copy = bytes(view) if len(view) <= most else None
-        except MemoryError:
-            copy = None
+        copy = None
+        if len(view) <= most:
+            with overlay.attempt:
+                copy = bytes(view)
         if copy is None:
             # Straight from the buffer: a copy of a large record is what the heap has least room for.
             await self.flush()
-            await self._line.store([(kind, self.utc(), view)])
+            await store(self._line, [(kind, self.utc(), view)])
             return
         self._batch.append((kind, self.utc(), copy))
         self._size += len(view)
@@ -85,12 +89,12 @@ class Job:
         if self._batch:
             batch, self._batch, self._size = self._batch, [], 0
             try:
-                await self._line.store(batch)
-            except (OSError, MemoryError):
+                await store(self._line, batch)
+            except Exception:  # the flash or the heap is full
                 self.meter.rest(True)
                 raise
         elif ledger.dirty:
-            await self._line.flash_free()
+            await silence(self._line)
         if ledger.dirty:
             ledger.save()
 
@@ -108,14 +112,15 @@ async def run(line, meter, kind, args, result, buffer):
         result.sizes = []
     why = None
     try:
-        await master.open(meter.address)
-        await readings.module_of(kind).read(master, meter, job)
-    except (errors.Iec102Error, OSError, ValueError, MemoryError) as failure:
+        await master.open(LinkAddress(*meter.address, **meter.options.get("times", {})))
+        await readings.reader(kind)(master, meter, job)
+    except (Iec102Error, OSError, ValueError) as failure:
         why = _why(failure)
-    # What arrived before a failure is good and stays.
-    await job.flush()
-    await master.close()
-    line.clean = master.link.clean
+    finally:
+        # What arrived before a failure is good and stays.
+        await job.flush()
+        await master.close()
+        line.clean = master.link.clean
     took = ticks_diff(ticks_ms(), start)
     if why:
         diag.warn("meter", "%s: %s (%d ms)", meter.ident, errors.text(why, True), took)
@@ -140,4 +145,4 @@ async def report(line, meter, buffer):
     # Platforms know these words: where there is no memory for them the record waits, too.
     job.out.text("ERR", errors.words(meter.why, True))
     job.out.int("MISSED", meter.missed)
-    await line.store([(readings.ERROR, job.utc(), bytes(job.out.end()))])
+    await store(line, [(readings.ERROR, job.utc(), bytes(job.out.end()))])

@@ -1,10 +1,10 @@
-"""What can be read from a meter: one module per kind, loaded for the session that needs it.
+"""What can be read from a meter; its modules are loaded for the session that needs them.
 
-Each module has `TYPE` (the record's TYPE) and `async def read(master, meter, job)`: it asks the open `master`,
-writes JSON into `job.out` and hands each finished record to `await job.emit(view)`. May import telemetry,
-iec102 and zone.
+Each kind is an `async def NAME(master, meter, job)`: it asks the open `master`, writes JSON into `job.out` and hands
+each finished record to `await job.emit(view)`. May import telemetry, iec102 and zone.
 """
 
+from firmware.core import overlay
 from firmware.port import const
 
 # Kinds as they stand in the log, one byte each. Bit 7 marks the extended form.
@@ -21,23 +21,27 @@ PROBE = const(14)  # no reading but a look at the line, see firmware/meterprobe.
 ERROR = const(15)
 EXTENDED = const(0x80)
 
-_MODULES = {
-    INSTANT: "instant",
-    CLOSINGS: "closings",
-    CURVE: "curve",
-    TARIFF: "tariff",
-    EVENTS: "events",
-    IDENTITY: "identity",
-    CLOCK: "meterclock",
-    POWER: "power",
-    SETUP: "setup",
-}
+_NAMES = const("instant closings curve tariff events identity meterclock power setup")
 
 
 def name_of(kind):
-    return _MODULES[kind & 0x7F]
+    """KeyError where there is no such reading."""
+    names = _NAMES.split(" ")
+    at = (kind & 0x7F) - INSTANT
+    if not 0 <= at < len(names):
+        raise KeyError(kind)
+    return names[at]
 
 
-def module_of(kind):
-    """Import and return the module that reads `kind`."""
-    return __import__("firmware.readings." + name_of(kind), None, None, ("read",))
+def reader(kind):
+    """Import the module that reads `kind` and return the function that does; within a session."""
+    with overlay.use("session"):
+        if kind == INSTANT:
+            from firmware.readings import instant as found
+        elif kind in (CLOSINGS, TARIFF):
+            from firmware.readings import closings as found
+        elif kind == CURVE:
+            from firmware.readings import curve as found
+        else:
+            from firmware.readings import facts as found
+        return getattr(found, name_of(kind))

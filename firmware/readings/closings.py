@@ -1,4 +1,4 @@
-"""Daily closings ("fiscal close"): ASDU 134 for the last days, answered by one 136 per tariff object.
+"""What comes as tariff objects: daily closings ("fiscal close") and the current values (protocol reference 6.5).
 
 TITAN reference 3.3: one `IEC102_CTAVM2` record with every tariff object of the reply. A closing that was already
 delivered is left out of a scheduled reading unless the meter's `resend` option is on. A reply of many closings is
@@ -7,20 +7,54 @@ split between two of them so that a record stays below the log's limit.
 
 from binascii import crc32
 
-from firmware.core.errors import Iec102Error, NotAvailableError
-from firmware.iec102 import timetag
+from firmware.iec102 import errors, timetag
+from firmware.iec102.totals import FIELDS
 from firmware.port import const
-from firmware.readings import forms
+from firmware.record.telemetry import begin, time
 
-TYPE = "IEC102_CTAVM2"
+_CLOSINGS = const("IEC102_CTAVM2")
+_TARIFF = const("IEC102_TAVC")
+_CURRENT = const(133)
 _STORED = const(134)
 _CONTRACT_I = const(134)  # record addresses 134, 135, 136: contracts I, II, III
 _SPLIT = const(600)
 _DAY = const(86400)
-_NOT_THERE = (13, 18)  # causes: record or period not available
+_NOT_THERE = const((13, 18))  # causes: record or period not available
 
 
-async def read(master, meter, job):
+async def tariff(master, meter, job):
+    """ASDU 133, answered by one 135 per tariff object."""
+    out = begin(job, _TARIFF)
+    out.open("TAVC", "[")
+
+    record = _CONTRACT_I + meter.options.get("contract", 1) - 1
+
+    async def take(answer):
+        for item in answer.objects:
+            out.item()
+            _write(job, item)
+            if job.extended:
+                await job.extended.tariff(_TARIFF, record, item)
+
+    await master.stream(_CURRENT, record, (), take)
+    out.raw("]")
+    await job.emit(out.end())
+
+
+def _write(job, item):
+    """One tariff object (types 135 and 136) with TITAN's 21 keys, times as `2022-07-11T13:49-1`."""
+    out = job.out
+    out.raw("{")
+    for key, length in FIELDS:
+        if length == 5:
+            out.text(key, time(job, item[key]))
+        else:
+            out.int(job.envelope.object_key if key == "DO" else key, item[key])
+    out.raw("}")
+
+
+async def closings(master, meter, job):
+    """ASDU 134 for the last days, answered by one 136 per tariff object."""
     options = meter.options
     record = _CONTRACT_I + options.get("contract", 1) - 1
     if job.args:
@@ -33,11 +67,11 @@ async def read(master, meter, job):
     collector = Closings(meter, job, record, options.get("resend") or job.result is not None)
     try:
         await master.stream(_STORED, record, ({"start": start, "end": end},), collector.take)
-    except NotAvailableError as refusal:
+    except errors.NotAvailableError as refusal:
         if job.result is not None or refusal.cause not in _NOT_THERE:
             raise
         # Nothing was closed in these days; asking again would not help.
-    except Iec102Error:
+    except errors.Iec102Error:
         await collector.broken()
         raise
     await collector.finish()
@@ -73,10 +107,10 @@ class Closings:
             if not self.open:
                 self._begin()
             out.item()
-            forms.tariff(self.job, item)
+            _write(self.job, item)
             self.count += 1
             if self.job.extended and self._unwritten(key):
-                await self.job.extended.tariff(TYPE, self.record, item)
+                await self.job.extended.tariff(_CLOSINGS, self.record, item)
 
     def _unwritten(self, key):
         """Whether the extended form of this object was not kept before an earlier attempt broke off."""
@@ -84,10 +118,7 @@ class Closings:
         return not done or done[0] != key or self.count > done[1]
 
     def _begin(self):
-        out = self.job.out
-        self.job.envelope.begin(out, TYPE, self.job.utc(), self.meter.ident)
-        out.key("CTAVM2")
-        out.raw("[")
+        begin(self.job, _CLOSINGS).open("CTAVM2", "[")
         self.open = True
 
     async def _close(self):

@@ -5,12 +5,10 @@ of a day, so that a month without power is caught up session by session and no o
 per period, its time the label of the meter: the END of the period (protocol reference 6.3).
 """
 
-from firmware.core import errors
-from firmware.iec102 import timetag
+from firmware.iec102 import errors, timetag
 from firmware.port import const
-from firmware.readings import forms
+from firmware.record.telemetry import begin, time
 
-TYPE = "IEC102_LC"
 _INCREMENTS = const(123)
 _BLOCKS = const(190)
 _BLOCK_OF_8 = const(9)
@@ -20,11 +18,13 @@ _DAY = const(86400)
 _PIECES = const(4)  # days fetched in one session at the most
 _HOURLY = const(11)
 _QUARTERLY = const(12)
-_NOT_THERE = (13, 18)  # causes: record or period not available
+_NOT_THERE = const((13, 18))  # causes: record or period not available
 _NO_SUCH_TYPE = const(14)
+# Names of the eight integrated totals by object address (protocol reference 3.3).
+_TOTALS = const(("AI", "AE", "R1", "R2", "R3", "R4", "R7", "R8"))
 
 
-async def read(master, meter, job):
+async def curve(master, meter, job):
     record = meter.options.get("curve_record", _HOURLY)
     if job.args:
         await Piece(meter, job, record, *job.args).fetch(master)
@@ -90,13 +90,16 @@ class Piece:
 
     async def blocks(self, answer):
         for block in answer.objects:
-            pairs = [(i + 1, total) for i, total in enumerate(block["totals"])]
-            await self._period(block["time"], pairs)
+            await self._period(block["time"], list(enumerate(block["totals"], 1)))
 
     async def totals(self, answer):
         await self._period(answer.time, [(item["address"], item) for item in answer.objects])
 
     async def _period(self, tag, pairs):
+        """Write one period: `REC`, its end `DT`, then value and qualifier of each total.
+
+        `pairs` is a list of (object address 1..8, dict with `value` and `qualifier`).
+        """
         try:
             utc = tag.to_utc(self.job.clock.zone)
         except errors.AsduError:
@@ -104,9 +107,13 @@ class Piece:
         if not self.start < utc <= self.end:
             return
         self.newest = max(self.newest, utc)
-        out = self.job.out
-        self.job.envelope.begin(out, TYPE, self.job.utc(), self.meter.ident)
-        forms.period(self.job, self.record, tag, pairs)
+        out = begin(self.job, "IEC102_LC")
+        out.int("REC", self.record)
+        out.text("DT", time(self.job, tag))
+        for address, total in pairs:
+            name = _TOTALS[address - 1]
+            out.int(name, total["value"])
+            out.int("C" + name, total["qualifier"])
         await self.job.emit(out.end())
         if self.job.extended:
             await self.job.extended.period(

@@ -4,18 +4,16 @@ VABA, VABRI and VABRC are A+, Q1 and Q4 of object 192 or, with `iec102.totals` t
 current tariff total: ASDU 133, object 20 (TITAN reference O6).
 """
 
-from firmware.core.errors import NotAvailableError
+from firmware.iec102.errors import NotAvailableError
 from firmware.port import const
 
-TYPE = "IEC102"
 _READ = const(162)
-_OBJECTS = (192, 193, 194)
+_OBJECTS = const((192, 193, 194))
 _CURRENT = const(133)  # current tariff values, and the record of contract I
 _CONTRACT_I = const(134)
 _TOTAL = const(20)
 
-_PHASES = ("T", "F1", "F2", "F3")
-_NOTHING = {}
+_PHASES = const(("T", "F1", "F2", "F3"))
 
 
 def write(out, envelope, utc, meter_id, objects, invalid="keep"):
@@ -30,7 +28,7 @@ def write(out, envelope, utc, meter_id, objects, invalid="keep"):
     wrong = 0
     bit = 1
     for address, part, count in ((192, "totals", 3), (193, "powers", 4), (194, "phases", 3)):
-        values = by_address.get(address, _NOTHING).get(part)
+        values = by_address.get(address, {}).get(part)
         for number in range(count):
             if values:
                 # A+, Q1 and Q4 of the six totals: absolute active, inductive, capacitive (TITAN reference O6).
@@ -55,7 +53,7 @@ def write(out, envelope, utc, meter_id, objects, invalid="keep"):
     return out.end()
 
 
-async def read(master, meter, job):
+async def instant(master, meter, job):
     answer = await master.read(_READ, 0, _OBJECTS)
     utc = job.utc()
     objects, options = answer.objects, meter.options

@@ -8,7 +8,7 @@ from firmware.clock.zone import civil
 from firmware.port import const
 
 _GROW = const(512)
-_HEX = "0123456789abcdef"
+_HEX = const("0123456789abcdef")
 
 
 class Writer:
@@ -52,6 +52,11 @@ class Writer:
 
     def key(self, name):
         self.raw('"%s":' % name if self._first() else ',"%s":' % name)
+
+    def open(self, name, mark="{"):
+        """Begin an object, or with `[` a list; whoever has put in what belongs there writes its end."""
+        self.key(name)
+        self.raw(mark)
 
     def _first(self):
         return self._buf[self.length - 1] in b"{["
@@ -122,6 +127,7 @@ class Envelope:
         self.time_form = time_form
 
     def begin(self, out, kind, utc, meter_id):
+        """Start a record of TYPE `kind`."""
         out.begin()
         out.text("IMEI", self.imei)
         out.text("TYPE", kind)
@@ -129,3 +135,23 @@ class Envelope:
         out.raw(stamp(utc, self.time_form))
         out.text("P", self.logger_id)
         out.text("ID", meter_id)
+
+
+def begin(job, kind):
+    """Start a record of TYPE `kind` of what a Job (firmware/meter/session.py) reads; returns its Writer."""
+    job.envelope.begin(job.out, kind, job.utc(), job.meter.ident)
+    return job.out
+
+
+def time(job, tag):
+    """The text of a time tag: `2022-07-11T13:49` and the summer-time bit, the offset from UTC, or nothing.
+
+    The setting logger.tags says which: summer, offset, plain.
+    """
+    text, form, zone = tag.text(), job.envelope.tags, job.clock.zone
+    if form == "summer":
+        return text
+    if form == "offset" and tag.possible():
+        offset = zone.standard + (3600 if tag.su and zone.has_summer else 0)
+        return "%s+%02d:%02d" % (text[:-2], offset // 3600, offset // 60 % 60)
+    return text[:-2]

@@ -10,7 +10,7 @@ import random
 
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.update import http, slots
+from firmware.update import http, slots, tls
 from firmware.update.source import DownloadError, GiveWay, Pace, split
 
 _SILENCE_MS = const(30000)
@@ -185,8 +185,6 @@ class Download:
             await self._pause(start, _CONNECT_MS, "no connection to %s" % self.host)
         self._shaking = self._secure
         if self._secure:
-            from firmware.update import tls
-
             self._keep_until = self.got + _WORTH
             self._below = sock
             self._socket = tls.wrap(sock, self.host)
@@ -220,8 +218,6 @@ class Download:
         if error.args[0] in _AGAIN:
             return
         if self._secure:
-            from firmware.update import tls
-
             error = tls.named(error, self.host, self._shaking)
         raise error
 

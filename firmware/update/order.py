@@ -5,17 +5,24 @@ Loaded by the order, let go with all the code of the update when it is done. Wha
 """
 
 import asyncio
-import gc
 
 from firmware import diag
-from firmware.core.errors import OrderError
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.core import overlay
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.update import slots
-from firmware.update.source import DownloadError, GiveWay, Pace, ReleaseError
+from firmware.update.source import (
+    DownloadError,
+    GiveWay,
+    OrderError,
+    Pace,
+    ReleaseError,
+    lacking,
+    read_key,
+    split,
+)
 
 # What the update has at least of the heap, in turn with sessions and commands.
 _SLICE_MS = const(6000)
-_LOOK_MS = const(200)
 _MAKE_WAY_MS = const(1000)
 # Tries when the heap is full; drops of the connection are download.py's own affair.
 _TRIES = const(5)
@@ -23,7 +30,6 @@ _PAUSE_MS = const(10000)
 _LINK_MS = const(60000)
 # Bytes that each release has at least.
 _LEAST = const(1024)
-_CODE = ("update", "download", "http", "tls", "release", "signature")
 _BAD_VALUE = const(4)
 _BUSY = const(7)
 _FAILED = const(8)
@@ -32,15 +38,11 @@ _FAILED = const(8)
 def begin(device, url, force=False):
     """Take the order and let it run; OrderError. `device.order` is the Order from then on until it has ended.
 
-    `device`: has `board`, `guard` (firmware.update.safestart or None), `link`, `room`, `gate`, `restart(reason)`.
+    `device`: has `board`, `guard` (firmware.update.safestart.Guard or None), `link`, `gate`, `restart(reason)`.
     """
     if device.order and device.order.state != "failed":
         raise OrderError(_BUSY, "an update is under way: GETSTATUS,update")
-    try:
-        _check(device, url)
-    except OrderError:
-        _release()
-        raise
+    _check(device, url)
     slots.remove(device.board.root + "/update.txt")
     order = device.order = Order(device, url, force)
     diag.info("update", "ordered: %s", url)
@@ -54,7 +56,6 @@ def stop(device):
     """
     order = device.order
     if not order or order.state in ("failed", "stopping"):
-        _release()
         raise OrderError(_FAILED, "no update is under way")
     if order.state == "ready":
         raise OrderError(_BUSY, "the update is ready, the device restarts")
@@ -64,8 +65,6 @@ def stop(device):
 
 
 def _check(device, url):
-    from firmware.update.source import lacking, read_key, split
-
     try:
         split(url)
     except DownloadError as error:
@@ -127,6 +126,10 @@ class Order:
 
     async def run(self):
         """Fetch, check and unpack; then the device restarts into the new version. Raises nothing."""
+        with overlay.use("update"):
+            await self._run()
+
+    async def _run(self):
         device = self._device
         self.begun = True
         try:
@@ -141,8 +144,6 @@ class Order:
             await self._end(None)
         except Exception as error:  # whatever it is must not stay untold
             await self._end(error)
-        _release()
-        gc.collect()
 
     async def _insist(self):
         pause = _PAUSE_MS
@@ -150,16 +151,16 @@ class Order:
         while True:
             tries += 1
             try:
-                return await self._once()
+                with overlay.attempt:
+                    return await self._once()
             except GiveWay:
                 # A session or a command needs the heap, and has it within the pause; what was fetched is kept.
                 self._let_go("fetching", "")
                 tries = 0
                 await sleep_ms(_MAKE_WAY_MS)
                 continue
-            except MemoryError:
-                if tries == _TRIES:
-                    raise
+            if tries == _TRIES:
+                raise MemoryError("not enough memory")
             self._let_go("waiting", "not enough memory")
             diag.warn("update", "not enough memory; again in %d s", pause // 1000)
             await sleep_ms(pause)
@@ -170,40 +171,28 @@ class Order:
         self._at = found["bytes"], found["size"]
         self.state, self.error = state, error
         self._updater = None
-        # Not source: a GiveWay of the next one's would be another class than ours.
-        _release(_CODE)
-        gc.collect()
 
     async def _once(self):
         """The version that is ready. GiveWay: somebody wants the room."""
         device = self._device
-        room = device.room
         await device.link.up(_LINK_MS)
-        # What comes now waits for us, we for what is under way: it ends by its own deadline.
-        room.guests += 1
-        try:
-            while room.sessions or room.commands:
-                await sleep_ms(_LOOK_MS)
-            gc.collect()
+        with await overlay.turn("fetch"):
+            overlay.tidy()
             from firmware.update.update import Updater
 
-            self._updater = Updater(
-                device.board.root, device.link.socket, device.board.feed, gate=device.gate
-            )
+            self._updater = Updater(device.board.root, device.link.socket, device.board.feed, gate=device.gate)
             start = ticks_ms()
             self._updater.pace = self._pace
-            self._updater.give_way = lambda: room.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
+            self._updater.give_way = lambda: overlay.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
             self.state = self.error = ""
             return await self._updater.run(self._url, self._force)
-        finally:
-            room.guests -= 1
 
     async def _end(self, error):
         """Nothing comes of it: `error`, or None where it was stopped."""
-        try:
+        with overlay.attempt:
             await self._failed("stopped by a command" if error is None else str(error) or type(error).__name__)
-        except MemoryError:
-            self.state = "failed"  # the next order is taken, and this one can be looked at
+            return
+        self.state = "failed"  # the next order is taken, and this one can be looked at
 
     async def _failed(self, text):
         device = self._device
@@ -219,8 +208,3 @@ class Order:
             return  # then this object keeps it
         if device.order is self:
             device.order = None
-
-
-def _release(names=("order", "source") + _CODE):
-    """Give back the code of the update; what runs of it goes on."""
-    unload(*("firmware.update." + name for name in names))

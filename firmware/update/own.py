@@ -4,11 +4,12 @@ boot.py does that before it starts a version. A device in the field has the boot
 not: there the version does it itself in its first minute, and goes back to the one before when it is wrong.
 """
 
-import gc
+import asyncio
 
 from firmware import diag
-from firmware.port import const, sleep_ms, unload
-from firmware.update import slots
+from firmware.core import overlay
+from firmware.port import const, sleep_ms
+from firmware.update import slots, starts
 
 # What boot.py says of a pack, too.
 RIGHT = "right"
@@ -19,33 +20,35 @@ _TRIES = const(3)
 _PAUSE_MS = const(10000)
 
 
+def begin(app, guard):
+    """Let it be looked at in the background."""
+    app.own = asyncio.create_task(run(app, guard))
+
+
 async def run(app, guard):
-    """Look, tell it in `guard.pack` (firmware.update.safestart.Guard) and go back if it is wrong. Raises nothing."""
+    """Look, tell it in `guard.pack` (safestart.Guard) and go back if it is wrong. Raises nothing."""
     found, why = UNKNOWN, "not enough memory"
     for _ in range(_TRIES):
         while app.order:
-            await sleep_ms(_PAUSE_MS)  # the code of an update is not to be let go beneath it
-        try:
+            await sleep_ms(_PAUSE_MS)  # both together need more room than there may be
+        with overlay.attempt, overlay.use("own"):
             found, why = await check(guard.root, guard.folder)
             break
-        except MemoryError:
-            gc.collect()
-            await sleep_ms(_PAUSE_MS)
+        await sleep_ms(_PAUSE_MS)
     text = guard.pack = found + (": " + why if why else "")
-    if not app.order:
-        unload(*("firmware.update." + name for name in ("own", "release", "signature", "source")))
     if found != WRONG:
         diag.info("start", "the pack in %s: %s", guard.folder, text)
         return
     diag.error("start", "the pack in %s is %s", guard.folder, text)
     try:
         await app.gate.wait()
-        # Not to the other one where that has failed.
-        if guard.state != "fallback" and guard.roll_back("%s is damaged" % guard.folder):
-            app.restart("the firmware is damaged")
-        else:
-            guard.damaged()
-    except (OSError, MemoryError) as error:
+        with overlay.attempt:
+            # Not to the other one where that has failed.
+            if guard.state != "fallback" and starts.roll_back(guard, "%s is damaged" % guard.folder):
+                app.restart("the firmware is damaged")
+            else:
+                starts.damaged(guard)
+    except OSError as error:
         diag.error("start", "no way back: %s", error)
 
 
@@ -67,18 +70,19 @@ async def check(root, folder):
 
 async def _signed(root, path):
     """check() of a release."""
-    from firmware.update import release
-    from firmware.update.source import ReleaseError, read_key
+    with overlay.use("fetch"):
+        from firmware.update import release
+        from firmware.update.source import ReleaseError, read_key
 
-    try:
-        key = read_key(root)
-    except ReleaseError as error:
-        return UNKNOWN, str(error)
-    try:
-        await release.check(path, key)
-    except ReleaseError as error:
-        return WRONG, str(error)
-    return RIGHT, ""
+        try:
+            key = read_key(root)
+        except ReleaseError as error:
+            return UNKNOWN, str(error)
+        try:
+            await release.check(path, key)
+        except ReleaseError as error:
+            return WRONG, str(error)
+        return RIGHT, ""
 
 
 async def _hash(path):

@@ -1,8 +1,10 @@
 """Two versions on the flash, in the folders app.a and app.b; a small file names the one that runs.
 
 Shared by safestart, update and (sent over the cable, hence without imports of ours) tools/board.
-boot.py reads the same files with code of its own. Every change is one rename, so that a power cut
-leaves the old or the new state. `root` is the folder of the flash file system, "" on boards.
+boot.py reads the same files with code of its own. Every change is one small file written anew: littlefs
+keeps what it had until the new text is closed, so that a power cut leaves the old or the new state. A rename
+does not where the folder spans two blocks, as a root does soon (firmware/port.py, renew). `root` is the folder
+of the flash file system, "" on boards.
 """
 
 import json
@@ -23,10 +25,12 @@ def read_text(path, most=256):
 
 
 def write_text(path, text):
-    """Write the whole file or nothing of it. OSError when the flash is full."""
-    with open(path + ".tmp", "w") as file:
+    """Write the whole file; one that is there stays until then. OSError when the flash is full.
+
+    One that is not there yet is empty for a moment: to whoever reads it that is the same.
+    """
+    with open(path, "w") as file:
         file.write(text)
-    os.rename(path + ".tmp", path)
 
 
 def exists(path):
@@ -73,14 +77,17 @@ def manifest(root, folder):
         with open("%s/%s/manifest.json" % (root, folder)) as file:
             found = json.load(file)
         return found if isinstance(found, dict) else {}
-    except (OSError, ValueError, RuntimeError, MemoryError):  # whatever lies there
+    except (OSError, ValueError, RuntimeError):  # whatever lies there
         return {}
 
 
 def seal(root, folder, table):
     """Declare a version complete. `table` is its manifest, a dict or the JSON text of one."""
     text = table if isinstance(table, str) else json.dumps(table)
-    write_text("%s/%s/manifest.json" % (root, folder), text)
+    path = "%s/%s/manifest.json" % (root, folder)
+    write_text(path + ".tmp", text)
+    # That it is there says that the version is complete. This folder has two files, so it is one block.
+    os.rename(path + ".tmp", path)
 
 
 def switch(root, folder, state, why=""):

@@ -16,6 +16,16 @@ _ADDRESS_MOST = const(1000)
 _RESERVE = const(65536)
 
 
+class OrderError(Exception):
+    """The order is not taken; the text is for who ordered it, `answer` the code of commands.answer.CommandError."""
+
+    code = 501
+
+    def __init__(self, answer, text):
+        super().__init__(text)
+        self.answer = answer
+
+
 class DownloadError(Exception):
     """Given up; the text says why, for who ordered it. What was fetched stays for the next call."""
 

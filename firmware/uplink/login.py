@@ -5,9 +5,11 @@ service.MqttService.
 """
 
 from firmware import diag
-from firmware.core.errors import BrokerError, LoginRefused
+from firmware.core.errors import BrokerError
+from firmware.lastrun import apart
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
+from firmware.uplink.stream import later
 
 _TURN_MS = const(10)
 _FAREWELL_MS = const(1000)
@@ -17,19 +19,27 @@ _SUBACK = const(0x90)
 _LONGEST_FILTER = const(122)
 # Codes of errors (core/errors.py).
 _REFUSED_OTHERWISE = const(306)
+_NOBODY_LISTENS = const(308)
+_NO_ANSWER = const(309)
 _SILENT = const(310)
+_NO_NAME = const(317)
 _CUT_SHORT = const(323)
 # What CONNACK says, 1 to 5, has codes of its own: so much more.
 _REFUSED = const(300)
+# ENOMEM, ENOBUFS: no memory is no answer about a name.
+_FULL = const((12, 105))
+_CONNECTED = const((106, 127))  # EISCONN
+# ECONNRESET, ECONNREFUSED; EBADF is what lwIP says when connect() is asked again after the refusal (extmod/modlwip.c).
+_CLOSED = const((104, 111, 9))
 
 
 async def enter(session, settings, sockets):
-    """Connect to the broker, log in and subscribe. OSError, LoginRefused."""
-    session.prepare(settings)
+    """Connect to the broker, log in and subscribe. OSError."""
+    session.close()
+    session.settings = settings
+    session.refused = ""
     session.feed()
-    await session.stream.connect(
-        sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000)
-    )
+    await connect(session.stream, sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000))
     client = session.client = _client(session.umqtt, settings)
     client.set_callback(session.arrived)
     topic = settings.get("online_topic", "").encode()
@@ -40,13 +50,54 @@ async def enter(session, settings, sockets):
     _connect(session)
     code = (await _answer(session, _CONNACK, 4))[3]
     if code:
-        raise LoginRefused(_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
+        raise BrokerError(_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
     for name in settings.get("subscribe", ()):
         await _subscribe(session, name.encode())
     if topic:
-        online = settings["online"]
-        text = online() if callable(online) else online
+        text = await apart(_told(settings["online"]))
         session.publish(topic, text.encode(), None, 1, True)
+
+
+async def connect(stream, sockets, host, port, deadline_ms):
+    """Look `host` up (this may block, the caller feeds the watchdog) and connect; OSError on failure."""
+    # What socket() makes; a name may have IPv6 addresses too.
+    family = getattr(sockets, "AF_INET", 0)
+    try:
+        address = sockets.getaddrinfo(host, port, family, sockets.SOCK_STREAM)[0][-1]
+    except OSError as error:
+        # The ports have numbers of their own for it, or none but in a text.
+        if error.args[0] in _FULL:
+            raise
+        raise BrokerError(_NO_NAME, str(error)) from None
+    sock = stream.socket = sockets.socket()
+    stream.read = getattr(sock, "recv_into", None) or sock.readinto
+    # No Nagle's algorithm: with it what follows a short piece waits for that one's acknowledgement, which servers
+    # put off by 40 ms. The guard gives whole segments instead, since each piece has memory of its own in lwIP,
+    # and where that runs out send() of MicroPython waits, up to ten seconds, also in a socket that does not
+    # (extmod/modlwip.c).
+    sock.setsockopt(getattr(sockets, "IPPROTO_TCP", 6), getattr(sockets, "TCP_NODELAY", 1), 1)
+    sock.setblocking(False)
+    start = ticks_ms()
+    while True:
+        try:
+            sock.connect(address)
+            break
+        except OSError as error:
+            code = error.args[0]
+            if code in _CONNECTED:
+                break
+            if code in _CLOSED:
+                raise BrokerError(_NOBODY_LISTENS, "%s:%d" % (host, port)) from None
+            if not later(error):
+                raise
+        if ticks_diff(ticks_ms(), start) > deadline_ms:
+            raise BrokerError(_NO_ANSWER, host, port, deadline_ms)
+        await sleep_ms(_TURN_MS)
+    stream.last_rx = stream.last_tx = ticks_ms()
+
+
+async def _told(online):
+    return online() if callable(online) else online
 
 
 def _client(umqtt, settings):
@@ -61,10 +112,23 @@ def _client(umqtt, settings):
     )
 
 
+class _Sockets:
+    """What umqtt.simple takes for the module socket while it connects: its socket is the guard."""
+
+    def __init__(self, guard):
+        self._guard = guard
+
+    def socket(self, *_):
+        return self._guard
+
+    def getaddrinfo(self, *_):
+        return (("",),)
+
+
 def _connect(session):
-    """Have umqtt.simple write its CONNECT: for that moment the guard is its socket module."""
+    """Have umqtt.simple write its CONNECT."""
     module, real = session.umqtt, session.umqtt.socket
-    module.socket = session.guard
+    module.socket = _Sockets(session.guard)
     try:
         session.call(session.client.connect, session.settings.get("clean", True))
     finally:

@@ -5,6 +5,7 @@ counted, one that has no topic now is held back in the log until the topics chan
 """
 
 from firmware import diag
+from firmware.core import overlay
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
 
@@ -18,24 +19,26 @@ _DEAF_MS = const(20)
 _NOTED_MS = const(2000)
 _TURN_MS = const(30)
 _TROUBLE_MS = const(1000)
+_NO_MEMORY = const("out of memory")
 _STEP = const(512)  # the payload buffer grows in such steps
 _KEPT = const(2048)  # and keeps that much
 
 
 class Publisher:
-    """`gate` and `crowded` as in service.MqttService. Counters: `sent`, `delivered`, `dropped` (records)."""
+    """`gate` and `deaf` as in service.MqttService. Counters: `sent`, `delivered`, `dropped` (records)."""
 
-    def __init__(self, session, ring, topic_for, gate=None, crowded=None):
+    def __init__(self, session, ring, topic_for, gate=None, deaf=False):
         self._session = session
         session.on_acked = self.acked
         self._ring = ring
         self._topic_for = topic_for
         self._gate = gate
-        self._crowded = crowded
         self._payload = b""
         self._done = []  # numbers of records to be acknowledged in the log
-        self._noted_at = ticks_ms()  # when the last note was done
-        self._deaf_ms = 0  # the longest one
+        self._done_at = 0  # ticks of the first of them
+        # Whether a note may erase the flash: as the board says, since the first that does would come too late to learn
+        # it from, or as one has shown.
+        self._deaf = deaf
         self._replies = []  # (topic, payload, retain) to be sent
         self._replying = []  # those on the way
         self._records_turn = False
@@ -51,7 +54,10 @@ class Publisher:
     # --- replies
 
     async def reply(self, topic, payload, retain=False):
-        """See MqttService.reply."""
+        """Queue a message that is not a record (str or bytes); waits while the queue is full, up to 30 s.
+
+        Then the oldest one is dropped. It is sent again after a loss of the connection, like a record.
+        """
         topic, payload = _bytes(topic), _bytes(payload)
         if len(topic) > LONGEST_TOPIC:
             raise ValueError("topic longer than %d bytes" % LONGEST_TOPIC)
@@ -65,6 +71,7 @@ class Publisher:
         self._replies.append((topic, payload, retain))
 
     def replies_wait(self):
+        """Whether messages given to reply() have yet to go out, or are on their way."""
         return bool(self._replies or self._replying)
 
     # --- what comes back
@@ -74,9 +81,14 @@ class Publisher:
         if isinstance(cargo, tuple):
             self._replying.remove(cargo)
         elif cargo is not None:
-            self._done.append(cargo)
+            self._is_done(cargo)
             self.delivered += 1
             self._most = min(self._most + 1, _MOST_FLYING)
+
+    def _is_done(self, seq):
+        if not self._done:
+            self._done_at = ticks_ms()
+        self._done.append(seq)
 
     def lost(self):
         """The connection is gone: what was on the way counts as not sent.
@@ -99,25 +111,24 @@ class Publisher:
         `quiet`: where the flash is slow only when nothing is on the way, or after a while: a chip that erases its
         flash hears nothing, and what the modem sends then is lost and comes again after seconds.
         """
-        if not self._done or self._in_trouble() or (quiet and self._deaf_ms > _DEAF_MS and self._soon()):
-            return
+        soon = self._session.flying and ticks_diff(ticks_ms(), self._done_at) < _NOTED_MS
+        if not self._done or self._in_trouble() or (quiet and self._deaf and soon):
+            return  # all that is on the way may be confirmed before long
         if self._gate:
             await self._gate.wait()
         start = ticks_ms()
+        # Tried again later, if need be; meanwhile the window stays taken, so repetitions stay bounded.
         try:
-            while self._done:
-                self._ring.ack(self._done[0])
-                self._done.pop(0)
-            self._ring.flush()
-            self._noted_at = ticks_ms()
-            self._deaf_ms = max(self._deaf_ms, ticks_diff(self._noted_at, start))
-        except (OSError, MemoryError) as error:
-            # Tried again later; meanwhile the window stays taken, so repetitions stay bounded.
+            with overlay.attempt:
+                while self._done:
+                    self._ring.ack(self._done[0])
+                    self._done.pop(0)
+                self._ring.flush()
+                self._deaf = self._deaf or ticks_diff(ticks_ms(), start) > _DEAF_MS
+                return
+            self._trouble("note deliveries", _NO_MEMORY)
+        except OSError as error:
             self._trouble("note deliveries", error)
-
-    def _soon(self):
-        """Whether all that is on the way may be confirmed before long."""
-        return self._session.flying and ticks_diff(ticks_ms(), self._noted_at) < _NOTED_MS
 
     def _trouble(self, what, error):
         diag.error("mqtt", "the log can't %s: %s", what, error)
@@ -164,30 +175,37 @@ class Publisher:
     def _send_record(self, qos):
         if self._in_trouble():
             return False
-        if self._crowded and self._crowded():
+        if overlay.crowded():
             self._payload = b""
             return False
+        why = _NO_MEMORY
         try:
-            seq = self._ring.take()
-        except (OSError, MemoryError) as error:
-            self._trouble("find the next record", error)
+            with overlay.attempt:
+                seq = self._ring.take()
+                why = None
+        except OSError as error:
+            why = error
+        if why:
+            self._trouble("find the next record", why)
             return False
         if seq is None:
             # Nothing to send: whoever reads the next records needs the room more.
             self._payload = b""
             return False
+        topic = None
         try:
-            topic, payload = self._load(seq)
-        except MemoryError as error:
-            # A session has the heap just now; the record is not to blame.
-            self._ring.release(seq)
-            self._trouble("give a record", error)
-            return False
+            with overlay.attempt:
+                topic, payload = self._load(seq)
         except OSError as error:
             diag.error("mqtt", "record %d is passed over: %s", seq, error)
             self.dropped += 1
-            self._done.append(seq)
+            self._is_done(seq)
             return True
+        if topic is None:
+            # A session has the heap just now; the record is not to blame.
+            self._ring.release(seq)
+            self._trouble("give a record", _NO_MEMORY)
+            return False
         if not topic:
             self._ring.release(seq, True)
             return True
@@ -196,7 +214,7 @@ class Publisher:
         return True
 
     def _load(self, seq):
-        """(topic, payload) of a record, (None, None) if it has no topic of use; OSError if it can't be read."""
+        """(topic, payload) of a record, (b"", None) if it has no topic of use; OSError if it can't be read."""
         kind, _, length = self._ring.info(seq)
         topic = _bytes(self._topic_for(kind) or "")
         if len(topic) > LONGEST_TOPIC:
@@ -205,7 +223,7 @@ class Publisher:
             if kind not in self._told:
                 self._told.append(kind)
                 diag.warn("mqtt", "records of kind %d wait: there is no topic for them", kind)
-            return None, None
+            return b"", None
         # One large record must not hold its memory for ever after.
         if length > len(self._payload) or len(self._payload) > max(2 * length, _KEPT):
             self._payload = b""

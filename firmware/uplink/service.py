@@ -6,8 +6,8 @@ no more than that come twice after a crash.
 """
 
 from firmware import diag
-from firmware.core import errors
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
+from firmware.core import errors, overlay
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.publisher import Publisher
 from firmware.uplink.session import Session
 
@@ -22,6 +22,7 @@ _STABLE_S = const(60)
 _MOST_MESSAGES = const(8)
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(307)
+_ANSWERED = const(308)  # the last of those for which the link has carried the question and the answer
 _NETWORK_GONE = const(314)
 _NO_MEMORY = const(318)
 _OTHER = const(319)
@@ -34,32 +35,25 @@ class MqttService:
     `ring` is the log, `link` the way out, `topic_for(kind)` the topic of a record or None (then it waits),
     `gate` keeps flash writes away from a meter's answers, `feed()` the watchdog, `jitter` (0 to 999) tells this
     device's attempts from those of its neighbours, `on_state(state)` hears every change of `state`: "off",
-    "no network", "connecting", "online", "waiting" (before the next attempt). `room` (firmware.room.Room): a
-    login waits its turn for the heap like a command, and records wait while a session needs what is free.
+    "no network", "connecting", "online", "waiting" (before the next attempt). A login waits its turn for the heap
+    like a command, and records wait while a session needs what is free. `reply` and `replies_wait` are Publisher's.
+    `deaf`: while the flash is written nothing is heard of what the link brings.
     """
 
     def __init__(
-        self,
-        umqtt,
-        settings,
-        ring,
-        link,
-        topic_for,
-        feed,
-        gate=None,
-        jitter=0,
-        on_state=None,
-        room=None,
+        self, umqtt, settings, ring, link, topic_for, feed, gate=None, jitter=0, on_state=None, deaf=False
     ):
         self.settings = settings
         self._link = link
         self._jitter = jitter
         self._on_state = on_state
-        self._session = Session(umqtt, feed, self._arrived, self._has_room)
-        self._publisher = Publisher(self._session, ring, topic_for, gate, room and room.crowded)
-        self._room = room
+        self.session = Session(umqtt, feed, self._arrived, self._has_room)
+        self.publisher = Publisher(self.session, ring, topic_for, gate, deaf)
+        self.reply = self.publisher.reply
+        self.replies_wait = self.publisher.replies_wait
         self.state = "off"
-        self._since = monotonic_s()
+        self.connected = False
+        self.since = monotonic_s()  # the state is what it is
         self._changed = False
         self._away = False
         self._backoff = _FIRST_BACKOFF_MS
@@ -70,34 +64,12 @@ class MqttService:
         self.connections = self.overrun = 0
         self.why = None  # the last connection ended (core/errors.py)
 
-    @property
-    def connected(self):
-        return self.state == "online"
-
-    @property
-    def last_error(self):
-        """`why` in words."""
-        return errors.text(self.why)
-
     def status(self):
-        """Counters and state as a dict; `since` in seconds, `rx` and `tx` in bytes."""
-        publisher, session = self._publisher, self._session
-        return {
-            "connected": self.connected,
-            "state": self.state,
-            "since": monotonic_s() - self._since,
-            "sent": publisher.sent,
-            "delivered": publisher.delivered,
-            "dropped": publisher.dropped,
-            "reconnects": max(self.connections - 1, 0),
-            "waiting": len(session.flying),
-            "last_error": self.last_error,
-            "refused": session.refused,
-            "overrun": self.overrun,
-            "rejected": session.rejected,
-            "tx": session.stream.sent,
-            "rx": session.stream.received,
-        }
+        """Counters and state as a dict (state.py)."""
+        with overlay.use("status"):
+            from firmware.uplink import state
+
+            return state.status(self)
 
     # --- for others
 
@@ -109,29 +81,11 @@ class MqttService:
 
     async def leave(self):
         """Send the replies that wait, say goodbye and stay away until reconfigure(); done within 6 s."""
-        await self._while_connected(self._publisher.replies_wait)
-        self._away = self._changed = True
-        await self._while_connected(lambda: True)
-
-    async def _while_connected(self, condition):
-        start = ticks_ms()
-        while self.connected and condition() and ticks_diff(ticks_ms(), start) < _LEAVE_MS:
-            await sleep_ms(_IDLE_MS)
-
-    async def reply(self, topic, payload, retain=False):
-        """Queue a message that is not a record (str or bytes); waits while the queue is full, up to 30 s.
-
-        Then the oldest one is dropped. It is sent again after a loss of the connection, like a record.
-        """
-        await self._publisher.reply(topic, payload, retain)
-
-    def quiet(self):
-        """Whether no message of reply() waits or is on its way."""
-        return not self._publisher.replies_wait()
-
-    def replies_wait(self):
-        """Whether messages given to reply() have yet to go out."""
-        return self._publisher.replies_wait()
+        for _ in range(2):
+            start = ticks_ms()
+            while self.connected and (self._away or self.replies_wait()) and ticks_diff(ticks_ms(), start) < _LEAVE_MS:
+                await sleep_ms(_IDLE_MS)
+            self._away = self._changed = True
 
     def next_message(self):
         """The oldest incoming (topic, payload), both bytes, or None."""
@@ -144,7 +98,7 @@ class MqttService:
     def _arrived(self, topic, payload):
         # Only what was asked for is a command: brokers have been seen to send retained messages of other topics.
         if not any(name.encode() == topic for name in self.settings.get("subscribe", ())):
-            self._session.rejected += 1
+            self.session.rejected += 1
         elif len(self.messages) >= _MOST_MESSAGES:
             self.overrun += 1  # in a long pause, or during a login, which waits for other answers
         else:
@@ -164,7 +118,8 @@ class MqttService:
     def _enter(self, state):
         if state != self.state:
             self.state = state
-            self._since = monotonic_s()
+            self.connected = state == "online"
+            self.since = monotonic_s()
             if self._on_state:
                 self._on_state(state)
 
@@ -189,27 +144,24 @@ class MqttService:
     async def _attempt(self):
         """One connection from the first packet to its loss, and the wait before the next one."""
         try:
-            await self._live()
-            return
-        except errors.LoginRefused as refusal:
-            self.why = refusal.why()
-        except MemoryError:
-            # The turn may have stopped within a packet: only a new connection is sure to be in step.
+            # The turn may stop within a packet then: only a new connection is sure to be in step.
+            with overlay.attempt:
+                await self._live()
+                return
             self.why = (_NO_MEMORY,)
-        except errors.NobodyListens as failure:
-            self.why = failure.why()  # the link has carried the question and the answer
         except OSError as failure:
             if isinstance(failure, errors.BrokerError):
                 self.why = failure.why()
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
-            self._link.suspect()
-            await self._publisher.note_acks()
+            if self.why[0] > _ANSWERED:
+                self._link.suspect()
+                await self.publisher.note_acks()
         finally:
             # Whatever ends the task, also its cancellation: nothing may stay on the way.
-            self._session.close()
-            self._publisher.lost()
-            if self.connected and monotonic_s() - self._since > _STABLE_S:
+            self.session.close()
+            self.publisher.lost()
+            if self.connected and monotonic_s() - self.since > _STABLE_S:
                 self._backoff = _FIRST_BACKOFF_MS
             self._enter("waiting")
         wait = self._next_wait()
@@ -224,16 +176,10 @@ class MqttService:
         return step + step * ((self._jitter + self._attempts * 617) % 1000) // 2000
 
     async def _live(self):
-        """Connect and serve until the settings change; OSError or LoginRefused when the connection is lost."""
+        """Connect and serve until the settings change; OSError when the connection is lost."""
         self._enter("connecting")
-        session, publisher = self._session, self._publisher
-        if self._room:
-            await self._room.enter_command()
-        try:
-            await _login("enter", session, self.settings, self._link.socket)
-        finally:
-            if self._room:
-                self._room.leave_command()
+        session, publisher = self.session, self.publisher
+        await _enter(session, self.settings, self._link.socket)
         self.connections += 1
         self._enter("online")
         diag.info("mqtt", "connected to %s:%d", self.settings["host"], self.settings["port"])
@@ -249,15 +195,19 @@ class MqttService:
                 if not self._link.is_up():
                     raise errors.BrokerError(_NETWORK_GONE)
             await sleep_ms(_BUSY_MS if got or more or session.busy() else _IDLE_MS)
-        await _login("leave", session)
+        await _leave(session)
         await publisher.note_acks()
 
 
-async def _login(step, *arguments):
-    """Run `enter` or `leave` of the module login, in memory for that long."""
-    from firmware.uplink import login
+async def _enter(session, settings, sockets):
+    with await overlay.turn("login"):
+        from firmware.uplink import login
 
-    try:
-        await getattr(login, step)(*arguments)
-    finally:
-        unload("firmware.uplink.login")
+        await login.enter(session, settings, sockets)
+
+
+async def _leave(session):
+    with overlay.use("login"):
+        from firmware.uplink import login
+
+        await login.leave(session)

@@ -1,14 +1,13 @@
 """A connection to the broker while it is up: every wait has a deadline, nothing blocks.
 
 umqtt.simple writes each packet into the guard; this module sends it, takes the answers apart and keeps track of
-what is on the way. Anything that breaks the rules ends the session with an OSError or, at the login, a LoginRefused.
+what is on the way. Anything that breaks the rules ends the session with an OSError.
 """
 
 from firmware import diag
 from firmware.core.errors import BrokerError
 from firmware.port import const, ticks_diff, ticks_ms
-from firmware.uplink.guard import Guard, Pending
-from firmware.uplink.stream import Stream
+from firmware.uplink.stream import Guard, Pending, Stream
 
 _MOST_PACKETS = const(16)  # handled in one turn
 _PUBLISH = const(0x30)
@@ -27,8 +26,6 @@ _NO_PONG = const(316)
 _UMQTT = const(320)
 _TOO_LONG = const(321)
 _SHORT_PUBACK = const(322)
-# What umqtt.simple raises when something is not what it should be; its asserts count as errors.
-_UMQTT_ERRORS = (ValueError, IndexError, TypeError, AssertionError, AttributeError)
 
 
 class Session:
@@ -64,15 +61,10 @@ class Session:
             method(*arguments)
         except Pending:
             return True
-        except _UMQTT_ERRORS as error:
+        except (ValueError, IndexError, TypeError, AssertionError, AttributeError) as error:
+            # What it raises when something is not what it should be; its asserts count as errors.
             raise BrokerError(_UMQTT, repr(error)) from None
         return False
-
-    def prepare(self, settings):
-        """Start anew with these settings, and no connection yet."""
-        self.close()
-        self.settings = settings
-        self.refused = ""
 
     # --- running
 
@@ -113,7 +105,7 @@ class Session:
         """Leave a message in its place while there is no room for it; what is late because of that is not overdue."""
         holds = packet[0] & 0xF0 == _PUBLISH and not self.stream.cut and self._takes and not self._takes()
         if holds:
-            self.stream.again()
+            self.stream.used = 0
         elif self.holds:
             now = self.stream.last_rx = ticks_ms()
             self.flying = {pid: (flight[0], now) for pid, flight in self.flying.items()}

@@ -1,9 +1,9 @@
 """The `device` that commands act on (firmware/commands/processor.py), in memory. Runs on MicroPython, too."""
 
+
 from firmware.clock.zone import Zone
 from firmware.config.store import Config
-from firmware.core import errors
-from firmware.room import Room
+from firmware.update.source import OrderError
 
 
 class Result:
@@ -142,7 +142,6 @@ class Device:
         self.config.expansions["IMEI"] = self.imei
         self.ring = Ring()
         self.clock = Clock()
-        self.room = Room()
         self.lines = [Line("port 1", [Meter(name) for name in meters])]
         self.tags = []
         self.faults = ()
@@ -177,7 +176,7 @@ class Device:
 
     def update(self, url, force):
         if "://" not in url:
-            raise errors.OrderError(4, "that is no address")
+            raise OrderError(4, "that is no address")
         self.updates.append((url, force))
 
     def sync(self):

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from firmware import readings
-from firmware.core.errors import NoAnswerError
-from firmware.iec102.address import LinkAddress
+from firmware.iec102.errors import NoAnswerError
+from firmware.meter import reading
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 
@@ -33,17 +33,17 @@ _FENCE = re.compile(r"<!-- example (\w+) (titan|extended) -->\n```json\n(.*?)\n`
 async def _read():
     now = virtual.asyncio.get_running_loop().utc
     meter = Meter(
-        "ID00000", LinkAddress(1, 1, 1), [], True, {"days": 31, "curve_days": 1, "event_days": 2}
+        "ID00000", (1, 1, 1), [], True, {"days": 31, "curve_days": 1, "event_days": 2}
     )
     kept = []
     line = fieldlab.line_of(
         fieldlab.port_of(fieldlab.stations(1, now)), [meter], kept.extend, "both"
     )
     for kind in _KINDS:
-        assert await line._session(meter, kind), meter.last_error
+        assert await reading.session(line, meter, kind), meter.last_error
     meter.why = NoAnswerError().why()
     meter.missed = 1
-    await line._session(meter, readings.ERROR)
+    await reading.session(line, meter, readings.ERROR)
     return kept
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from firmware.services import App
+from firmware import starting
 from tests.host.fakes_machine import Chip, config
 
 _GOOD = {"uart": 2, "tx": 22, "rx": 21, "de": 19}
@@ -29,9 +29,7 @@ def board(monkeypatch, tmp_path, family="esp32", **table):
 
 
 def built(made):
-    app = App(made)
-    app.build()
-    return app
+    return starting.make(made)
 
 
 def answer(app, command):
@@ -157,7 +155,7 @@ def test_a_table_of_another_form_is_told(table, monkeypatch, tmp_path, capsys):
     _, made = board(monkeypatch, tmp_path)
     (tmp_path / "board.json").write_text(json.dumps(table))
     again = type(made).__new__(type(made))
-    type(made)._overrule(again)
+    importlib.import_module("firmware.boards.wiring")._overrule(again)
     assert "ignored" in capsys.readouterr().out
     assert again.wiring and again.modem
 

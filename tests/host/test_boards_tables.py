@@ -3,15 +3,17 @@
 import importlib
 import json
 import os
+import sys
 import time
 from types import SimpleNamespace
 
 import pytest
 
-from firmware import lastrun
-from firmware.boards.filestore import FileStore
+from firmware import lastrun, readings, starting
+from firmware.modem import wake
 from tests.host import fakes_machine, virtual
 from tests.host.fakes_machine import Chip, config
+from tests.host.test_uplink_parts import Line
 from tools.board.deploy import board_names
 
 BOARDS = [name for name in board_names() if name != "unix"]
@@ -77,9 +79,9 @@ def test_modem_link_is_wired(name, monkeypatch, tmp_path):
     assert not link.is_up()
     key = board.modem["power_key"]
     assert chip.value(key) == 0
-    link.device.power_key(True)
+    link.power_key(True)
     assert chip.value(key) == 1
-    link.device.power_key(False)
+    link.power_key(False)
     assert chip.value(key) == 0
     for pin in board.modem.get("high", ()):
         assert chip.value(pin) == 1
@@ -95,7 +97,7 @@ def test_a_line_keeps_its_buffers_at_another_speed(name, monkeypatch, tmp_path):
     link = board.link(config(uplink_apn="internet"))
     before = dict(link.uart.options)
     for baud in (9600, 921600, 115200):
-        link.device.speed(baud)
+        wake.set_speed(link, baud)
         assert link.uart.baudrate == baud
     assert link.uart.options == before and before["rxbuf"] == 8192
     assert not link.uart.every_byte
@@ -207,6 +209,28 @@ def test_rp2_watchdog_gives_a_blocking_call_half_a_minute_and_no_more(monkeypatc
     assert max(fed) == 28000
 
 
+def test_deliveries_are_noted_when_nothing_comes_from_the_modem(name, monkeypatch, tmp_path):
+    """From the first one on, since no byte of a UART is taken during an erase."""
+    _, board = made(name, monkeypatch, tmp_path)
+    monkeypatch.setattr(type(board), "console", lambda self: None)
+    monkeypatch.setitem(sys.modules, "umqtt", SimpleNamespace(simple=None))
+    app = starting.make(board)
+    monkeypatch.setattr(app, "topics", ("t",) * 3)
+    app.ring.append_many([(readings.INSTANT, 1, b"%d" % number) for number in range(4)])
+    line, publisher = Line(), app.mqtt.publisher
+    monkeypatch.setattr(publisher, "_session", line)
+    line.on_acked = publisher.acked
+
+    async def main():
+        await publisher.send({"window": 4})
+        for number in range(1, 5):
+            line.confirm(1)
+            await publisher.note_acks(quiet=True)
+            assert app.ring.stats()["depth"] == (4 if number < 4 else 0)
+
+    virtual.run(main())
+
+
 def test_board_json_overrules_the_wiring(monkeypatch, tmp_path):
     table = {
         "ports": [
@@ -220,13 +244,12 @@ def test_board_json_overrules_the_wiring(monkeypatch, tmp_path):
     uart = board.uart(0).uart
     assert (uart.tx, uart.rx) == (32, 33)
     assert uart.options["invert"] == chip.machine.UART.INV_TX | chip.machine.UART.INV_RX
-    link = board.link(config())
+    board.link(config())
     assert chip.value(5) == 1  # not pressed
-    link.device.reset_pin = None
-    key = board._key
     assert board.modem["tx"] == 27  # the rest of the modem's wiring stays
     assert board.led_pin == 13
-    assert key("dcd") is None
+    key = importlib.import_module("firmware.boards.wiring")._key
+    assert key(board.modem, "dcd") is None
 
 
 def test_a_damaged_board_json_is_ignored_and_told(monkeypatch, tmp_path, capsys):
@@ -251,7 +274,7 @@ def test_power_chip_of_the_sim7080_is_switched_on(monkeypatch, tmp_path):
 def test_a_clock_that_counts_from_2000(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Chip("esp32").install(monkeypatch)
-    parts = importlib.import_module("firmware.boards.parts")
+    parts = importlib.import_module("firmware.boards.common")
     shift = fakes_machine.gmtime_2000(monkeypatch)
     import sys
 
@@ -261,16 +284,18 @@ def test_a_clock_that_counts_from_2000(monkeypatch, tmp_path):
     assert abs(rtc.get() - time.time()) < 2
 
 
-def test_the_modem_s_memory_survives_a_restart(tmp_path):
-    store = FileStore(str(tmp_path / "modem.json"))
+def test_the_modem_s_memory_survives_a_restart(monkeypatch, tmp_path):
+    Chip("esp32").install(monkeypatch)
+    common = importlib.import_module("firmware.boards.common")
+    store = common.FileStore(str(tmp_path / "modem.json"))
     assert store.get("pin") is None
     store.set("pin", 1)
     before = os.stat(tmp_path / "modem.json").st_mtime_ns
     store.set("pin", 1)
     assert os.stat(tmp_path / "modem.json").st_mtime_ns == before
-    assert FileStore(str(tmp_path / "modem.json")).get("pin") == 1
+    assert common.FileStore(str(tmp_path / "modem.json")).get("pin") == 1
     (tmp_path / "modem.json").write_text("{")
-    assert FileStore(str(tmp_path / "modem.json")).get("pin") is None
+    assert common.FileStore(str(tmp_path / "modem.json")).get("pin") is None
 
 
 def test_this_board_needs_board_txt_on_a_board(monkeypatch, tmp_path):
@@ -287,7 +312,7 @@ def test_this_board_needs_board_txt_on_a_board(monkeypatch, tmp_path):
 
 def test_repl_console_never_waits(monkeypatch, tmp_path):
     Chip("esp32").install(monkeypatch)
-    parts = importlib.import_module("firmware.boards.parts")
+    parts = importlib.import_module("firmware.boards.common")
     read, write = os.pipe()
     with os.fdopen(read, "rb", buffering=0) as stdin:
         stdin_like = SimpleNamespace(buffer=stdin, fileno=stdin.fileno)

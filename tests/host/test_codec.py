@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from firmware.core.errors import AsduError, FrameError, Iec102Error
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
+from firmware.iec102.errors import AsduError, FrameError, Iec102Error
 from firmware.iec102.timetag import TimeTag
 from tests.host.test_vectors import FRAMES, ROOT
 from tools import micropython, patience

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies
 
 from firmware import readings
 from firmware.commands import answer as answer_module
-from firmware.commands import parser, table
+from firmware.commands import grammar
 from firmware.commands.answer import Collector, CommandError
 from firmware.commands.processor import Channel, Processor, decode
 from tests.host import virtual
@@ -48,7 +48,7 @@ class Desk:
 
     def error(self, line):
         """(code, words) of an answer that must be ERROR."""
-        self.device.config.set("device.mtxerr", "on")
+        self.device.config.set_many({"device.mtxerr": "on"})
         answer = self.say(line)
         found = re.search(r'\+MTXERR: (\d+),"([^"\r\n]*)"\r\n\r\nERROR\r\n$', answer)
         assert found, answer
@@ -178,7 +178,7 @@ def test_the_reason_is_told_only_when_it_is_switched_on(desk):
 
 
 def test_every_command_is_carried_out_by_somebody():
-    for row in table.rows():
+    for row in grammar.rows():
         module = __import__("firmware.commands." + row[5], None, None, ("run",))
         assert hasattr(module, row[0].lower()) or hasattr(module, "run"), row[0]
         assert row[4] in ("view", "meter", "setup", "danger"), row[0]
@@ -186,7 +186,7 @@ def test_every_command_is_carried_out_by_somebody():
 
 def test_every_command_answers_to_its_least_and_most_arguments(console):
     console.run = virtual.run  # FORCEREAD waits a minute and a half for a meter that nobody reads here
-    for row in table.rows():
+    for row in grammar.rows():
         for count in {int(row[2]), int(row[3]) or int(row[2])}:
             if row[0] in ("LOGIN", "DOCTOR"):
                 continue  # DOCTOR looks for the broker as long as it may; test_doctor_device.py has it
@@ -213,7 +213,7 @@ def test_every_command_answers_to_its_least_and_most_arguments(console):
 )
 def test_whitelists(whitelist, allowed):
     roles = {"AT": "view", "REBOOT": "danger", "AT+": "modem", "SETPARAM": "setup"}
-    assert [n for n, role in roles.items() if table.allowed(n, role, whitelist)] == [
+    assert [n for n, role in roles.items() if grammar.allowed(n, role, whitelist)] == [
         n for n in roles if n in allowed.split()
     ]
 
@@ -221,7 +221,7 @@ def test_whitelists(whitelist, allowed):
 def test_what_a_channel_may_not_is_refused_and_not_done(desk):
     assert desk.error(OURS + "CLEARLOG,YES") == (3, "CLEARLOG is not allowed on this channel")
     assert desk.device.ring.depth == 7
-    desk.device.config.set("mqtt.commands", "view")
+    desk.device.config.set_many({"mqtt.commands": "view"})
     desk.device.modem = Modem()
     assert desk.error("AT+CFUN=0")[0] == desk.error(OURS + "REBOOT")[0] == 3
     assert desk.after is None and desk.device.modem.lines == []
@@ -233,8 +233,8 @@ def test_what_a_channel_may_not_is_refused_and_not_done(desk):
 def test_a_channel_cannot_give_itself_leave(desk, console, name):
     assert desk.error(OURS + "SETPARAM,%s,*" % name)[0] == 3
     assert desk.error(OURS + "SAVECONFIG\nMQTT_keepalive: 30\n%s: *" % name)[0] == 3
-    assert desk.device.config.changed() == ["device.mtxerr", "mqtt.commands"]
-    before = console.device.config.changed()
+    assert sorted(desk.device.config.values) == ["device.mtxerr", "mqtt.commands"]
+    before = sorted(console.device.config.values)
     console.ok(OURS + "SETPARAM,%s,*" % name)
     assert console.device.config.get(console.device.config.key(name)) == "*" and before == ["mqtt.commands"]
 
@@ -311,7 +311,7 @@ def test_setbaudrate_keeps_the_format_of_the_line(desk):
 
 def test_lines_for_the_modem_and_back(desk):
     modem = desk.device.modem = Modem()
-    desk.device.config.set("uplink.password", "hush-hush")
+    desk.device.config.set_many({"uplink.password": "hush-hush"})
     modem.answers = {
         "AT+CSQ": ["+CSQ: 20,99", "OK"],
         "AT+CGAUTH?": ['+CGAUTH: 1,1,"user","hush-hush"', "OK"],
@@ -339,7 +339,7 @@ def test_a_password_guards_the_console(monkeypatch):
     monkeypatch.setattr(basic, "sleep_ms", no_wait)
     desk = Desk("console", "console.commands", login=True)
     desk.ok(OURS + "GETSTATUS")
-    desk.device.config.set("device.password", "door")
+    desk.device.config.set_many({"device.password": "door"})
     desk.device.modem = Modem()
     for line in ("GETSTATUS", "REBOOT", "GETCONFIG"):
         assert desk.error(OURS + line)[0] == 3
@@ -388,12 +388,12 @@ SECRETS = [
 
 @pytest.mark.parametrize("line", SECRETS)
 def test_a_secret_is_not_repeated(console, line):
-    console.device.config.set("device.mtxerr", "on")
+    console.device.config.set_many({"device.mtxerr": "on"})
     assert "sesame" not in console.say(OURS + line)
 
 
 def test_a_secret_in_a_text_is_not_repeated(console):
-    console.device.config.set("device.mtxerr", "on")
+    console.device.config.set_many({"device.mtxerr": "on"})
     answer = console.say(OURS + "SAVECONFIG\nMQTT_password: sesame\nMQTT_qos: 9\nsesame")
     assert answer.endswith("ERROR\r\n") and "sesame" not in answer
     assert console.device.config.get("mqtt.password") == ""
@@ -404,7 +404,7 @@ def test_no_secret_comes_out_of_any_command(console):
     config.set_many(
         {"mqtt.password": "sesame1", "uplink.key": "sesame2", "device.password": "sesame3"}
     )
-    config.set("uplink.pin", "sesame")
+    config.set_many({"uplink.pin": "sesame"})
     for line in (
         "GETCONFIG",
         "GETSTATUS",
@@ -609,7 +609,7 @@ LINES = strategies.one_of(
     strategies.builds(
         lambda row, args: OURS + ",".join([row[0]] + args),
         strategies.sampled_from(
-            [row for row in table.rows() if row[0] not in ("LOGIN", "FORCEREAD")]
+            [row for row in grammar.rows() if row[0] not in ("LOGIN", "FORCEREAD")]
         ),
         strategies.lists(
             strategies.text(max_size=12) | strategies.sampled_from(["0", "ID00000", "mqtt.qos"]),
@@ -638,11 +638,11 @@ def test_whatever_comes_in_each_line_gets_one_answer(lines):
 def test_the_parser_raises_nothing_but_its_own_error(line):
     config = Device().config
     try:
-        name, _ = parser.split(line)
+        name, _ = grammar.split(line)
         assert name == name.upper()
     except CommandError as error:
         assert 1 <= error.code <= 11 and len(str(error)) < 200
-    shown = parser.masked(line, config)
+    shown = grammar.masked(line, config)
     assert len(shown) <= 515 and shown.isprintable() or not shown
 
 

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from firmware.clock.zone import Zone
-from firmware.config import edit, settings_help
+from firmware.config import changes, settings_help
 from firmware.config import settings as table
 from firmware.config.store import Config
+from firmware.config.takeover import Importer
 from firmware.core.errors import ConfigError
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
+NAMES = [row[0] for row in table.rows()]
 
 
 @pytest.fixture
@@ -37,6 +39,11 @@ def loaded(path):
     return config
 
 
+def dumped(config, prefix=""):
+    """All lines of dump()."""
+    return [line for lines in config.dump(True, prefix) for line in lines]
+
+
 # --- the table
 
 
@@ -49,17 +56,17 @@ def every_setting():
 
 def test_every_row_is_complete_and_its_default_is_allowed():
     config = Config()
-    names = list(table.names())
+    names = NAMES
     assert len(names) == len(set(names)) > 80
     for row, index in every_setting():
         assert len(row) == 6 and row[5] in ("", "restart", "link", "way"), row
         assert settings_help.of(row[0]), row[0]
         key = table.key(row, index)
         default = config.get(key)
-        assert config.set(key, config.text(key, masked=False)) == row[5]
+        assert config.set_many({key: config.text(key, masked=False)}) == [row[5]]
         assert config.get(key) == default
         # What has had another default is written down as it is.
-        assert config.changed() == [key] * (key in edit._WRITTEN), key
+        assert sorted(config.values) == [key] * (key in changes._WRITTEN), key
         config.values.clear()
 
 
@@ -211,10 +218,10 @@ def test_what_is_stored_already_stays_though_nobody_would_take_it_today(tmp_path
 def test_a_bad_value_is_refused_with_field_value_and_range(name, value, words):
     config = Config()
     with pytest.raises(ConfigError) as refusal:
-        config.set(name, value)
+        config.set_many({name: value})
     assert words in str(refusal.value)
     assert len(str(refusal.value)) < 300 and "\n" not in str(refusal.value)
-    assert not config.changed()
+    assert not config.values
 
 
 GOOD = [
@@ -234,7 +241,7 @@ GOOD = [
 @pytest.mark.parametrize("name, value, expected", GOOD)
 def test_good_values_are_taken_in_their_type(name, value, expected):
     config = Config()
-    config.set(name, value)
+    config.set_many({name: value})
     assert config.get(name) == expected and type(config.get(name)) is type(expected)
 
 
@@ -248,9 +255,9 @@ def test_many_are_all_or_nothing():
 def test_two_meters_with_one_id_are_refused():
     config = Config()
     config.set_many({"meter.0.enabled": "on", "meter.0.id": "A"})
-    config.set("meter.1.id", "a")  # not read yet: no harm
+    config.set_many({"meter.1.id": "a"})  # not read yet: no harm
     with pytest.raises(ConfigError, match=r"meter\.1\.id: a is not allowed"):
-        config.set("meter.1.enabled", "on")
+        config.set_many({"meter.1.enabled": "on"})
     config.set_many({"meter.1.enabled": "on", "meter.1.id": "B"})
     config.set_many({"meter.0.id": "B", "meter.1.id": "A"})
 
@@ -261,17 +268,17 @@ def test_secrets_are_masked_and_never_in_a_refusal():
     assert config.text("mqtt.password") == "***"
     assert config.text("mqtt.password", masked=False) == "hunter22"
     assert config.text("uplink.password") == ""
-    assert not [line for line in config.dump() if "hunter22" in line]
+    assert not [line for line in dumped(config) if "hunter22" in line]
     assert config.mask('pw hunter22, pin "12", 12 apples') == "pw ***, pin ***, 12 apples"
     with pytest.raises(ConfigError) as refusal:
-        config.set("meter.0.password", "letmein")
+        config.set_many({"meter.0.password": "letmein"})
     assert "letmein" not in str(refusal.value) and "***" in str(refusal.value)
 
 
 def test_placeholders():
     config = Config()
     config.expansions.update(IMEI="8600", P="ID-8600", ID="first")
-    config.set("meter.3.id", "fourth")
+    config.set_many({"meter.3.id": "fourth"})
     assert config.expand("a/[IMEI]/[ID]/[P]/[X]") == "a/8600/first/ID-8600/[X]"
     assert config.expand("[ID]", 3) == "fourth"
     assert config.expand("[ID]", 2) == "ID00002"
@@ -279,10 +286,10 @@ def test_placeholders():
 
 def test_values_stay_the_same_when_the_tables_are_dropped():
     config = Config()
-    config.set("meter.1.link", 7)
+    config.set_many({"meter.1.link": 7})
     before = {
         name: config.get(name, 1 if name[:5] in ("meter", "port.") else None)
-        for name in table.names()
+        for name in NAMES
     }
     config.release()
     for name, value in before.items():
@@ -302,7 +309,7 @@ def test_only_what_differs_is_kept(path):
 
 def test_no_file_is_no_problem(path):
     config = loaded(path)
-    assert config.problems == [] and config.changed() == []
+    assert config.problems == [] and config.values == {}
 
 
 @pytest.mark.parametrize(
@@ -355,17 +362,20 @@ class PowerCut(BaseException):
     pass
 
 
-@pytest.mark.parametrize("cut", range(4))
+@pytest.mark.parametrize("cut", range(5))
 def test_a_power_cut_leaves_the_old_file_or_the_new_one(path, cut, monkeypatch):
-    """Every step of save(): in the middle of the write, before each rename, after the last."""
+    """Every step of save(): in the middle of the write, before each copy, after the last, after all."""
     import os
+
+    from firmware import port
+    from firmware.config import files
 
     saved(path, mqtt_id="older")
     saved(path, mqtt_id="old")
     config = loaded(path)
-    config.set("mqtt.id", "new")
+    config.set_many({"mqtt.id": "new"})
     steps = []
-    rename, dump = os.rename, json.dump
+    copy, remove, dump = port.copy, os.remove, json.dump
 
     def step(function, *args):
         steps.append(function)
@@ -378,16 +388,18 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(path, cut, monkeypatch):
             file.write(json.dumps(data)[:7])
         step(dump, data, file)
 
-    monkeypatch.setattr(os, "rename", lambda *args: step(rename, *args))
+    for module in (files, port):
+        monkeypatch.setattr(module, "copy", lambda *args: step(copy, *args))
+    monkeypatch.setattr(os, "remove", lambda *args: step(remove, *args))
     monkeypatch.setattr(json, "dump", torn)
-    if cut < 3:
+    if cut < 4:
         with pytest.raises(PowerCut):
             config.save()
     else:
         config.save()
     monkeypatch.undo()
     after = loaded(path)
-    assert after.get("mqtt.id") == ("old" if cut < 2 else "new")
+    assert after.get("mqtt.id") == ("old" if cut < 3 else "new")
     assert after.problems == []
 
 
@@ -407,7 +419,7 @@ JSON = strategies.recursive(
     strategies.one_of(
         strategies.binary(max_size=300),
         strategies.dictionaries(
-            strategies.sampled_from(list(table.names()) + ["meter.3.id", "port.9.baud", "", "."])
+            strategies.sampled_from(NAMES + ["meter.3.id", "port.9.baud", "", "."])
             | strategies.text(max_size=20),
             JSON,
             max_size=8,
@@ -432,19 +444,19 @@ def test_whatever_is_in_a_file_loading_ends_and_the_values_are_good(
 
 @settings(max_examples=200)
 @given(
-    strategies.sampled_from(list(table.names())) | strategies.text(max_size=30),
+    strategies.sampled_from(NAMES) | strategies.text(max_size=30),
     strategies.text(max_size=200),
 )
 def test_whatever_is_set_only_a_config_error_comes_out(name, value):
     config = Config()
     try:
-        config.set(name, value)
+        config.set_many({name: value})
     except ConfigError as error:
         assert len(str(error)) < 500
         assert not config.values
     else:
         key = config.key(name)
-        assert config.set(key, config.text(key, masked=False)) is not None
+        assert config.set_many({key: config.text(key, masked=False)})
 
 
 # --- text
@@ -472,9 +484,18 @@ MQTT_keepalive: 60
 """
 
 
+def imported(config, text):
+    """Take a text of `NAME: value` lines, all or nothing; returns the Importer."""
+    importer = Importer(config)
+    for line in text.split("\n"):
+        importer.feed(line)
+    config.change(importer.finish())
+    return importer
+
+
 def test_the_predecessors_text_is_taken_over_and_what_we_lack_is_told():
     config = Config()
-    report = config.import_text(TUNNEL.replace("\n", "\r\n"))
+    report = imported(config, TUNNEL.replace("\n", "\r\n"))
     assert report.unknown == ["COMM_autocts", "MTX_mode"] and report.unknowns == 2
     assert config.get("port.1.baud") == "19200" and config.get("port.1.parity") == "even"
     assert config.get("logger.id") == "ID-12345678" and config.get("logger.size") == 600
@@ -488,19 +509,19 @@ def test_one_bad_line_and_nothing_is_changed():
     config = Config()
     for bad in ("MQTT_qos: 7", "no colon here", "x" * 600 + ": 1"):
         with pytest.raises(ConfigError, match="nothing was changed"):
-            config.import_text(TUNNEL + bad + "\n")
-        assert config.changed() == []
+            imported(config, TUNNEL + bad + "\n")
+        assert config.values == {}
 
 
 def test_what_is_dumped_can_be_taken_back_and_masked_secrets_stay():
     config = Config()
     config.set_many({"mqtt.password": "hunter22", "meter.2.link": 99, "port.2.baud": "300"})
-    text = "\n".join(config.dump())
+    text = "\n".join(dumped(config))
     assert "IEC102_linkAddress2: 99" in text and "COMM2_baudrate: 300" in text
     assert "IEC102_linkAddress1" not in text, "a meter that is not set up is not shown"
     other = Config()
-    other.set("mqtt.password", "kept")
-    report = other.import_text(text)
+    other.set_many({"mqtt.password": "kept"})
+    report = imported(other, text)
     assert report.unknowns == 0
     assert other.get("mqtt.password") == "kept"
     assert other.get("meter.2.link") == 99 and other.get("port.2.baud") == "300"
@@ -508,8 +529,8 @@ def test_what_is_dumped_can_be_taken_back_and_masked_secrets_stay():
 
 def test_dump_by_prefix():
     config = Config()
-    assert list(config.dump(True, "mqtt_q")) == ["MQTT_qos: 1"]
-    assert list(config.dump(True, "mqtt.qos")) == ["MQTT_qos: 1"]
+    assert dumped(config, "mqtt_q") == ["MQTT_qos: 1"]
+    assert dumped(config, "mqtt.qos") == ["MQTT_qos: 1"]
 
 
 @settings(max_examples=150)
@@ -519,7 +540,7 @@ def test_dump_by_prefix():
 def test_whatever_is_imported_only_a_config_error_comes_out(text):
     config = Config()
     try:
-        report = config.import_text(text)
+        report = imported(config, text)
         assert len(report.unknown) <= 8
     except ConfigError as error:
         assert len(str(error)) < 3000
@@ -540,7 +561,7 @@ def test_a_link_change_is_staged_tried_once_and_confirmed(path):
     assert config.get("mqtt.window") == 4 and config.get("port.1.baud") == "300"
     config.begin_trial()
     assert config.get("mqtt.broker") == "tcp://new" and config.trying == 600
-    config.set("mqtt.window", 5)
+    config.set_many({"mqtt.window": 5})
     config.save()
     assert json.loads(Path(path).read_text())["mqtt.broker"] == "tcp://old"
     config.confirm()
@@ -552,7 +573,8 @@ def test_a_link_change_is_staged_tried_once_and_confirmed(path):
 def test_a_trial_that_is_not_confirmed_ends_with_the_old_values(path):
     saved(path, mqtt_broker="tcp://old")
     config = loaded(path)
-    config.trial({"mqtt.broker": "tcp://new", "mqtt.qos": 0}, 60)
+    config.change({"mqtt.broker": "tcp://new", "mqtt.qos": 0}, 60)
+    config.begin_trial()
     assert config.get("mqtt.qos") == 0
     assert config.expire() == ["mqtt.broker", "mqtt.qos"]
     assert config.get("mqtt.broker") == "tcp://old" and config.get("mqtt.qos") == 1
@@ -573,7 +595,8 @@ def test_staged_values_survive_a_restart_once(path):
 def test_back_to_the_default_on_trial(path):
     saved(path, mqtt_keepalive=30)
     config = loaded(path)
-    config.trial({"mqtt.keepalive": 60}, 60)
+    config.change({"mqtt.keepalive": 60}, 60)
+    config.begin_trial()
     assert config.get("mqtt.keepalive") == 60
     config.confirm()
     assert loaded(path).get("mqtt.keepalive") == 60
@@ -582,7 +605,7 @@ def test_back_to_the_default_on_trial(path):
 def test_what_is_set_on_the_spot_replaces_what_is_staged(path):
     config = loaded(path)
     config.change({"mqtt.id": "staged", "mqtt.user": "u"}, 600)
-    config.set("mqtt.id", "final")
+    config.set_many({"mqtt.id": "final"})
     config.begin_trial()
     assert config.get("mqtt.id") == "final" and config.get("mqtt.user") == "u"
 

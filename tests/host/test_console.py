@@ -266,8 +266,8 @@ class Broker:
         await asyncio.sleep(0)
         self.replies.append((topic, bytes(payload)))
 
-    def status(self):
-        return {"waiting": self.waiting}
+    def replies_wait(self):
+        return bool(self.waiting)
 
 
 def over_mqtt(device, *payloads, topic="t/ATR", wait=None):
@@ -300,7 +300,7 @@ def test_echo_is_a_setting_and_ate_counts_for_its_message_only():
     device = Device()
     texts = [payload.decode() for _, payload in over_mqtt(device, b"ATE0\nAT", b"AT")]
     assert texts == ["ATE0\r\n\r\nOK\r\n\r\nOK\r\n", "AT\r\n\r\nOK\r\n"]
-    device.config.set("mqtt.echo", "off")
+    device.config.set_many({"mqtt.echo": "off"})
     assert over_mqtt(device, b"AT")[0][1] == b"\r\nOK\r\n"
 
 

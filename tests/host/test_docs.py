@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from firmware.commands import table
+from firmware.commands import grammar
 from firmware.config import settings
 from tools import docs
 
@@ -18,8 +18,8 @@ def test_the_references_are_not_stale():
 
 def test_every_command_has_a_line_and_words():
     text = docs.commands_text()
-    for row in table.rows():
-        found = re.search(r"(?m)^\| `%s` \| (\w+) \| (.+) \|$" % re.escape(table.form(row)), text)
+    for row in grammar.rows():
+        found = re.search(r"(?m)^\| `%s` \| (\w+) \| (.+) \|$" % re.escape(grammar.form(row)), text)
         assert found and found.group(1) == row[4] and len(found.group(2)) > 5, row[0]
     for code in range(1, 12):
         assert "| %d | " % code in text

@@ -4,6 +4,8 @@ import pytest
 
 from firmware.commands import doctorwords
 from firmware.core import errors
+from firmware.iec102 import errors as meter_errors
+from firmware.uplink import login
 from firmware.uplink.stream import Stream
 from tests.host.modem_world import World, run_virtual
 
@@ -58,7 +60,7 @@ def test_a_link_that_is_up_has_its_signal_in_words():
 
 @pytest.mark.parametrize("cause", range(13, 19))
 def test_each_cause_has_its_words(cause):
-    error = errors.NotAvailableError(cause, 162)
+    error = meter_errors.NotAvailableError(cause, 162)
     fault, todo = doctorwords.advice(error.why())
     assert (
         fault.startswith("FAULT ")
@@ -80,7 +82,7 @@ def test_each_cause_has_its_words(cause):
     ],
 )
 def test_each_error_of_the_protocol_has_its_words(name):
-    error = getattr(errors, name)()
+    error = getattr(meter_errors, name)()
     fault, todo = doctorwords.advice(error.why())
     assert "note this line" not in todo and fault != "FAULT %s: %s" % (name, error)
 
@@ -103,20 +105,20 @@ class NoNames:
 )
 def test_a_name_that_is_not_known_in_the_words_of_each_port(words):
     with pytest.raises(errors.BrokerError) as caught:
-        run_virtual(lambda: Stream().connect(NoNames(*words), "no-such-host", 1883, 1000))
+        run_virtual(lambda: login.connect(Stream(), NoNames(*words), "no-such-host", 1883, 1000))
     assert "DNS" in doctorwords.broker(WAITING, "tcp://x", caught.value.why())[0]
     assert str(caught.value) == str(OSError(*words))
 
 
 def test_no_memory_is_no_answer_about_a_name():
     with pytest.raises(OSError) as caught:
-        run_virtual(lambda: Stream().connect(NoNames(12), "host", 1883, 1000))
+        run_virtual(lambda: login.connect(Stream(), NoNames(12), "host", 1883, 1000))
     assert not isinstance(caught.value, errors.BrokerError)
 
 
 def test_a_wrong_password_may_be_called_not_authorised():
     """Mosquitto gives code 5 for it."""
-    assert "mqtt.password" in doctorwords.broker(WAITING, "tcp://x", errors.LoginRefused(305, 5).why())[1]
+    assert "mqtt.password" in doctorwords.broker(WAITING, "tcp://x", errors.BrokerError(305, 5).why())[1]
 
 
 def test_an_unknown_error_is_repeated_not_explained_away():

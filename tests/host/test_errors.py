@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from firmware.clock import ntp
 from firmware.core import error_meter, error_network, error_services, error_texts, errors
-from firmware.modem.at import CommandError, NoAnswer
-from firmware.modem.failure import Failure
+from firmware.iec102 import errors as meter_errors
+from firmware.iec102.errors import NotAvailableError
+from firmware.modem.exchange import CommandError, NoAnswer
+from firmware.modem.link import Failure
 from firmware.update import source
 from tools import micropython
 
@@ -27,22 +30,24 @@ ROWS = {
 CODES = {
     "NoAnswerError": 101, "GarbledError": 102, "WrongLinkError": 103, "NackError": 104, "BusyError": 105,
     "PasswordError": 106, "SessionDeadlineError": 107, "SessionClosedError": 108, "UnexpectedAsduError": 109,
-    "NotAvailableError": 110, "TimeRefused": 281, "NobodyListens": 308, "ConfigError": 411, "OrderError": 501,
+    "NotAvailableError": 110, "TimeRefused": 281, "ConfigError": 411, "OrderError": 501,
     "DownloadError": 502, "ReleaseError": 503, "UpdateError": 504, "GiveWay": 505,
 }  # fmt: skip
 # Codes that are computed: a refusal's cause, the measuring point named in a login, CONNACK, a state of +CREG.
 COMPUTED = {*range(113, 119), 126, *range(301, 306), *range(260, 270)}
 # Classes outside of core/errors.py: local to one module, or to a room that keeps them as long as who catches them.
 LOCAL = {
+    "clock/ntp.py": ["TimeRefused"],
     "commands/answer.py": ["CommandError", "TooLong"],
-    "modem/at.py": ["CommandError", "NoAnswer"],
-    "modem/failure.py": ["Failure"],
+    "iec102/errors.py": ["Iec102Error"],
+    "modem/exchange.py": ["CommandError", "NoAnswer"],
+    "modem/link.py": ["Failure"],
     "update/download.py": ["_Drop"],
-    "update/source.py": ["DownloadError", "GiveWay", "ReleaseError", "UpdateError"],
-    "uplink/guard.py": ["Pending"],
+    "update/source.py": ["DownloadError", "GiveWay", "OrderError", "ReleaseError", "UpdateError"],
+    "uplink/stream.py": ["Pending"],
 }
 # What is made with a code as its first argument.
-CODED = {"AsduError", "BrokerError", "Failure", "FrameError", "LogError", "LoginRefused", "NoAnswer", "NoLink"}
+CODED = {"AsduError", "BrokerError", "Failure", "FrameError", "LogError", "NoAnswer", "NoLink"}
 _MARK = re.compile(r"[Cc]odes? of (an error|errors|what was found)")
 
 
@@ -78,7 +83,7 @@ def names(node):
 
 
 def test_codes_are_what_they_have_always_been():
-    found = {**classes(errors), **classes(source)}
+    found = {**classes(errors), **classes(meter_errors), **classes(ntp), **classes(source)}
     assert {name: each.code for name, each in found.items() if getattr(each, "code", 0)} == CODES
 
 
@@ -115,7 +120,7 @@ def test_each_code_can_be_told(code):
 def test_the_names_that_records_have_are_those_of_the_classes():
     for code, row in ROWS.items():
         if len(row) == 4:
-            assert issubclass(getattr(errors, row[0]), errors.Iec102Error), code
+            assert issubclass(getattr(meter_errors, row[0]), meter_errors.Iec102Error), code
     for name, code in CODES.items():
         if code < 200:
             assert ROWS[code][0] == name
@@ -260,9 +265,9 @@ def test_a_build_without_ppp_is_no_wrong_access_point():
 
 
 def test_an_error_tells_without_a_text_of_its_own():
-    assert str(errors.NotAvailableError(14, 162)) == "the meter does not know this ASDU type (cause 14, type 162)"
+    assert str(NotAvailableError(14, 162)) == "the meter does not know this ASDU type (cause 14, type 162)"
     assert str(errors.BrokerError(311, 20000)) == "no PUBACK within 20000 ms"
-    assert errors.NackError().args == ()
+    assert meter_errors.NackError().args == ()
 
 
 def test_without_memory_for_words_it_is_the_code(monkeypatch):
@@ -270,20 +275,23 @@ def test_without_memory_for_words_it_is_the_code(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(error_texts, "text", full)
-    assert str(errors.NackError()) == "error 104"
+    assert str(meter_errors.NackError()) == "error 104"
     with pytest.raises(MemoryError):
         errors.words((104,))
 
 
 MADE = """
+from firmware.clock.ntp import TimeRefused
 from firmware.core import errors
-from firmware.modem.at import CommandError
-from firmware.modem.failure import Failure
+from firmware.iec102.errors import AsduError, NotAvailableError
+from firmware.modem.exchange import CommandError
+from firmware.modem.link import Failure
+from firmware.update.source import OrderError
 for made in (
     Failure(204, blocked=True), Failure((226, -9), floor=2),
     Failure((208, CommandError("AT", "+CME ERROR: 14", lines=()).why())),
-    errors.NotAvailableError(cause=14, type=162), errors.NobodyListens("h", 1), errors.LogError(421, 7),
-    errors.LoginRefused(305, 5), errors.TimeRefused("RATE"), errors.AsduError(124, 5, 6), errors.OrderError(4, "no"),
+    NotAvailableError(cause=14, type=162), errors.BrokerError(308, "h:1"), errors.LogError(421, 7),
+    errors.BrokerError(305, 5), TimeRefused("RATE"), AsduError(124, 5, 6), OrderError(4, "no"),
 ):
     try:
         raise made
@@ -304,7 +312,7 @@ def test_they_are_made_and_caught_alike_on_micropython(command):
         "NotAvailableError the meter does not know this ASDU type (cause 14, type 162)",
         "OSError ECONNREFUSED by h:1",
         "OSError record 7 is not there",
-        "LoginRefused refused: login: not authorised",
+        "OSError refused: login: not authorised",
         "OSError RATE",
         "AsduError ASDU type 5: a length of 6 bytes does not fit",
         "OrderError no",

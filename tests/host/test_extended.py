@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from firmware import readings
 from firmware.clock.zone import Zone
-from firmware.iec102.address import LinkAddress
 from firmware.iec102.timetag import TimeTag, from_utc
+from firmware.meter import reading
 from firmware.meter.meter import Meter
 from firmware.record import extended, telemetry
 from tests.host import fieldlab, json_examples, twinlab, virtual
@@ -43,7 +43,7 @@ class Job:
 def written(name, *args):
     job = Job()
     job.kind = {"instant": readings.INSTANT, "period": readings.CURVE}.get(name, readings.CLOCK)
-    asyncio.run(getattr(extended.form(job), name)(*args))
+    asyncio.run(getattr(extended.Form(job), name)(*args))
     ((kind, record),) = job.kept
     assert kind == job.kind | readings.EXTENDED
     return record
@@ -57,7 +57,7 @@ def test_the_document_shows_what_the_firmware_writes():
 
 def test_every_kind_has_both_forms():
     seen = {(record["TYPE"], kind & readings.EXTENDED) for kind, record in json_examples.records()}
-    names = {readings.module_of(kind).TYPE for kind in json_examples._KINDS}
+    names = {"IEC102" + end for end in ["", "_CTAVM2", "_LC", "_TAVC", "_EV", "_ID", "_CLOCK", "_PC", "_CFG"]}
     assert seen == {(n, form) for n in names for form in (0, 128)} | {("IEC102_ERR", 0)}
 
 
@@ -142,13 +142,13 @@ def test_a_tag_that_is_no_date_is_null():
 def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, forms, tmp_path):
     async def main():
         now = asyncio.get_running_loop().utc
-        meter = Meter("A", LinkAddress(1, 1, 1), [], place=str(tmp_path) + "/m0_")
+        meter = Meter("A", (1, 1, 1), [], place=str(tmp_path) + "/m0_")
         kept = []
         port = fieldlab.port_of(fieldlab.stations(1, now))
         line = fieldlab.line_of(port, [meter], kept.extend, profile)
-        assert await line._session(meter, readings.INSTANT)
+        assert await reading.session(line, meter, readings.INSTANT)
         result = line.ask(meter, readings.INSTANT)
-        assert await line._session(*line._asked.pop())
+        assert await reading.session(line, *line.asked.pop())
         answer = bytearray(result.sizes[0])
         result.read_into(0, answer)
         assert len(result.sizes) == 1
@@ -185,7 +185,7 @@ item.update({"FMPA": tag, "DINI": tag, "DEND": tag})
 def form(kind):
     job = Job()
     job.kind = kind
-    return extended.form(job)
+    return extended.Form(job)
 async def main():
     await form(1).instant([{"totals": [total] * 6, "time": tag}, {"powers": [power] * 4}, {"phases": [phase] * 3}])
     await form(3).period(11, 3600, tag, [(i, total) for i in range(1, 9)])

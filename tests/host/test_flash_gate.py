@@ -7,6 +7,7 @@ import asyncio
 import builtins
 import os
 import random
+from unittest import mock
 
 import pytest
 
@@ -14,13 +15,12 @@ from firmware import app as root
 from firmware import readings, services
 from firmware.commands.processor import Channel, Processor
 from firmware.gate import Gate
-from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
+from firmware.meter import reading
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
-from firmware.modem import sim
-from firmware.room import Room
+from firmware.modem import bringup
 from tests.host import fieldlab, virtual
 from tests.host.test_log_gate import Line
 from tests.host.test_trial import Mqtt
@@ -67,7 +67,7 @@ class Board:
 
 
 class Store(dict):
-    """The modem's memory, as firmware/boards/filestore.FileStore keeps it."""
+    """The modem's memory, as firmware/boards/common.FileStore keeps it."""
 
     def __init__(self, path, gate):
         super().__init__()
@@ -98,7 +98,7 @@ def device(flash, gate):
     app.flash = flash
     app.config.load()
     app.imei = "1"
-    app.gate, app.room = gate, Room()
+    app.gate = gate
     app.ring = Ring(folder + "/log")
     app.ring.mount()
     app.header = ["1", "P", "unix", "titan", "summer", "DO"]
@@ -136,7 +136,7 @@ async def cleared(app, number):
 
 async def tried(app, number):
     """Settings on trial prove themselves, and the watch of the app keeps them."""
-    app.config.set("mqtt.user", "old")
+    app.config.set_many({"mqtt.user": "old"})
     app.config.staged["mqtt.user"] = "u%d" % number
     app.config.trying = app.config.trial_seconds = 60
     app.trial_since -= 100
@@ -155,14 +155,14 @@ async def restarted(app, number):
 
 
 async def pin(app, number):
-    await sim.unlock(Sim(), "%04d" % number, Store(app.board.root + "/modem.json", app.gate), 60000)
+    await bringup.unlock(Sim(), "%04d" % number, Store(app.board.root + "/modem.json", app.gate), 60000)
 
 
 async def ledger(app, number):
     """A schedule that must survive a restart is done: its mark moves."""
     place = "%s/m%d_" % (app.board.root, number)
     schedule = Schedule(readings.IDENTITY, 900, True)
-    meter = Meter("A", LinkAddress(1, 1, 1), [schedule], True, {}, Ledger(place + "ledger.json"), place)
+    meter = Meter("A", (1, 1, 1), [schedule], True, {}, Ledger(place + "ledger.json"), place)
     line = fieldlab.line_of(None, [meter], app.ring.append_many)
     line.gate = app.gate
     line._replan()
@@ -171,8 +171,8 @@ async def ledger(app, number):
         await asyncio.sleep(0)
         return True
 
-    line._session = session
-    await line._scheduled(meter, 0)
+    with mock.patch.object(reading, "session", session):
+        await reading.scheduled(line, meter, 0)
     assert meter.ledger.mark("done%d" % readings.IDENTITY)
 
 

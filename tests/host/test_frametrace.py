@@ -182,6 +182,23 @@ def test_two_files_of_bounded_size_take_turns(app, tmp_path):
     assert all(size < 32768 + 2000 for size in sizes.values())
 
 
+@pytest.mark.parametrize("size, kept", ((100, 100), (33000, 0)))
+def test_after_a_restart_it_goes_on_in_the_file_that_is_not_full(app, tmp_path, size, kept):
+    """Where both are, one begins anew."""
+    first, second = tmp_path / "trace.txt", tmp_path / "trace.old.txt"
+    first.write_text("x" * 33000)
+    second.write_text("x" * size)
+
+    async def play(tracer, hear):
+        hear(">", STATUS)
+        await until(lambda: second.stat().st_size != size)
+
+    traced(app, "file", play)
+    assert first.stat().st_size == 33000
+    text = second.read_text()
+    assert text.count("x") == kept and text.endswith("link status\n")
+
+
 def test_a_full_flash_ends_the_trace_and_nothing_else(app, tmp_path):
     app.board.root = str(tmp_path / "nowhere")
 

@@ -70,7 +70,7 @@ def test_the_board_files_example_compiles_and_opens_its_ports(tmp_path, monkeypa
     link = board.link(fakes_machine.config(uplink_apn="internet", uplink_cmux=False))
     assert (link.uart.tx, link.uart.rx) == (26, 27)
     assert chip.value(25) == 1 and chip.value(4) == 0
-    link.device.power_key(True)
+    link.power_key(True)
     assert chip.value(4) == 1
     board.feed()
 
@@ -89,9 +89,10 @@ def test_the_modem_profiles_example_goes_online(tmp_path, monkeypatch):
     (source,) = fences("modem-profile.md", "python")
     (line,) = fences("modem-profile.md", "text")
     row = line.strip().split("|")
-    module = load(source, "firmware.modem.profiles_" + row[2], tmp_path, monkeypatch)
-    assert set(module.get(row[1])) <= set(profiles.GENERIC)
+    maker = getattr(load(source, "firmware.modem.acme", tmp_path, monkeypatch), "_" + row[2])
+    assert set(maker(row[1])) <= set(profiles.GENERIC)
     monkeypatch.setattr(profiles, "_MODELS", b"\n%s\n" % line.encode() + profiles._MODELS[1:])
+    monkeypatch.setitem(profiles._MAKERS, row[2], maker)
     # What the simulator is then: a modem with those commands that calls itself so.
     model = dict(simulated.PROFILES["sim7600"], maker="ACME", model="ACME L1 R2", off_s=1.5)
     monkeypatch.setitem(simulated.PROFILES, row[1], model)
@@ -99,26 +100,11 @@ def test_the_modem_profiles_example_goes_online(tmp_path, monkeypatch):
     async def main():
         options = {"model": "auto", "user": "u", "password": "p", "auth": "chap"}
         world = World(row[1], settings=dict(options, network="4g"))
-        # A profile is dropped after use; here the example has to stay importable.
-        monkeypatch.setattr("firmware.modem.lazy.use", keep(module))
         await world.online(120)
         return world.log
 
     log = run_virtual(main)
     assert any("ACME L1 R2: profile acme-l1" in line for line in log), log
-
-
-def keep(module):
-    real = __import__("firmware.modem.lazy", None, None, ("use",)).use
-
-    def use(name):
-        if name == "profiles_acme":
-            return module
-        if name == "profiles":
-            return profiles
-        return real(name)
-
-    return use
 
 
 def test_the_modem_profiles_table_has_every_key_with_its_default():

@@ -2,14 +2,18 @@
 
 import asyncio
 import importlib
+import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from firmware import diag, lastrun
+from firmware import diag, lastrun, starting
 from firmware.port import monotonic_s
-from tools import patience
+from tools import micropython, patience
+
+ROOT = Path(__file__).resolve().parents[2]
 
 LAYOUTS = {"rp2040": (("I", 4), ("I", 3)), "rp2350": (("I", 4), ("I", 3), ("I", 8)), "esp32": (("B", 2048),)}
 
@@ -27,7 +31,9 @@ def regions(request, monkeypatch):
 
 
 def restart():
-    return importlib.reload(lastrun).before
+    importlib.reload(lastrun)
+    lastrun.cells = starting._cells()
+    return starting._told()
 
 
 def test_nothing_is_told_after_a_power_on(regions):
@@ -63,7 +69,7 @@ def test_no_word_needs_the_heap(regions):
     restart()
     for name in ("\x7f\x7f\x7f\x7f", "meter 1"):
         assert lastrun._packed(name) < 1 << 30
-    assert lastrun._MAGIC << 16 | 0xFFFF < 1 << 30
+    assert starting._MAGIC == lastrun._MAGIC and lastrun._MAGIC << 16 | 0xFFFF < 1 << 30
 
 
 def test_without_such_memory_nothing_is_kept(monkeypatch):
@@ -104,6 +110,17 @@ async def _raise():
 
 async def _give():
     return 7
+
+
+_APART = ROOT / "tests" / "host" / "mpy" / "apart_run.py"
+
+
+@pytest.mark.parametrize("python", ("cpython", "micropython"))
+def test_what_is_done_apart_is_marked_counts_and_ends_as_the_task_that_waits_for_it(python):
+    command = [sys.executable, _APART] if python == "cpython" else micropython.command(_APART)
+    env = dict(os.environ, PYTHONPATH=".", MICROPYPATH=".:.frozen")
+    done = patience.run([*map(str, command)], 60, cwd=ROOT, env=env)
+    assert done.returncode == 0 and done.stdout.split() == ["ok"], done.stdout + done.stderr
 
 
 def test_the_doctor_knows_each_line_by_its_number():

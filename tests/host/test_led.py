@@ -10,10 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from firmware import app as root
-from firmware import readings
-from firmware.iec102.address import LinkAddress
+from firmware import readings, starting
+from firmware.meter import reading
 from firmware.meter.meter import Meter
-from firmware.services import App
 from tests.host import fieldlab, virtual
 from tests.host.fakes_machine import Chip
 from tests.host.twinlab import Lab
@@ -32,8 +31,7 @@ def app(monkeypatch, tmp_path):
     monkeypatch.setattr(module.Board, "root", str(tmp_path))
     monkeypatch.setattr(module.Board, "console", lambda self: None)
     board = module.Board()
-    found = App(board)
-    found.build()
+    found = starting.make(board)
     found.mqtt = SimpleNamespace(connected=True, state="online")
     found.pin = chip.pins[board.led_pin]
     return found
@@ -104,12 +102,12 @@ def test_a_meter_fails_until_it_answers_again():
         (station,) = fieldlab.stations(1, asyncio.get_running_loop().utc)
         port = fieldlab.port_of([station])
         deaf = fieldlab.port_of([])
-        meter = Meter("A", LinkAddress(1, 1, 1), [])
+        meter = Meter("A", (1, 1, 1), [])
         line = fieldlab.line_of(port, [meter], lambda batch: None)
         told = []
         for number, kind in ((0, readings.INSTANT), (1, readings.INSTANT), (0, readings.INSTANT)):
             line.port = (port, deaf)[number]
-            await line._session(meter, kind)
+            await reading.session(line, meter, kind)
             told.append(meter.failing)
         return told
 
@@ -120,9 +118,9 @@ def test_a_meter_that_lacks_a_reading_answers():
     async def main():
         (station,) = fieldlab.stations(1, asyncio.get_running_loop().utc)
         station.answers.no_types = {162}
-        meter = Meter("A", LinkAddress(1, 1, 1), [])
+        meter = Meter("A", (1, 1, 1), [])
         line = fieldlab.line_of(fieldlab.port_of([station]), [meter], lambda batch: None)
-        await line._session(meter, readings.INSTANT)
+        await reading.session(line, meter, readings.INSTANT)
         return meter.last_error, meter.failing
 
     error, failing = virtual.run(main(), _EPOCH)

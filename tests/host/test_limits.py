@@ -14,6 +14,7 @@ from firmware.commands.answer import Collector
 from firmware.commands.console import Console
 from firmware.commands.processor import Channel, Processor
 from firmware.commands.remote import Remote
+from firmware.core import overlay
 from firmware.uplink.service import MqttService
 from tests.host import umqtts, virtual
 from tests.host.fakedevice import Device
@@ -37,8 +38,8 @@ class Broker:
     async def reply(self, topic, payload):
         self.replies.append((asyncio.get_running_loop().time(), bytes(payload).decode()))
 
-    def status(self):
-        return {"waiting": 0}
+    def replies_wait(self):
+        return False
 
     def within(self, first, last):
         """Answers from `first` to `last` seconds after the first one."""
@@ -81,7 +82,7 @@ def test_lines_count_and_not_messages(end):
 
 def test_the_limit_is_a_setting():
     device = Device()
-    device.config.set("limit.commands", 5)
+    device.config.set_many({"limit.commands": 5})
     broker = over_mqtt([b"AT"] * 12, 59, device)
     assert len(broker.replies) == 5
 
@@ -166,16 +167,17 @@ def test_who_sends_without_end_keeps_no_record_from_being_confirmed(tmp_path, se
 
 def test_who_guesses_a_password_holds_nobody_up():
     device = Device()
-    device.config.set("device.password", "door")
+    device.config.set_many({"device.password": "door"})
 
     async def main():
         task = asyncio.create_task(Remote(Broker([OURS + b"LOGIN,dor"] * 5), Processor(device), lambda: "t").run())
+        await asyncio.sleep(0.5)  # each word is looked at, in a few turns of the loop, at a full second
         for _ in range(20):
             await asyncio.sleep(1)
-            assert device.room.commands == 0
+            assert not overlay.running[1]
         task.cancel()
         await asyncio.sleep(1)
-        assert device.room.commands == 0
+        assert not overlay.running[1]
 
     virtual.run(main())
 
@@ -207,7 +209,7 @@ _FULL_AT = {
     "the code of all commands": (runner, "execute"),
     "the code of one": (runner, "_run"),
     "the answer": (answer, "Collector"),
-    "the turn in the heap": (Processor, "_enter"),
+    "the turn in the heap": (overlay, "turn"),
 }
 
 
@@ -216,7 +218,7 @@ _FULL_AT = {
 def test_a_full_heap_takes_reboot_from_who_may(monkeypatch, place, allowed):
     """160 settings changed one after the other once took so much that nothing but pulling the plug restarted it."""
     device = Device()
-    device.config.set("mqtt.commands", allowed)
+    device.config.set_many({"mqtt.commands": allowed})
     made = Processor(device)
     monkeypatch.setattr(*_FULL_AT[place], _full)
     broker = Broker([b"AT^MTXTUNNEL=GETSTATUS", b" at^mtxtunnel = reboot\r\n"])
@@ -237,7 +239,7 @@ def test_a_full_heap_takes_reboot_from_who_may(monkeypatch, place, allowed):
 @pytest.mark.parametrize("password, known, restarts", [("", False, 1), ("door", False, 0), ("door", True, 1)])
 def test_a_full_heap_takes_reboot_from_the_console(monkeypatch, password, known, restarts):
     device = Device()
-    device.config.set("device.password", password)
+    device.config.set_many({"device.password": password})
     port = MemoryPort()
     console = Console(port, Processor(device), False)
     console.channel.known = known
@@ -257,10 +259,10 @@ def test_a_full_heap_takes_reboot_from_the_console(monkeypatch, password, known,
 
 def test_a_right_that_was_taken_away_is_gone_in_a_full_heap_too():
     device = Device()
-    device.config.set("mqtt.commands", "view,REBOOT")
+    device.config.set_many({"mqtt.commands": "view,REBOOT"})
     processor = Processor(device)
     channel = Channel("mqtt", "mqtt.commands")
     assert processor.rescue("AT^MTXTUNNEL=REBOOT", 19, channel)
-    device.config.set("mqtt.commands", "view")
+    device.config.set_many({"mqtt.commands": "view"})
     processor.look_up()
     assert processor.rescue("AT^MTXTUNNEL=REBOOT", 19, channel) is None

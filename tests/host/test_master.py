@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware import port
-from firmware.core import errors
-from firmware.iec102 import timetag
+from firmware.iec102 import errors, timetag
 from firmware.iec102.master import LinkAddress, Master
 from tests.host import virtual
 from tests.host.fakes import MemoryPort, ScriptedMeter, StationMeter, TinyMeter, fixed, variable
@@ -140,7 +139,8 @@ def test_absolute_totals_with_a_second_status_as_documented():
         assert await master.stream(122, 11, what, got.append) == 1
         return got[0]
 
-    where = LinkAddress(7000, 1, 7, second_status=True)
+    where = LinkAddress(7000, 1, 7)
+    where.second_status = True
     answer = play(script + goodbye(1, 7000), work, where)
     assert [o["value"] for o in answer.objects][:2] == [280, 204654]
 

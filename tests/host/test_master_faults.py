@@ -9,8 +9,7 @@ import functools
 import pytest
 
 from firmware import port
-from firmware.core import errors
-from firmware.iec102 import ft12, timetag
+from firmware.iec102 import errors, ft12, timetag
 from firmware.iec102.master import LinkAddress, Master
 from tests.host import virtual
 from tests.host.fakes import StationMeter

@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware import port
-from firmware.core import errors
-from firmware.iec102 import timetag
+from firmware.iec102 import errors, timetag
 from firmware.iec102.master import LinkAddress, Master
 from tests.host import virtual
 from tests.host.fakes import StationMeter, TinyMeter

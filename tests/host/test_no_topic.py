@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from firmware import applysettings, diag, homeassistant, readings
-from firmware.config import usable
+from firmware.config import check
 from firmware.log.ring import Ring
 from firmware.uplink.publisher import Publisher
 from firmware.uplink.session import LONGEST_TOPIC
@@ -126,16 +126,16 @@ def test_an_answer_topic_that_is_too_long_takes_no_answers(app):
 
 
 def test_the_check_of_the_settings_knows_the_topics_and_lengths_of_those_who_use_them():
-    assert set(usable._SAID.split()) == {"mqtt.online_topic", *applysettings._OURS}
+    assert set(check._SAID.split()) == {"mqtt.online_topic", *applysettings._OURS}
     values = {"mqtt.id": "i", "logger.id": "l", "ha.prefix": "h" * homeassistant._LONGEST_PREFIX}
-    values.update({name: "t" * LONGEST_TOPIC for name in usable._SAID.split()})
+    values.update({name: "t" * LONGEST_TOPIC for name in check._SAID.split()})
 
     def get(name):
         return values.get(name, "")
 
-    usable.usable(get, values, {})
+    check.usable(get, values, {})
     for name in ("ha.prefix", "logger.topic"):
         values[name] += "x"
-        with pytest.raises(usable.ConfigError, match=name):
-            usable.usable(get, {name: values[name]}, {})
+        with pytest.raises(check.ConfigError, match=name):
+            check.usable(get, {name: values[name]}, {})
         values[name] = values[name][:-1]

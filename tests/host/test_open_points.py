@@ -7,7 +7,7 @@ import select
 import pytest
 
 from firmware import readings
-from firmware.iec102.address import LinkAddress
+from firmware.meter import reading
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from firmware.record import telemetry
@@ -28,11 +28,11 @@ def read(kind, options=None, header=("summer", "DO"), no_types=()):
     async def session():
         stations = fieldlab.stations(1, virtual.asyncio.get_running_loop().utc)
         stations[0].answers.no_types = set(no_types)
-        meter = Meter("M", LinkAddress(1, 1, 1), [], True, options or {})
+        meter = Meter("M", (1, 1, 1), [], True, options or {})
         kept = []
         line = fieldlab.line_of(fieldlab.port_of(stations), [meter], kept.extend)
         line.header[4:] = header
-        assert await line._session(meter, kind), meter.last_error
+        assert await reading.session(line, meter, kind), meter.last_error
         return [json.loads(payload) for _, _, payload in kept], stations[0].meter
 
     return virtual.run(session(), START, limit_s=3600)
@@ -103,7 +103,7 @@ def test_a_get_before_any_set():
     desk = Desk()
     get = "AT^MTXTUNNEL=GETIEC102,ID00000"
     assert desk.say(get).endswith("\r\n\r\nERROR\r\n")
-    desk.device.config.set("iec102.unread", "ok")
+    desk.device.config.set_many({"iec102.unread": "ok"})
     answer = desk.say(get)
     assert '"ERR":"nothing was read yet' in answer and answer.endswith("\r\n\r\nOK\r\n")
     assert desk.say(get.replace("ID00000", "ID7")).endswith("ERROR\r\n")
@@ -111,14 +111,14 @@ def test_a_get_before_any_set():
 
 def test_a_semicolon_between_arguments():
     desk = Desk()
-    desk.device.config.set("device.separator", "both")
+    desk.device.config.set_many({"device.separator": "both"})
     assert desk.say("AT^MTXTUNNEL=SETPARAM ; logger.id ;a;b").endswith("\r\n\r\nOK\r\n")
     assert desk.device.config.get("logger.id") == "a;b"
     assert desk.say("at^mtxtunnel=setparam,logger.id; c").endswith("OK\r\n")
     assert desk.say("AT^MTXTUNNEL=GETPARAM;logger.id").split("\r\n")[1] == "c"
     closing = "AT^MTXTUNNEL=SETIEC102_CTAVM2;ID00000; 0;0;1;7;22,0;0;2;7;22"
     answer = desk.say(closing)
-    desk.device.config.set("device.separator", "comma")
+    desk.device.config.set_many({"device.separator": "comma"})
     assert answer.endswith("OK\r\n") and desk.say(closing).endswith("ERROR\r\n")
     # A secret is hidden whatever separates.
     for line in ("SETPARAM;mqtt.password;hush", "SETPARAM,mqtt.password;hush", "LOGIN;hush"):

@@ -1,5 +1,6 @@
 """Who may do what on which channel: the defaults, devices of older defaults, the way out, the device's password."""
 
+import functools
 import hashlib
 import json
 import os
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from firmware.commands import leave, parser
-from firmware.config import edit, older, password
-from firmware.config.older import open_channels
+from firmware import port
+from firmware.commands import grammar, leave
+from firmware.config import changes, files, password
+from firmware.config.files import open_channels
 from tests.host import brokers
 from tests.host.fakedevice import Device, Modem
 from tests.host.roles import WITH_WAY
@@ -43,12 +45,12 @@ def test_whoever_may_publish_on_the_at_topic_of_a_new_device_looks_and_reads_and
         assert desk.error(OURS + line)[0] == 3, line
     for line in ("AT+CFUN=0", 'AT+CPWD="SC","1","2"', "AT+COPS=2", "AT+CSQ=1", "AT+CGDCONT?"):
         assert desk.error(line)[0] == 3, line
-    assert desk.device.modem.lines == [] and desk.device.config.changed() == ["device.mtxerr"]
+    assert desk.device.modem.lines == [] and sorted(desk.device.config.values) == ["device.mtxerr"]
     desk.ok(OURS + "GETSTATUS")
     desk.ok(OURS + "SYNC")
 
 
-@pytest.mark.parametrize("line", [*parser._QUESTIONS.split(), "at + csq", "ATI"])
+@pytest.mark.parametrize("line", [*grammar._QUESTIONS.split(), "at + csq", "ATI"])
 def test_questions_to_the_modem_count_as_a_look(line):
     desk = Desk(rights={"mqtt.commands": "view"})
     desk.device.modem = Modem()
@@ -90,7 +92,7 @@ def test_a_new_device_has_the_number_of_its_defaults_from_its_first_change_on(tm
     assert stored(tmp_path) == {"mqtt.at_topic": "t/AT", "defaults": 2}
     config = start(tmp_path).config
     assert config.get("mqtt.commands") == "view,meter" and open_channels(config) == []
-    assert "defaults" not in config.changed()
+    assert "defaults" not in config.values
 
 
 @pytest.mark.parametrize(
@@ -118,25 +120,25 @@ def test_a_list_of_rights_means_what_it_meant(tmp_path, name, words, kept):
 
 
 def test_a_power_cut_at_any_step_of_writing_them_down_loses_nothing(tmp_path, monkeypatch):
-    for cut in range(4):
+    for cut in range(6):
         folder = tmp_path / str(cut)
         folder.mkdir()
         first(folder)
         left = [cut]
-        real = os.rename
 
-        def rename(*paths, left=left, real=real):
+        def step(*paths, left=left, real):
             if not left[0]:
                 raise KeyboardInterrupt
             left[0] -= 1
             real(*paths)
 
         with monkeypatch.context() as patched:
-            patched.setattr(os, "rename", rename)
+            for module, name in ((files, "copy"), (port, "copy"), (os, "remove")):
+                patched.setattr(module, name, functools.partial(step, real=getattr(module, name)))
             try:
                 start(folder)
             except KeyboardInterrupt:
-                assert cut < 2
+                assert cut < 4
         config = start(folder).config
         assert config.problems == [] and open_channels(config) == ["mqtt"], cut
         assert config.get("mqtt.password") == "hush-hush"
@@ -145,11 +147,11 @@ def test_a_power_cut_at_any_step_of_writing_them_down_loses_nothing(tmp_path, mo
 def test_a_flash_that_takes_nothing_costs_the_note_and_not_the_rights(tmp_path, monkeypatch):
     first(tmp_path)
 
-    def rename(*_):
+    def full(_):
         raise OSError(28)
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "rename", rename)
+        patched.setattr(files, "renew", full)
         config = start(tmp_path).config
     assert open_channels(config) == ["mqtt"] and "written anew" in config.problems[0]
     assert "defaults" not in stored(tmp_path)
@@ -163,7 +165,7 @@ def test_setup_alone_does_not_move_the_way_out():
     for line in ("mqtt.broker,tcp://new", "uplink.apn,x", "uplink.type,wifi", "WIFI_ssid,x", "uplink.ping_host,x"):
         assert desk.error(OURS + "SETPARAM," + line)[0] == 3, line
     # The same values sent back are no change: platforms write whole texts.
-    desk.device.config.set("mqtt.broker", "tcp://old")
+    desk.device.config.set_many({"mqtt.broker": "tcp://old"})
     desk.ok(OURS + "SAVECONFIG\nMQTT_server: tcp://old\nMQTT_keepalive: 30")
 
 
@@ -235,7 +237,7 @@ def test_codes_differ():
 
 
 def test_what_has_had_another_default_is_what_is_always_written_down():
-    assert tuple(name for name, _ in older._FIRST) == edit._WRITTEN
+    assert tuple(name for name, _ in files._FIRST) == changes._WRITTEN
 
 
 @pytest.fixture
@@ -406,12 +408,10 @@ def test_a_hash_takes_as_long_whatever_is_guessed(monkeypatch):
 
 
 class Trial:
-    """firmware.update.safestart of a version on trial."""
+    """firmware.update.safestart.Guard of a version on trial."""
 
-    trial = True
-
-    def report(self):
-        return {"trial": self.trial, "mode": "normal"}
+    state = "trial"
+    mode = "normal"
 
 
 def test_while_an_update_is_on_trial_the_version_before_still_knows_the_password(tmp_path):
@@ -423,7 +423,7 @@ def test_while_an_update_is_on_trial_the_version_before_still_knows_the_password
     app.change({"device.password": "seasoned"})
     app.watch_trial()
     assert stored(tmp_path)["device.password"] == "seasoned" and password.fits("seasoned", "seasoned")
-    app.guard.trial = False
+    app.guard.state = "ok"
     app.watch_trial()
     for name in ("config.json", "config.json.bak"):
         text = (tmp_path / name).read_text()

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from zoneinfo import ZoneInfo
 
 from firmware.clock import zone
-from firmware.core.errors import AsduError
 from firmware.iec102 import timetag
+from firmware.iec102.errors import AsduError
 from firmware.iec102.timetag import TimeTag
 
 NAMES = ["Europe/Madrid", "Atlantic/Canary", "Europe/Lisbon", "Europe/Athens"]

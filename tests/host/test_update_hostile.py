@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import pytest
 
 import boot
-from firmware.core.errors import OrderError
+from firmware.core import overlay
 from firmware.gate import Gate
 from firmware.port import ticks_ms
 from firmware.update import order, slots
 from firmware.update.release import HEAD_MOST
-from firmware.update.source import UpdateError
+from firmware.update.source import OrderError, UpdateError
 from firmware.update.update import Updater
 from tests.host import hostile, virtual
 from tests.host.hostile import OPEN, RESET, endless, head, ranged, said, slowly, span, whole
@@ -42,7 +42,7 @@ def filling(seed):
 def releases():
     """The key's public half (text) and releases: what runs, what is offered, and what a server might give instead."""
     key, stranger = release.generate(2048), release.generate(2048)
-    found = {"key": release.public_text(key[0])}
+    found = {"key": release.public_text(key)}
     for name, who, serial, seed in (("old", key, 300, 1), ("good", key, 400, 2), ("older", key, 200, 15),
                                     ("newer", key, 500, 19), ("strange", stranger, 600, 22)):  # fmt: skip
         found[name] = release.assemble(filling(seed), who, "2." + name[0], serial)
@@ -263,7 +263,6 @@ class Device:
     def __init__(self, root, server):
         self.board = SimpleNamespace(root=root, feed=lambda: None)
         self.link = SimpleNamespace(socket=server, up=self.up)
-        self.room = SimpleNamespace(guests=0, sessions=0, commands=0, wanted=0)
         self.gate = Gate()
         self.restarts = []
 
@@ -300,7 +299,7 @@ def test_an_order_is_stopped_at_any_moment_and_another_is_taken(tmp_path, releas
         with pytest.raises(OrderError):
             order.stop(device)
         await asyncio.sleep(1)
-        assert device.order is None and device.room.guests == 0 and not device.link.socket.open
+        assert device.order is None and not overlay.running[2] and not device.link.socket.open
         left = slots.read_text(root + "/update.txt", 400)
         assert left.endswith("stopped by a command") == runs and left
         assert not (slots.exists(root + "/update.bin") or slots.exists(root + "/update.bin.tag"))
@@ -313,11 +312,11 @@ def test_an_order_is_stopped_at_any_moment_and_another_is_taken(tmp_path, releas
     assert Path(root, "app.b", slots.PACK).read_bytes() == releases["good"]
 
 
-def test_what_makes_way_again_and_again_is_not_given_for_ever_either(tmp_path, releases):
+def test_what_makes_way_again_and_again_is_not_given_for_ever_either(tmp_path, releases, monkeypatch):
     """The heap is wanted all the time, and the server brings a byte now and then: that ends by the same deadline."""
     talk = laid(str(tmp_path), releases, ["a body of a byte each 20 s"], 0)
     device = Device(str(tmp_path), hostile.Server(talk))
-    device.room.wanted = 1
+    monkeypatch.setattr(overlay, "wanted", 1)
 
     async def main():
         order.begin(device, "http://server/firmware.rel")

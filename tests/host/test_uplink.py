@@ -326,10 +326,10 @@ def test_no_bad_broker_hangs_the_device_or_costs_a_record(umqtt, mode):
         play(made, lambda: bad.connections >= 3, 40)
     finally:
         bad.close()
-    assert ring.acked == [] and made.last_error
+    assert ring.acked == [] and made.status()["last_error"]
     assert ring.flying == set()
     if mode == "refuse":
-        assert "authorised" in made.last_error
+        assert "authorised" in made.status()["last_error"]
 
 
 class Puppet:
@@ -403,7 +403,7 @@ def test_packet_ids_never_reach_65536(umqtt):
     state = {"acked": 0}
 
     def done():
-        session = made._session
+        session = made.session
         if session.client and "set" not in state and puppet.pids:
             session.client.pid = 64990
             state["set"] = True

@@ -78,7 +78,7 @@ def attempt(tmp_path):
 
         made._pause = no_pause
         run(made._attempt())
-        return SimpleNamespace(error=made.last_error, suspected=link.suspected)
+        return SimpleNamespace(error=made.status()["last_error"], suspected=link.suspected)
 
     return once
 

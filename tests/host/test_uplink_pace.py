@@ -6,8 +6,7 @@ import random
 import pytest
 
 from firmware.uplink import stream as module
-from firmware.uplink.guard import Guard
-from firmware.uplink.stream import Stream
+from firmware.uplink.stream import Guard, Stream
 
 
 class Lwip:
@@ -49,7 +48,7 @@ def clock(monkeypatch):
 def send(clock, wire, payloads, turn_ms=5):
     """Everything of `payloads` through a Stream; the longest time nothing was taken."""
     stream, guard = Stream(), Guard()
-    stream._socket = wire
+    stream.socket = wire
     longest = 0
     for payload in payloads:
         guard.write(b"\x32\x00")

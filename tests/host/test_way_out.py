@@ -9,7 +9,6 @@ import pytest
 
 from firmware.commands.answer import Collector
 from firmware.commands.processor import Channel
-from firmware.room import Room
 from tests.host.roles import WITH_WAY
 from tests.host.test_commands import OURS
 from tests.host.test_trial import pass_time, reboot, start
@@ -24,9 +23,7 @@ def app(tmp_path):
 
 
 def again(tmp_path):
-    app = start(tmp_path)
-    app.room = Room()
-    return app
+    return start(tmp_path)
 
 
 def say(app, text, name="mqtt"):

@@ -18,12 +18,14 @@ from tools.pico.rig import Rig
 # Wall seconds a test may take on a crowded machine; the emulated ones each test has limits of its own for.
 _LONGEST_S = 3600
 _LONGEST_FIRST = (
-    "test_carrier", "test_link", "test_pings", "test_commands", "test_power", "test_start", "test_drain",
+    "test_small", "test_carrier", "test_link", "test_pings", "test_commands", "test_power", "test_start", "test_drain",
 )  # fmt: skip
 # A device whose modem is on.
 ONLINE_S = 60
 # From the link to the broker: name, connection, login.
 LOGIN_S = 15
+# Bytes of the chip's stack of 8 KB that the firmware may come to use; the rest is for what interrupts it there.
+STACK = 7680
 # What a turn of the loop may take (architecture.md), where nothing was written to the flash meanwhile.
 TURN_MS = 200
 
@@ -132,6 +134,8 @@ def healthy(rig):
     bad = rig.board.said("MemoryError|Traceback|starts again|pppos_create|watchdog|hung")
     assert not bad, "\n".join(bad) + "\n" + rig.board.trouble()
     assert rig.board.counted["restarts"] == 0
+    # What does not fit is written into the heap, unseen; lwIP may interrupt where it is deepest.
+    assert rig.board.counted["stack"] <= STACK, rig.board.counted
     # Flash writes wait for a meter's answer. What the modem sends during one is lost, and sent again: TCP sees to it.
     assert rig.board.counted["uarts"][1]["overrun"] == 0, rig.board.counted
 
@@ -150,6 +154,9 @@ def slow_turns(rig, since, flash=False):
 
 
 def told_turn(rig):
-    """The longest turn so far (ms), as the device tells it."""
+    """The longest turn so far (ms), as the device tells it.
+
+    Look at slow_turns() before: a command loads code, and its own turn counts as soon as the emulator tells of it.
+    """
     answer = rig.at("AT^MTXTUNNEL=GETSTATUS,turn_ms")
     return int(answer.partition("turn_ms: ")[2].split()[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.commands import table
+from firmware.commands import grammar
 from tests.host.brokers import Mosquitto
 from tests.host.programs import need
 from tests.pico.conftest import healthy, slow_turns, told_turn
@@ -74,7 +74,7 @@ READINGS = {
 }
 # In the order of the table; the one that ends all the others, and the one that has nothing to confirm here, have tests
 # of their own.
-NAMES = [row[0] for row in table.rows() if row[0] not in ("REBOOT", "CONFIRM")]
+NAMES = [row[0] for row in grammar.rows() if row[0] not in ("REBOOT", "CONFIRM")]
 
 
 @pytest.fixture(scope="module")

@@ -51,9 +51,10 @@ def test_thirty_readings(bench, figures):
     for index in range(_METERS):
         times = [record["TS"] for record in records if record["ID"] == "ID%05d" % index]
         assert len(times) >= 30 // _METERS - 1 and len(set(times)) == len(times), times
-    figures("turn_ms", told_turn(rig))
-    figures("slow_turns", slow_turns(rig, steady))
+    slow = slow_turns(rig, steady)
+    figures("slow_turns", slow)
     figures("slow_with_flash", slow_turns(rig, steady, flash=True))
+    figures("turn_ms", told_turn(rig))
     figures("overrun", overrun(rig))
     healthy(rig)
-    assert not slow_turns(rig, steady)
+    assert not slow

@@ -16,9 +16,8 @@ from unittest import mock
 
 from zoneinfo import ZoneInfo
 
-from firmware import diag, port, readings, room
+from firmware import diag, port, readings
 from firmware.clock.zone import Zone
-from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
 from firmware.meter import line as meterline
 from firmware.meter.ledger import Ledger
@@ -94,7 +93,7 @@ class Month:
         ]
         place = "%s/m%d_" % (self.root, number)
         options = {"days": 40, "curve_days": 1}
-        address = LinkAddress(number + 1, 1, number + 1)
+        address = number + 1, 1, number + 1
         return Meter(
             "M%d" % number, address, schedules, True, options, Ledger(place + "ledger"), place
         )
@@ -215,8 +214,6 @@ def lived(begin, order, profile, days=DAYS):
 
     with tempfile.TemporaryDirectory() as root, contextlib.ExitStack() as patched:
         patched.enter_context(mock.patch.object(meterline, "_IDLE_MS", 60_000))
-        # Collecting CPython's heap after each of thousands of sessions says nothing about a board's.
-        patched.enter_context(mock.patch.object(room, "release_session_code", lambda: None))
         patched.enter_context(mock.patch.object(diag, "sink", lambda *_: None))
         month = virtual.run(main(root), start, limit_s=(days + 9) * DAY)
         _nothing_is_missing(month, start, profile)

@@ -5,7 +5,7 @@ boot.py, main.py and the tools use, boot.py and main.py run as on a board, and t
 The environment says how: UNIXBOARD_FLASH (file with the flash chip's content), UNIXBOARD_BLOCKS,
 UNIXBOARD_RUN (`all`, `boot` or `none`), UNIXBOARD_CAUSE (reset cause), UNIXBOARD_UP (milliseconds since
 the last reset of the chip, which a soft one is not), UNIXBOARD_CUT (lose the power at this many flash operations; 0
-never).
+never), UNIXBOARD_WATCH (a text: `machine.flash.seen` has the operations that wrote it).
 """
 
 import os
@@ -28,6 +28,8 @@ class _Flash:
         self.blocks = blocks
         self.left = cut
         self.operations = 0
+        self.watch = (os.getenv("UNIXBOARD_WATCH") or "").encode()
+        self.seen = []
         # No allocation while the file system works: the firmware may have little memory left.
         self.erased = b"\xff" * _BLOCK
         try:
@@ -51,6 +53,8 @@ class _Flash:
 
     def writeblocks(self, block, buf, offset=0):
         self._spend()
+        if self.watch and self.watch in bytes(buf):
+            self.seen.append(self.operations)
         self.file.seek(block * _BLOCK + offset)
         self.file.write(buf)
 
@@ -73,7 +77,7 @@ class _Machine:
 
     def __init__(self, cause, flash):
         self._cause = cause
-        self.flash = flash  # for tests: how many operations there were
+        self.flash = flash  # for tests: how many operations there were, and which of them
 
     def reset_cause(self):
         return self._cause

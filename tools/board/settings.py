@@ -11,8 +11,8 @@ import stat
 import sys
 from pathlib import Path
 
-from firmware.config.files import NUMBER
-from firmware.config.older import open_channels
+from firmware.config import settings as table
+from firmware.config.files import NUMBER, open_channels
 from firmware.config.store import Config
 from firmware.core.errors import ConfigError
 from tools.board.device import BoardError
@@ -85,7 +85,7 @@ def pairs(words, ask=getpass.getpass):
     for word in words:
         name, equals, value = word.partition("=")
         try:
-            secret = config.is_secret(name)
+            secret = table.secret(config.row(name)[0])
         except ConfigError as error:
             raise BoardError(str(error)) from None
         if secret and equals:
@@ -108,7 +108,7 @@ def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
         if _skipped(name, dict(current, **values)):
             continue
         row = config.row(name)[0]
-        secret = config.is_secret(name)
+        secret = table.secret(row)
         old = current.get(name, config.get(name))
         shown = ("***" if old else "") if secret else _text(old)
         choices = " (%s)" % row[3].replace(",", ", ") if row[2] == "choice" else ""
@@ -118,7 +118,7 @@ def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
                 break
             value = "" if answer.strip() == "." else answer.strip()
             try:
-                Config().set(name, value)
+                Config().set_many({name: value})
             except ConfigError as error:
                 out("  " + str(error))
                 continue
@@ -224,7 +224,7 @@ def show(device, out=print):
         config.set_many(values)
     except ConfigError as error:
         raise BoardError("the stored settings are not understood: %s" % error) from None
-    for name in config.changed():
+    for name in sorted(config.values):
         out("%s = %s" % (name, config.text(name)))
     if not values:
         out("all settings have their defaults")
@@ -238,7 +238,7 @@ def run(device, args, out=print):
         values = parse_file(args.file)
         check(values)
         config = Config()
-        if any(config.is_secret(name) for name in values) and open_to_others(args.file):
+        if any(table.secret(config.row(name)[0]) for name in values) and open_to_others(args.file):
             out("note: %s holds secrets and others may read it (chmod 600)" % args.file)
     elif args.set:
         values = pairs(args.set)

@@ -43,6 +43,7 @@ class UnixBoard:
         self.blocks = blocks
         self.heap = heap
         self.cut = cut  # flash operations until the power fails, once
+        self.watch = ""  # a text on its way to the flash, from the next power-on on: see prelude.py
         self.output = bytearray()
         self.starts = 0
         self.stalls = 0  # how often MicroPython did not say within the limit what it says on its way up
@@ -84,6 +85,7 @@ class UnixBoard:
             UNIXBOARD_CAUSE=str(cause),
             UNIXBOARD_UP=str(int((time.monotonic() - self._reset_at) * 1000)),
             UNIXBOARD_CUT=str(self.cut),
+            UNIXBOARD_WATCH=self.watch,
         )
         command = micropython.command("-i", PRELUDE, heap=self.heap)
         # setsid -c makes the terminal the controlling one. No fork of our own: with threads about

@@ -5,7 +5,7 @@ pause between two of them and a limit on their number. A meter hears its own add
 pair has to be tried; the likely ones come first.
 """
 
-from firmware.core import errors
+from firmware.iec102 import errors
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.link import Link
 from firmware.port import sleep_ms

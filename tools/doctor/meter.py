@@ -1,6 +1,6 @@
 """`tools.doctor meter`: is there a meter on the line, where, and does it let itself be read?"""
 
-from firmware.core import errors
+from firmware.iec102 import errors
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.master import Master
 from tools.doctor import linescan, words
@@ -155,9 +155,11 @@ class MeterDoctor:
     async def _open(self, point):
         """None when the session is open, else the measuring point the meter named, -1 if it named none."""
         args = self.args
-        address = LinkAddress(
-            self.link, point, self.password, args.via, args.answer_ms and args.answer_ms * 2
-        )
+        address = LinkAddress(self.link, point, self.password)
+        for name, ms in _TIMES.get(args.via, {}).items():
+            setattr(address, name, ms)
+        if args.answer_ms is not None:
+            address.answer_ms = args.answer_ms * 2
         link = self.master.link
         link.asdu = None
         try:
@@ -264,3 +266,8 @@ class MeterDoctor:
 
 _PARITIES = {"N": "none", "E": "even", "O": "odd"}
 _BUSY_S = {"wire": 20, "tcp": 30, "gsm": 60}
+# Milliseconds of LinkAddress where the line is no wire (protocol reference 2.4).
+_TIMES = {
+    "tcp": {"answer_ms": 5000, "gap_ms": 2000, "idle_ms": 100, "pause_ms": 300, "busy_ms": 30000},
+    "gsm": {"answer_ms": 10000, "gap_ms": 2000, "idle_ms": 500, "pause_ms": 1000, "busy_ms": 60000},
+}

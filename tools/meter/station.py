@@ -6,10 +6,10 @@ not executed twice. What the manuals leave open (a wrong password, a request bef
 
 import itertools
 
-from firmware.core.errors import Iec102Error
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
+from firmware.iec102.errors import Iec102Error
 from tools.meter.answers import Answers
 from tools.meter.refusal import NO_PERIOD, NO_RECORD, NO_TYPE, WRONG_POINT, Refusal
 

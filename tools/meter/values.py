@@ -7,9 +7,9 @@ summer-time bit). An object of "instant" without a time has the meter's clock.
 import datetime as dt
 import json
 
-from firmware.core.errors import Iec102Error
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
+from firmware.iec102.errors import Iec102Error
 from firmware.iec102.timetag import TimeTag
 
 _TYPES = {"instant": 163, "closings": 136}

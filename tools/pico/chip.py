@@ -13,7 +13,7 @@ from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
 from tools.pico import compiled
 from tools.pico.image import FLASH
-from tools.pico.measure import Flash, Turns, Watchdog
+from tools.pico.measure import Flash, Stack, Turns, Watchdog
 from tools.pico.pl011 import Uart
 
 # What the address space has room for; a Pico W has 2 of them.
@@ -85,8 +85,8 @@ class Console(USBCDC):
 class Chip:
     """An RP2040 with an Image (image.py) on its flash; `file` (open): what is written stays in it, the file system.
 
-    `uarts`: its two; `console`: see Console; `restarts`: by the watchdog or machine.reset(); `flash`, `turns`: see
-    measure.py; `pressed(pin, call)`: have `call(high)` called when an output changes.
+    `uarts`: its two; `console`: see Console; `restarts`: by the watchdog or machine.reset(); `flash`, `turns`,
+    `stack`: see measure.py; `pressed(pin, call)`: have `call(high)` called when an output changes.
     `run()` until `stop()`.
     """
 
@@ -102,7 +102,9 @@ class Chip:
         mcu.sio = Sio(mcu)
         mcu.watchdog = mcu.peripherals[_WATCHDOG] = Watchdog(mcu, "WATCHDOG_BASE")
         mcu.load_bootrom(BOOTROM_B1)
-        self._core = compiled.core().Core(mcu, bytearray(image.ram), mmap.mmap(-1, _FLASH_SIZE), _MISS_CLOCKS)
+        ram = bytearray(image.ram)
+        self.stack = Stack(ram, *image.stack)
+        self._core = compiled.core().Core(mcu, ram, mmap.mmap(-1, _FLASH_SIZE), _MISS_CLOCKS)
         mcu.sio.fast = self._core
         mcu.flash[:] = b"\xff" * _FLASH_SIZE
         mcu.flash[: len(image.flash)] = image.flash

@@ -188,6 +188,7 @@ class Emulator:
             "uarts": [dict(uart.counters, baud=uart.baud) for uart in chip.uarts],
             "restarts": chip.restarts,
             "flash": chip.flash.operations,
+            "stack": chip.stack.used(),
             "turns": chip.turns.count,
             "slow": chip.turns.take(),
         }

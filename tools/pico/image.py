@@ -15,6 +15,8 @@ FLASH = 0x10000000
 SRAM = 0x20000000
 # What the chip has; an image linked with more says so in where its stack begins.
 _RAM = 264 * 1024
+# Below the top of that: ports/rp2/CMakeLists.txt, PICO_STACK_SIZE.
+_STACK = 0x2000
 # Behind the second stage of the boot: data sheet 2.8.1.3.
 _VECTORS = 0x100
 _INFO = (0x7188EBF2, 0xE71AA390)
@@ -36,8 +38,8 @@ class ImageError(Exception):
 
 
 class Image:
-    """`flash`: its bytes from address 0x10000000 on; `ram`: bytes of RAM it was linked for; `version`: text;
-    `storage`: (offset, bytes) of the file system on the flash.
+    """`flash`: its bytes from address 0x10000000 on; `ram`: bytes of RAM it was linked for; `stack`: (offset in them,
+    bytes) of the stack; `version`: text; `storage`: (offset, bytes) of the file system on the flash.
 
     Raises ImageError.
     """
@@ -56,6 +58,7 @@ class Image:
         self.flash = self._unpack(data)
         top, _start = struct.unpack_from("<2I", self.flash.ljust(_VECTORS + 8, b"\0"), _VECTORS)
         self.ram = max(_RAM, min(top - SRAM, 512 * 1024)) if top > SRAM else _RAM
+        self.stack = (self.ram - _STACK, _STACK)
         self.version = ""
         self.storage = _STORAGE
         self._look()

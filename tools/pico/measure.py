@@ -1,4 +1,4 @@
-"""What the board cannot tell of itself: how long each turn of the firmware's loop took, and its flash at work."""
+"""What the board cannot tell of itself: how long each turn of the firmware's loop took, its stack, its flash."""
 
 from rp2040py.peripherals.watchdog import LOAD, RPWatchdog
 
@@ -6,6 +6,7 @@ from rp2040py.peripherals.watchdog import LOAD, RPWatchdog
 _PAUSE_MS = 100
 # Turns later than this are told one by one.
 _SLOW_MS = 150
+_UNUSED = b"\xa5"
 _ERASE, _ERASE_BLOCK, _PROGRAM = 0x20, 0xD8, 0x02
 # Typical times of a W25Q16JV (Winbond, revision H, 9.6). The chip waits with interrupts off (ports/rp2/rp2_flash.c).
 _TAKES_NS = {_ERASE: 45e6, _ERASE_BLOCK: 150e6, _PROGRAM: 0.4e6}
@@ -48,6 +49,18 @@ class Turns:
     def take(self):
         slow, self.slow = self.slow, []
         return slow
+
+
+class Stack:
+    """The stack of the chip's C, which Python's calls are on, too, and the interrupts. Below it begins the heap."""
+
+    def __init__(self, ram, place, size):
+        self._ram, self._place = ram, slice(place, place + size)
+        ram[self._place] = _UNUSED * size
+
+    def used(self):
+        """The most bytes of it that were in use so far."""
+        return len(self._ram[self._place].lstrip(_UNUSED))
 
 
 class Flash:

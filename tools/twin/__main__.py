@@ -28,9 +28,15 @@ def arguments(argv):
     parser = argparse.ArgumentParser(
         prog="tools.twin",
         description="Run the firmware on MicroPython against simulated meters and a real MQTT broker.",
-        epilog="INTERVAL, SPEED, METERS and BROKER in the environment set the same options.",
+        epilog="INTERVAL, SPEED, METERS, BROKER and BOARD_CLASS in the environment set the same options.",
     )
     add = parser.add_argument
+    add(
+        "--board-class",
+        choices=("small", "middle", "roomy"),
+        default=env("BOARD_CLASS") or "middle",
+        help="the class of boards whose heap it has (default: middle)",
+    )
     add(
         "--once",
         action="store_true",
@@ -197,7 +203,8 @@ def run(args, cleanup):
     show = print if args.verbose else None
     clock = {"speed": args.speed, "epoch": epoch}
     values = settings(args, url)
-    twin = Twin(args.folder, [meter.path], values, heap=micropython.MIDDLE, on_line=show, **clock)
+    heap = getattr(micropython, args.board_class.upper())
+    twin = Twin(args.folder, [meter.path], values, heap=heap, on_line=show, **clock)
     cleanup.append(twin.close)
     topic = "lector102/%s/#" % twin.setup["ident"]
     inbox = queue.Queue()

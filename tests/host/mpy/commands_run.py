@@ -33,9 +33,9 @@ def ask(line):
 
 
 def ask_all():
-    from firmware.commands import table
+    from firmware.commands import grammar
 
-    names = [row[0] for row in table.rows()]
+    names = [row[0] for row in grammar.rows()]
     for name in names:
         args = {
             "GETPARAM": ",mqtt.qos",

@@ -3,6 +3,7 @@
 import gc
 import sys
 
+from firmware.core import overlay
 from firmware.core.errors import ConfigError  # everybody's
 
 gc.collect()
@@ -14,7 +15,7 @@ config = Config(path)
 config.load()
 config.set_many({"mqtt.id": "old", "meter.0.enabled": True, "meter.0.password": 7})
 config.save()
-config.set("mqtt.id", "new")
+config.set_many({"mqtt.id": "new"})
 config.save()
 with open(path, "wb") as file:
     file.write(b'{"mqtt.id": "\xff\xfe')
@@ -28,13 +29,18 @@ for name, value in (
     ("mqtt.id", "\n"),
 ):
     try:
-        config.set(name, value)
+        config.set_many({name: value})
         raise SystemExit("%s took %r" % (name, value))
     except ConfigError as error:
         assert str(error)
-report = config.import_text("GPRS_apn: a.b\nCOMM2_baudrate: 300\nNOPE: 1\nMQTT_password: ***\n")
+from firmware.config.takeover import Importer  # noqa: E402
+
+report = Importer(config)
+for line in ("GPRS_apn: a.b", "COMM2_baudrate: 300", "NOPE: 1", "MQTT_password: ***"):
+    report.feed(line)
+config.change(report.finish())
 assert report.unknown == ["NOPE"] and config.get("port.2.baud") == "300"
-text = list(config.dump())
+text = [line for lines in config.dump() for line in lines]
 assert "IEC102_password: ***" in text and len(text) > 80, text
 config.change({"mqtt.broker": "tcp://new"}, 600)
 again = Config(path)
@@ -44,9 +50,9 @@ again.confirm()
 again = Config(path)
 again.load()
 assert again.get("mqtt.broker") == "tcp://new" and not again.trying
-del again, text, report, file
+del again, text, report, file, Importer
 config.release()
-gc.collect()
+overlay.reclaim()
 gc.collect()
 print("resident", gc.mem_alloc() - before)
 print("ok")

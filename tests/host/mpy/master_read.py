@@ -7,7 +7,7 @@ import sys
 import time
 
 from firmware.boards.twin import PtyUart
-from firmware.core.errors import Iec102Error
+from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import LinkAddress, Master
 from firmware.serialport import SerialPort
 

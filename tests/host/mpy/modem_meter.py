@@ -10,7 +10,7 @@ from cores import Limit, Waits
 from umqtt import simple
 
 from firmware.boards.twin import PtyUart
-from firmware.core.errors import Iec102Error
+from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import LinkAddress, Master
 from firmware.log.ring import Ring
 from firmware.port import ticks_add, ticks_diff, ticks_ms

@@ -1,6 +1,22 @@
-"""A flash in RAM that loses the power, for littlefs in tests on MicroPython."""
+"""A flash in RAM that loses the power, for littlefs in tests on MicroPython; and what stands in a device's root."""
+
+import os
 
 BLOCK = 4096
+# What stands in the root of a device beside what a test writes there, and how many bytes of it; some are much larger.
+FILES = {
+    "board.txt": 4,
+    "boot.py": 1500,
+    "crash.txt": 300,
+    "main.py": 700,
+    "modem.json": 20,
+    "packfs.mpy": 600,
+    "reason": 30,
+    "release.pub": 535,
+    "starts": 1,
+    "unix.json": 17,
+    "why": 40,
+}
 
 
 class Ram:
@@ -48,3 +64,16 @@ class Ram:
 def blank(blocks):
     """The bytes of an erased flash."""
     return b"\xff" * (BLOCK * blocks)
+
+
+def around(top, fill):
+    """Make what stands in the root of a device: it spans two metadata pairs then. `fill`: how many small files stand
+    before all others; littlefs splits the root between other names with each.
+    """
+    for folder in ("app.a", "app.b", "log"):
+        os.mkdir("%s/%s" % (top, folder))
+    sizes = dict(FILES)
+    sizes.update(("aa%d" % number, 20) for number in range(fill))
+    for name, size in sizes.items():
+        with open("%s/%s" % (top, name), "w") as file:
+            file.write("x" * size)

@@ -1,10 +1,10 @@
 """Cut the power at every flash operation of an update over the air: one version always starts, whole.
 
 argv: the release, release.pub, boot.py of devices in the field. The real Updater fetches the release onto a real
-littlefs from a server whose connection breaks once. At every program and erase the power is cut, with none or half of
-the bytes written. After each cut both boot.py look at a copy of the flash: what they start is whole, and no half of a
-version; then the update is ordered again and gets to its end. Prints `ok CUTS OUTCOMES RESUMED` or what
-went wrong. Run by tests/host/test_safestart.py on MicroPython.
+littlefs, whose root folder spans two metadata pairs, from a server whose connection breaks once. At every program and
+erase the power is cut, with none or half of the bytes written. After each cut both boot.py look at a copy of the
+flash: what they start is whole, and no half of a version; then the update is ordered again and gets to its end. Prints
+`ok CUTS OUTCOMES RESUMED` or what went wrong. Run by tests/host/test_safestart.py on MicroPython.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import sys
 
 import vfs
 
-from tests.host.mpy.ram import Ram, blank
+from tests.host.mpy.ram import Ram, around, blank
 
 BLOCKS = 48
 BREAKS = 5000
@@ -90,6 +90,7 @@ def read(path):
 
 
 def laid(slots, key):
+    around("/f", 5)
     for folder, data in BEFORE.items():
         slots.clear("/f", folder)
         with open("/f/%s/%s" % (folder, slots.PACK), "wb") as file:

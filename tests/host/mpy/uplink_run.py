@@ -18,6 +18,7 @@ from umqtt import simple  # noqa: E402
 gc.collect()
 before = gc.mem_alloc()
 
+from firmware.core import overlay  # noqa: E402
 from firmware.uplink.service import MqttService  # noqa: E402  its memory is measured
 
 gc.collect()
@@ -101,9 +102,9 @@ def changed(state):
         began[0] = now
         service._backoff = min(service._backoff, 100)  # waiting is not what is measured here
     elif state == "waiting":
-        attempts.append([time.ticks_diff(now, began[0]), service.last_error])
+        attempts.append([time.ticks_diff(now, began[0]), service.status()["last_error"]])
     elif state == "online" and "pid" in order:
-        service._session.client.pid = order["pid"]
+        service.session.client.pid = order["pid"]
 
 
 gc.collect()
@@ -142,7 +143,7 @@ async def main():
     while not till.ran_out():
         await asyncio.sleep_ms(10)
         if service.connected and not figures["objects"]:
-            gc.collect()
+            overlay.reclaim()  # the login is done
             figures["objects"] = gc.mem_alloc() - before
         message = service.next_message()
         if message:

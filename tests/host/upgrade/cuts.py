@@ -9,7 +9,7 @@ TRIED = ("uplink.ping_minutes", "MTX_ping", "45", "50")
 
 def arranged(folder, key, data, name="fifo"):
     """(what the flash holds when f77621f has prepared the release `data`, settings before that, files that must stay,
-    operations on the flash until the release is confirmed)."""
+    operations on the flash until the release is confirmed, which of them write settings)."""
     with field.Field(folder, name, key) as device:
         files = field.read(device.image, *field.AROUND, "m0_ledger.json")
         before = device.begun()
@@ -19,28 +19,32 @@ def arranged(folder, key, data, name="fifo"):
         device.update(data)
         assert device.board.dead.wait(60), device.tail()
         flash = device.image.read_bytes()
+        device.board.watch = "mqtt.broker"
         device.board.power_on()
         device.online(120, VERSION=field.NEW)
         device.until("start", "start.trial", "false")
         device.until("start", "start.pack", "right")
         with Device(device.board.path) as found:
             operations = found.eval("__import__('machine').flash.operations")
-    return flash, before, files, operations
+            writes = found.eval("__import__('machine').flash.seen")
+    return flash, before, files, operations, writes
 
 
 def cut(folder, key, made, number, name="fifo"):
     """Cut the power at operation `number` of the first start; returns whether it came to that. AssertionError."""
-    flash, before, files, _ = made
+    flash, before, files = made[:3]
     with field.Field(folder, name, key, flash, number) as device:
         confirmed = False
         while not device.board.dead.is_set() and not confirmed:
             confirmed = b"the changed settings work and stay" in device.board.output
             device.board.dead.wait(0.2)
         hit = device.board.dead.is_set()
-        if hit:
-            while not device.states.empty():
-                device.states.get()
-            device.board.power_on()
+        if not hit:
+            # It would come to that operation later, in the middle of what is looked at below.
+            device.board.cut_power()
+        while not device.states.empty():
+            device.states.get()
+        device.board.power_on()
         found = device.online(120, STATE="online")
         assert (found["VERSION"], found["LOG"]) == (field.NEW, 200), (number, found)
         assert "MODE" not in found, (number, found)

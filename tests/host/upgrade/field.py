@@ -148,7 +148,7 @@ class Field(realboard.Board):
             self.image.write_bytes(flash)
         else:
             unpack(name, self.image)
-        make.on_flash(self.image, _FIT % (self.line.port, release.public_text(key[0])))
+        make.on_flash(self.image, _FIT % (self.line.port, release.public_text(key)))
         super().__init__(Path(folder), cut=cut)
         self.line.target = self.broker.port
 
@@ -197,7 +197,11 @@ class Field(realboard.Board):
         if self.known["settings"].get("logger.order") == "lifo":
             wanted.reverse()
         patience.until(lambda: len(set(self.arrived)) >= len(wanted), seconds)
-        assert list(dict.fromkeys(self.arrived)) == wanted, self.tail()
+        found = list(dict.fromkeys(self.arrived))
+        if found != wanted:
+            same = next((at for at, pair in enumerate(zip(found, wanted)) if pair[0] != pair[1]), len(found))
+            text = "%s: %d of %d records arrived, the first %d of them in order\n%s"
+            raise AssertionError(text % (self.image, len(found), len(wanted), same, self.tail()))
 
     def close(self):
         super().close()

@@ -1,0 +1,224 @@
+"""What loads and changes the settings: each public function but put() is a method of Config, `config` being itself.
+
+Changes that could cut the device off have yet to prove themselves: what is staged or on trial stands in a file of its
+own, the settings' file keeps the old values until confirm().
+"""
+
+from firmware.config import files, settings
+from firmware.config.text import row
+from firmware.core import overlay
+from firmware.core.errors import ConfigError
+from firmware.port import const
+
+# Settings whose defaults have changed (files.py).
+_WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm"))
+
+
+def _checked(config, values):
+    """[(row, full name, value)] of a dict of names and values; ConfigError."""
+    checked = []
+    with overlay.use("check"):
+        from firmware.config import check
+
+        for name in values:
+            found, index = row(config, name)
+            full = settings.key(found, index)
+            checked.append((found, full, check.check(found, full, values[name])))
+        news = {full: value for _, full, value in checked}
+
+        def get(full):
+            return news[full] if full in news else config.get(full)
+
+        check.distinct(get, news)
+        check.usable(get, news, config.expansions)
+    return checked
+
+
+def put(config, found, full, value):
+    """Take a value that has been checked.
+
+    What has had another default before is written down even as it is now: a version that is taken back has the other.
+    """
+    if value == settings.default(found) and full not in _WRITTEN:
+        config.values.pop(full, None)
+    else:
+        config.values[full] = value
+
+
+def set_many(config, values):
+    """Take all of a dict or, with a ConfigError, none; returns a list of what each needs, as in settings.py."""
+    return _set(config, _checked(config, values))
+
+
+def _set(config, checked):
+    unstaged = False
+    for found, full, value in checked:
+        unstaged = config.staged.pop(full, None) is not None or unstaged
+        put(config, found, full, value)
+    if unstaged:
+        _keep(config)
+    return [found[5] for found, _, _ in checked]
+
+
+def change(config, values, seconds, code):
+    """Take all of `values` or none, and save. With `seconds` those that could cut the device off are staged:
+
+    begin_trial() or the next load() puts them in force. `code`: what has to come over the new way before they stay;
+    empty: nothing. Returns what the changes need. ConfigError, OSError.
+    """
+    checked = _checked(config, values)
+    direct = []
+    for found, full, value in checked:
+        if seconds and found[5] in ("link", "way"):
+            config.staged[full] = value
+            config.trial_seconds = seconds
+            config.code = code or config.code
+        else:
+            direct.append((found, full, value))
+    if direct:
+        _set(config, direct)
+        save(config)
+    if len(direct) < len(checked):
+        _keep(config)
+    return [found[5] for found, _, _ in checked]
+
+
+def save(config):
+    """Write the file; the one before stays as the last good one. A power cut leaves one of the two. OSError."""
+    if config.path:
+        values = config.values
+        values[files.NUMBER] = files.DEFAULTS
+        try:
+            files.write(config, "", values)
+        finally:
+            del values[files.NUMBER]
+
+
+# --- trial
+
+
+def _keep(config):
+    """Bring the file of what is staged in line with it. OSError."""
+    if config.staged:
+        if not config.path:
+            return
+        data = {
+            "seconds": config.trial_seconds,
+            "tried": config.trying > 0,
+            "values": config.staged,
+        }
+        if config.code:
+            data["code"] = config.code
+        files.write(config, files.TRIAL, data)
+        return
+    config.code = ""
+    if config.path:
+        files.remove(config, files.TRIAL)
+
+
+def begin_trial(config):
+    """Put what is staged in force; the file keeps the old values. A restart before confirm() takes it back."""
+    if config.staged:
+        config.trying = config.trial_seconds
+        _keep(config)
+
+
+def restage(config):
+    """What is staged or on trial waits for the next load() and is on trial from then on. OSError."""
+    config.trying = 0
+    _keep(config)
+
+
+def confirm(config):
+    """What was on trial is good. OSError."""
+    if not config.trying:
+        return
+    for full in config.staged:
+        put(config, row(config, full)[0], full, config.staged[full])
+    save(config)
+    expire(config)
+
+
+def expire(config):
+    """Take back what is staged or on trial; returns the names."""
+    names = sorted(config.staged)
+    config.staged = {}
+    config.trying = 0
+    _keep(config)
+    return names
+
+
+# --- load
+
+
+def load(config):
+    """Read the files. A damaged one costs its last change, a bad value itself only; `problems` tells.
+
+    Values on trial that were waiting for a restart come into force, once: see change().
+    """
+    if config.path:
+        with overlay.use("check"):
+            _load(config)
+
+
+def _load(config):
+    stored = files.load(config)
+    # A device whose file has no number was made under the first defaults; one without a file is new.
+    number = files.DEFAULTS
+    if stored is None:
+        stored = {}
+    else:
+        number = stored.pop(files.NUMBER, 1)
+    backup = None
+    for name in stored:
+        try:
+            _take(config, name, stored[name])
+        except ConfigError as error:
+            files.problem(config, str(error))
+            if backup is None:
+                backup = files.read(config, ".bak") or {}
+            _take_old(config, name, backup)
+    if not isinstance(number, int) or number < files.DEFAULTS:
+        files.keep_defaults(config)
+    _begin_stored(config)
+
+
+def _take(config, name, value):
+    # Our names only: a file full of rubbish must not cost a search of the whole table for each.
+    found, index, error = settings.find(name, False)
+    if error:
+        raise ConfigError(error)
+    full = settings.key(found, index)
+    with overlay.use("check"):
+        from firmware.config.check import check
+
+    put(config, found, full, check(found, full, value))
+
+
+def _take_old(config, name, backup):
+    """Instead of a bad value the one the last good file has, if that one is good."""
+    try:
+        if name in backup:
+            _take(config, name, backup[name])
+    except ConfigError:
+        pass  # the default then; the first problem has been told
+
+
+def _begin_stored(config):
+    """What was staged before the restart comes into force; what was in force then has failed."""
+    stored = files.read(config, files.TRIAL)
+    if stored is None:
+        return
+    try:
+        values, seconds = dict(stored["values"]), int(stored["seconds"])
+        config.code = str(stored.get("code", ""))
+        if not stored["tried"] and 0 < seconds < 1 << 20:
+            for _, full, value in _checked(config, values):
+                config.staged[full] = value
+            config.trial_seconds = seconds
+            begin_trial(config)
+            return
+        files.problem(config, "not confirmed, taken back: " + ", ".join(sorted(values)))
+    except (KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
+        files.problem(config, "the settings on trial are not usable: %s" % error)
+    expire(config)

@@ -1,1 +1,0 @@
-"""What each setting is for, in the same three modules as the tables. Only settings_help.py imports them."""

@@ -1,0 +1,373 @@
+"""Code that is in memory only while it is used, and whose turn it is to fill the heap.
+
+A small board has less heap than all of the firmware's code takes. What a running device need not have at hand all the
+time belongs to a group, and is imported while that is used:
+
+    with overlay.use("status"):
+        from firmware import appwork
+
+        return appwork.status(app)
+
+A group is let go when its last user is gone and less than the reserve is free: where there is room nothing ever goes,
+and this is ordinary Python, as it is on CPython. An object keeps the code it is made of, let go or not. What takes
+much of the heap at once (a session with a meter, a command) has its turn, for which it waits while memory is short:
+
+    with await overlay.turn("session"):
+        ...
+
+Nobody waits for ever: whoever has waited long enough goes on and may run out of memory, which costs a retry and no
+record. The one answer to a MemoryError is reclaim(), and `with overlay.attempt:` gives it: what runs out of memory in
+there ends there, and the statement behind it is the next. A `return` within is the sign that it did not.
+
+A piece of the heap is held back from the start for what has to succeed in a full one (hold(), let_go()): starting a
+service again, keeping its traceback, restarting the board. Another one is kept for records (borrow(), give_back()).
+"""
+
+import gc
+import sys
+
+from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
+
+# Group, the groups that are used with it (a plus before), its modules below firmware/, those of a folder behind its
+# point. One text, as a board has to keep it. tests/host/test_overlay.py holds that these modules are imported nowhere
+# but in a use of their group, and that no class of theirs is caught by others: classes for these, and whatever else is
+# not in here, stay for good (RESIDENT there).
+GROUPS = """
+begin starting
+start +settings +session +password +apply +guard assembly safemode reach boards.wiring modem.prepare
+mount +find log.mount
+guard update.slots,starts
+own +guard update.own
+status +guard appwork uplink.state
+apply applysettings
+settings config.settings,settings_table,text
+change +settings +files config.changes,takeover
+check +settings config.check
+files config.files
+password config.password
+texts +settings config.settings_help
+command +zone commands.answer,basic,doctor,readings,runner,setup
+grammar +command +settings commands.grammar
+rights +grammar +check commands.leave
+doctor +grammar +files +errorwords commands.doctorwords
+help +grammar +texts commands.help
+typing commands.typing
+zone clock.zone
+reading +zone meter.ledger,reading,result,schedule
+session +reading meterprobe meter.session record.extended,telemetry\
+ iec102.address,asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
+ readings.closings,curve,facts,instant
+trace frametrace
+words framewords
+find log.find
+segments log.segments
+login uplink.login
+announce +reading homeassistant
+time clock.ntp,timesync
+update +guard update.order,source
+fetch +update update.download,http,release,signature,tls,update
+ask modem.exchange
+steps +ask +describe modem.steps
+wake +ask modem.wake
+bringup +ask modem.bringup
+profiles modem.profiles
+register +ask modem.network
+mux modem.cmux
+dial +ask +mux modem.dial
+aside +ask modem.aside
+sms +ask modem.sms
+errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
+part part
+describe modem.describe
+pdu modem.pdu
+"""
+
+# Bytes of a 32-bit heap; a 64-bit one shows 1 / 0.78 of them. What a session or a command may take for its code and
+# data; what a session beside another one takes, that has its code; less than that is short: a TLS connection takes 45
+# KiB, and the session beside it has to begin.
+_NEED = const(38400)
+_BESIDE = const(9984)
+_RESERVE = const(99840)
+# All of the code with its names.
+_ALL = const(350000)
+_STEP_MS = const(20)
+_LOOKS = const(100)
+# Bytes of the longest record, one with closings (readings/closings.py splits them).
+LARGEST = const(4096)
+# Bytes held back. littlefs opens a file with 300 of them, or 1,300 where it programs 256 at a time (rp2).
+_HELD = const(2048)
+# A command waits at most so long for the sessions under way, a session for the commands and for another line.
+_COMMAND_MS = const(20000)
+_SESSION_MS = const(5000)
+_LINE_MS = const(120000)
+
+# Kinds of turns; a constant stands before its use, or a board has none.
+_SESSION = const(0)
+_COMMAND = const(1)
+_GUEST = const(2)
+
+_free = getattr(gc, "mem_free", None)  # CPython has none: there nothing is ever short
+# Group -> [how many use it, the groups that are used with it, …]; without users it is idle, and may be in memory.
+_users = {}
+_held = None
+_buffer = []
+# Collect now what is garbage: before something large is made that stays, or while nobody waits.
+tidy = gc.collect
+
+
+def _short(need):
+    """Whether fewer than so many bytes (of a 32-bit heap) are free; garbage counts as taken."""
+    return bool(_free) and _free() < (need * 100 // 78 if sys.maxsize > 0x7FFFFFFF else need)
+
+
+def _less(need):
+    """The same, garbage aside."""
+    if not _short(need):
+        return False
+    tidy()
+    return _short(need)
+
+
+def tight():
+    """Whether groups will have to go on this board: all of the code together leaves less than the reserve."""
+    return _less(_ALL + _RESERVE)
+
+
+# --- groups
+
+
+class use:
+    """A context in which the modules of a group are imported and used."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        _enter(self.name)
+
+    def __exit__(self, kind, error, trace):
+        _leave(self.name)
+
+
+# In here something is imported that is not on every device, and stays. No module is called like that.
+part = use("part")
+
+
+def _words(name):
+    """What stands behind the name of a group in the table."""
+    at = GROUPS.find("\n" + name + " ") + len(name) + 2
+    return GROUPS[at : GROUPS.find("\n", at)].split(" ")
+
+
+def _enter(name):
+    users = _users.get(name)
+    if users is None:
+        users = [0] + [word[1:] for word in _words(name) if word[:1] == "+"]
+    for below in users[1:]:
+        _enter(below)
+    if not users[0] and _short(_RESERVE):
+        # What nobody uses makes room for what is loaded now.
+        _users.pop(name, None)
+        reclaim()
+    _users[name] = users
+    users[0] += 1
+
+
+def _leave(name):
+    """Allocates nothing before the user is gone."""
+    users = _users[name]
+    users[0] -= 1
+    for at in range(1, len(users)):
+        _leave(users[at])
+    if not users[0] and _short(_RESERVE):
+        _forget(name)
+
+
+def _forget(name, wholly=True):
+    """Take a group out of sys.modules: what nothing else holds goes with the next collection."""
+    if wholly:
+        _users.pop(name, None)
+    if not MICROPYTHON:
+        return  # tests hold on to names of modules
+    for word in _words(name):
+        folder, _, names = word.rpartition(".")
+        package = "firmware." + folder if folder else "firmware"
+        parent = sys.modules.get(package)
+        for each in names.split(","):
+            if sys.modules.pop(package + "." + each, None) is not None and hasattr(parent, each):
+                delattr(parent, each)
+
+
+def reclaim():
+    """Forget every idle group, and what is garbage. Raises nothing: what does not succeed now does the next time."""
+    tidy()
+    try:
+        while True:
+            for name in _users:
+                if not _users[name][0]:
+                    break
+            else:
+                break
+            _forget(name)
+    except MemoryError:
+        pass
+    tidy()
+
+
+class _Attempt:
+    def __enter__(self):
+        """Nothing has to be made ready."""
+
+    def __exit__(self, kind, error, trace):
+        if kind is None or not issubclass(kind, MemoryError):
+            return False
+        reclaim()
+        return True
+
+
+attempt = _Attempt()
+
+
+# --- turns
+
+
+running = [0, 0, 0]  # sessions, commands and guests (an update, which makes way)
+wanted = 0  # sessions and commands that wait
+waiting = 0  # the commands of them
+peak = 0  # most bytes of heap seen in use
+_KINDS = {"session": _SESSION, "command": _COMMAND, "announce": _COMMAND, "login": _COMMAND, "fetch": _GUEST}
+
+
+def note():
+    """Look how full the heap is, garbage included; call it where much is loaded."""
+    global peak
+    if _free:
+        peak = max(peak, gc.mem_alloc())
+
+
+class _Turn(use):
+    def __enter__(self):
+        running[_KINDS[self.name]] += 1
+        try:
+            _enter(self.name)
+        except BaseException:
+            running[_KINDS[self.name]] -= 1
+            raise
+
+    def __exit__(self, kind, error, trace):
+        # Before anything that may fail in a full heap: who does not leave holds up the others from then on.
+        running[_KINDS[self.name]] -= 1
+        note()
+        _leave(self.name)
+
+
+def _limit(kind):
+    """Milliseconds that a session or a command waits at most, as things are; 0: its turn has come."""
+    sessions, commands, guests = running
+    if kind == _COMMAND:
+        wait = (sessions and _less(2 * _NEED)) or ((commands or guests) and _less(_NEED))
+        return _COMMAND_MS if wait else 0
+    # What has just entered has yet to load its code: what is free now is not free for us.
+    others = commands or waiting or guests
+    if not (sessions or others):
+        return 0
+    # The code of the one under way serves the next one, too, as soon as it is there.
+    need = _BESIDE if sessions and "firmware.meter.session" in sys.modules else _NEED
+    if not _less(need + _NEED if others else need):
+        return 0
+    return _LINE_MS if sessions or guests else _SESSION_MS
+
+
+async def _wait(name):
+    global wanted, waiting
+    kind = _KINDS[name]
+    if kind == _GUEST:
+        running[_GUEST] += 1  # what comes now waits for us, we for what is under way
+        try:
+            while running[_SESSION] or running[_COMMAND]:
+                await sleep_ms(_STEP_MS)  # they end by their own deadlines
+        finally:
+            running[_GUEST] -= 1
+        return
+    start = ticks_ms()
+    wanted += 1
+    waiting += kind  # a command is 1
+    try:
+        while True:
+            limit = _limit(kind)
+            if not limit or ticks_diff(ticks_ms(), start) > limit:
+                break
+            await sleep_ms(_STEP_MS)
+    finally:
+        wanted -= 1
+        waiting -= kind
+
+
+async def turn(name):
+    """Wait for the turn of a group; the context in which it is used."""
+    mine = _Turn(name)
+    await _wait(name)
+    return mine
+
+
+def aside(name):
+    """Within a turn: others need the room more than we who only wait for them. back() afterwards."""
+    running[_KINDS[name]] -= 1
+    if _short(_RESERVE):
+        for below in _users[name][1:]:
+            _forget(below, False)
+
+
+async def back(name):
+    """Go on with a turn after aside(), when it comes."""
+    try:
+        await _wait(name)
+    finally:
+        running[_KINDS[name]] += 1
+
+
+def crowded():
+    """Whether a session needs what is free: what can wait for its end should."""
+    return bool(running[_SESSION]) and _short(_NEED // 2)
+
+
+async def answered():
+    """Wait for the end of the commands, one of which may be giving what is to be replaced; two seconds at most."""
+    for _ in range(_LOOKS):
+        if running[_COMMAND]:
+            await sleep_ms(_STEP_MS)
+
+
+# --- pieces of the heap that are kept
+
+
+def hold():
+    """Take the reserve, or as much of it as there is in one piece; tried again at each call until it is whole."""
+    global _held
+    size = _HELD
+    while size > 128 and (_held is None or len(_held) < size):
+        try:
+            _held = bytearray(size)
+        except MemoryError:
+            size >>= 1
+
+
+def let_go():
+    """Give the reserve to what comes next in this very turn, then hold() again."""
+    global _held
+    _held = None
+    tidy()
+
+
+def borrow(size):
+    """A buffer for the records of a session, `size` bytes or more; give it back. MemoryError.
+
+    The one kept for this, given at the start, is as long as the longest record: so much in one piece may not be free
+    later on. Only sessions side by side need more.
+    """
+    return _buffer.pop() if _buffer else bytearray(size)
+
+
+def give_back(buffer):
+    if len(buffer) == LARGEST and not _buffer:
+        _buffer.append(buffer)

@@ -1,0 +1,275 @@
+"""Code comes and goes by one way (firmware/core/overlay.py): its rules over the syntax trees, and what it does."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from firmware.core import overlay
+from tests.host import virtual
+from tools import build, counts, micropython, pack
+
+ROOT = Path(__file__).resolve().parents[2]
+TREES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(path.read_text())
+    for path in sorted((ROOT / "firmware").rglob("*.py"))
+}
+TABLE = {}  # group -> (groups used with it, its modules)
+for line in overlay.GROUPS.strip().split("\n"):
+    name, *words = line.split(" ")
+    if name == "part":
+        continue  # what is imported in there stays
+    below = [word[1:] for word in words if word[0] == "+"]
+    modules = []
+    for word in words:
+        if word[0] != "+":
+            folder, point, last = ("firmware." + word).rpartition(".")
+            modules += [folder + point + each for each in last.split(",")]
+    assert name not in TABLE
+    TABLE[name] = (below, modules)
+GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modules}
+# Not on every device, but never let go where it is: what `with overlay.part` imports.
+_PARTS = """
+boards.common boards.modem_twin boards.netlink commands.console commands.remote
+commands.tags discovery modem.at modem.link modem.probe serialport services uplink.service
+"""
+PARTS = {"firmware." + word for word in _PARTS.split()}
+# Classes of theirs are caught by others, who would not know them again.
+RESIDENT = {
+    "firmware." + word
+    for word in ("config.store", "uplink.session", "uplink.stream")
+}
+
+
+def with_those_below(names):
+    """Groups and all that is used with them."""
+    found = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found and name in TABLE:
+            found.add(name)
+            todo += TABLE[name][0]
+    return found
+
+
+def imported(node):
+    """The modules of the firmware that an import loads."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    below = {"%s.%s" % (node.module, alias.name) for alias in node.names}
+    return (below & TREES.keys()) or {node.module}
+
+
+def test_the_table_names_modules_that_exist_each_once():
+    modules = [module for _, found in TABLE.values() for module in found]
+    assert len(modules) == len(set(modules)) > 60
+    assert not (set(modules) | PARTS | RESIDENT) - TREES.keys()
+    assert not RESIDENT & GROUP.keys() and not PARTS & GROUP.keys()
+    for below, _ in TABLE.values():
+        assert set(below) <= TABLE.keys()
+
+
+def test_a_module_of_a_group_is_imported_in_a_use_of_it_or_from_its_group_alone():
+    wrong = []
+    for name, tree in TREES.items():
+        own = with_those_below({GROUP[name]}) if name in GROUP else set()
+        for node, _, groups in counts.own_imports(tree):
+            allowed = own | with_those_below(groups)
+            for each in imported(node):
+                if each in GROUP and GROUP[each] not in allowed:
+                    wrong.append("%s:%d imports %s of %s" % (name, node.lineno, each, GROUP[each]))
+    assert not wrong
+
+
+def test_imports_within_functions_are_those_of_the_overlay():
+    wrong = []
+    for name, tree in TREES.items():
+        for node, inside, groups in counts.own_imports(tree):
+            if inside and not groups:
+                wrong.append("%s:%d" % (name, node.lineno))
+            if "part" in groups and not imported(node) <= PARTS:
+                wrong.append("%s:%d is no part" % (name, node.lineno))
+    assert not wrong
+
+
+def classes_of(tree):
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def test_no_class_of_a_group_is_caught_by_whoever_does_not_use_the_group():
+    """Loaded anew it would be another class, and pass by."""
+    wrong = []
+    for name, tree in TREES.items():
+        own = with_those_below({GROUP[name]}) if name in GROUP else set()
+        foreign = {}
+        for node, _, _ in counts.own_imports(tree):
+            module = getattr(node, "module", None)
+            if module in GROUP and GROUP[module] not in own:
+                for alias in node.names:
+                    if alias.name in classes_of(TREES[module]):
+                        foreign[alias.asname or alias.name] = module
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler) and node.type:
+                caught = {each.id for each in ast.walk(node.type) if isinstance(each, ast.Name)}
+                held = any(set(counts.groups_of(each)) for each in around(tree, node))
+                if not held:
+                    wrong += ["%s:%d catches %s" % (name, node.lineno, each) for each in caught & foreign.keys()]
+    assert not wrong
+
+
+def around(tree, wanted):
+    """The nodes that stand around one."""
+
+    def look(node, way):
+        if node is wanted:
+            return way
+        for each in ast.iter_child_nodes(node):
+            found = look(each, [*way, node])
+            if found is not None:
+                return found
+        return None
+
+    return look(tree, [])
+
+
+def test_no_other_way():
+    """The counts that were 64, 33, 26 and 14 when each module had a way of its own."""
+    found = counts.places(ROOT)
+
+    def outside(what, *files):
+        return [place for place in found[what] if place.split(":")[0] not in files]
+
+    assert not outside("gc.collect", "firmware/core/overlay.py")
+    # packfs.py is none of the version's: it imports nothing of it.
+    assert not outside("sys.modules", "firmware/core/overlay.py", "firmware/packfs.py")
+    assert not outside("__import__", "firmware/boards/__init__.py")
+    assert len(found["MemoryError handlers"]) <= 4
+    assert not found["renaming tools"]
+
+
+def test_a_private_constant_stands_before_its_use():
+    """mpy-cross puts it in where it knows it by then, and keeps no variable: before that there is nothing."""
+    wrong = []
+    for name, tree in TREES.items():
+        made = {
+            node.targets[0].id: node.lineno
+            for node in tree.body
+            if isinstance(node, ast.Assign) and getattr(getattr(node.value, "func", None), "id", "") == "const"
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id[0] == "_" and node.lineno < made.get(node.id, 0):
+                wrong.append("%s:%d %s" % (name, node.lineno, node.id))
+    assert not wrong
+
+
+def test_a_turn_that_is_cancelled_leaves_nothing_behind():
+    import asyncio
+
+    async def main():
+        async def hold(name, ms):
+            with await overlay.turn(name):
+                await asyncio.sleep(ms / 1000)
+
+        update = asyncio.ensure_future(hold("fetch", 1000))
+        await asyncio.sleep(0.1)
+        session = asyncio.ensure_future(hold("session", 1000))
+        await asyncio.sleep(0.1)
+        assert overlay.running == [1, 0, 1]
+        update.cancel()
+        session.cancel()
+        await asyncio.sleep(0.1)
+        waits = asyncio.ensure_future(hold("session", 100))
+        await asyncio.sleep(0.01)
+        assert overlay.running == [1, 0, 0]
+        await waits
+        assert overlay.running == [0, 0, 0] and not overlay.wanted
+
+    virtual.run(main())
+
+
+def test_an_attempt_ends_where_memory_does_and_nothing_else_is_swallowed():
+    done = []
+    with overlay.attempt:
+        done.append(1)
+        raise MemoryError
+    with pytest.raises(OSError), overlay.attempt:
+        raise OSError(5)
+    assert done == [1]
+
+
+SCRIPT = """
+import gc, sys
+from firmware.core import overlay
+
+def there():
+    return "firmware.modem.profiles" in sys.modules
+
+def get():
+    with overlay.use("profiles"):
+        from firmware.modem import profiles
+        assert there()
+        return profiles.get("sim7600")["name"]
+
+print(get(), there())
+fill = []
+while gc.mem_free() > 100000:
+    fill.append(bytearray(2000))
+print(get(), there())
+with overlay.use("profiles"):
+    get()
+    print(there())
+print(there(), overlay._users)
+fill = None
+gc.collect()
+get()
+overlay.reclaim()
+print(there())
+taken = []
+with overlay.attempt:
+    while True:
+        taken.append(bytearray(1000))
+taken = None
+print("after")
+"""
+
+
+def test_on_micropython_a_group_stays_where_there_is_room_and_goes_where_not():
+    build.build()
+    done = subprocess.run(
+        micropython.command("-c", SCRIPT, heap=micropython.MIDDLE),
+        cwd="/",
+        env={"MICROPYPATH": "%s:.frozen" % build.DEVICE},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split("\n")[:-1] == [
+        "sim7600 True", "sim7600 False", "True", "False {}", "False", "after",
+    ], done.stdout + done.stderr  # fmt: skip
+
+
+TRACED = """
+import sys
+import packfs
+packfs.mount("v.pack")
+from firmware.config.store import Config, ConfigError
+try:
+    Config().text("no.such")
+except ConfigError as error:
+    sys.print_exception(error)
+"""
+
+
+def test_a_traceback_of_a_packed_version_has_the_names_of_the_source(tmp_path):
+    build.build()
+    files = {path: (build.DEVICE / path).read_bytes() for path in build.sizes() if path != "packfs.mpy"}
+    (tmp_path / "v.pack").write_bytes(pack.build(files)[0])
+    (tmp_path / "packfs.mpy").write_bytes((build.DEVICE / "packfs.mpy").read_bytes())
+    (tmp_path / "run.py").write_text(TRACED)
+    done = subprocess.run(
+        micropython.command("run.py"), cwd=tmp_path, env={"MICROPYPATH": ":.frozen"}, capture_output=True, text=True
+    )
+    said = done.stdout + done.stderr
+    assert 'File "firmware.config.store", line' in said and ", in text" in said, said
+    assert 'File "firmware.config.text", line' in said and ", in row" in said, said
