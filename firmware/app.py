@@ -21,7 +21,7 @@ _TIDY_MS = const(10000)
 _REPORT_MS = const(600000)
 _FIRST_REPORT_MS = const(20000)
 _FAREWELL_MS = const(1500)
-# The link waits up to 15 minutes and a half more between two attempts (modem/timing.py, backoff_max).
+# The link waits up to 15 minutes and a half more between two attempts (modem/prepare.py, backoff_max).
 _LINK_MS = const(1500000)
 # Codes of the board's LED (docs/boards.md).
 _LED_WELL = const(1)

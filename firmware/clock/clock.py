@@ -45,7 +45,7 @@ class Clock:
         """UTC seconds since 1970, or 0 while nobody has set the clock."""
         return self._rtc.get() if self.source else 0
 
-    def set(self, utc, source):
+    def set(self, utc, source=MODEM):
         """Take `utc` (seconds) from `source`; returns whether it was taken.
 
         Refused: an impossible time, and a source worse than one that spoke within the last three days.

@@ -34,7 +34,7 @@ from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
 # not in here, stay for good (RESIDENT there).
 GROUPS = """
 preload preload
-start +settings +session +password +apply assembly safemode reach boards.modem_settings,wiring
+start +settings +session +password +apply assembly safemode reach boards.wiring modem.prepare
 mount +find log.mount
 own update.own
 status appwork
@@ -63,14 +63,17 @@ announce homeassistant
 time clock.ntp,timesync
 update update.order,source
 fetch +update update.download,http,release,signature,tls,update
-steps +ask modem.ladder,steps,timing
-ask modem.exchange,fields
-wake modem.wake
+ask modem.exchange
+steps +ask +describe modem.steps
+wake +ask modem.wake
 bringup +ask modem.bringup,sim
 profiles modem.profiles,profiles_quectel,profiles_simcom,profiles_ublox
-register +ask modem.network,register
-dial modem.dial
+register +ask modem.network
+mux modem.cmux
+muxing +ask +mux modem.muxing
+dial +ask modem.dial
 aside +ask modem.aside
+sms +ask modem.sms
 errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
 describe modem.describe
 pdu modem.pdu
