@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, "")
-from firmware.modem import dial, muxing  # noqa: E402
+from firmware.modem import dial  # noqa: E402
 from firmware.modem.link import ModemLink  # noqa: E402
 from firmware.modem.ppp import Session  # noqa: E402
 
@@ -105,8 +105,8 @@ class Link:
         self.uart = line = Uart(portion)
         self.mux = None
         if n1:
-            self.mux = muxing.make(self.uart)
-            muxing.restart(self.mux, n1)
+            self.mux = dial.make_mux(self.uart)
+            dial.restart_mux(self.mux, n1)
             line = self.mux.channels[1]
         self.session = Session(line)
         asyncio.run(dial.negotiate(self))

@@ -70,8 +70,7 @@ bringup +ask modem.bringup,sim
 profiles modem.profiles,profiles_quectel,profiles_simcom,profiles_ublox
 register +ask modem.network
 mux modem.cmux
-muxing +ask +mux modem.muxing
-dial +ask modem.dial
+dial +ask +mux modem.dial
 aside +ask modem.aside
 sms +ask modem.sms
 errorwords core.error_meter,error_network,error_numbers,error_services,error_texts

@@ -1,4 +1,6 @@
-"""From a registered modem to a PPP link with an address, and its end: call, negotiation."""
+"""From a registered modem to a PPP link with an address, and back: multiplexer (3GPP TS 27.010; cmux.py moves its
+bytes), call, negotiation.
+"""
 
 from firmware import diag
 from firmware.core import overlay
@@ -8,18 +10,175 @@ from firmware.modem.at import AtChannel
 from firmware.modem.link import Failure
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+_SABM = const(0x3F)  # with P/F
+_CLD = const(0xC0)
+_TRIES = const(3)
+# Of what has come on each channel: control, data, commands.
+_RINGS = const((1, 1536, 512))
+# lwIP sends at once what it may, 6,400 bytes (TCP_SND_BUF) in eight segments of 800 (TCP_MSS), and takes a line that
+# does not hold it for broken (ERR_IF). Each has 40 bytes of IP and TCP and 8 of PPP, which writes two bytes for some
+# of them: in JSON for one of 25 or so. 400 are left for a name that is looked up, or a ping, meanwhile.
+_QUEUE = const(7424)
+_OUT = const(1024)
+_IN = const(640)
+# <port_speed> of AT+CMUX (27.007 5.7).
+_SPEEDS = {9600: 1, 19200: 2, 38400: 3, 57600: 4, 115200: 5, 230400: 6}
 _TURN_MS = const(10)
 _TIMERS_MS = const(64)  # lwIP's turn on rp2
 _REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
 _LAST_PORT = const(65535)
-_REGISTER = const(1)  # of the ladder's measures (describe.py)
+# Of the ladder's measures (describe.py).
+_REGISTER = const(1)
+_RADIO = const(2)
 # Codes of errors (core/errors.py).
 _NO_CALL = const(223)
 _NO_PPP = const(225)
 _CUT_OFF = const(228)
 _NO_ADDRESS = const(229)
+_NO_MUX = const(232)
 # ATD*99***1#: packet call with the first context (27.007 10.2.1.1); AT+CGDATA says the same.
 _DIALS = const(("ATD*99***1#", 'AT+CGDATA="PPP",1'))
+
+
+async def multiplex(link):
+    """Switch the modem to CMUX and leave it open, for data on channel 1, for commands on 2, in `link.mux`.
+
+    A modem that has none is used without from now on. Raises Failure.
+    """
+    channel, n1 = link.channel, link.profile["n1"]
+    try:
+        await channel.command("AT+CMUX=0,0,%s,%d" % (_SPEEDS.get(link.baud, ""), n1))
+    except ModemError:
+        try:
+            await channel.command("AT+CMUX=0")
+        except ModemError as error:
+            diag.warn("modem", "no multiplexer: %s", error)
+            _without(link)
+            return
+        n1 = min(n1, 31)  # the standard's default for N1
+    channel.attach(None)
+    if await open_mux(link.multiplexer, n1, link.timing["mux"]):
+        link.mux = link.multiplexer
+        channel.attach(link.mux.channels[2])
+        return
+    channel.attach(link.uart)
+    with overlay.use("wake"):
+        from firmware.modem import wake
+
+        found = await wake.find(link, False)
+    if not found:
+        raise Failure(_NO_MUX, _RADIO)
+    diag.warn("modem", "the multiplexer does not open")
+    _without(link)
+
+
+def _without(link):
+    """From now on PPP has the UART itself, which needs room for all that lwIP sends at once."""
+    link.multiplexer = None
+    link.mux_use.__exit__(None, None, None)
+    if link.buffers:
+        link.buffers["txbuf"] = link.buffers["rxbuf"]
+        link.speed = 0
+        with overlay.use("wake"):
+            from firmware.modem import wake
+
+            wake.set_speed(link, link.baud)
+
+
+def make_mux(uart):
+    """A Mux over `uart`. Its buffers are taken now, while the heap is in one piece, and kept. MemoryError."""
+    with overlay.use("mux"):
+        from firmware.modem.cmux import Channel, Mux
+
+    mux = Mux()
+    mux._uart = uart
+    mux._table = _crc_table()
+    mux._in = bytearray(_IN)
+    mux._in_view = memoryview(mux._in)
+    mux._out = bytearray(_OUT)
+    mux._out_view = memoryview(mux._out)
+    mux.channels = tuple([Channel() for _ in _RINGS])
+    for dlci, channel in enumerate(mux.channels):
+        channel._mux, channel.dlci = mux, dlci
+        channel._ring = bytearray(_RINGS[dlci])
+        channel._view = memoryview(channel._ring)
+    try:
+        from micropython import RingIO
+
+        mux.channels[1].buffer = RingIO(_QUEUE)
+    except ImportError:
+        pass  # CPython has no interrupts
+    mux.bad = 0
+    restart_mux(mux, 31)
+    return mux
+
+
+def _crc_table():
+    table = bytearray(256)
+    for at in range(256):
+        value = at
+        for _ in range(8):
+            value = value >> 1 ^ 0xE0 if value & 1 else value >> 1
+        table[at] = value
+    return table
+
+
+def restart_mux(mux, n1):
+    """As new, with frames of up to `n1` bytes; the buffers are kept, they would not fit in again."""
+    mux._n1 = n1
+    mux._fill = mux._out_from = mux._out_to = 0
+    mux._stopped = mux._closed = mux.dead = False
+    for channel in mux.channels:
+        for at in range(len(channel._ring)):
+            channel._ring[at] = 0  # nothing of a call before is this one's last word
+        channel._head = channel._count = channel.lost = 0
+        channel.open = channel.refused = channel.halted = channel.halting = False
+        if channel.buffer:
+            channel.buffer.read()
+
+
+async def open_mux(mux, n1, step_ms):
+    """SABM on each channel, `step_ms` for each of three tries; whether all are open. If not it is closed again."""
+    restart_mux(mux, n1)
+    for channel in mux.channels:
+        if not await _open(mux, channel, step_ms):
+            await close_mux(mux, step_ms)
+            return False
+        if channel.dlci:
+            mux.signal(channel)
+    return True
+
+
+async def _open(mux, channel, step_ms):
+    for _ in range(_TRIES):
+        mux._frame(channel.dlci, _SABM)
+        if await _until(mux, lambda: channel.open or channel.refused, step_ms):
+            break
+    return channel.open
+
+
+async def close_mux(mux, step_ms):
+    """CLD and a moment for its answer; the modem takes commands on the UART again."""
+    if not mux.dead:
+        mux._closed = False
+        mux._message(_CLD, b"")
+        await _until(mux, lambda: mux._closed or mux.dead, step_ms)
+    mux.dead = True
+
+
+async def _until(mux, done, ms):
+    until = ticks_add(ticks_ms(), ms)
+    while not done():
+        mux.poll()
+        if done():
+            break
+        if ticks_diff(until, ticks_ms()) <= 0:
+            return False
+        await sleep_ms(10)
+    return True
+
+
+# --- PPP
 
 
 async def call(link):
@@ -112,9 +271,7 @@ def _probe(link):
 
 
 async def close(session, sockets, deadline_ms):
-    """End a call as if the carrier were gone, whether it is or not; True when lwIP gave its control block back in
-    time.
-    """
+    """End a call as if the carrier were gone, whether it is or not; whether lwIP gave its control block back in time."""
     found, session.ppp = session.ppp, None
     if found is None:
         return True

@@ -110,8 +110,8 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
         # In use for as long as it may be needed: without CMUX neither code nor buffers of it are in memory.
         found.mux_use = overlay.use("mux")
         found.mux_use.__enter__()
-        with overlay.use("muxing"):
-            from firmware.modem import muxing
+        with overlay.use("dial"):
+            from firmware.modem import dial
 
-            found.multiplexer = muxing.make(uart)
+            found.multiplexer = dial.make_mux(uart)
     return found

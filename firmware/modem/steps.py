@@ -77,11 +77,11 @@ async def bring_up(link):
     await _messages(link)
     await _room()
     if link.multiplexer:
-        with overlay.use("muxing"):
-            from firmware.modem import muxing
+        with overlay.use("dial"):
+            from firmware.modem import dial
 
-            await muxing.multiplex(link)
-        del muxing
+            await dial.multiplex(link)
+        del dial
     # While online there is a channel for it only with CMUX; and it must go out where no connection comes about.
     if link.sms and monotonic_s() >= link.sms.due and (not link.mux or link.ladder.failures):
         await _report(link)
@@ -180,19 +180,15 @@ def backoff_ms(count, least, most):
 
 async def _take_down(link):
     """Hang up and close the multiplexer; the UART takes commands again, or so one hopes."""
-    session, link.session = link.session, None
-    if session:
-        with overlay.use("dial"):
-            from firmware.modem import dial
+    with overlay.use("dial"):
+        from firmware.modem import dial
 
+        session, link.session = link.session, None
+        if session:
             await dial.close(session, link.socket, link.timing["close"])
-        del dial
-    mux, link.mux = link.mux, None
-    if mux:
-        with overlay.use("muxing"):
-            from firmware.modem import muxing
-
-            await muxing.end(mux, link.timing["mux"])
+        mux, link.mux = link.mux, None
+        if mux:
+            await dial.close_mux(mux, link.timing["mux"])
     link.channel.attach(link.uart)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.modem import muxing
+from firmware.modem import dial
 from tests.host.modem_world import run_virtual
 from tests.proof.cmux_day import carried, read
 from tools.modem import hdlc
@@ -64,8 +64,8 @@ class Wire:
 
 def made(portion=0, n1=127):
     wire = Wire(portion)
-    mux = muxing.make(wire)
-    muxing.restart(mux, n1)
+    mux = dial.make_mux(wire)
+    dial.restart_mux(mux, n1)
     for dlci in range(3):
         mux.channels[dlci].open = True
     return wire, mux
@@ -78,11 +78,11 @@ def feed(wire, mux, text):
 
 def test_opening_sends_the_frames_of_the_standard():
     wire = Wire()
-    mux = muxing.make(wire)
-    muxing.restart(mux, 127)
+    mux = dial.make_mux(wire)
+    dial.restart_mux(mux, 127)
 
     async def main():
-        task = asyncio.ensure_future(muxing.begin(mux, 127, 1000))
+        task = asyncio.ensure_future(dial.open_mux(mux, 127, 1000))
         for dlci in range(3):
             await asyncio.sleep(0.05)
             assert bytes.fromhex(SABM[dlci]) in wire.tx
@@ -109,7 +109,7 @@ def test_data_frames_in_and_out(dlci, frame, data):
 def test_close_down_and_its_answer():
     async def main():
         wire, mux = made()
-        task = asyncio.ensure_future(muxing.end(mux, 1000))
+        task = asyncio.ensure_future(dial.close_mux(mux, 1000))
         await asyncio.sleep(0.05)
         assert bytes(wire.tx) == bytes.fromhex(CLD)
         wire.rx += bytes.fromhex(CLD_ANSWER)
@@ -213,7 +213,7 @@ def test_ppp_gets_what_it_wants_from_a_channel():
     assert channel.readinto(buf) == 2 and channel.readinto(buf) is None
     assert channel.ioctl(3, 5) == 4
     assert channel.ends_with(b"AT") and not channel.ends_with(b"NO")
-    muxing.restart(mux, 127)
+    dial.restart_mux(mux, 127)
     assert not channel.ends_with(b"AT")
 
 
@@ -344,7 +344,7 @@ def test_what_ppp_sends_in_an_interrupt_waits_for_the_next_turn(monkeypatch):
         got += unpacked(wire)
     assert got == sent
     channel.write(b"of the call that is over")
-    muxing.restart(mux, 31)
+    dial.restart_mux(mux, 31)
     mux.poll()
     assert not wire.tx
 
@@ -355,10 +355,10 @@ def test_what_ppp_sends_in_an_interrupt_waits_for_the_next_turn(monkeypatch):
 def _interrupted(at):
     """What channel 1 was given, and what it sent, when lwIP writes before the `at`-th step; None: it has fewer."""
     wire = Wire(portion=100)
-    mux = muxing.make(wire)
+    mux = dial.make_mux(wire)
     data = mux.channels[1]
     data.buffer = Ring(4096)
-    muxing.restart(mux, 31)
+    dial.restart_mux(mux, 31)
     for channel in (0, 1, 2):
         mux.channels[channel].open = True
     wire.rx += bytes.fromhex(AT_1[0]) + bytes.fromhex(MSC_FROM_MODEM) + bytes.fromhex(CGDCONT_2[0])
@@ -424,4 +424,4 @@ def test_the_queue_holds_what_lwip_sends_at_once():
     text = b'{"ID":"0123456789","VALUES":[{"A":1,"B":2},{"A":3,"B":4}]}' * 120
     burst = b"".join(hdlc.encode(0x21, bytes(40) + text[at : at + 800], 0) for at in range(0, 6400, 800))
     burst += hdlc.encode(0x21, bytes(28) + b"a-name-of-a-broker.example.org", 0)
-    assert len(burst) <= muxing._QUEUE
+    assert len(burst) <= dial._QUEUE
