@@ -169,7 +169,7 @@ def residents(only=None):
     found = {}
     for name, ((board, *hardware), _, more) in wanted.items():
         kept = {each for each in seen.get(name, every_module()) if not each.startswith("firmware.boards.")}
-        boards = ("firmware.boards." + each for each in (board, "filestore", *hardware))
+        boards = ("firmware.boards." + each for each in (board, *hardware))
         found[name] = sorted(kept.union(_BESIDE_TWIN, more, boards))
     return found
 

@@ -1,5 +1,5 @@
-"""What all boards share and need while they run: LED codes, the clock, the console at the REPL. What is done once, at
-the start, is wiring.py.
+"""What all boards share and need while they run: LED codes, the clock, the console at the REPL, what the modem must
+remember. What is done once, at the start, is wiring.py.
 
 A board's own module is a class with tables of pins; `board.json` on the flash may overrule them (docs/boards.md), for
 a meter wired elsewhere or an RS-485 driver:
@@ -7,12 +7,15 @@ a meter wired elsewhere or an RS-485 driver:
     {"ports": [{"uart": 2, "tx": 22, "rx": 21, "de": 19, "invert": false}], "modem": {"power_key": 4}}
 """
 
+import json
+import os
 import select
 import sys
 import time
 
 import machine
 
+from firmware import diag
 from firmware.clock import clock
 from firmware.core import overlay
 from firmware.port import const, ticks_ms
@@ -21,6 +24,7 @@ from firmware.update import slots
 _FLASH_MS = const(150)
 _PAUSE = const(14)
 _AT_ONCE = const(64)
+_MOST = const(2048)  # bytes of a FileStore
 
 
 class Board:
@@ -163,3 +167,32 @@ class ReplUart:
     def write(self, buf):
         self._out.write(buf)
         return len(buf)
+
+
+class FileStore:
+    """A small store in a file: what the modem's bring-up must remember over a restart (a wrong PIN, above all)."""
+
+    gate = None  # a firmware.gate.Gate to wait for before set()
+
+    def __init__(self, path):
+        self._path = path
+        try:
+            with open(path) as file:
+                self._values = json.loads(file.read(_MOST))
+        except (OSError, ValueError):
+            self._values = {}
+
+    def get(self, key, default=None):
+        return self._values.get(key, default)
+
+    def set(self, key, value):
+        if self._values.get(key) == value:
+            return
+        self._values[key] = value
+        try:
+            # One rename: after a power cut the old state stands there or the new one.
+            with open(self._path + ".tmp", "w") as file:
+                json.dump(self._values, file)
+            os.rename(self._path + ".tmp", self._path)
+        except OSError as error:
+            diag.error("board", "cannot keep %s: %s", key, error)

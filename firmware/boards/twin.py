@@ -185,7 +185,7 @@ class Board:
         if config.get("uplink.type") != "modem" or not modem:
             return HostLink()
         with overlay.part:
-            from firmware.boards.filestore import FileStore
+            from firmware.boards.common import FileStore
             from firmware.boards.modem_twin import link
 
         return link(modem, config, FileStore(self.root + "/modem.json"), self.reset)

@@ -9,7 +9,7 @@ from binascii import hexlify
 import machine
 
 from firmware import diag, lastrun
-from firmware.boards.common import ReplUart, Rtc, Sockets
+from firmware.boards.common import FileStore, ReplUart, Rtc, Sockets
 from firmware.core import overlay
 from firmware.port import const
 from firmware.serialport import SerialPort
@@ -208,9 +208,6 @@ def _modem_link(board, config, network, socket):
     # The tables of the settings and the modem's code together are more than there is room for.
     overlay.reclaim()
     config.release()
-    with overlay.part:
-        from firmware.boards.filestore import FileStore
-
     # The multiplexer has a buffer of its own for what PPP sends, and gives the UART what it takes.
     multiplexed = settings["cmux"] and not board.modem_native
     buffers = dict(board.modem_uart, rxbuf=_MODEM_BUFFER, txbuf=_MUX_BUFFER if multiplexed else _MODEM_BUFFER)

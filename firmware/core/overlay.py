@@ -67,7 +67,7 @@ ask modem.exchange
 steps +ask +describe modem.steps
 wake +ask modem.wake
 bringup +ask modem.bringup,sim
-profiles modem.profiles,profiles_quectel,profiles_simcom,profiles_ublox
+profiles modem.profiles
 register +ask modem.network
 mux modem.cmux
 dial +ask +mux modem.dial

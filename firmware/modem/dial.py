@@ -271,7 +271,7 @@ def _probe(link):
 
 
 async def close(session, sockets, deadline_ms):
-    """End a call as if the carrier were gone, whether it is or not; whether lwIP gave its control block back in time."""
+    """End a call as if the carrier were gone, whether it is or not; whether lwIP gave its control block back."""
     found, session.ppp = session.ppp, None
     if found is None:
         return True

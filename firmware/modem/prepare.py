@@ -36,28 +36,16 @@ TIMING = {
 def settings(config, baud):
     """Those of link() from ours."""
     get = config.get
-    return {
-        "apn": get("uplink.apn"),
-        "user": get("uplink.user"),
-        "password": get("uplink.password"),
-        "auth": get("uplink.auth"),
-        "pin": get("uplink.pin"),
-        "network": get("uplink.network"),
-        "model": get("uplink.model"),
-        "baud": baud,
-        "cmux": get("uplink.cmux"),
-        "keep_online_host": get("uplink.ping_host"),
-        "keep_online_period": get("uplink.ping_minutes") * 60,
-        "sms": {
-            "enabled": get("sms.enabled"),
-            "reply": get("sms.reply"),
-            "all_phones": get("sms.all_phones"),
-            "numbers": [number.strip() for number in get("sms.phones").split(",")],
-            "alias": _aliases(get("sms.alias")),
-            "status": get("sms.status"),
-            "status_phone": get("sms.status_phone").partition(",")[0].strip(),
-        },
-    }
+    found = {"baud": baud, "keep_online_host": get("uplink.ping_host")}
+    found["keep_online_period"] = get("uplink.ping_minutes") * 60
+    for name in ("apn", "user", "password", "auth", "pin", "network", "model", "cmux"):
+        found[name] = get("uplink." + name)
+    found["sms"] = sms = {"numbers": [number.strip() for number in get("sms.phones").split(",")]}
+    for name in ("enabled", "reply", "all_phones", "status"):
+        sms[name] = get("sms." + name)
+    sms["alias"] = _aliases(get("sms.alias"))
+    sms["status_phone"] = get("sms.status_phone").partition(",")[0].strip()
+    return found
 
 
 def _aliases(text):

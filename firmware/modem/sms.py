@@ -70,7 +70,7 @@ async def begin(link):
 def _state(setting):
     state = Facts()
     state.arrived = False
-    state.received = state.refused = state.sent = 0
+    state.received = state.refused = 0
     state.due = _NEVER
     state.phone = setting.get("status_phone") or (setting.get("numbers") or [""])[0]
     if setting.get("status") and not state.phone:
@@ -188,7 +188,6 @@ async def send(link, number, text):
         except CommandError as error:
             diag.warn("sms", "not sent: %s", error)
             return False
-        link.sms.sent += 1
     return True
 
 

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from firmware import lastrun
-from firmware.boards.filestore import FileStore
 from firmware.modem import wake
 from tests.host import fakes_machine, virtual
 from tests.host.fakes_machine import Chip, config
@@ -261,16 +260,18 @@ def test_a_clock_that_counts_from_2000(monkeypatch, tmp_path):
     assert abs(rtc.get() - time.time()) < 2
 
 
-def test_the_modem_s_memory_survives_a_restart(tmp_path):
-    store = FileStore(str(tmp_path / "modem.json"))
+def test_the_modem_s_memory_survives_a_restart(monkeypatch, tmp_path):
+    Chip("esp32").install(monkeypatch)
+    common = importlib.import_module("firmware.boards.common")
+    store = common.FileStore(str(tmp_path / "modem.json"))
     assert store.get("pin") is None
     store.set("pin", 1)
     before = os.stat(tmp_path / "modem.json").st_mtime_ns
     store.set("pin", 1)
     assert os.stat(tmp_path / "modem.json").st_mtime_ns == before
-    assert FileStore(str(tmp_path / "modem.json")).get("pin") == 1
+    assert common.FileStore(str(tmp_path / "modem.json")).get("pin") == 1
     (tmp_path / "modem.json").write_text("{")
-    assert FileStore(str(tmp_path / "modem.json")).get("pin") is None
+    assert common.FileStore(str(tmp_path / "modem.json")).get("pin") is None
 
 
 def test_this_board_needs_board_txt_on_a_board(monkeypatch, tmp_path):

@@ -66,7 +66,7 @@ class Board:
 
 
 class Store(dict):
-    """The modem's memory, as firmware/boards/filestore.FileStore keeps it."""
+    """The modem's memory, as firmware/boards/common.FileStore keeps it."""
 
     def __init__(self, path, gate):
         super().__init__()

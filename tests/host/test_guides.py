@@ -89,9 +89,10 @@ def test_the_modem_profiles_example_goes_online(tmp_path, monkeypatch):
     (source,) = fences("modem-profile.md", "python")
     (line,) = fences("modem-profile.md", "text")
     row = line.strip().split("|")
-    module = load(source, "firmware.modem.profiles_" + row[2], tmp_path, monkeypatch)
-    assert set(module.get(row[1])) <= set(profiles.GENERIC)
+    maker = getattr(load(source, "firmware.modem.acme", tmp_path, monkeypatch), "_" + row[2])
+    assert set(maker(row[1])) <= set(profiles.GENERIC)
     monkeypatch.setattr(profiles, "_MODELS", b"\n%s\n" % line.encode() + profiles._MODELS[1:])
+    monkeypatch.setitem(profiles._MAKERS, row[2], maker)
     # What the simulator is then: a modem with those commands that calls itself so.
     model = dict(simulated.PROFILES["sim7600"], maker="ACME", model="ACME L1 R2", off_s=1.5)
     monkeypatch.setitem(simulated.PROFILES, row[1], model)
@@ -99,8 +100,6 @@ def test_the_modem_profiles_example_goes_online(tmp_path, monkeypatch):
     async def main():
         options = {"model": "auto", "user": "u", "password": "p", "auth": "chap"}
         world = World(row[1], settings=dict(options, network="4g"))
-        real = profiles._module
-        monkeypatch.setattr(profiles, "_module", lambda maker: module if maker == row[2] else real(maker))
         await world.online(120)
         return world.log
 

@@ -29,7 +29,7 @@ for line in overlay.GROUPS.strip().split("\n"):
 GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modules}
 # Not on every device, but never let go where it is: what `with overlay.part` imports.
 _PARTS = """
-boards.common boards.filestore boards.modem_twin boards.netlink clock.timekeeper commands.console commands.remote
+boards.common boards.modem_twin boards.netlink clock.timekeeper commands.console commands.remote
 commands.tags discovery modem.at modem.link modem.ppp modem.probe serialport services update.safestart uplink.service
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}
