@@ -11,8 +11,7 @@ import time
 
 sys.path.insert(0, "")
 from firmware.modem import dial  # noqa: E402
-from firmware.modem.link import ModemLink  # noqa: E402
-from firmware.modem.ppp import Session  # noqa: E402
+from firmware.modem.link import ModemLink, Session  # noqa: E402
 
 PACKETS, TIMES = int(sys.argv[1]), int(sys.argv[2])
 PACKET = 600

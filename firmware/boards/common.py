@@ -44,7 +44,7 @@ class Board:
     wiring = ()
     modem = None
     ethernet = None
-    modem_native = False  # PPP takes nothing but a UART (firmware/modem/ppp.py)
+    modem_native = False  # PPP takes nothing but a UART (firmware/modem/link.py)
     led_pin = None
     led_low = False
     _cause = ""

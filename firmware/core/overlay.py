@@ -66,7 +66,7 @@ fetch +update update.download,http,release,signature,tls,update
 ask modem.exchange
 steps +ask +describe modem.steps
 wake +ask modem.wake
-bringup +ask modem.bringup,sim
+bringup +ask modem.bringup
 profiles modem.profiles
 register +ask modem.network
 mux modem.cmux

@@ -27,7 +27,7 @@ _NOT_BACK = const(239)
 
 
 async def turn(link, session, look, ask, complaint, message):
-    """What the watch has found due (ppp.py). Raises Failure: the call is over."""
+    """What the watch has found due (link.py). Raises Failure: the call is over."""
     if ask and await _is_over(link, session):
         raise Failure(_NO_CARRIER)
     if complaint:

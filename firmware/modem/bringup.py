@@ -1,15 +1,43 @@
-"""From a modem that answers to one that may register: identity, SIM, network selection, access point."""
+"""From a modem that answers to one that may register: identity, SIM, network selection, access point.
+
+A wrong PIN is never tried twice. A digest of it is put into the device's small persistent store before the PIN is
+tried and taken out when the SIM opens. So a wrong one is known for what it is even after a power cut in the middle; it
+is tried again only when the setting has changed, or when the SIM says that all its tries are left (AT+CPINR, 27.007
+8.65).
+"""
+
+import hashlib
 
 from firmware import diag
 from firmware.core import overlay
-from firmware.modem import sim
+from firmware.gate import silence
 from firmware.modem.exchange import CommandError, NoAnswer, fields_of, is_quotable, quietly
 from firmware.modem.link import Failure
-from firmware.port import const
+from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+KEY = "sim_pin_tried"  # in the store: the digest
 _RADIO_MS = const(15000)
-_RADIO = const(2)  # of the ladder's measures (describe.py)
-_NO_APN = const(220)  # code of an error (core/errors.py)
+_PIN_MS = const(10000)
+_LOOK_MS = const(500)
+# Of the ladder's measures (describe.py).
+_RADIO = const(2)
+_POWER = const(4)
+# Numbers of +CME ERROR (27.007 9.2.1).
+_NO_SIM = const(10)
+_FAILED = const(13)
+_WRONG = const(15)
+# Codes of errors (core/errors.py).
+_NO_CARD = const(201)
+_PUK = const(202)
+_NO_PIN = const(203)
+_WRONG_PIN = const(204)
+_REFUSED_BEFORE = const(205)
+_NO_DIGITS = const(206)
+_BROKEN = const(207)
+_NOT_READY = const(208)
+_PIN_SILENT = const(209)
+_STOPPED = const(212)
+_NO_APN = const(220)
 _KINDS = {"none": 0, "pap": 1, "chap": 2}
 
 
@@ -29,7 +57,7 @@ async def setup(link):
         await channel.command("AT+CMEE=1", tries=2)
         await _identify(link, channel, facts)
         await quietly(channel, "AT+CFUN=1", _RADIO_MS)
-        await sim.unlock(channel, settings.get("pin", ""), link.store, link.timing["sim"])
+        await unlock(channel, settings.get("pin", ""), link.store, link.timing["sim"])
         facts["iccid"] = _digits(await quietly(channel, link.profile["iccid"]), 18)
         facts["imsi"] = _digits(await quietly(channel, "AT+CIMI"), 14)
         await _configure(link, channel, link.profile)
@@ -76,6 +104,90 @@ async def _identify(link, channel, facts):
         if link.profile["name"] != name:
             link.profile = profiles.get(name)
             diag.info("modem", "%s: profile %s", facts["model"], name)
+
+
+# --- SIM
+
+
+def _digest(pin):
+    digest = hashlib.sha256(b"lector102 " + pin.encode()).digest()
+    return "".join("%02x" % byte for byte in digest[:8])
+
+
+async def unlock(channel, pin, store, deadline_ms):
+    """Return when the SIM is ready. Raises Failure with the reason; `blocked` when only a person
+    can help.
+    """
+    end = ticks_add(ticks_ms(), deadline_ms)
+    while True:
+        state = await _state(channel)
+        if state == "READY":
+            if store.get(KEY):
+                await silence(store)
+                store.set(KEY, None)
+            return
+        if state == "SIM PIN":
+            await _enter(channel, pin, store)
+        elif state in ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK"):
+            raise Failure(_PUK, blocked=True)
+        elif ticks_diff(end, ticks_ms()) <= 0:
+            raise Failure((_NOT_READY, state), _RADIO, _POWER)
+        await sleep_ms(_LOOK_MS)
+
+
+async def _state(channel):
+    """What AT+CPIN? says, or the `why` of its refusal."""
+    try:
+        lines = await channel.command("AT+CPIN?", tries=2)
+    except CommandError as error:
+        if error.number == _NO_SIM:
+            raise Failure(_NO_CARD, _RADIO, _POWER) from None
+        if error.number == 12:
+            return "SIM PUK"
+        if error.number in (_FAILED, _WRONG):
+            raise Failure(_BROKEN, _RADIO, _POWER) from None
+        return error.why()  # busy, or not yet: look again
+    except NoAnswer:
+        raise Failure(_STOPPED, _RADIO) from None
+    for line in lines:
+        if line.startswith("+CPIN:"):
+            return line[6:].strip()
+    return "no answer"
+
+
+async def _enter(channel, pin, store):
+    if not pin:
+        raise Failure(_NO_PIN, blocked=True)
+    if pin.strip("0123456789"):
+        raise Failure(_NO_DIGITS, blocked=True)
+    mark = _digest(pin)
+    if store.get(KEY) == mark and not await _all_left(channel):
+        raise Failure(_REFUSED_BEFORE, blocked=True)
+    await silence(store)
+    store.set(KEY, mark)
+    try:
+        await channel.command('AT+CPIN="%s"' % pin, _PIN_MS)
+    except CommandError as error:
+        raise Failure(_PUK if error.number == 12 else _WRONG_PIN, blocked=True) from None
+    except NoAnswer:
+        # Whether it was taken is what the next look at the state tells.
+        raise Failure(_PIN_SILENT, _RADIO) from None
+
+
+async def _all_left(channel):
+    """Whether the SIM tells that no wrong PIN has been entered since the last right one."""
+    try:
+        lines = await channel.command("AT+CPINR")
+    except (CommandError, NoAnswer):
+        return False
+    for line in lines:
+        if line.startswith("+CPINR: SIM PIN,"):
+            left, _, of = line[16:].partition(",")
+            return left.strip() == of.strip() and left.strip().isdigit()
+    return False
+
+
+# --- network and access point
 
 
 async def _configure(link, channel, profile):

@@ -1,13 +1,12 @@
 """From a registered modem to a PPP link with an address, and back: multiplexer (3GPP TS 27.010; cmux.py moves its
-bytes), call, negotiation.
+bytes), call, negotiation. What network.PPP is like, which is why all of this is as it is: docs/modems.md.
 """
 
 from firmware import diag
 from firmware.core import overlay
 from firmware.core.errors import ModemError
-from firmware.modem import ppp
 from firmware.modem.at import AtChannel
-from firmware.modem.link import Failure
+from firmware.modem.link import Failure, Session, unended, why_no_ppp
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _SABM = const(0x3F)  # with P/F
@@ -182,7 +181,7 @@ async def _until(mux, done, ms):
 
 
 async def call(link):
-    """Dial, over the multiplexer where it is open, and leave a ppp.Session in `link.session`. Raises Failure."""
+    """Dial, over the multiplexer where it is open, and leave a link.Session in `link.session`. Raises Failure."""
     line, channel = link.uart, link.channel
     if link.mux:
         line = link.mux.channels[1]
@@ -190,7 +189,7 @@ async def call(link):
     await _connect(link, channel)
     channel.attach(None)  # from here on the bytes are PPP's; what came behind CONNECT the network says again
     diag.info("modem", "connected, PPP starts")
-    link.session = ppp.Session(line, link.native)
+    link.session = Session(line, link.native)
     await negotiate(link)
     link.session.probe = _probe(link)
     diag.info("modem", "address %s", link.session.ip)
@@ -228,10 +227,11 @@ async def negotiate(link):
     while True:
         session.poll()
         status = session.ppp.status()
-        if status == ppp.CONNECTED:
+        why = why_no_ppp(status)
+        if not why:
             break
         if status < 0:
-            raise Failure(ppp.why(status))
+            raise Failure(why)
         if session.no_carrier(_REASON_MS):
             raise Failure(_CUT_OFF)
         if ticks_diff(end, ticks_ms()) <= 0:
@@ -285,7 +285,7 @@ async def close(session, sockets, deadline_ms):
         run_timers(sockets)
         await sleep_ms(_TIMERS_MS)
     if found.status():
-        ppp.unended.append(found)
+        unended.append(found)
     return not found.status()
 
 

@@ -70,7 +70,6 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
     `tell() -> (UTC or 0, words about the device)` for SMS. They stay: none may be from a module that does not.
     """
     with overlay.part:
-        from firmware.modem import ppp  # noqa: F401  it has its place before all that comes and goes
         from firmware.modem.at import AtChannel
         from firmware.modem.link import ModemLink
 

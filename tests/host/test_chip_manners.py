@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from firmware import port
-from firmware.modem import aside, dial, ppp
+from firmware.modem import aside, dial
+from firmware.modem.link import Session
 from firmware.update.download import Download
 from firmware.uplink.stream import Stream
 from tests.host import virtual
@@ -118,7 +119,7 @@ class Ppp:
 def test_ppp_has_the_uart_itself_and_what_comes_in_is_counted():
     async def main():
         uart = Uart()
-        session = ppp.Session(uart, native=True)
+        session = Session(uart, native=True)
         await dial.negotiate(
             SimpleNamespace(session=session, ppp_factory=Ppp, socket=socket, settings={}, timing={"ppp": 5000})
         )

@@ -19,7 +19,7 @@ from firmware.log.ring import Ring
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
-from firmware.modem import sim
+from firmware.modem import bringup
 from tests.host import fieldlab, virtual
 from tests.host.test_log_gate import Line
 from tests.host.test_trial import Mqtt
@@ -154,7 +154,7 @@ async def restarted(app, number):
 
 
 async def pin(app, number):
-    await sim.unlock(Sim(), "%04d" % number, Store(app.board.root + "/modem.json", app.gate), 60000)
+    await bringup.unlock(Sim(), "%04d" % number, Store(app.board.root + "/modem.json", app.gate), 60000)
 
 
 async def ledger(app, number):

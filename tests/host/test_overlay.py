@@ -30,7 +30,7 @@ GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modu
 # Not on every device, but never let go where it is: what `with overlay.part` imports.
 _PARTS = """
 boards.common boards.modem_twin boards.netlink clock.timekeeper commands.console commands.remote
-commands.tags discovery modem.at modem.link modem.ppp modem.probe serialport services update.safestart uplink.service
+commands.tags discovery modem.at modem.link modem.probe serialport services update.safestart uplink.service
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}
 # Classes of theirs are caught by others, who would not know them again.

@@ -123,7 +123,8 @@ async def act(link, wires, what, rest, reading):
 async def main(setup):
     gc.collect()
     before = gc.mem_alloc()
-    from firmware.modem import at, ppp  # noqa: F401  what stays, and link with it
+    from firmware.modem.at import AtChannel  # noqa: F401
+    from firmware.modem.link import Session  # noqa: F401
 
     gc.collect()
     loaded = gc.mem_alloc() - before
