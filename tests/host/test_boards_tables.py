@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import sys
 import time
 from types import SimpleNamespace
 
@@ -84,6 +85,7 @@ def test_modem_link_is_wired(name, monkeypatch, tmp_path):
     for pin in board.modem.get("high", ()):
         assert chip.value(pin) == 1
     board.uart(0)  # both lines at once: no pin is used twice
+    assert "firmware.boards.netlink" not in sys.modules  # WiFi's code is for others
 
 
 def test_a_line_keeps_its_buffers_at_another_speed(name, monkeypatch, tmp_path):
@@ -252,8 +254,6 @@ def test_a_clock_that_counts_from_2000(monkeypatch, tmp_path):
     Chip("esp32").install(monkeypatch)
     parts = importlib.import_module("firmware.boards.common")
     shift = fakes_machine.gmtime_2000(monkeypatch)
-    import sys
-
     monkeypatch.setattr(parts, "time", sys.modules["time"])
     rtc = parts.Rtc()
     assert rtc._shift == shift

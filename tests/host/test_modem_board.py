@@ -380,6 +380,13 @@ def test_a_command_without_cmux_leaves_data_mode_and_comes_back(faults):
     assert answers["status"][0]["connects"] == 1
 
 
+def test_without_cmux_no_code_of_it_stays(faults):
+    """Be it that the modem has none, or that it is not wanted; with it no more than what moves its bytes."""
+    for name, fault in (("no CMUX, +++ aside", True), ("carrier lost ten times, no CMUX", True), ("PAP", False)):
+        (stays,) = faults[name].result()["stays"]
+        assert set(stays) == {"at", "link"} | (set() if fault else {"cmux"}), name
+
+
 def test_the_modem_code_fits(tmp_path):
     """Loaded for a link that stands; CMUX, SMS and error words come on top when they are used."""
     with simulator(tmp_path, "--scale", "0.1", "--running") as modem:

@@ -19,6 +19,7 @@ from cores import Limit, Waits  # noqa: E402
 
 from firmware import diag  # noqa: E402
 from firmware.boards.modem_twin import Uart, Wires  # noqa: E402
+from firmware.core import overlay  # noqa: E402
 from firmware.port import ticks_diff, ticks_ms  # noqa: E402
 
 diag.sink = lambda line: print("#", line)
@@ -120,6 +121,16 @@ async def act(link, wires, what, rest, reading):
         tell(waiting=await reading.settle(rest[0]))
 
 
+async def stays():
+    """The modules of the modem that are in memory all the time."""
+    kept = set(sys.modules)
+    for _ in range(50):
+        overlay.reclaim()
+        kept &= set(sys.modules)
+        await asyncio.sleep_ms(20)
+    return [name[15:] for name in kept if name.startswith("firmware.modem.")]
+
+
 async def main(setup):
     gc.collect()
     before = gc.mem_alloc()
@@ -138,7 +149,8 @@ async def main(setup):
         return line + "\nOK"
 
     times = []
-    from firmware.modem import prepare
+    with overlay.use("start"):
+        from firmware.modem import prepare
 
     link = prepare.link(
         uart,
@@ -182,6 +194,7 @@ async def main(setup):
             pause=reading.pause,
             stats=reading.ring.stats(),
         )
+    tell(stays=await stays())
     tell(
         longest=ticker.longest,
         turns=ticker.turns,
