@@ -74,8 +74,8 @@ for _name in list(sys.modules):
     if _name.split(".")[0] in ("firmware", "umqtt", "packfs", "boot"):
         del sys.modules[_name]
 """
-# Binds no name, which would keep it.
-_IMPORT = "__import__('%s')".__mod__
+# Binds no name, which would keep it; nor is a module the value of the step, which JavaScript would keep.
+_IMPORT = "__import__('%s') and None".__mod__
 _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
