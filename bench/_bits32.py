@@ -32,7 +32,7 @@ CLASSES = {
     "roomy": (("lilygo_t_a7670", "modem_settings", "netlink"), None, ()),
 }
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
-_BESIDE_TWIN = ("boot", "packfs", "firmware.update.safestart", "firmware.clock.timekeeper")
+_BESIDE_TWIN = ("packfs", "firmware.update.safestart", "firmware.clock.timekeeper")
 
 # Goes before main.py: once the file `look` is there it writes what stays loaded for two seconds.
 _LOOK = """
@@ -69,9 +69,12 @@ sys.modules["machine"].mem_backup = lambda region: ()
 sys.modules["ustruct"], sys.modules["ubinascii"] = struct, binascii
 sys.path[:0] = ["/app", "/app/lib"]
 """
+# boot.py has run among the names of __main__, and the firmware has taken out what it does not need. Boards know no
+# docstrings.
+_BEGUN = "__import__('firmware.update.starts', None, None, ('tidy',)).tidy(); del __doc__"
 _FORGET = """
 for _name in list(sys.modules):
-    if _name.split(".")[0] in ("firmware", "umqtt", "packfs", "boot"):
+    if _name.split(".")[0] in ("firmware", "umqtt", "packfs"):
         del sys.modules[_name]
 """
 # Binds no name, which would keep it.
@@ -80,7 +83,8 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards modem update config.takeover config.password config.helptexts config.settings_help commands.help"
+    "boards modem update.download update.http update.order update.own update.release update.signature update.source"
+    " update.tls update.update config.takeover config.password config.helptexts config.settings_help commands.help"
     " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
     " commands.update safemode clock.ntp clock.time"
 )
@@ -207,7 +211,9 @@ def taken(modules, folder=build.DEVICE):
     """(bytes of code, bytes of names) of the heap with `modules` of `folder`, and names of what came and went."""
     seldom = tuple("firmware." + each for each in _SELDOM.split())
     first = [name for name in every_module() if not name.startswith(seldom)]
-    steps = [_BEGIN, _TIDY, _TELL, *map(_IMPORT, first), _FORGET, _TIDY, *map(_IMPORT, modules), _TIDY, _TELL]
+    boot = (folder / "boot.py").read_text()
+    steps = [_BEGIN, _TIDY, _TELL, *map(_IMPORT, first), boot, _BEGUN, _FORGET, _TIDY]
+    steps += [*map(_IMPORT, modules), _TIDY, _TELL]
     before, after = _measured(steps, folder)
     used, names, text, table = (late - early for early, late in zip(before, after))
     return used - table, text + _ENTRY * names

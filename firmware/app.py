@@ -44,19 +44,19 @@ def start():
     diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     guard = None
     if getattr(board, "versions", True):
-        with overlay.part:
-            from firmware.update import safestart as guard
+        with overlay.use("guard"):
+            from firmware.update import starts
 
-        mode = guard.begin(board)
-        if mode != guard.NORMAL:
-            diag.error("start", "%s version: %s", mode, guard.report().get("why", ""))
+            guard = starts.begin(board)
+            if guard.mode != starts.NORMAL:
+                diag.error("start", "%s version: %s", guard.mode, starts.report(guard)["why"])
     asyncio.run(run(board, guard))
 
 
 async def run(board, guard=None):
     """Start every service and watch over them; feeds the watchdog as long as the loop turns in time.
 
-    `guard` is firmware.update.safestart where the board keeps versions of the firmware; in its safe mode only what it
+    `guard` is the firmware.update.safestart.Guard where the board keeps versions of the firmware; in its safe mode only what it
     takes to be reached is there (safemode.py).
     """
     with overlay.part:
@@ -115,8 +115,12 @@ async def _watch(app, guard):
                         app.restart(reason)
                 if ticks_diff(now, reported) > wait:
                     reported, wait = now, _REPORT_MS
-                    if guard:
-                        guard.check(app)
+                    if guard and guard.pack is None:
+                        # This boot.py does not look at the version's pack.
+                        with overlay.use("own"):
+                            from firmware.update import own
+
+                            own.begin(app, guard)
                     text = "heap %d, peak %d, longest turn %d ms"
                     used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
                     diag.info("app", text, used, overlay.turns.peak, app.longest_turn_ms)

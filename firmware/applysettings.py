@@ -122,7 +122,7 @@ def change(app, values, code=""):
 
 
 def _on_trial(app):
-    return bool(app.guard) and app.guard.report()["trial"]
+    return bool(app.guard) and app.guard.state == "trial"
 
 
 def _sealed(app, values):

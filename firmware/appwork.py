@@ -4,7 +4,7 @@ import gc
 import json
 
 from firmware.core import errors, overlay
-from firmware.update import slots
+from firmware.update import slots, starts
 
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.
 _LINK_FACTS = (
@@ -38,13 +38,13 @@ def online_text(app):
 
 
 def _start(app):
-    """How the device started, as safestart.report() tells it; without versions there is one way only."""
-    return app.guard.report() if app.guard else {"mode": "normal"}
+    """How the device started, as starts.report() tells it; without versions there is one way only."""
+    return starts.report(app.guard) if app.guard else {"mode": "normal"}
 
 
 def crash(app):
     """The lines of the last crash's traceback."""
-    text = app.guard.last_crash().strip() if app.guard else ""
+    text = starts.last_crash(app.guard).strip() if app.guard else ""
     return text.split("\n") if text else []
 
 

@@ -2,7 +2,7 @@
 
 Everything in firmware/ runs on boards, on MicroPython's unix port and, for tests, on CPython. What has
 another name or meaning there is taken from here: `const`, `ticks_ms`, `ticks_diff`, `ticks_add`, `sleep_ms`,
-`wait_for_ms`, `take`. Nothing else in firmware/ asks which Python it runs on (firmware/boards/ aside).
+`wait_for_ms`, `print_exception`, `take`. Nothing else in firmware/ asks which Python it runs on (firmware/boards/ aside).
 """
 
 import asyncio
@@ -17,6 +17,7 @@ if MICROPYTHON:
 
     sleep_ms = asyncio.sleep_ms
     wait_for_ms = asyncio.wait_for_ms
+    print_exception = sys.print_exception
 else:
     import time as _time
 
@@ -42,6 +43,12 @@ else:
 
     def wait_for_ms(awaitable, ms):
         return asyncio.wait_for(awaitable, ms / 1000)
+
+    def print_exception(error, file=None):
+        """A traceback, to the console or a file."""
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__, file=file)
 
 
 def take(uart, buf):

@@ -10,6 +10,7 @@ from firmware.commands.processor import Processor
 from firmware.core import overlay
 from firmware.gate import Gate
 from firmware.port import const
+from firmware.update.safestart import crashed
 
 _NOT_MADE = const(258)  # code of an error (core/errors.py)
 
@@ -54,5 +55,5 @@ def _part(make, app):
     try:
         make(app)
     except Exception as error:  # what is left of the device has to go on
-        app.guard.crashed(error, "safe mode")
+        crashed(error, "safe mode")
         diag.error("start", "safe mode: %s: %s", type(error).__name__, error)

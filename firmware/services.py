@@ -38,8 +38,8 @@ class App:
 
     def __init__(self, board, guard=None):
         self.board = board
-        self.guard = guard  # firmware.update.safestart where the board keeps versions of the firmware
-        self.safe = guard is not None and guard.report()["mode"] == guard.SAFE
+        self.guard = guard  # firmware.update.safestart.Guard where the board keeps versions of the firmware
+        self.safe = guard is not None and guard.mode == "safe"
         self.name = "lector102 on " + board.name
         self.reset_cause = board.reset_cause()
         diag.info("start", "reset cause: %s", self.reset_cause)

@@ -9,12 +9,11 @@ each Supervised for `trouble()`: a task that died, does not turn any more or nev
 """
 
 import asyncio
-import sys
 
 from firmware import diag
 from firmware.core import overlay
 from firmware.lastrun import Marked
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import const, print_exception, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _FIRST_MS = const(1000)
 _LAST_MS = const(60000)
@@ -104,7 +103,8 @@ class Supervised:
         # A service that ran out of memory leaves none for words; it has to start again all the same.
         self.last_error = "out of memory"
         with overlay.attempt:
-            _show(error)
+            # Where diagnostic lines go on MicroPython: on the system console.
+            print_exception(error)
             self.last_error = "%s: %s" % (type(error).__name__, error)
 
     def _keep_now(self, error):
@@ -118,13 +118,3 @@ class Supervised:
     def _tell(self, wait):
         with overlay.attempt:
             diag.error(self.name, "%s; starts again in %d ms", self.last_error, wait)
-
-
-def _show(error):
-    """Print the traceback where diagnostic lines go on MicroPython: the system console."""
-    if hasattr(sys, "print_exception"):
-        sys.print_exception(error)
-    else:
-        import traceback
-
-        traceback.print_exception(type(error), error, error.__traceback__)

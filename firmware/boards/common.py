@@ -18,7 +18,6 @@ from firmware.clock import clock
 from firmware.core import overlay
 from firmware.port import const, ticks_ms
 from firmware.serialport import SerialPort
-from firmware.update import slots
 
 _FLASH_MS = const(150)
 _PAUSE = const(14)
@@ -108,10 +107,13 @@ class Board:
             if getattr(machine, name, None) == cause:
                 text = words
                 break
-        reason, last = slots.read_text(self.root + "/reason").strip(), lastrun.before
-        if reason:
-            slots.remove(self.root + "/reason")
-            text = "%s (%s)" % (text, reason)
+        with overlay.use("guard"):
+            from firmware.update import slots
+
+            reason, last = slots.read_text(self.root + "/reason").strip(), lastrun.before
+            if reason:
+                slots.remove(self.root + "/reason")
+                text = "%s (%s)" % (text, reason)
         if last:
             text = "%s (last ran: %s)" % (text, last)
         self._cause = text
@@ -122,7 +124,8 @@ class Board:
         try:
             with overlay.attempt:
                 print("restart: " + reason)
-                slots.write_text(self.root + "/reason", reason[:120])
+                with open(self.root + "/reason", "w") as file:
+                    file.write(reason[:120])
         except OSError:
             pass  # neither a full flash nor a full heap may keep a device from restarting
         time.sleep(0.2)  # the last words leave the console

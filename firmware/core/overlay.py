@@ -36,8 +36,9 @@ GROUPS = """
 preload preload
 start +settings +session +password +apply assembly safemode reach boards.modem_settings,wiring
 mount +find log.mount
-own update.own
-status appwork
+guard update.slots,starts
+own +guard update.own
+status +guard appwork
 apply applysettings
 settings config.settings,text config.tables.general,meters,network
 change +settings +files config.edit,load,trial,takeover
@@ -61,7 +62,7 @@ segments log.segments
 login uplink.login
 announce homeassistant
 time clock.ntp,timesync
-update update.order,source
+update +guard update.order,source
 fetch +update update.download,http,release,signature,tls,update
 steps +ask modem.ladder,steps,timing
 ask modem.exchange,fields

@@ -1,5 +1,5 @@
 """Versions of the firmware: two `slots` on the flash, a safe start, and the update over the air (docs/update.md).
 
-`safestart` and `slots` run at each start; `update`, `download`, `release` and `signature` are imported when an update
-is ordered. May import port and diag.
+`safestart` is always there, `starts` and `slots` are loaded at each start and seldom afterwards; the others when an
+update is ordered. May import port, diag and core.
 """

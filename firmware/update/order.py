@@ -38,7 +38,7 @@ _FAILED = const(8)
 def begin(device, url, force=False):
     """Take the order and let it run; OrderError. `device.order` is the Order from then on until it has ended.
 
-    `device`: has `board`, `guard` (firmware.update.safestart or None), `link`, `gate`, `restart(reason)`.
+    `device`: has `board`, `guard` (firmware.update.safestart.Guard or None), `link`, `gate`, `restart(reason)`.
     """
     if device.order and device.order.state != "failed":
         raise OrderError(_BUSY, "an update is under way: GETSTATUS,update")

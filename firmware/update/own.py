@@ -4,10 +4,12 @@ boot.py does that before it starts a version. A device in the field has the boot
 not: there the version does it itself in its first minute, and goes back to the one before when it is wrong.
 """
 
+import asyncio
+
 from firmware import diag
 from firmware.core import overlay
 from firmware.port import const, sleep_ms
-from firmware.update import slots
+from firmware.update import slots, starts
 
 # What boot.py says of a pack, too.
 RIGHT = "right"
@@ -18,8 +20,14 @@ _TRIES = const(3)
 _PAUSE_MS = const(10000)
 
 
+def begin(app, guard):
+    """Let it be looked at in the background."""
+    guard.pack = ""
+    app.own = asyncio.create_task(run(app, guard))
+
+
 async def run(app, guard):
-    """Look, tell it in `guard.pack` (firmware.update.safestart.Guard) and go back if it is wrong. Raises nothing."""
+    """Look, tell it in `guard.pack` (safestart.Guard) and go back if it is wrong. Raises nothing."""
     found, why = UNKNOWN, "not enough memory"
     for _ in range(_TRIES):
         while app.order:
@@ -37,10 +45,10 @@ async def run(app, guard):
         await app.gate.wait()
         with overlay.attempt:
             # Not to the other one where that has failed.
-            if guard.state != "fallback" and guard.roll_back("%s is damaged" % guard.folder):
+            if guard.state != "fallback" and starts.roll_back(guard, "%s is damaged" % guard.folder):
                 app.restart("the firmware is damaged")
             else:
-                guard.damaged()
+                starts.damaged(guard)
     except OSError as error:
         diag.error("start", "no way back: %s", error)
 

@@ -2,9 +2,9 @@
 
 The release is fetched straight into the folder that does not run: two versions on the flash at any time, not three.
 The one that was there goes once the new one's head was found good. What runs is not touched; at the very end one small
-file is renamed (firmware/update/slots.py), and the next start is the new version's trial. It ends with
-`safestart.confirm_online()`, or the device goes back by itself: after three starts that fail (boot.py) or half an hour
-without the broker.
+file is renamed (firmware/update/slots.py), and the next start is the new version's trial. It ends when the broker is
+reached (starts.py), or the device goes back by itself: after three starts that fail (boot.py) or half an hour without
+the broker.
 """
 
 import sys

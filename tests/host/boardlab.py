@@ -23,22 +23,22 @@ PARTS = (
 APP = """
 import asyncio, json, os, socket
 from firmware import boards
-from firmware.update import safestart
+from firmware.update import starts
 
 VERSION = %r
 
 def start():
     board = boards.this_board()
-    mode = safestart.begin(board)
-    print("APP", VERSION, mode, json.dumps(safestart.report()))
-    if mode != "safe":
+    guard = starts.begin(board)
+    print("APP", VERSION, guard.mode, json.dumps(starts.report(guard)))
+    if guard.mode != "safe":
         early(board)
-    asyncio.run(run(board))
+    asyncio.run(run(board, guard))
 
 def early(board):
     %s
 
-async def run(board):
+async def run(board, guard):
     try:
         with open("/job") as file:
             url = file.read()
@@ -50,12 +50,12 @@ async def run(board):
         from firmware.update.update import Updater
         try:
             print("UPDATE ready", await Updater("", socket, backoff_s=0).run(url))
-            safestart.restarting()
+            guard.restarting()
             board.reset("update")
         except UpdateError as error:
             print("UPDATE refused:", error)
     while True:
-        reason = safestart.tick(%s)
+        reason = guard.tick(%s)
         if reason:
             print("TICK", reason)
             board.reset(reason)

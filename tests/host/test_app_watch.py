@@ -79,7 +79,7 @@ class Start:
         self.flash.lines = [line]
         asyncio.ensure_future(line.run(app.gate))
         self.flash.writes = self.flash.disturbed = 0
-        watch = asyncio.ensure_future(root._watch(app, safestart))
+        watch = asyncio.ensure_future(root._watch(app, self.guard))
         await asyncio.wait([watch], timeout=seconds)
         if act:
             act(app)
@@ -139,15 +139,15 @@ def test_a_restart_leaves_the_safe_mode(start):
 
 def test_a_full_heap_at_the_guard_s_turn_costs_that_turn_only(start, monkeypatch):
     now = start(starts=3)
-    tick, turns = safestart.tick, []
+    tick, turns = safestart.Guard.tick, []
 
-    def full(online):
+    def full(guard, online):
         turns.append(online)
         if len(turns) < 4:
             raise MemoryError
-        return tick(online)
+        return tick(guard, online)
 
-    monkeypatch.setattr(safestart, "tick", full)
+    monkeypatch.setattr(safestart.Guard, "tick", full)
     assert now.run(700) is None
     assert len(turns) > 60 and all(turns) and now.on_flash() == "0"
 

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from bench import _bits32
+from tests.host.upgrade import field
 from tools import build, micropython
 
 pytestmark = pytest.mark.timeout(400)  # the first run fetches the interpreter
@@ -70,3 +71,17 @@ def test_the_packages_are_all_the_code(sizes):
     code, _ = sizes["roomy"]
     # Beside them there are a board or two more, and no boot.py.
     assert 0.97 < sum(packages.values()) / code < 1.03
+
+
+@pytest.mark.parametrize("which", ("new", "field"))
+def test_of_boot_little_stays(residents, sizes, tmp_path, which):
+    """It runs among the names of __main__, where each of its functions would stay."""
+    folder = tmp_path / "device"
+    shutil.copytree(build.DEVICE, folder)
+    if which == "field":
+        image = tmp_path / "flash.img"
+        field.unpack("fifo", image)
+        (folder / "boot.py").write_bytes(field.read(image, "boot.py")["boot.py"])
+    with_boot, _ = _bits32.taken(residents["small"], folder)
+    (folder / "boot.py").write_text('""""""')
+    assert with_boot - _bits32.taken(residents["small"], folder)[0] < 800

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 import boot
-from firmware.update import own, safestart, slots
+from firmware.update import own, safestart, slots, starts
 from tests.host import boardlab
 from tests.host.upgrade import field
 from tools import release
@@ -72,8 +72,8 @@ def test_whatever_is_in_a_file_the_device_starts_and_both_halves_mean_the_same_v
         Path(name).write_bytes(content)
         folder, guard = start(flash)
         assert slots.complete(flash.root, folder), content
-        assert guard.folder == folder and guard.report()["mode"] in ("normal", "previous"), content
-        assert guard.tick(False) is None and isinstance(guard.version(), str)
+        assert guard.folder == folder and starts.report(guard)["mode"] in ("normal", "previous"), content
+        assert guard.tick(False) is None and isinstance(starts.version(guard), str)
         slots.switch(flash.root, "app.b", "ok")
 
 
@@ -136,7 +136,7 @@ def test_a_version_that_is_damaged_is_left_before_it_is_started(flash):
     install("app.b", PACK[:-1] + b"?")
     folder, guard = start(flash)
     assert (folder, guard.mode) == ("app.a", "previous")
-    assert guard.report()["why"] == "app.b is damaged; it was an update on trial"
+    assert starts.report(guard)["why"] == "app.b is damaged; it was an update on trial"
     assert boot._pack == "right"
 
 
@@ -161,8 +161,8 @@ def test_a_damaged_version_that_runs_says_so(flash, monkeypatch):
     _, _ = start(flash)
     monkeypatch.setattr(sys.modules["__main__"], "_pack", boot._pack, raising=False)
     guard = safestart.Guard(flash.root)
-    assert guard.report()["mode"] == "damaged"
-    assert guard.report()["why"] == "app.b is damaged, and there is no other that is whole"
+    assert starts.report(guard)["mode"] == "damaged"
+    assert starts.report(guard)["why"] == "app.b is damaged, and there is no other that is whole"
     # Three starts that fail end in the safe mode as ever.
     monkeypatch.setattr(sys.modules["__main__"], "_starts", 4, raising=False)
     assert safestart.Guard(flash.root).mode == "safe"

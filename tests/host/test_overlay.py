@@ -30,7 +30,7 @@ GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modu
 # Not on every device, but never let go where it is: what `with overlay.part` imports.
 _PARTS = """
 boards.filestore boards.modem_twin boards.netlink boards.parts clock.timekeeper commands.console commands.remote
-commands.tags discovery modem.cmux modem.link modem.probe modem.report modem.sms serialport services update.safestart
+commands.tags discovery modem.cmux modem.link modem.probe modem.report modem.sms serialport services
 uplink.service
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}

@@ -406,12 +406,10 @@ def test_a_hash_takes_as_long_whatever_is_guessed(monkeypatch):
 
 
 class Trial:
-    """firmware.update.safestart of a version on trial."""
+    """firmware.update.safestart.Guard of a version on trial."""
 
-    trial = True
-
-    def report(self):
-        return {"trial": self.trial, "mode": "normal"}
+    state = "trial"
+    mode = "normal"
 
 
 def test_while_an_update_is_on_trial_the_version_before_still_knows_the_password(tmp_path):
@@ -423,7 +421,7 @@ def test_while_an_update_is_on_trial_the_version_before_still_knows_the_password
     app.change({"device.password": "seasoned"})
     app.watch_trial()
     assert stored(tmp_path)["device.password"] == "seasoned" and password.fits("seasoned", "seasoned")
-    app.guard.trial = False
+    app.guard.state = "ok"
     app.watch_trial()
     for name in ("config.json", "config.json.bak"):
         text = (tmp_path / name).read_text()

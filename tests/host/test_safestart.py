@@ -7,12 +7,12 @@ import os
 import random
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 import boot
-from firmware.update import safestart, slots
+from firmware.update import safestart, slots, starts
 from tests.host import boardlab
 from tests.host.upgrade import field
 from tools import micropython, patience, release
@@ -46,6 +46,7 @@ def flash(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["__main__"], "_memory", boot._memory, raising=False)
     seconds = [1000]
     monkeypatch.setattr(safestart, "monotonic_s", lambda: seconds[0])
+    monkeypatch.setattr(safestart, "guard", None)
     return SimpleNamespace(root=str(tmp_path), machine=machine, seconds=seconds)
 
 
@@ -157,10 +158,10 @@ def test_crash_count_with_a_flash_that_cannot_be_written(flash, monkeypatch, cap
 def test_update_on_trial_is_confirmed_by_being_online(flash):
     install(flash, "app.b", "app.a", state="trial")
     start(flash)
-    assert flash.guard.report()["trial"]
+    assert starts.report(flash.guard)["trial"]
     assert flash.guard.tick(True) is None
     assert slots.current(flash.root) == ("app.b", "ok")
-    assert not flash.guard.report()["trial"]
+    assert not starts.report(flash.guard)["trial"]
 
 
 def test_update_that_never_gets_online_is_taken_back(flash):
@@ -184,24 +185,23 @@ def test_safe_mode_tries_again_after_six_hours(flash):
 
 
 def test_the_crash_is_kept_bounded_and_summarised(flash):
-    guard = safestart.Guard(flash.root)
+    safestart.guard = safestart.Guard(flash.root)
     try:
         raise ValueError("the meter spoke " + "x" * 5000)
     except ValueError as error:
-        guard.crashed(error, "meter")
+        safestart.crashed(error, "meter")
     text = Path("crash.txt").read_text()
     assert len(text) <= 1500
     assert text.startswith("meter: ")
     again = safestart.Guard(flash.root)
-    assert len(again.report()["crash"]) <= 120
-    safestart.guard = again
-    assert safestart.last_crash() == text
-    assert safestart.forget_crash()
-    assert safestart.last_crash() == ""
+    assert len(starts.report(again)["crash"]) <= 120
+    assert starts.last_crash(again) == text
+    os.remove("crash.txt")
+    assert starts.last_crash(again) == ""
 
 
 def test_a_failing_service_is_kept_when_it_is_new_and_once_an_hour(flash, monkeypatch):
-    guard = safestart.Guard(flash.root)
+    guard = safestart.guard = safestart.Guard(flash.root)
     waits = []
 
     class Open:
@@ -214,7 +214,7 @@ def test_a_failing_service_is_kept_when_it_is_new_and_once_an_hour(flash, monkey
             raise ValueError(text)
         except ValueError as error:
             asyncio.run(guard.keep(error, "port 1", Open()))
-        return safestart.slots.read_text("crash.txt", 1500).strip().split("\n")[-1]
+        return slots.read_text("crash.txt", 1500).strip().split("\n")[-1]
 
     assert fail("one") == "ValueError: one"
     assert Path("crash.txt").read_text().startswith("port 1: Traceback")
@@ -226,7 +226,7 @@ def test_a_failing_service_is_kept_when_it_is_new_and_once_an_hour(flash, monkey
     try:
         raise OSError(5)
     except OSError as error:
-        guard.crashed(error)
+        safestart.crashed(error)
     assert Path("crash.txt").read_text().startswith("main: ")
 
 
@@ -240,10 +240,29 @@ def test_the_restart_into_an_update_leaves_its_count_alone(flash):
 
 def test_begin_starts_the_watchdog_only_after_the_window(flash, monkeypatch):
     order = []
-    monkeypatch.setattr(safestart.time, "sleep", lambda s: order.append("wait"))
+    monkeypatch.setattr(starts.time, "sleep", lambda s: order.append("wait"))
     board = SimpleNamespace(root=flash.root, window_ms=300, feed=lambda: order.append("watchdog"))
-    assert safestart.begin(board) == "normal"
+    assert starts.begin(board).mode == "normal"
     assert order == ["wait"] * 3 + ["watchdog"]
+
+
+@pytest.mark.parametrize("which", ("new", "field"))
+def test_of_boot_nothing_stays_but_what_it_has_found_out(flash, monkeypatch, which):
+    text = (ROOT / "boot.py").read_text()
+    if which == "field":
+        field.unpack("fifo", Path("field.img"))
+        text = field.read(Path("field.img"), "boot.py")["boot.py"].decode()
+    install(flash, "app.a")
+    monkeypatch.setitem(sys.modules, "packfs", SimpleNamespace(mount=lambda path: None))
+    main = ModuleType("__main__")
+    exec(text, vars(main))
+    main._keep = main._interrupted = start  # main.py's
+    monkeypatch.setattr(starts, "__main__", main)
+    board = SimpleNamespace(root=flash.root, feed=lambda: None)
+    guard = starts.begin(board)
+    assert (guard.starts, guard.mode, guard.memory) == (1, "normal", flash.machine.words)
+    assert [name for name, value in vars(main).items() if callable(value)] == ["_keep", "_interrupted"]
+    assert main._starts == 1
 
 
 @pytest.mark.timeout(300)

@@ -53,7 +53,7 @@ def test_no_memory_even_for_the_words(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(diag, "sink", full)
-    monkeypatch.setattr(supervise, "_show", full)
+    monkeypatch.setattr(supervise, "print_exception", full)
     count, watched = lives_in(20, MemoryError())
     assert count == 5 and watched.last_error == "out of memory"
 
@@ -162,7 +162,7 @@ PLACES = {
     "the service": None,
     "its coroutine": (Turning, "run"),
     "the mark of its turns": (supervise, "Marked"),
-    "its traceback on the console": (supervise, "_show"),
+    "its traceback on the console": (supervise, "print_exception"),
     "the task that keeps the traceback": (supervise, "keep"),
     "the traceback without a task": (supervise, "keep_now"),
     "the words of its failure": (diag, "error"),

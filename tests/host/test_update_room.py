@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import boot
-from firmware.update import order, safestart, slots, source
+from firmware.update import order, safestart, slots, source, starts
 from firmware.update.release import HEAD_MOST
 from firmware.update.update import UpdateError, Updater
 from tests.host import hostile, virtual
@@ -192,11 +192,11 @@ def test_a_version_that_is_taken_back_while_a_download_begins_and_the_one_that_r
 
     def then(count, asked):
         if asked and moment and not count:
-            assert guard.roll_back("app.a is damaged")
+            assert starts.roll_back(guard, "app.a is damaged")
         return talk(count, asked)
 
     if not moment:
-        assert guard.roll_back("app.a is damaged")
+        assert starts.roll_back(guard, "app.a is damaged")
     assert "another version starts next" in update(root, hostile.Server(then))
     assert (pack(root, "app.a"), pack(root, "app.b")) == (releases["old"], releases["older"])
     assert slots.complete(root, "app.a") and slots.current(root) == ("app.b", "fallback")
@@ -205,7 +205,7 @@ def test_a_version_that_is_taken_back_while_a_download_begins_and_the_one_that_r
 def test_half_a_version_is_nothing_to_go_back_to(root, releases):
     found = device(root, releases, "503", number=1)
     update(root, found.link.socket)
-    assert not safestart.Guard(root).roll_back("app.a is damaged")
+    assert not starts.roll_back(safestart.Guard(root), "app.a is damaged")
     assert slots.current(root) == ("app.a", "ok")
 
 

@@ -115,7 +115,7 @@ SETTINGS = {
 
 
 from firmware import app, diag  # noqa: E402
-from firmware.update import safestart  # noqa: E402
+from firmware.update import starts  # noqa: E402
 
 last = []
 
@@ -136,13 +136,13 @@ while True:
     board = Watched(ROOT, SETTINGS)
     heap.fed = ticks()
     heap.begun = False
-    safestart.begin(board)
+    guard = starts.begin(board)
     if heap.rests:
         heap.rest_since = ticks()
 
-    async def main(board=board):
+    async def main(board=board, guard=guard):
         global rests
-        running = asyncio.create_task(app.run(board, safestart))
+        running = asyncio.create_task(app.run(board, guard))
         while True:
             await asyncio.sleep_ms(100)
             if running.done():

@@ -1,0 +1,166 @@
+"""What the safe start (safestart.py) does once or twice in the life of a device: look how this start came about, find it
+good, end the trial of an update, go back to the version before, tell of it.
+"""
+
+import time
+
+import __main__
+from firmware.port import const
+from firmware.update import safestart, slots
+from firmware.update.safestart import SAFE
+
+# Modes of a start, beside SAFE.
+NORMAL = "normal"  # the current version
+PREVIOUS = "previous"  # the version before, because the newer one crashed
+DAMAGED = "damaged"  # a version that is not what it should be, because the other one is no better
+
+# A start counts as good after this long without a crash.
+_WELL_S = const(600)
+# An update that is not online by then is taken back.
+_TRIAL_S = const(1800)
+# Safe mode gives the full firmware another try: what was wrong outside may have passed.
+_RETRY_S = const(6 * 3600)
+_NEVER_S = const(0x3FFFFFFF)
+# What boot.py has left among the names of __main__ and nobody needs any more, the one of the field and that of today.
+_BOOT = const("_read _write _complete _memory _power_on _tag _count _counted choose _open")
+
+
+def begin(board):
+    """Call once, first of all; returns the Guard of this start.
+
+    Waits `board.window_ms` for a Ctrl-C (a KeyboardInterrupt leaves through here), then the first
+    `board.feed()` starts the watchdog.
+    """
+    guard = safestart.guard = safestart.Guard(board.root, board)
+    tidy()
+    # In steps: a Ctrl-C that arrives during one long sleep is noticed only at its end on some
+    # ports.
+    for _ in range(getattr(board, "window_ms", 0) // 100):
+        time.sleep(0.1)
+    board.feed()
+    return guard
+
+
+def tidy():
+    """Take boot.py's functions out of __main__, where it has run: they are not needed before the next start."""
+    if hasattr(__main__, "_starts"):
+        for name in _BOOT.split(" "):
+            if hasattr(__main__, name):
+                delattr(__main__, name)
+
+
+def look(guard):
+    """Find out about this start."""
+    guard.folder, guard.state = slots.current(guard.root)
+    # boot.py has run among the names of __main__.
+    memory = getattr(__main__, "_memory", None)
+    guard.memory = memory() if memory else None
+    guard.pack = getattr(__main__, "_pack", None) if guard.folder else ""
+    guard.starts = _starts(guard.root)
+    if guard.starts < 0:
+        guard.starts = 1
+        guard.write("starts", "1")
+    guard.mode = PREVIOUS if guard.state == "fallback" else NORMAL
+    if guard.starts > 3:
+        guard.mode = SAFE
+    elif guard.pack == "wrong":
+        damaged(guard)
+    _plan(guard)
+
+
+def _starts(root):
+    """Which start in a row this is: boot.py's own count, which is right even with a full flash."""
+    count = getattr(__main__, "_starts", 0)
+    try:
+        return count or int(slots.read_text(root + "/starts") or "1")
+    except ValueError:
+        return 1
+
+
+def _plan(guard):
+    """Note after how many seconds there is something to do again."""
+    if guard.state == "trial":
+        guard.due = _TRIAL_S
+    elif not guard.is_well:
+        guard.due = _WELL_S
+    else:
+        guard.due = _RETRY_S if guard.mode == SAFE else _NEVER_S
+
+
+def tick(guard, online, up):
+    """See Guard.tick; `up` seconds after the start."""
+    if guard.state == "trial":
+        if online:
+            slots.switch(guard.root, guard.folder, "ok", "update %s confirmed" % version(guard))
+            guard.state = "ok"
+            _well(guard)
+        elif up >= _TRIAL_S:
+            why = "update %s was not online within %d min" % (version(guard), _TRIAL_S // 60)
+            if roll_back(guard, why):
+                return why
+            guard.state = "ok"
+    elif up >= _WELL_S:
+        _well(guard)
+    if guard.mode == SAFE and up >= _RETRY_S:
+        guard.count(0)
+        return "leaving safe mode for another try"
+    _plan(guard)
+    return None
+
+
+def _well(guard):
+    """The start was good: the counter begins anew. Costs a flash write once per start."""
+    if not guard.is_well:
+        guard.is_well = True
+        if guard.mode != SAFE:
+            guard.count(0)
+
+
+def damaged(guard):
+    """The version is not what it should be, and there is none to go back to: it is told as long as it runs."""
+    if guard.mode != SAFE:
+        guard.mode = DAMAGED
+        why = "%s is damaged, and there is no other that is whole" % guard.folder
+        if slots.read_text(guard.root + "/why") != why:
+            guard.write("why", why)
+
+
+def roll_back(guard, why):
+    """Make the previous version the one of the next start; False when there is none."""
+    other = slots.other(guard.folder) if guard.folder else None
+    if not slots.complete(guard.root, other):
+        return False
+    slots.switch(guard.root, other, "fallback", why)
+    return True
+
+
+def version(guard):
+    return slots.manifest(guard.root, guard.folder).get("version", "") if guard.folder else ""
+
+
+def last_crash(guard):
+    """The last crash's traceback, "" when there was none."""
+    return slots.read_text(guard.root + "/crash.txt", 1500)
+
+
+def report(guard):
+    """{"mode", "version", "trial", "starts", "why", "crash"}, and with versions "boot" and "pack":
+    for the online topic and GETSTATUS.
+    """
+    crash = last_crash(guard).strip().split("\n")[-1][:120]
+    why = slots.read_text(guard.root + "/why", 200).strip()
+    if guard.mode == SAFE:
+        # What ended a start without a traceback (the watchdog) left none: then this is an older one.
+        why = "%d starts in a row failed; last crash: %s" % (guard.starts - 1, crash or "unknown")
+    found = {
+        "mode": guard.mode,
+        "version": version(guard),
+        "trial": guard.state == "trial",
+        "starts": guard.starts,
+        "why": why,
+        "crash": crash,
+    }
+    if guard.folder:
+        found["boot"] = "new" if hasattr(__main__, "_pack") else "old: make deploy renews it"
+        found["pack"] = guard.pack or "not checked yet"
+    return found
