@@ -1,28 +1,21 @@
-"""The composition root: builds every service from the settings, starts and supervises them.
+"""Watches over the device and its services for ever, once starting.py has made them.
 
-Nothing else in firmware/ knows more than one service. `start()` is what main.py calls; it never returns on a
-board. Start-up is told line by line on the console, so that a look at it says what the device believes.
+`start()` is what main.py calls; it never returns on a board.
 """
 
 import asyncio
 import gc
-import sys
 
-from firmware import boards, diag, supervise
+from firmware import diag
 from firmware.core import overlay
 from firmware.gate import silence
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 
 _TURN_MS = const(100)
-# Bytes allocated between two collections: while code is loaded, and afterwards.
-_LOADING = const(2048)
-_RUNNING = const(8192)
 _TIDY_MS = const(10000)
 _REPORT_MS = const(600000)
 _FIRST_REPORT_MS = const(20000)
 _FAREWELL_MS = const(1500)
-# The link waits up to 15 minutes and a half more between two attempts (modem/timing.py, backoff_max).
-_LINK_MS = const(1500000)
 # Codes of the board's LED (docs/boards.md).
 _LED_WELL = const(1)
 _LED_OFFLINE = const(2)
@@ -33,51 +26,31 @@ _LED_SAFE = const(5)
 
 def start():
     """Build this board and run the app on it for ever."""
-    # Collecting early and often keeps what stays close together: the heap is not moved afterwards.
-    if hasattr(gc, "threshold"):
-        gc.threshold(_LOADING)
-    board = boards.this_board()
-    # The large buffers of the flash are in place; now everything else may come.
-    with overlay.part:
-        from firmware.services import VERSION
+    asyncio.run(run(*_begin()))
 
-    diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
-    guard = None
-    if getattr(board, "versions", True):
-        with overlay.use("guard"):
-            from firmware.update import starts
 
-            guard = starts.begin(board)
-            if guard.mode != starts.NORMAL:
-                diag.error("start", "%s version: %s", guard.mode, starts.report(guard)["why"])
-    asyncio.run(run(board, guard))
+def _begin():
+    # In a frame that ends: the others stay, with all they hold.
+    with overlay.use("begin"):
+        from firmware import starting
+
+        return starting.begin()
 
 
 async def run(board, guard=None):
     """Start every service and watch over them; feeds the watchdog as long as the loop turns in time.
 
-    `guard` is the firmware.update.safestart.Guard where the board keeps versions of the firmware; in its safe mode only what it
-    takes to be reached is there (safemode.py).
+    `guard` is the firmware.update.safestart.Guard where the board keeps versions of the firmware; in its safe mode
+    only what it takes to be reached is there (safemode.py).
     """
-    with overlay.part:
-        from firmware.services import App
+    await _watch(_build(board, guard), guard)
 
-    app = App(board, guard)
-    app.build()
-    if guard:
-        supervise.keep = lambda error, name: guard.keep(error, name, app.gate)
-        supervise.keep_now = guard.keep_now
-    overlay.hold()
-    overlay.tidy()
-    # Where much is free a collection, which costs a Pico W some 20 ms, may wait longer.
-    gc.threshold(max(_RUNNING, gc.mem_free() // 16))
-    diag.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
-    for name, factory in app.services():
-        limits = (_LINK_MS,) if name == "link" else ()
-        watched = supervise.Supervised(name, factory, app.jitter(len(app.watched)), *limits)
-        app.watched.append(watched)
-        watched.task = asyncio.create_task(watched.run())
-    await _watch(app, guard)
+
+def _build(board, guard):
+    with overlay.use("begin"):
+        from firmware import starting
+
+        return starting.build(board, guard)
 
 
 async def _watch(app, guard):
@@ -115,12 +88,6 @@ async def _watch(app, guard):
                         app.restart(reason)
                 if ticks_diff(now, reported) > wait:
                     reported, wait = now, _REPORT_MS
-                    if guard and guard.pack is None:
-                        # This boot.py does not look at the version's pack.
-                        with overlay.use("own"):
-                            from firmware.update import own
-
-                            own.begin(app, guard)
                     text = "heap %d, peak %d, longest turn %d ms"
                     used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
                     diag.info("app", text, used, overlay.turns.peak, app.longest_turn_ms)

@@ -2,7 +2,8 @@
 
 Everything in firmware/ runs on boards, on MicroPython's unix port and, for tests, on CPython. What has
 another name or meaning there is taken from here: `const`, `ticks_ms`, `ticks_diff`, `ticks_add`, `sleep_ms`,
-`wait_for_ms`, `print_exception`, `take`. Nothing else in firmware/ asks which Python it runs on (firmware/boards/ aside).
+`wait_for_ms`, `print_exception`, `take`. Nothing else in firmware/ asks which Python it runs on (firmware/boards/
+aside).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The device as a whole: its parts, what the supervisor runs and what commands do to it.
 
-`App(board)`, then `build()` (assembly.py); `services()` are (name, factory) pairs for the supervisor. The
-factories hand out the same object each time: a service keeps its counters and queues over a restart of its task.
+starting.py makes it; its parts are filled in by assembly.py or, in the safe mode, by safemode.py. What it does seldom
+is in appwork.py and applysettings.py.
 """
 
 import asyncio
@@ -50,22 +50,6 @@ class App:
         self.time_wanted = False
         self.trial_since = monotonic_s()
 
-    def build(self):
-        """Make every part from the settings; in the safe mode only what it takes to be reached."""
-        if overlay.tight():
-            with overlay.use("preload"):
-                from firmware import preload
-
-                preload.load()
-        with overlay.use("start"):
-            if self.safe:
-                from firmware import safemode as parts
-            else:
-                from firmware import assembly as parts
-            parts.build(self)
-            self.look_up_topics()
-        self.config.release()
-
     def keep(self, batch):
         """Put a batch of (kind, utc, payload) into the log."""
         ring = self.ring
@@ -100,18 +84,16 @@ class App:
             return self.topics[2]
         return self.topics[1 if kind & readings.EXTENDED else 0]
 
+    def answer_topic(self):
+        """Topic of the answers to commands; empty: nobody wants them."""
+        return self.answers
+
     def online_text(self):
         """What the online topic says after a login; a JSON object."""
         with overlay.use("status"):
             from firmware import appwork
 
             return appwork.online_text(self)
-
-    # --- for the supervisor
-
-    def jitter(self, number):
-        """Milliseconds that tell this device's back-offs from those of its neighbours."""
-        return (sum(self.imei.encode()) * 37 + number * 211) % 1000
 
     # --- what commands do to the device
 
@@ -184,28 +166,6 @@ class App:
             from firmware import appwork
 
             return appwork.brief(self)
-
-    def services(self):
-        """(name, factory) of each service, for the supervisor."""
-        found = [(line.name, lambda line=line: line) for line in self.lines]
-        if self.mqtt:
-            with overlay.part:
-                from firmware.commands.remote import Remote
-
-            remote = Remote(self.mqtt, self.processor, lambda: self.answers)
-            self.mqtt.paused = remote.paused
-            found.append(("mqtt", lambda: self.mqtt))
-            found.append(("commands", lambda: remote))
-        if self.discovery:
-            found.append(("ha", lambda: self.discovery))
-        found += [(tagged.name, lambda tagged=tagged: tagged) for tagged in self.tags]
-        if self.console:
-            found.append(("console", lambda: self.console))
-        if self.keeper:
-            found.append(("time", lambda: self.keeper))
-        if hasattr(self.link, "run"):
-            found.append(("link", lambda: self.link))
-        return found
 
     async def before_restart(self):
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""

@@ -1,7 +1,6 @@
 """Keeps services running: each restarts alone, with a back-off, and its failure is counted and kept.
 
-A service is made anew for each life by its factory, so that nothing broken survives into the next one; a
-factory may hand out the same object if the service says so itself.
+A service is the same object in each of its lives: it keeps its counters and queues over a restart of its task.
 
 What supervises can run out of memory itself. So each step here either takes nothing from the heap, or may fail and is
 then done without, and what has to succeed has the reserve (firmware/core/overlay.py). Whoever feeds the watchdog asks
@@ -24,17 +23,17 @@ _LIMIT_MS = const(180000)
 # Lives in a row that ended for want of memory, a quarter of an hour with the waits between them: what takes the memory
 # does not give it back.
 _STARVED = const(20)
-# Where the board keeps crashes: `await keep(error, name)`, and `keep_now(error, name)` for a heap without room for the
-# first, which takes the reserve and writes without waiting for a silent line (app.py).
-keep = keep_now = None
+# The firmware.update.safestart.Guard that keeps crashes, where the board has one: `await keep(error, name)`, and
+# `keep_now(error, name)` for a heap without room for the first, which writes without waiting for a silent line.
+guard = None
 
 
 class Supervised:
     """One service's record: `name`, `restarts`, `last_error`. `limit_ms`: how long it may be without a turn."""
 
-    def __init__(self, name, factory, jitter=0, limit_ms=_LIMIT_MS):
+    def __init__(self, name, service, jitter=0, limit_ms=_LIMIT_MS):
         self.name = name
-        self.factory = factory
+        self.service = service
         self.restarts = 0
         self.last_error = ""
         self.task = None  # that runs run(), for whoever looks after it
@@ -76,8 +75,8 @@ class Supervised:
                 life = None
                 self._failed(error)
                 try:
-                    if keep:
-                        await keep(error, self.name)
+                    if guard:
+                        await guard.keep(error, self.name)
                 except MemoryError:
                     self._keep_now(error)
                 except Exception:  # a flash that fails: the service has to start again all the same
@@ -94,7 +93,7 @@ class Supervised:
 
     def _life(self):
         self._turn()
-        return Marked(self.factory().run(), self.name, self._turned)
+        return Marked(self.service.run(), self.name, self._turned)
 
     def _failed(self, error):
         self._starved = self._starved + 1 if isinstance(error, MemoryError) else 0
@@ -110,8 +109,8 @@ class Supervised:
     def _keep_now(self, error):
         overlay.let_go()
         try:
-            if keep_now:
-                keep_now(error, self.name)
+            if guard:
+                guard.keep_now(error, self.name)
         except Exception:  # neither does that keep the service from its next start
             overlay.tidy()
 

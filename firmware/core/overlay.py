@@ -33,7 +33,7 @@ from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
 # but in a use of their group, and that no class of theirs is caught by others: classes for these, and whatever else is
 # not in here, stay for good (RESIDENT there).
 GROUPS = """
-preload preload
+begin starting
 start +settings +session +password +apply assembly safemode reach boards.modem_settings,wiring
 mount +find log.mount
 guard update.slots,starts

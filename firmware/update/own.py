@@ -22,7 +22,6 @@ _PAUSE_MS = const(10000)
 
 def begin(app, guard):
     """Let it be looked at in the background."""
-    guard.pack = ""
     app.own = asyncio.create_task(run(app, guard))
 
 

@@ -1,16 +1,17 @@
 """Safe start: keeps a crash for later, tells a good start from a bad one, and ends an update's trial.
 
 boot.py has chosen the version and counted the start before anything of firmware/ was imported; this is the other half.
-It begins with `starts.begin(board)`; the app calls `Guard.tick(online)` every few seconds, main.py `crashed(exception)`
-for what nobody else caught. What has to succeed in a full heap is in here; what there is to do once or twice in the
-life of the device is in starts.py, loaded for it. Files on the flash: see boot.py; and `crash.txt`, the last traceback,
-bounded.
+It begins with `starts.begin(board)`; the app calls `Guard.tick(online)` every few seconds, main.py
+`crashed(exception)` for what nobody else caught. What has to succeed in a full heap is in here; what there is to do
+once or twice in the life of the device is in starts.py, loaded for it. Files on the flash: see boot.py; and
+`crash.txt`, the last traceback, bounded.
 """
 
 import io
 import os
 
 from firmware.core import overlay
+from firmware.gate import silence
 from firmware.port import const, monotonic_s, print_exception
 
 SAFE = "safe"  # mode of a start: only what it takes to be reached; the others are in starts.py
@@ -28,8 +29,8 @@ class Guard:
     """What is known about this start. `root` is the folder of the flash file system.
 
     starts.look() finds out the rest: `folder` and `state` of the version that runs, `starts` (which one in a row this
-    is), `mode`, `pack` (whether the version's pack is what its manifest says: right, wrong or unknown, and why; None: a
-    boot.py from before it looked itself), `memory` (boot.py's, that survives a reset, or None).
+    is), `mode`, `pack` (whether the version's pack is what its manifest says: right, wrong or unknown, and why; None:
+    a boot.py from before it looked itself), `memory` (boot.py's, that survives a reset, or None).
     """
 
     def __init__(self, root="", board=None):
@@ -37,6 +38,7 @@ class Guard:
         self.board = board
         self.is_well = False
         self.began = monotonic_s()
+        self.app = None  # firmware.services.App, once it is made
         self._kept = None  # seconds when the last failure of a service was written
         with overlay.use("guard"):
             from firmware.update import starts
@@ -55,7 +57,7 @@ class Guard:
     def _has_kept(self):
         return self._kept is not None and monotonic_s() - self._kept < _KEEP_S
 
-    async def keep(self, error, where, gate):
+    async def keep(self, error, where):
         """Keep the traceback of a service that will go on: if it is another one than the last, once an hour, and away
         from a meter's answer (firmware.gate)."""
         if self._has_kept():
@@ -64,7 +66,7 @@ class Guard:
         if text == _read(self.root + "/crash.txt"):
             return
         now = monotonic_s()
-        await gate.wait()
+        await silence(self.app)
         self._kept = now
         self.write("crash.txt", text)
 

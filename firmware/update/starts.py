@@ -1,10 +1,11 @@
-"""What the safe start (safestart.py) does once or twice in the life of a device: look how this start came about, find it
-good, end the trial of an update, go back to the version before, tell of it.
+"""What the safe start (safestart.py) does once or twice in the life of a device: look how this start came about, find
+it good, end the trial of an update, go back to the version before, tell of it.
 """
 
 import time
 
 import __main__
+from firmware.core import overlay
 from firmware.port import const
 from firmware.update import safestart, slots
 from firmware.update.safestart import SAFE
@@ -21,6 +22,8 @@ _TRIAL_S = const(1800)
 # Safe mode gives the full firmware another try: what was wrong outside may have passed.
 _RETRY_S = const(6 * 3600)
 _NEVER_S = const(0x3FFFFFFF)
+# Until a boot.py from before it looked itself is helped out with a look at the version's pack.
+_LOOK_S = const(20)
 # What boot.py has left among the names of __main__ and nobody needs any more, the one of the field and that of today.
 _BOOT = const("_read _write _complete _memory _power_on _tag _count _counted choose _open")
 
@@ -79,7 +82,9 @@ def _starts(root):
 
 def _plan(guard):
     """Note after how many seconds there is something to do again."""
-    if guard.state == "trial":
+    if guard.pack is None:
+        guard.due = _LOOK_S
+    elif guard.state == "trial":
         guard.due = _TRIAL_S
     elif not guard.is_well:
         guard.due = _WELL_S
@@ -89,6 +94,13 @@ def _plan(guard):
 
 def tick(guard, online, up):
     """See Guard.tick; `up` seconds after the start."""
+    if guard.pack is None:
+        guard.pack = ""
+        if guard.app:
+            with overlay.use("own"):
+                from firmware.update import own
+
+                own.begin(guard.app, guard)
     if guard.state == "trial":
         if online:
             slots.switch(guard.root, guard.folder, "ok", "update %s confirmed" % version(guard))

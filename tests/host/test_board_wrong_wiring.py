@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from firmware.services import App
+from firmware import starting
 from tests.host.fakes_machine import Chip, config
 
 _GOOD = {"uart": 2, "tx": 22, "rx": 21, "de": 19}
@@ -29,9 +29,7 @@ def board(monkeypatch, tmp_path, family="esp32", **table):
 
 
 def built(made):
-    app = App(made)
-    app.build()
-    return app
+    return starting.make(made)
 
 
 def answer(app, command):

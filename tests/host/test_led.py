@@ -10,10 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from firmware import app as root
-from firmware import readings
+from firmware import readings, starting
 from firmware.iec102.address import LinkAddress
 from firmware.meter.meter import Meter
-from firmware.services import App
 from tests.host import fieldlab, virtual
 from tests.host.fakes_machine import Chip
 from tests.host.twinlab import Lab
@@ -32,8 +31,7 @@ def app(monkeypatch, tmp_path):
     monkeypatch.setattr(module.Board, "root", str(tmp_path))
     monkeypatch.setattr(module.Board, "console", lambda self: None)
     board = module.Board()
-    found = App(board)
-    found.build()
+    found = starting.make(board)
     found.mqtt = SimpleNamespace(connected=True, state="online")
     found.pin = chip.pins[board.led_pin]
     return found

@@ -208,12 +208,14 @@ def test_a_failing_service_is_kept_when_it_is_new_and_once_an_hour(flash, monkey
         async def wait(self):
             waits.append(1)
 
+    guard.app = SimpleNamespace(gate=Open())
+
     def fail(text, seconds=0):
         flash.seconds[0] += seconds
         try:
             raise ValueError(text)
         except ValueError as error:
-            asyncio.run(guard.keep(error, "port 1", Open()))
+            asyncio.run(guard.keep(error, "port 1"))
         return slots.read_text("crash.txt", 1500).strip().split("\n")[-1]
 
     assert fail("one") == "ValueError: one"

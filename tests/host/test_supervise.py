@@ -29,7 +29,7 @@ class Failing:
 
 def lives_in(seconds, error):
     lives = []
-    watched = supervise.Supervised("part", lambda: Failing(lives, error))
+    watched = supervise.Supervised("part", Failing(lives, error))
 
     async def main():
         task = asyncio.create_task(watched.run())
@@ -114,7 +114,7 @@ class Memory:
         return call
 
 
-def app_with(service, memory=None):
+def app_with(service):
     app = SimpleNamespace(
         watched=[],
         longest_turn_ms=0,
@@ -127,8 +127,7 @@ def app_with(service, memory=None):
         watch_trial=lambda: None,
         ring=SimpleNamespace(flush=lambda: None),
     )
-    factory = lambda: service  # noqa: E731
-    app.watched.append(supervise.Supervised("part", memory.refusing(factory) if memory else factory))
+    app.watched.append(supervise.Supervised("part", service))
     return app
 
 
@@ -153,18 +152,23 @@ def watched_for(seconds, app, act=None):
     return virtual.run(main())
 
 
-async def kept(error, name):
-    pass
+class Guard:
+    """firmware.update.safestart.Guard"""
+
+    async def keep(self, error, name):
+        pass
+
+    def keep_now(self, error, name):
+        pass
 
 
-# Every place where the supervisor takes something from the heap: (owner, name); "" is the service's own factory.
+# Every place where the supervisor takes something from the heap: (owner, name).
 PLACES = {
-    "the service": None,
     "its coroutine": (Turning, "run"),
     "the mark of its turns": (supervise, "Marked"),
     "its traceback on the console": (supervise, "print_exception"),
-    "the task that keeps the traceback": (supervise, "keep"),
-    "the traceback without a task": (supervise, "keep_now"),
+    "the task that keeps the traceback": (Guard, "keep"),
+    "the traceback without a task": (Guard, "keep_now"),
     "the words of its failure": (diag, "error"),
     "the words of the watch": (diag, "info"),
     "the end of its wait": (supervise, "sleep_ms"),
@@ -177,14 +181,12 @@ def test_memory_refused_at_one_place_of_the_supervisor(monkeypatch, place, times
     monkeypatch.setattr(root, "_FIRST_REPORT_MS", 5000)
     monkeypatch.setattr(root, "_TURN_MS", 500)
     memory = Memory(monkeypatch, times)
-    monkeypatch.setattr(supervise, "keep", kept)
-    monkeypatch.setattr(supervise, "keep_now", lambda error, name: None)
+    monkeypatch.setattr(supervise, "guard", Guard())
     service = Turning()
-    app = app_with(service, memory if place == "the service" else None)
+    app = app_with(service)
     if place == "the traceback without a task":
-        Memory(monkeypatch, 10**9).refuse(supervise, "keep")
-    if PLACES[place]:
-        memory.refuse(*PLACES[place])
+        Memory(monkeypatch, 10**9).refuse(Guard, "keep")
+    memory.refuse(*PLACES[place])
     reason = watched_for(1100, app)
     assert memory.asked
     if reason:
@@ -197,8 +199,9 @@ def test_memory_refused_at_one_place_of_the_supervisor(monkeypatch, place, times
 
 def test_what_the_supervisor_holds_back_is_there_when_a_service_starts_and_its_traceback_is_kept(monkeypatch):
     seen = []
-    monkeypatch.setattr(supervise, "keep_now", lambda error, name: seen.append(overlay._held))
-    monkeypatch.setattr(supervise, "keep", Memory(monkeypatch, 10**9).refusing(kept))
+    monkeypatch.setattr(supervise, "guard", Guard())
+    monkeypatch.setattr(Guard, "keep_now", lambda self, error, name: seen.append(overlay._held))
+    Memory(monkeypatch, 10**9).refuse(Guard, "keep")
     service = Turning()
     begin = Turning.run
     monkeypatch.setattr(Turning, "run", lambda self: seen.append(overlay._held) or begin(self))
