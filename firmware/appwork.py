@@ -59,6 +59,19 @@ def _update(app):
     return {"state": state, "bytes": int(got or "0"), "size": 0, "error": error}
 
 
+def _meter(meter):
+    return {
+        "id": meter.ident,
+        "link": meter.address.link,
+        "reads": meter.reads,
+        "errors": meter.errors,
+        "missed": meter.missed,
+        "last_ok": meter.last_ok,
+        "last_error": meter.last_error,
+        "drift": meter.drift,
+    }
+
+
 def status(app):
     """What GETSTATUS tells."""
     start = _start(app)
@@ -77,7 +90,7 @@ def status(app):
         "log": app.ring.stats(),
         "mqtt": app.mqtt.status() if app.mqtt else {},
         "link": app.link.status(),
-        "meters": [meter.status() for line in app.lines for meter in line.meters],
+        "meters": [_meter(meter) for line in app.lines for meter in line.meters],
         "restarts": {w.name: w.restarts for w in app.watched if w.restarts},
         "start": start,
         "crash": last_crash or "none",

@@ -7,7 +7,6 @@ import os
 
 from firmware import diag, reach, readings
 from firmware.clock.clock import HOST, Clock
-from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.core import errors, overlay
@@ -49,7 +48,7 @@ def build(app):
     reach.settings(app)
     overlay.give_back(bytearray(overlay.LARGEST))
     app.gate = Gate()
-    app.clock = Clock(app.board.rtc, Zone(config.get("device.zone")), app.board.rtc_source)
+    app.clock = Clock(app.board.rtc, config.get("device.zone"), app.board.rtc_source)
     diag.info("start", "clock: %s (%s)", telemetry.stamp(app.clock.utc()), app.clock.source_name())
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
     app.ring.mount()

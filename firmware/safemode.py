@@ -5,7 +5,6 @@ There are no meters and no log: one of them may be what crashes. Each part that 
 
 from firmware import diag, reach
 from firmware.clock.clock import Clock
-from firmware.clock.zone import Zone
 from firmware.commands.processor import Processor
 from firmware.core import overlay
 from firmware.gate import Gate
@@ -38,7 +37,7 @@ def build(app):
     diag.error("start", "safe mode: no meter is read, nothing is logged; commands and updates are taken")
     reach.settings(app)
     app.gate = Gate()
-    app.clock = Clock(app.board.rtc, Zone(app.config.get("device.zone")), app.board.rtc_source)
+    app.clock = Clock(app.board.rtc, app.config.get("device.zone"), app.board.rtc_source)
     app.ring = NoLog()
     app.processor = Processor(app)
     _part(reach.link, app)

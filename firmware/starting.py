@@ -168,7 +168,7 @@ def _load():
 def _session():
     with overlay.use("session"):
         from firmware.iec102 import instant, simple, totals  # noqa: F401
-        from firmware.meter import session  # noqa: F401
+        from firmware.meter import ledger, session  # noqa: F401
 
 
 def _readings():

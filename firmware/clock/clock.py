@@ -1,10 +1,11 @@
-"""UTC now, where it came from and how good it is; wall-clock aligned schedules.
+"""UTC now, where it came from and how good it is.
 
 The device keeps UTC. The board's own clock (`rtc`) runs from power-up; it is believed only after somebody
 has set it: NTP, the modem's network time or, as the last resort, the meter. A better source replaces a
 worse one at once; a worse one never moves a clock that a better one has set.
 """
 
+from firmware.core import overlay
 from firmware.port import const
 
 UNKNOWN = const(0)
@@ -25,17 +26,25 @@ class Clock:
     """The device's clock over a board RTC.
 
     `rtc` has `get() -> UTC seconds` and `set(utc)`; `source` says whether the RTC is right from the start
-    (the twin's is: HOST). `zone` is a firmware.clock.zone.Zone and only serves aligned schedules.
+    (the twin's is: HOST). `zone`: the name of one.
     """
 
     def __init__(self, rtc, zone, source=UNKNOWN):
         self._rtc = rtc
-        self.zone = zone
+        self._zone = zone
         self.source = source
         self.set_at = rtc.get() if source else 0
         self.step = 0  # seconds the last set moved the clock by
         self.steps = 0  # bumped whenever the clock is set; schedules compare it
         self.on_set = None
+
+    @property
+    def zone(self):
+        """The firmware.clock.zone.Zone of the device, made for whoever needs it."""
+        with overlay.use("zone"):
+            from firmware.clock.zone import Zone
+
+            return Zone(self._zone)
 
     @property
     def known(self):
@@ -67,23 +76,3 @@ class Clock:
 
     def source_name(self):
         return NAMES[self.source]
-
-    def next_aligned(self, interval, after=None):
-        """UTC of the next multiple of `interval` seconds in local time (xx:00, xx:15 … for 900).
-
-        Counted from local midnight, so that a 24 h interval is due at midnight on both sides of a
-        switch of summer time.
-        """
-        now = self.utc() if after is None else after
-        return next_aligned(now, interval, self.zone)
-
-
-def next_aligned(now, interval, zone):
-    """The first multiple of `interval` seconds of `zone`'s local time after `now` (UTC seconds)."""
-    offset = zone.offset(now)
-    due = ((now + offset) // interval + 1) * interval - offset
-    if interval <= 3600:
-        return due
-    # The offset may change in between: what counts is the wall clock at the due time.
-    shift = offset - zone.offset(due)
-    return due + shift if due + shift > now else due

@@ -46,13 +46,15 @@ check +settings config.check,usable
 files config.files,older
 password config.password
 texts +settings config.settings_help config.helptexts.general,meters,network
-command commands.answer,basic,doctor,readings,runner,setup,update
+command +zone commands.answer,basic,doctor,readings,runner,setup,update
 grammar +command +settings commands.parser,table
 rights +grammar +check commands.leave
 doctor +grammar +files commands.doctorrights,doctorwords
 help +grammar +texts commands.help
 typing commands.typing
-session meterprobe meter.session record.extended,facts,periods,telemetry,values\
+zone clock.zone
+reading +zone meter.ledger,reading,result,schedule
+session +reading meterprobe meter.session record.extended,facts,periods,telemetry,values\
  iec102.asdu,events,ft12,instant,link,master,setup,simple,tariff,timetag,totals\
  readings.closings,curve,events,forms,identity,instant,meterclock,power,setup,tariff
 trace frametrace
@@ -60,7 +62,7 @@ words framewords
 find log.find,walk
 segments log.segments
 login uplink.login
-announce homeassistant
+announce +reading homeassistant
 time clock.ntp,timesync
 update +guard update.order,source
 fetch +update update.download,http,release,signature,tls,update

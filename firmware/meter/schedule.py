@@ -1,4 +1,4 @@
-"""When one kind of reading of one meter is due, tried again or given up."""
+"""When one kind of reading of one meter is due, tried again or given up. Loaded around a reading, and to plan anew."""
 
 from array import array
 
@@ -9,7 +9,8 @@ _RETRY_S = (2, 5, 10, 30)
 _ATTEMPTS = const(4)
 # A reading that must not be given up is tried again for ever, at most this far apart.
 _PATIENT_S = const(900)
-NEVER = const(0xFFFFFFFF)
+# As in line.py.
+_NEVER = const(0xFFFFFFFF)
 _FIELDS = const(7)
 _HOUR = const(3600)
 
@@ -30,7 +31,7 @@ class Schedule:
         self.once = once
         self.done = 0
         self.due = 0  # UTC of the aligned moment this reading belongs to
-        self.at = NEVER  # UTC of the next attempt
+        self.at = _NEVER  # UTC of the next attempt
         self.tries = 0
 
     def plan(self, clock):
@@ -39,14 +40,15 @@ class Schedule:
         if not self.aligned:
             self.at = self.due = self._counted(clock.utc())
             return
-        after = clock.next_aligned(self.interval)
+        zone = clock.zone
+        after = next_aligned(clock.utc(), self.interval, zone)
         current = after - self.interval
         if self.interval > _HOUR:
             # The slot under way may be an hour longer or shorter: a day of a switch of summer time.
-            begin = clock.next_aligned(self.interval, current - _HOUR - 1)
+            begin = next_aligned(current - _HOUR - 1, self.interval, zone)
             while begin < after:
                 current = begin
-                begin = clock.next_aligned(self.interval, begin)
+                begin = next_aligned(begin, self.interval, zone)
         self.due = after
         if self.once and self.done < current:
             self.due = current
@@ -82,53 +84,64 @@ class Schedule:
         return False
 
 
-class Schedules:
-    """All schedules of one meter as bare numbers: as objects they would take six times the room, all the time.
+# All schedules of one meter are kept as bare numbers (Meter.plan): as objects they would take six times the room, all
+# the time. take() makes one an object for the moment it is worked with, put() keeps what has become of it.
 
-    `take()` makes one an object for the moment it is worked with, `put()` keeps what has become of it.
+
+def numbers(schedules):
+    """The numbers (array) of a list of Schedule."""
+    # Unsigned: good for UTC until 2106, and _NEVER fits.
+    found = array("I", [0] * (_FIELDS * len(schedules)))
+    for number, schedule in enumerate(schedules):
+        put(found, number, schedule)
+    return found
+
+
+def put(plan, number, schedule):
+    at = number * _FIELDS
+    for value in (
+        schedule.at,
+        schedule.due,
+        schedule.done,
+        schedule.tries,
+        schedule.kind,
+        schedule.interval,
+        (1 if schedule.once else 0) | (2 if schedule.aligned else 0),
+    ):
+        plan[at] = value
+        at += 1
+
+
+def take(plan, number):
+    at = number * _FIELDS
+    due_at, due, done, tries, kind, interval, flags = plan[at : at + _FIELDS]
+    schedule = Schedule(kind, interval, flags & 1 == 1, flags & 2 == 2)
+    schedule.at, schedule.due, schedule.done, schedule.tries = due_at, due, done, tries
+    return schedule
+
+
+def count(plan):
+    return len(plan) // _FIELDS
+
+
+def replan(plan, clock):
+    """Plan each of a meter's schedules anew."""
+    for number in range(count(plan)):
+        schedule = take(plan, number)
+        schedule.plan(clock)
+        put(plan, number, schedule)
+
+
+def next_aligned(now, interval, zone):
+    """The first multiple of `interval` seconds of `zone`'s local time after `now` (UTC seconds): xx:00, xx:15 … for
+    900.
+
+    Counted from local midnight, so that a 24 h interval is due at midnight on both sides of a switch of summer time.
     """
-
-    def __init__(self, schedules=()):
-        # Unsigned: good for UTC until 2106, and NEVER fits.
-        self._numbers = array("I", [0] * (_FIELDS * len(schedules)))
-        for number, schedule in enumerate(schedules):
-            self.put(number, schedule)
-
-    def __len__(self):
-        return len(self._numbers) // _FIELDS
-
-    def put(self, number, schedule):
-        at = number * _FIELDS
-        for value in (
-            schedule.at,
-            schedule.due,
-            schedule.done,
-            schedule.tries,
-            schedule.kind,
-            schedule.interval,
-            (1 if schedule.once else 0) | (2 if schedule.aligned else 0),
-        ):
-            self._numbers[at] = value
-            at += 1
-
-    def take(self, number):
-        at = number * _FIELDS
-        due_at, due, done, tries, kind, interval, flags = self._numbers[at : at + _FIELDS]
-        schedule = Schedule(kind, interval, flags & 1 == 1, flags & 2 == 2)
-        schedule.at, schedule.due, schedule.done, schedule.tries = due_at, due, done, tries
-        return schedule
-
-    def plan(self, clock):
-        for number in range(len(self)):
-            schedule = self.take(number)
-            schedule.plan(clock)
-            self.put(number, schedule)
-
-    def first(self):
-        """(UTC, number) of the one that is due first; (NEVER, None) where there is none."""
-        found, number = NEVER, None
-        for place in range(len(self)):
-            at = self._numbers[place * _FIELDS]
-            if at < found:
-                found, number = at, place
-        return found, number
+    offset = zone.offset(now)
+    due = ((now + offset) // interval + 1) * interval - offset
+    if interval <= 3600:
+        return due
+    # The offset may change in between: what counts is the wall clock at the due time.
+    shift = offset - zone.offset(due)
+    return due + shift if due + shift > now else due

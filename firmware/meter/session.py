@@ -1,11 +1,13 @@
 """One session with one meter: open, read, close. Loaded when a reading is due and let go afterwards.
 
-`run(line, job)` belongs to firmware/meter/line.py, which plans the readings; the modules in firmware/readings do them.
+`run()` belongs to reading.py, which counts the tries; the modules in firmware/readings do the readings.
 """
 
 from firmware import diag, readings
 from firmware.core import errors, overlay
+from firmware.gate import silence
 from firmware.iec102.master import Master
+from firmware.meter.reading import store
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.record import telemetry
 
@@ -52,7 +54,7 @@ class Job:
     async def emit(self, view, kind=0):
         """Take one finished record: hand it to whoever asked, or have it kept for delivery."""
         if self.result is not None:
-            await self._line.flash_free()
+            await silence(self._line)
             self.result.add(view)
             return
         if not self.meter.log:
@@ -71,7 +73,7 @@ class Job:
         if copy is None:
             # Straight from the buffer: a copy of a large record is what the heap has least room for.
             await self.flush()
-            await self._line.store([(kind, self.utc(), view)])
+            await store(self._line, [(kind, self.utc(), view)])
             return
         self._batch.append((kind, self.utc(), copy))
         self._size += len(view)
@@ -86,12 +88,12 @@ class Job:
         if self._batch:
             batch, self._batch, self._size = self._batch, [], 0
             try:
-                await self._line.store(batch)
+                await store(self._line, batch)
             except Exception:  # the flash or the heap is full
                 self.meter.rest(True)
                 raise
         elif ledger.dirty:
-            await self._line.flash_free()
+            await silence(self._line)
         if ledger.dirty:
             ledger.save()
 
@@ -142,4 +144,4 @@ async def report(line, meter, buffer):
     # Platforms know these words: where there is no memory for them the record waits, too.
     job.out.text("ERR", errors.words(meter.why, True))
     job.out.int("MISSED", meter.missed)
-    await line.store([(readings.ERROR, job.utc(), bytes(job.out.end()))])
+    await store(line, [(readings.ERROR, job.utc(), bytes(job.out.end()))])

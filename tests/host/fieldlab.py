@@ -6,7 +6,6 @@ Use it inside `virtual.run()`: the meters' true time is the virtual clock, and s
 import asyncio
 
 from firmware.clock.clock import HOST, Clock
-from firmware.clock.zone import Zone
 from firmware.meter.line import MeterLine
 from tests.host.fakes import StationMeter
 from tools.meter.model import Meter as Model
@@ -48,7 +47,7 @@ def port_of(found):
 
 def line_of(port, meters, keep, profile="titan", clock=None):
     """The service of one line over `port`; `keep(batch)` has what is logged, payloads as bytes."""
-    clock = clock or Clock(Rtc(), Zone("Europe/Madrid"), HOST)
+    clock = clock or Clock(Rtc(), "Europe/Madrid", HOST)
     header = [IMEI, "ID-" + IMEI, "unix", profile, "summer", "DO"]
 
     def copied(batch):

@@ -10,6 +10,7 @@ from pathlib import Path
 from firmware import readings
 from firmware.core.errors import NoAnswerError
 from firmware.iec102.address import LinkAddress
+from firmware.meter import reading
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 
@@ -40,10 +41,10 @@ async def _read():
         fieldlab.port_of(fieldlab.stations(1, now)), [meter], kept.extend, "both"
     )
     for kind in _KINDS:
-        assert await line._session(meter, kind), meter.last_error
+        assert await reading.session(line, meter, kind), meter.last_error
     meter.why = NoAnswerError().why()
     meter.missed = 1
-    await line._session(meter, readings.ERROR)
+    await reading.session(line, meter, readings.ERROR)
     return kept
 
 

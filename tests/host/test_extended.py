@@ -13,6 +13,7 @@ from firmware import readings
 from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.timetag import TimeTag, from_utc
+from firmware.meter import reading
 from firmware.meter.meter import Meter
 from firmware.record import extended, telemetry
 from tests.host import fieldlab, json_examples, twinlab, virtual
@@ -146,9 +147,9 @@ def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, fo
         kept = []
         port = fieldlab.port_of(fieldlab.stations(1, now))
         line = fieldlab.line_of(port, [meter], kept.extend, profile)
-        assert await line._session(meter, readings.INSTANT)
+        assert await reading.session(line, meter, readings.INSTANT)
         result = line.ask(meter, readings.INSTANT)
-        assert await line._session(*line._asked.pop())
+        assert await reading.session(line, *line.asked.pop())
         answer = bytearray(result.sizes[0])
         result.read_into(0, answer)
         assert len(result.sizes) == 1

@@ -7,6 +7,7 @@ import asyncio
 import builtins
 import os
 import random
+from unittest import mock
 
 import pytest
 
@@ -16,6 +17,7 @@ from firmware.commands.processor import Channel, Processor
 from firmware.gate import Gate
 from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
+from firmware.meter import reading
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
@@ -170,8 +172,8 @@ async def ledger(app, number):
         await asyncio.sleep(0)
         return True
 
-    line._session = session
-    await line._scheduled(meter, 0)
+    with mock.patch.object(reading, "session", session):
+        await reading.scheduled(line, meter, 0)
     assert meter.ledger.mark("done%d" % readings.IDENTITY)
 
 

@@ -12,6 +12,7 @@ import pytest
 from firmware import app as root
 from firmware import readings, starting
 from firmware.iec102.address import LinkAddress
+from firmware.meter import reading
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 from tests.host.fakes_machine import Chip
@@ -107,7 +108,7 @@ def test_a_meter_fails_until_it_answers_again():
         told = []
         for number, kind in ((0, readings.INSTANT), (1, readings.INSTANT), (0, readings.INSTANT)):
             line.port = (port, deaf)[number]
-            await line._session(meter, kind)
+            await reading.session(line, meter, kind)
             told.append(meter.failing)
         return told
 
@@ -120,7 +121,7 @@ def test_a_meter_that_lacks_a_reading_answers():
         station.answers.no_types = {162}
         meter = Meter("A", LinkAddress(1, 1, 1), [])
         line = fieldlab.line_of(fieldlab.port_of([station]), [meter], lambda batch: None)
-        await line._session(meter, readings.INSTANT)
+        await reading.session(line, meter, readings.INSTANT)
         return meter.last_error, meter.failing
 
     error, failing = virtual.run(main(), _EPOCH)

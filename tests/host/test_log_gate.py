@@ -8,6 +8,7 @@ from firmware.iec102.address import LinkAddress
 from firmware.iec102.master import Master
 from firmware.log.files import Files
 from firmware.log.ring import Ring
+from firmware.meter import reading
 from firmware.uplink.publisher import Publisher
 from tests.host import fieldlab, virtual
 from tests.host.fakes import StationMeter
@@ -104,7 +105,7 @@ def play(folder, gate):
         dice = random.Random(4)
         for number in range(150):
             await asyncio.sleep(dice.random() / 4)
-            await service.store([(1, loop.utc(), b"%d" % number + bytes(90))])
+            await reading.store(service, [(1, loop.utc(), b"%d" % number + bytes(90))])
             await publisher.send({})
             for cargo in broker.confirmed:
                 publisher.acked(cargo)

@@ -6,6 +6,7 @@ import json
 
 from firmware import readings
 from firmware.iec102.address import LinkAddress
+from firmware.meter import reading
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
@@ -64,10 +65,10 @@ def test_a_closing_that_broke_off_costs_no_other_meter_its_own(tmp_path):
         pair = Pair(tmp_path, days=31)
         one, two = pair.meters
         pair.cut_after[1] = 3
-        assert not await pair.line._session(one, readings.CLOSINGS)
-        assert await pair.line._session(two, readings.CLOSINGS)
+        assert not await reading.session(pair.line, one, readings.CLOSINGS)
+        assert await reading.session(pair.line, two, readings.CLOSINGS)
         del pair.cut_after[1]
-        assert await pair.line._session(one, readings.CLOSINGS)
+        assert await reading.session(pair.line, one, readings.CLOSINGS)
         return pair.objects("M1"), pair.objects("M2")
 
     broken, whole = virtual.run(main(), NOW, limit_s=3600)
@@ -80,7 +81,7 @@ def test_a_meter_without_blocks_does_not_take_them_from_another(tmp_path):
         pair = Pair(tmp_path, curve_days=1)
         pair.stations[0].answers.no_types = {190}
         for meter in pair.meters * 2:
-            assert await pair.line._session(meter, readings.CURVE)
+            assert await reading.session(pair.line, meter, readings.CURVE)
             meter.ledger.set_mark("lc11", 0)
         return pair.asked
 

@@ -8,6 +8,7 @@ import pytest
 
 from firmware import readings
 from firmware.iec102.address import LinkAddress
+from firmware.meter import reading
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
 from firmware.record import telemetry
@@ -32,7 +33,7 @@ def read(kind, options=None, header=("summer", "DO"), no_types=()):
         kept = []
         line = fieldlab.line_of(fieldlab.port_of(stations), [meter], kept.extend)
         line.header[4:] = header
-        assert await line._session(meter, kind), meter.last_error
+        assert await reading.session(line, meter, kind), meter.last_error
         return [json.loads(payload) for _, _, payload in kept], stations[0].meter
 
     return virtual.run(session(), START, limit_s=3600)

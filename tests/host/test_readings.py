@@ -13,6 +13,7 @@ from firmware.clock import clock
 from firmware.clock.zone import Zone
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.tariff import NAMES
+from firmware.meter import reading
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
@@ -46,7 +47,7 @@ class Bench:
         self.stations = fieldlab.stations(count, asyncio.get_running_loop().utc, **(model or {}))
         self.kept = []
         self.rtc = SetRtc()
-        self.clock = clock.Clock(self.rtc, MADRID, source)
+        self.clock = clock.Clock(self.rtc, "Europe/Madrid", source)
         self.root = root
         self.options = options
         self.meters = [
@@ -70,7 +71,7 @@ class Bench:
     async def read(self, kind):
         """The records of one reading."""
         before = len(self.kept)
-        assert await self.line._session(self.meters[0], kind), self.meters[0].last_error
+        assert await reading.session(self.line, self.meters[0], kind), self.meters[0].last_error
         return [record for _, record in self.kept[before:]]
 
 
@@ -147,7 +148,7 @@ def test_what_is_asked_for_on_demand_is_neither_logged_nor_counted_as_sent(tmp_p
         bench = Bench(tmp_path, days=31)
         (meter,) = bench.meters
         result = bench.line.ask(meter, readings.CLOSINGS, (NOW - 40 * DAY, NOW))
-        await bench.line._session(*bench.line._asked.pop())
+        await reading.session(bench.line, *bench.line.asked.pop())
         assert result.sizes and not result.why and not bench.kept
         return await bench.read(readings.CLOSINGS)
 
