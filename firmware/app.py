@@ -68,7 +68,7 @@ async def _watch(app, guard):
             app.longest_turn_ms = late
         last = now
         _look_after(app)
-        overlay.turns.note()
+        overlay.note()
         app.board.led(_led(app))
         app.board.feed()
         if ticks_diff(now, tidied) > _TIDY_MS:
@@ -90,7 +90,7 @@ async def _watch(app, guard):
                     reported, wait = now, _REPORT_MS
                     text = "heap %d, peak %d, longest turn %d ms"
                     used = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
-                    diag.info("app", text, used, overlay.turns.peak, app.longest_turn_ms)
+                    diag.info("app", text, used, overlay.peak, app.longest_turn_ms)
         if app.restart_reason:
             # Let the answer to the command that asked for it go out.
             await sleep_ms(_FAREWELL_MS)

@@ -62,7 +62,7 @@ def _update(app):
 def _meter(meter):
     return {
         "id": meter.ident,
-        "link": meter.address.link,
+        "link": meter.address[0],
         "reads": meter.reads,
         "errors": meter.errors,
         "missed": meter.missed,
@@ -85,7 +85,7 @@ def status(app):
         "utc": app.clock.utc(),
         "clock": app.clock.source_name(),
         "heap": gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0,
-        "heap_peak": overlay.turns.peak,
+        "heap_peak": overlay.peak,
         "turn_ms": app.longest_turn_ms,
         "log": app.ring.stats(),
         "mqtt": app.mqtt.status() if app.mqtt else {},

@@ -11,7 +11,6 @@ from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.core import errors, overlay
 from firmware.gate import Gate
-from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
 from firmware.meter.ledger import Ledger
 from firmware.meter.line import MeterLine
@@ -182,17 +181,7 @@ def _build_tags(app):
 
 def _meter(app, index):
     get = app.config.get
-    address = LinkAddress(
-        get("meter.link", index),
-        get("meter.point", index),
-        int(get("meter.password", index) or 0),
-        answer_ms=get("iec102.answer_timeout"),
-        gap_ms=get("iec102.gap_timeout"),
-        busy_ms=get("iec102.busy_limit") * 1000,
-        session_ms=get("iec102.session_deadline") * 1000,
-        turnaround_ms=get("iec102.turnaround"),
-        retries=get("iec102.retries"),
-    )
+    address = get("meter.link", index), get("meter.point", index), int(get("meter.password", index) or 0)
     schedules = []
     aligned = get("iec102.align")
     unit = getattr(app.board, "interval_unit", 60)
@@ -215,6 +204,14 @@ def _meter(app, index):
         "curve_days": get("meter.curve_days", index),
         "set_clock": get("meter.set_clock", index),
         "max_step": get("meter.max_step", index),
+        "times": {
+            "answer_ms": get("iec102.answer_timeout"),
+            "gap_ms": get("iec102.gap_timeout"),
+            "busy_ms": get("iec102.busy_limit") * 1000,
+            "session_ms": get("iec102.session_deadline") * 1000,
+            "turnaround_ms": get("iec102.turnaround"),
+            "retries": get("iec102.retries"),
+        },
     }
     for line in app.lines:
         for meter in line.meters:

@@ -30,7 +30,7 @@ async def run(line, meter, settings):
     link = Link(line.port)
     link.trace, link.gate = line.trace, line.gate
     heard = [0]
-    own = meter.address.link
+    own = meter.address[0]
     try:
         for _ in range(_TRIES):
             found = await _ask(link, own, heard)

@@ -55,7 +55,7 @@ typing commands.typing
 zone clock.zone
 reading +zone meter.ledger,reading,result,schedule
 session +reading meterprobe meter.session record.extended,facts,periods,telemetry,values\
- iec102.asdu,events,ft12,instant,link,master,setup,simple,tariff,timetag,totals\
+ iec102.address,asdu,events,ft12,instant,link,master,setup,simple,tariff,timetag,totals\
  readings.closings,curve,events,forms,identity,instant,meterclock,power,setup,tariff
 trace frametrace
 words framewords
@@ -75,6 +75,7 @@ register +ask modem.network,register
 dial modem.dial
 aside +ask modem.aside
 errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
+part part
 describe modem.describe
 pdu modem.pdu
 """
@@ -107,34 +108,34 @@ _free = getattr(gc, "mem_free", None)  # CPython has none: there nothing is ever
 _users = {}
 _held = None
 _buffer = []
+# Collect now what is garbage: before something large is made that stays, or while nobody waits.
+tidy = gc.collect
+
+
+def _short(need):
+    """Whether fewer than so many bytes (of a 32-bit heap) are free; garbage counts as taken."""
+    return bool(_free) and _free() < (need * 100 // 78 if sys.maxsize > 0x7FFFFFFF else need)
 
 
 def _less(need):
-    """Whether fewer than so many bytes (of a 32-bit heap) are free, garbage aside."""
-    if not _free:
-        return False
-    if sys.maxsize > 0x7FFFFFFF:
-        need = need * 100 // 78
-    if _free() >= need:
+    """The same, garbage aside."""
+    if not _short(need):
         return False
     gc.collect()
-    return _free() < need
-
-
-def _low():
-    """Whether the heap looks shorter than the reserve; garbage counts."""
-    return bool(_free) and _free() < (_RESERVE * 100 // 78 if sys.maxsize > 0x7FFFFFFF else _RESERVE)
+    return _short(need)
 
 
 def tight():
     """Whether groups will have to go on this board: all of the code together leaves less than the reserve."""
-    return bool(_free) and _less(_ALL + _RESERVE)
+    return _less(_ALL + _RESERVE)
 
 
 # --- groups
 
 
-class _Use:
+class use:
+    """A context in which the modules of a group are imported and used."""
+
     def __init__(self, name):
         self.name = name
 
@@ -145,20 +146,8 @@ class _Use:
         _leave(self.name)
 
 
-def use(name):
-    """A context in which the modules of a group are imported and used."""
-    return _Use(name)
-
-
-class _Part:
-    def __enter__(self):
-        """A part of PARTS is imported in here."""
-
-    def __exit__(self, kind, error, trace):
-        """It stays."""
-
-
-part = _Part()
+# In here something is imported that is not on every device, and stays. No module is called like that.
+part = use("part")
 
 
 def _words(name):
@@ -170,10 +159,10 @@ def _words(name):
 def _enter(name):
     users = _users.get(name)
     if users is None:
-        users = [0] + [word[1:] for word in _words(name) if word[0] == "+"]
+        users = [0] + [word[1:] for word in _words(name) if word[:1] == "+"]
     for below in users[1:]:
         _enter(below)
-    if not users[0] and _low():
+    if not users[0] and _short(_RESERVE):
         # What nobody uses makes room for what is loaded now.
         _users.pop(name, None)
         reclaim()
@@ -187,17 +176,14 @@ def _leave(name):
     users[0] -= 1
     for at in range(1, len(users)):
         _leave(users[at])
-    if not users[0] and _low():
+    if not users[0] and _short(_RESERVE):
         _forget(name)
 
 
-def _forget(name):
-    _users.pop(name, None)
-    _drop(name)
-
-
-def _drop(name):
+def _forget(name, wholly=True):
     """Take a group out of sys.modules: what nothing else holds goes with the next collection."""
+    if wholly:
+        _users.pop(name, None)
     if not MICROPYTHON:
         return  # tests hold on to names of modules
     for word in _words(name):
@@ -239,106 +225,79 @@ class _Attempt:
 attempt = _Attempt()
 
 
-def tidy():
-    """Collect now what is garbage: before something large is made that stays, or while nobody waits."""
-    gc.collect()
-
-
 # --- turns
 
 
-class _Turns:
-    """Whose turn it is: `running` counts sessions, commands and guests (an update, which makes way)."""
-
-    def __init__(self):
-        self.running = [0, 0, 0]
-        self.wanted = 0  # sessions and commands that wait
-        self.waiting = 0  # commands that wait for the end of a session
-        self.peak = 0  # most bytes of heap seen in use
-
-    def note(self):
-        """Look how full the heap is, garbage included; call it where much is loaded."""
-        used = gc.mem_alloc() if _free else 0
-        if used > self.peak:
-            self.peak = used
-
-    async def session(self):
-        start = ticks_ms()
-        while self._session_waits():
-            long = self.running[_SESSION] or self.running[_GUEST]
-            if ticks_diff(ticks_ms(), start) > (_LINE_MS if long else _SESSION_MS):
-                break
-            await sleep_ms(_STEP_MS)
-
-    def _session_waits(self):
-        sessions, commands, guests = self.running
-        others = commands or self.waiting or guests
-        if not (sessions or others):
-            return False
-        # The code of the one under way serves the next one, too, as soon as it is there.
-        need = _NEED
-        if sessions and "firmware.meter.session" in sys.modules:
-            need = _BESIDE
-        return _less(need + _NEED if others else need)
-
-    async def command(self):
-        start = ticks_ms()
-        self.waiting += 1
-        try:
-            # What has just entered has yet to load its code: what is free now is not free for us.
-            while self._command_waits():
-                if ticks_diff(ticks_ms(), start) > _COMMAND_MS:
-                    break
-                await sleep_ms(_STEP_MS)
-        finally:
-            self.waiting -= 1
-
-    def _command_waits(self):
-        sessions, commands, guests = self.running
-        return (sessions and _less(2 * _NEED)) or ((commands or guests) and _less(_NEED))
-
-    async def guest(self):
-        while self.running[_SESSION] or self.running[_COMMAND]:
-            await sleep_ms(_STEP_MS)  # they end by their own deadlines
-
-
+running = [0, 0, 0]  # sessions, commands and guests (an update, which makes way)
+wanted = 0  # sessions and commands that wait
+waiting = 0  # the commands of them
+peak = 0  # most bytes of heap seen in use
 _KINDS = {"session": _SESSION, "command": _COMMAND, "announce": _COMMAND, "login": _COMMAND, "fetch": _GUEST}
-turns = _Turns()
 
 
-class _Turn:
-    def __init__(self, name):
-        self.name = name
+def note():
+    """Look how full the heap is, garbage included; call it where much is loaded."""
+    global peak
+    if _free:
+        peak = max(peak, gc.mem_alloc())
 
+
+class _Turn(use):
     def __enter__(self):
-        turns.running[_KINDS[self.name]] += 1
+        running[_KINDS[self.name]] += 1
         try:
             _enter(self.name)
         except BaseException:
-            turns.running[_KINDS[self.name]] -= 1
+            running[_KINDS[self.name]] -= 1
             raise
 
     def __exit__(self, kind, error, trace):
         # Before anything that may fail in a full heap: who does not leave holds up the others from then on.
-        turns.running[_KINDS[self.name]] -= 1
-        turns.note()
+        running[_KINDS[self.name]] -= 1
+        note()
         _leave(self.name)
 
 
+def _limit(kind):
+    """Milliseconds that a session or a command waits at most, as things are; 0: its turn has come."""
+    sessions, commands, guests = running
+    if kind == _COMMAND:
+        wait = (sessions and _less(2 * _NEED)) or ((commands or guests) and _less(_NEED))
+        return _COMMAND_MS if wait else 0
+    # What has just entered has yet to load its code: what is free now is not free for us.
+    others = commands or waiting or guests
+    if not (sessions or others):
+        return 0
+    # The code of the one under way serves the next one, too, as soon as it is there.
+    need = _BESIDE if sessions and "firmware.meter.session" in sys.modules else _NEED
+    if not _less(need + _NEED if others else need):
+        return 0
+    return _LINE_MS if sessions or guests else _SESSION_MS
+
+
 async def _wait(name):
+    global wanted, waiting
     kind = _KINDS[name]
     if kind == _GUEST:
-        turns.running[_GUEST] += 1  # what comes now waits for us, we for what is under way
+        running[_GUEST] += 1  # what comes now waits for us, we for what is under way
         try:
-            await turns.guest()
+            while running[_SESSION] or running[_COMMAND]:
+                await sleep_ms(_STEP_MS)  # they end by their own deadlines
         finally:
-            turns.running[_GUEST] -= 1
+            running[_GUEST] -= 1
         return
-    turns.wanted += 1
+    start = ticks_ms()
+    wanted += 1
+    waiting += kind  # a command is 1
     try:
-        await (turns.session() if kind == _SESSION else turns.command())
+        while True:
+            limit = _limit(kind)
+            if not limit or ticks_diff(ticks_ms(), start) > limit:
+                break
+            await sleep_ms(_STEP_MS)
     finally:
-        turns.wanted -= 1
+        wanted -= 1
+        waiting -= kind
 
 
 async def turn(name):
@@ -350,10 +309,10 @@ async def turn(name):
 
 def aside(name):
     """Within a turn: others need the room more than we who only wait for them. back() afterwards."""
-    turns.running[_KINDS[name]] -= 1
-    if _low():
+    running[_KINDS[name]] -= 1
+    if _short(_RESERVE):
         for below in _users[name][1:]:
-            _drop(below)
+            _forget(below, False)
 
 
 async def back(name):
@@ -361,14 +320,12 @@ async def back(name):
     try:
         await _wait(name)
     finally:
-        turns.running[_KINDS[name]] += 1
+        running[_KINDS[name]] += 1
 
 
 def crowded():
     """Whether a session needs what is free: what can wait for its end should."""
-    if not turns.running[_SESSION] or not _free:
-        return False
-    return _free() < (_NEED * 50 // 78 if sys.maxsize > 0x7FFFFFFF else _NEED // 2)
+    return bool(running[_SESSION]) and _short(_NEED // 2)
 
 
 # --- pieces of the heap that are kept

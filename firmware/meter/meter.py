@@ -4,11 +4,11 @@ from firmware.core import errors, overlay
 
 
 class Meter:
-    """`ident` is the ID in its records, `address` an iec102.master.LinkAddress.
+    """`ident` is the ID in its records, `address` its (link address, measuring point, password).
 
     `schedules`: list of Schedule; `log`: whether scheduled readings are kept for delivery; `options`: what the
-    readings need to know beyond that (days, contract, resend …), never changed: meters that are set up alike share
-    it; `place`: how the names of its files begin.
+    readings need to know beyond that (days, contract, resend …) and `times`, those of its LinkAddress; never changed:
+    meters that are set up alike share it; `place`: how the names of its files begin.
     """
 
     # What a session leaves to the next one; most meters never have their own.

@@ -6,7 +6,7 @@
 from firmware import diag, readings
 from firmware.core import errors, overlay
 from firmware.gate import silence
-from firmware.iec102.master import Master
+from firmware.iec102.master import LinkAddress, Master
 from firmware.meter.reading import store
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.record import telemetry
@@ -111,7 +111,7 @@ async def run(line, meter, kind, args, result, buffer):
         result.sizes = []
     why = None
     try:
-        await master.open(meter.address)
+        await master.open(LinkAddress(*meter.address, **meter.options.get("times", {})))
         await readings.module_of(kind).read(master, meter, job)
     except (errors.Iec102Error, OSError, ValueError) as failure:
         why = _why(failure)

@@ -183,7 +183,7 @@ class Order:
             self._updater = Updater(device.board.root, device.link.socket, device.board.feed, gate=device.gate)
             start = ticks_ms()
             self._updater.pace = self._pace
-            self._updater.give_way = lambda: overlay.turns.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
+            self._updater.give_way = lambda: overlay.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
             self.state = self.error = ""
             return await self._updater.run(self._url, self._force)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from firmware import readings
 from firmware.core.errors import NoAnswerError
-from firmware.iec102.address import LinkAddress
 from firmware.meter import reading
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
@@ -34,7 +33,7 @@ _FENCE = re.compile(r"<!-- example (\w+) (titan|extended) -->\n```json\n(.*?)\n`
 async def _read():
     now = virtual.asyncio.get_running_loop().utc
     meter = Meter(
-        "ID00000", LinkAddress(1, 1, 1), [], True, {"days": 31, "curve_days": 1, "event_days": 2}
+        "ID00000", (1, 1, 1), [], True, {"days": 31, "curve_days": 1, "event_days": 2}
     )
     kept = []
     line = fieldlab.line_of(

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from firmware import readings
 from firmware.clock.zone import Zone
-from firmware.iec102.address import LinkAddress
 from firmware.iec102.timetag import TimeTag, from_utc
 from firmware.meter import reading
 from firmware.meter.meter import Meter
@@ -143,7 +142,7 @@ def test_a_tag_that_is_no_date_is_null():
 def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, forms, tmp_path):
     async def main():
         now = asyncio.get_running_loop().utc
-        meter = Meter("A", LinkAddress(1, 1, 1), [], place=str(tmp_path) + "/m0_")
+        meter = Meter("A", (1, 1, 1), [], place=str(tmp_path) + "/m0_")
         kept = []
         port = fieldlab.port_of(fieldlab.stations(1, now))
         line = fieldlab.line_of(port, [meter], kept.extend, profile)

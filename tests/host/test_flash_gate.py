@@ -15,7 +15,6 @@ from firmware import app as root
 from firmware import readings, services
 from firmware.commands.processor import Channel, Processor
 from firmware.gate import Gate
-from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
 from firmware.meter import reading
 from firmware.meter.ledger import Ledger
@@ -163,7 +162,7 @@ async def ledger(app, number):
     """A schedule that must survive a restart is done: its mark moves."""
     place = "%s/m%d_" % (app.board.root, number)
     schedule = Schedule(readings.IDENTITY, 900, True)
-    meter = Meter("A", LinkAddress(1, 1, 1), [schedule], True, {}, Ledger(place + "ledger.json"), place)
+    meter = Meter("A", (1, 1, 1), [schedule], True, {}, Ledger(place + "ledger.json"), place)
     line = fieldlab.line_of(None, [meter], app.ring.append_many)
     line.gate = app.gate
     line._replan()

@@ -11,7 +11,6 @@ import pytest
 
 from firmware import app as root
 from firmware import readings, starting
-from firmware.iec102.address import LinkAddress
 from firmware.meter import reading
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
@@ -103,7 +102,7 @@ def test_a_meter_fails_until_it_answers_again():
         (station,) = fieldlab.stations(1, asyncio.get_running_loop().utc)
         port = fieldlab.port_of([station])
         deaf = fieldlab.port_of([])
-        meter = Meter("A", LinkAddress(1, 1, 1), [])
+        meter = Meter("A", (1, 1, 1), [])
         line = fieldlab.line_of(port, [meter], lambda batch: None)
         told = []
         for number, kind in ((0, readings.INSTANT), (1, readings.INSTANT), (0, readings.INSTANT)):
@@ -119,7 +118,7 @@ def test_a_meter_that_lacks_a_reading_answers():
     async def main():
         (station,) = fieldlab.stations(1, asyncio.get_running_loop().utc)
         station.answers.no_types = {162}
-        meter = Meter("A", LinkAddress(1, 1, 1), [])
+        meter = Meter("A", (1, 1, 1), [])
         line = fieldlab.line_of(fieldlab.port_of([station]), [meter], lambda batch: None)
         await reading.session(line, meter, readings.INSTANT)
         return meter.last_error, meter.failing

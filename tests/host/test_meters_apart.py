@@ -5,7 +5,6 @@ import collections
 import json
 
 from firmware import readings
-from firmware.iec102.address import LinkAddress
 from firmware.meter import reading
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
@@ -30,7 +29,7 @@ class Pair:
         self.meters = [
             Meter(
                 "M%d" % link,
-                LinkAddress(link, 1, link),
+                (link, 1, link),
                 [],
                 True,
                 shared,

@@ -14,7 +14,6 @@ from firmware import port
 from firmware.clock import clock, ntp
 from firmware.clock.timekeeper import TimeKeeper
 from firmware.core.errors import TimeRefused
-from firmware.iec102.address import LinkAddress
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 from tools import micropython, patience
@@ -342,7 +341,7 @@ def test_a_meter_is_the_last_resort(monkeypatch, tmp_path, server):
     device.servers["one"] = OSError("silent")
 
     async def main():
-        meter = Meter("A", LinkAddress(1, 1, 1), [], place=str(tmp_path) + "/m0_")
+        meter = Meter("A", (1, 1, 1), [], place=str(tmp_path) + "/m0_")
         found = fieldlab.stations(1, device.true, ahead=40)
         line = fieldlab.line_of(fieldlab.port_of(found), [meter], [].extend, clock=device.clock)
         device.lines = [line]

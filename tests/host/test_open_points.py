@@ -7,7 +7,6 @@ import select
 import pytest
 
 from firmware import readings
-from firmware.iec102.address import LinkAddress
 from firmware.meter import reading
 from firmware.meter.meter import Meter
 from firmware.meter.schedule import Schedule
@@ -29,7 +28,7 @@ def read(kind, options=None, header=("summer", "DO"), no_types=()):
     async def session():
         stations = fieldlab.stations(1, virtual.asyncio.get_running_loop().utc)
         stations[0].answers.no_types = set(no_types)
-        meter = Meter("M", LinkAddress(1, 1, 1), [], True, options or {})
+        meter = Meter("M", (1, 1, 1), [], True, options or {})
         kept = []
         line = fieldlab.line_of(fieldlab.port_of(stations), [meter], kept.extend)
         line.header[4:] = header

@@ -18,6 +18,8 @@ TREES = {
 TABLE = {}  # group -> (groups used with it, its modules)
 for line in overlay.GROUPS.strip().split("\n"):
     name, *words = line.split(" ")
+    if name == "part":
+        continue  # what is imported in there stays
     below = [word[1:] for word in words if word[0] == "+"]
     modules = []
     for word in words:
@@ -175,15 +177,15 @@ def test_a_turn_that_is_cancelled_leaves_nothing_behind():
         await asyncio.sleep(0.1)
         session = asyncio.ensure_future(hold("session", 1000))
         await asyncio.sleep(0.1)
-        assert overlay.turns.running == [1, 0, 1]
+        assert overlay.running == [1, 0, 1]
         update.cancel()
         session.cancel()
         await asyncio.sleep(0.1)
         waits = asyncio.ensure_future(hold("session", 100))
         await asyncio.sleep(0.01)
-        assert overlay.turns.running == [1, 0, 0]
+        assert overlay.running == [1, 0, 0]
         await waits
-        assert overlay.turns.running == [0, 0, 0] and not overlay.turns.wanted
+        assert overlay.running == [0, 0, 0] and not overlay.wanted
 
     virtual.run(main())
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from firmware import readings
 from firmware.clock import clock
 from firmware.clock.zone import Zone
-from firmware.iec102.address import LinkAddress
 from firmware.iec102.tariff import NAMES
 from firmware.meter import reading
 from firmware.meter.ledger import Ledger
@@ -43,7 +42,7 @@ class SetRtc:
 class Bench:
     """One meter or more on a line, and what is kept of them."""
 
-    def __init__(self, root, *, count=1, schedules=(), source=clock.NTP, model=None, address=None, **options):
+    def __init__(self, root, *, count=1, schedules=(), source=clock.NTP, model=None, times=None, **options):
         self.stations = fieldlab.stations(count, asyncio.get_running_loop().utc, **(model or {}))
         self.kept = []
         self.rtc = SetRtc()
@@ -53,10 +52,10 @@ class Bench:
         self.meters = [
             Meter(
                 "M%d" % link,
-                LinkAddress(link, 1, link, **(address or {})),
+                (link, 1, link),
                 [Schedule(*each) for each in schedules],
                 True,
-                dict(options),
+                dict(options, times=times or {}),
                 Ledger("%s/m%d_ledger" % (root, link)),
                 "%s/m%d_" % (root, link),
             )
@@ -255,7 +254,7 @@ def test_each_event_comes_once_and_new_ones_with_the_next_reading(tmp_path):
 def test_a_silent_meter_costs_the_others_no_more_than_its_own_deadline(tmp_path):
     async def main():
         schedules = [(readings.INSTANT, 900)]
-        bench = Bench(tmp_path, count=8, schedules=schedules, address={"session_ms": 20000})
+        bench = Bench(tmp_path, count=8, schedules=schedules, times={"session_ms": 20000})
         bench.stations[0].plugged = False
         task = asyncio.create_task(bench.line.run())
         await sleep_ms((900 * 4 + 60) * 1000)

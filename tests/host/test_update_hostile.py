@@ -300,7 +300,7 @@ def test_an_order_is_stopped_at_any_moment_and_another_is_taken(tmp_path, releas
         with pytest.raises(OrderError):
             order.stop(device)
         await asyncio.sleep(1)
-        assert device.order is None and not overlay.turns.running[2] and not device.link.socket.open
+        assert device.order is None and not overlay.running[2] and not device.link.socket.open
         left = slots.read_text(root + "/update.txt", 400)
         assert left.endswith("stopped by a command") == runs and left
         assert not (slots.exists(root + "/update.bin") or slots.exists(root + "/update.bin.tag"))
@@ -317,7 +317,7 @@ def test_what_makes_way_again_and_again_is_not_given_for_ever_either(tmp_path, r
     """The heap is wanted all the time, and the server brings a byte now and then: that ends by the same deadline."""
     talk = laid(str(tmp_path), releases, ["a body of a byte each 20 s"], 0)
     device = Device(str(tmp_path), hostile.Server(talk))
-    monkeypatch.setattr(overlay.turns, "wanted", 1)
+    monkeypatch.setattr(overlay, "wanted", 1)
 
     async def main():
         order.begin(device, "http://server/firmware.rel")

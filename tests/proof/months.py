@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 from firmware import diag, port, readings
 from firmware.clock.zone import Zone
-from firmware.iec102.address import LinkAddress
 from firmware.log.ring import Ring
 from firmware.meter import line as meterline
 from firmware.meter.ledger import Ledger
@@ -94,7 +93,7 @@ class Month:
         ]
         place = "%s/m%d_" % (self.root, number)
         options = {"days": 40, "curve_days": 1}
-        address = LinkAddress(number + 1, 1, number + 1)
+        address = number + 1, 1, number + 1
         return Meter(
             "M%d" % number, address, schedules, True, options, Ledger(place + "ledger"), place
         )
