@@ -31,8 +31,8 @@ CLASSES = {
     "middle": (("pico2_w",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.tags",)),
     "roomy": (("lilygo_t_a7670", "modem_settings", "netlink"), None, ()),
 }
-# What each board has: it chooses a version of the firmware, and its clock is not right from the start.
-_BESIDE_TWIN = ("packfs", "firmware.update.safestart", "firmware.clock.timekeeper")
+# What each board has: it chooses a version of the firmware.
+_BESIDE_TWIN = ("packfs", "firmware.update.safestart")
 
 # Goes before main.py: once the file `look` is there it writes what stays loaded for two seconds.
 _LOOK = """
@@ -83,10 +83,10 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards modem update.download update.http update.order update.own update.release update.signature update.source"
-    " update.tls update.update config.takeover config.password config.helptexts config.settings_help commands.help"
+    "boards modem update.download update.http update.order update.own update.release update.source"
+    " update.update config.takeover config.password config.helptexts config.settings_help commands.help"
     " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
-    " commands.update safemode clock.ntp clock.time"
+    " commands.update clock.timesync"
 )
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")

@@ -6,16 +6,15 @@
 import os
 
 from firmware import diag, reach, readings
-from firmware.clock.clock import HOST, Clock
+from firmware.clock.clock import HOST, Clock, TimeKeeper
 from firmware.commands.processor import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.core import errors, overlay
 from firmware.gate import Gate
 from firmware.log.ring import Ring
 from firmware.meter.ledger import Ledger
-from firmware.meter.line import MeterLine
-from firmware.meter.meter import Meter
-from firmware.meter.schedule import Schedule
+from firmware.meter.meter import Meter, MeterLine
+from firmware.meter.reading import Schedule
 from firmware.port import const
 from firmware.record import telemetry
 
@@ -69,9 +68,6 @@ def build(app):
     reach.link(app)
     if app.clock.source != HOST:
         # A host looks after its own clock.
-        with overlay.part:
-            from firmware.clock.timekeeper import TimeKeeper
-
         app.keeper = TimeKeeper(app)
     _build_tags(app)
     reach.uplink(app)

@@ -1,6 +1,6 @@
 """The device as a whole: its parts, what the supervisor runs and what commands do to it.
 
-starting.py makes it; its parts are filled in by assembly.py or, in the safe mode, by safemode.py. What it does seldom
+starting.py makes it; its parts are filled in by assembly.py or, in the safe mode, by reach.py. What it does seldom
 is in appwork.py and applysettings.py.
 """
 
@@ -133,7 +133,7 @@ class App:
         self.restart_reason = reason
 
     def sync(self):
-        """Ask for the time as soon as possible (firmware/clock/timekeeper.py looks here)."""
+        """Ask for the time as soon as possible (clock.TimeKeeper looks here)."""
         self.time_wanted = True
 
     def status(self):

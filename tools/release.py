@@ -18,8 +18,7 @@ import time
 from math import gcd
 from pathlib import Path
 
-from firmware.update.release import HEAD_MOST, MAGIC
-from firmware.update.signature import padded
+from firmware.update.release import HEAD_MOST, MAGIC, padded
 from tools import pack
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-"""The time: `clock` (UTC now and where it is from), `zone` (summer time), and who keeps it right (`timekeeper`).
+"""The time: `clock` (UTC now, where it is from, and who keeps it right), `zone` (summer time).
 
-`timesync` and `ntp` are loaded for the moment they ask. May import port and diag.
+`timesync` is loaded for the moment it asks, `zone` for whoever needs it. May import port, diag and core.
 """

@@ -34,7 +34,7 @@ from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
 # not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin starting
-start +settings +session +password +apply assembly safemode reach boards.modem_settings,wiring
+start +settings +session +password +apply assembly reach boards.modem_settings,wiring
 mount +find log.mount
 guard update.slots,starts
 own +guard update.own
@@ -53,19 +53,19 @@ doctor +grammar +files commands.doctorrights,doctorwords
 help +grammar +texts commands.help
 typing commands.typing
 zone clock.zone
-reading +zone meter.ledger,reading,result,schedule
+reading +zone meter.ledger,reading,result
 session +reading meterprobe meter.session record.extended,facts,periods,telemetry,values\
  iec102.address,asdu,events,ft12,instant,link,master,setup,simple,tariff,timetag,totals\
  readings.closings,curve,events,forms,identity,instant,meterclock,power,setup,tariff
 trace frametrace
 words framewords
-find log.find,walk
+find log.find
 segments log.segments
 login uplink.login
 announce +reading homeassistant
-time clock.ntp,timesync
+time clock.timesync
 update +guard update.order,source
-fetch +update update.download,http,release,signature,tls,update
+fetch +update update.download,http,release,update
 steps +ask modem.ladder,steps,timing
 ask modem.exchange,fields
 wake modem.wake

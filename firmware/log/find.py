@@ -1,12 +1,53 @@
-"""Finds records in the segments, quickest where one follows the other."""
+"""Finds entries in a segment file, behind damaged ones, too; and records in the segments, quickest where one follows
+the other."""
 
-from firmware.log import format, walk
+from firmware.log import format
 from firmware.port import const
 
 # Records to go one by one before searching anew is quicker.
 _NEAR = const(64)
 # A flash that gives an error now and then is asked so often before a segment is passed over for good.
 _TRIES = const(5)
+_CHUNK = const(64)
+_MAGIC = const(0xA5)
+
+
+def head_at(file, at, size, head):
+    """The fields of the entry at `at` (see format.unpack) or None; `head` is a bytearray(20) for the raw head."""
+    if at < 0 or at + format.HEAD > size:
+        return None
+    file.seek(at)
+    if file.readinto(head) != format.HEAD:
+        return None
+    fields = format.unpack(head)
+    if fields and at + format.HEAD + fields[1] <= size:
+        return fields
+    return None
+
+
+def next_good(file, at, size, head):
+    """Where from `at` on the next entry begins, or `size`."""
+    chunk = bytearray(_CHUNK)
+    while at + format.HEAD <= size:
+        file.seek(at)
+        count = file.readinto(chunk)
+        for place in range(count):
+            if chunk[place] == _MAGIC and head_at(file, at + place, size, head):
+                return at + place
+        at += max(count, 1)
+    return size
+
+
+def heads(file, size, head, at=0):
+    """Yield (at, fields) of each entry from `at` on; what is damaged is passed over."""
+    while at < size:
+        fields = head_at(file, at, size, head)
+        if fields is None:
+            at = next_good(file, at + 1, size, head)
+            continue
+        yield at, fields
+        at += format.HEAD + fields[1]
+
 
 
 class Finder:
@@ -44,7 +85,7 @@ class Finder:
         return self._size
 
     def _forward(self, at):
-        return walk.heads(self._file, self._size, self._head, at)
+        return heads(self._file, self._size, self._head, at)
 
     def read_into(self, view):
         """The beginning of the payload of the record found last. OSError."""
@@ -119,10 +160,10 @@ class Finder:
         """Go back in the segment of the record found last, entry by entry."""
         number, at, _ = self._place
         size = self._open(number)
-        fields = walk.head_at(self._file, at, size, self._head) if size else None
+        fields = head_at(self._file, at, size, self._head) if size else None
         while fields and fields[2] and at >= fields[2]:
             at -= fields[2]
-            fields = walk.head_at(self._file, at, size, self._head)
+            fields = head_at(self._file, at, size, self._head)
             if fields and fields[0] != format.ACK and fields[3] <= seq:
                 if fields[3] == seq:
                     self._place = (number, at, seq)

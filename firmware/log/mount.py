@@ -5,8 +5,8 @@ It belongs to ring.Ring and knows its inside.
 
 import struct
 
-from firmware.log import format, walk
-from firmware.log.journal import LABEL
+from firmware.log import find, format
+from firmware.log.files import LABEL
 from firmware.port import const
 
 # Segments that are looked through for the state of deliveries, should the newest be damaged.
@@ -81,7 +81,7 @@ def _look_through(ring, number):
     complete = False
     end = 0
     with ring.store.open(number) as file:
-        for at, fields in walk.heads(file, size, head):
+        for at, fields in find.heads(file, size, head):
             kind, length, _, seq, _, _ = fields
             end = at + format.HEAD + length
             ring.last = max(ring.last, seq)

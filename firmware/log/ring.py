@@ -9,9 +9,8 @@ segments, or the flash is full, the oldest segment is deleted; the newest record
 from firmware.core import overlay
 from firmware.core.errors import LogError
 from firmware.log import format
-from firmware.log.acks import Acks
-from firmware.log.files import Files
-from firmware.log.journal import Journal
+from firmware.log.files import Files, Journal
+from firmware.log.format import Acks
 from firmware.port import const
 
 _NO_SPACE = const(28)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from firmware.core.errors import LogError
-from firmware.log import format, walk
-from firmware.log.acks import Acks
+from firmware.log import find, format
 from firmware.log.files import Files
+from firmware.log.format import Acks
 from firmware.log.ring import Ring
 
 
@@ -491,7 +491,7 @@ def test_a_head_is_one_only_with_its_check():
             wrong[place] ^= 1 << bit
             fields = format.unpack(wrong)
             assert fields is None or not format.is_good(fields, b"payload")
-    assert walk.head_at.__doc__
+    assert find.head_at.__doc__
 
 
 # --- against a model

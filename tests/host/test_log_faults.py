@@ -9,8 +9,7 @@ import struct
 import pytest
 
 from firmware.log import format
-from firmware.log.files import Files
-from firmware.log.journal import LABEL
+from firmware.log.files import LABEL, Files
 from firmware.log.ring import Ring
 from tests.host.test_log import drain, read, ring_in, segment
 

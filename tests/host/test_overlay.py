@@ -31,7 +31,7 @@ for line in overlay.GROUPS.strip().split("\n"):
 GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modules}
 # Not on every device, but never let go where it is: what `with overlay.part` imports.
 _PARTS = """
-boards.filestore boards.modem_twin boards.netlink boards.parts clock.timekeeper commands.console commands.remote
+boards.filestore boards.modem_twin boards.netlink boards.parts commands.console commands.remote
 commands.tags discovery modem.cmux modem.link modem.probe modem.report modem.sms serialport services
 uplink.service
 """

@@ -1,9 +1,8 @@
 """Reads a folder with a log, as firmware/log writes it. Changes nothing there."""
 
-from firmware.log import format, walk
-from firmware.log.acks import Acks
-from firmware.log.files import Files
-from firmware.log.journal import Journal
+from firmware.log import find, format
+from firmware.log.files import Files, Journal
+from firmware.log.format import Acks
 from firmware.log.mount import entries
 
 
@@ -43,7 +42,7 @@ class Reader:
         name = "%08d.log" % number
         end = 0
         with store.open(number) as file:
-            for at, fields in walk.heads(file, size, bytearray(format.HEAD)):
+            for at, fields in find.heads(file, size, bytearray(format.HEAD)):
                 if at > end:
                     self.damaged.append("%s: bytes %d to %d" % (name, end, at - 1))
                 kind, length, _, seq, utc, _ = fields
