@@ -12,7 +12,7 @@ import time
 
 import machine
 
-from firmware import diag, lastrun
+from firmware import diag
 from firmware.boards.parts import ReplUart, Rtc
 from firmware.clock import clock
 from firmware.core import overlay
@@ -110,7 +110,7 @@ class Board:
         with overlay.use("guard"):
             from firmware.update import slots
 
-            reason, last = slots.read_text(self.root + "/reason").strip(), lastrun.before
+            reason, last = slots.read_text(self.root + "/reason").strip(), diag.before
             if reason:
                 slots.remove(self.root + "/reason")
                 text = "%s (%s)" % (text, reason)

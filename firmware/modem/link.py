@@ -9,7 +9,7 @@ import asyncio
 
 from firmware import diag
 from firmware.core import errors, overlay
-from firmware.lastrun import Marked
+from firmware.diag import Marked
 from firmware.modem.at import AtChannel, CommandError, ModemError, NoAnswer
 from firmware.modem.cell import Cell
 from firmware.modem.device import Device
