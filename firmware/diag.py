@@ -3,12 +3,12 @@
 `sink` is a function of one str. Lines carry the seconds since start, a level letter and the name of the source:
 `   12.345 I meter: read ok`.
 
-After a reset by the watchdog the chip knows no more than that. What ran last tells where to look: which task, and which
-line was said last. Kept in words of up to 30 bits (longer ones would need the heap): the first four letters of the
-task's name and of the line's source, the line's number, the seconds since the start. The number is the CRC-16 part of
-the line's text before anything is put in, which `python -m tools.doctor line NUMBER` looks up. RP2040 has 16 and 12
-bytes (machine.mem_backup(-1), MicroPython 1.29), ESP32 2048. starting.py finds the cells and reads what the start
-before has left there.
+After a reset by the watchdog the chip knows no more than that. What ran last tells where to look: which task, and
+which line was said last. Kept in words of up to 30 bits (longer ones would need the heap): the first four letters of
+the task's name and of the line's source, the line's number, the seconds since the start. The number is the CRC-16
+part of the line's text before anything is put in, which `python -m tools.doctor line NUMBER` looks up. RP2040 has 16
+and 12 bytes (machine.mem_backup(-1), MicroPython 1.29), ESP32 2048. starting.py finds the cells and reads what the
+start before has left there.
 """
 
 from binascii import crc32
