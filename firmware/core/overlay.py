@@ -29,9 +29,9 @@ import sys
 from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
 
 # Group, the groups that are used with it (a plus before), its modules below firmware/, those of a folder behind its
-# point. One text, as a board has to keep it. tests/host/test_overlay.py holds that these modules are imported nowhere
-# but in a use of their group, and that no class of theirs is caught by others: classes for these, and whatever else is
-# not in here, stay for good (RESIDENT there).
+# point; without any it is all that the folder has. One text, as a board has to keep it. tests/host/test_overlay.py
+# holds that these modules are imported nowhere but in a use of their group, and that no class of theirs is caught by
+# others: classes for these, and whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin starting
 start +settings +session +password +apply assembly reach boards.modem_settings,wiring
@@ -40,12 +40,12 @@ guard update.slots,starts
 own +guard update.own
 status +guard appwork
 apply applysettings
-settings config.settings,text config.tables.general,meters,network
+settings config.settings,text config.tables.
 change +settings +files config.edit,load,trial,takeover
 check +settings config.check,usable
 files config.files,older
 password config.password
-texts +settings config.settings_help config.helptexts.general,meters,network
+texts +settings config.settings_help config.helptexts.
 command +zone commands.answer,basic,doctor,readings,runner,setup,update
 grammar +command +settings commands.parser,table
 rights +grammar +check commands.leave
@@ -54,9 +54,7 @@ help +grammar +texts commands.help
 typing commands.typing
 zone clock.zone
 reading +zone meter.ledger,reading,result
-session +reading meterprobe meter.session record.extended,facts,periods,telemetry,values\
- iec102.address,asdu,events,ft12,instant,link,master,setup,simple,tariff,timetag,totals\
- readings.closings,curve,events,forms,identity,instant,meterclock,power,setup,tariff
+session +reading meterprobe meter.session record. iec102. readings.
 trace frametrace
 words framewords
 find log.find
@@ -190,7 +188,7 @@ def _forget(name, wholly=True):
         folder, _, names = word.rpartition(".")
         package = "firmware." + folder if folder else "firmware"
         parent = sys.modules.get(package)
-        for each in names.split(","):
+        for each in names.split(",") if names else dir(parent):
             if sys.modules.pop(package + "." + each, None) is not None and hasattr(parent, each):
                 delattr(parent, each)
 

@@ -25,7 +25,8 @@ for line in overlay.GROUPS.strip().split("\n"):
     for word in words:
         if word[0] != "+":
             folder, point, last = ("firmware." + word).rpartition(".")
-            modules += [folder + point + each for each in last.split(",")]
+            inside = [each[len(folder) + 1 :] for each in TREES if each.startswith(folder + ".")]
+            modules += [folder + point + each for each in (last.split(",") if last else inside)]
     assert name not in TABLE
     TABLE[name] = (below, modules)
 GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modules}
