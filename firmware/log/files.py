@@ -13,7 +13,6 @@ import os
 import struct
 
 from firmware.log import format
-from firmware.port import const
 
 _PER_FOLDER = const(10)
 _NOT_THERE = const(2)

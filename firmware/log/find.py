@@ -2,7 +2,6 @@
 the other."""
 
 from firmware.log import format
-from firmware.port import const
 
 # Records to go one by one before searching anew is quicker.
 _NEAR = const(64)

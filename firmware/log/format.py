@@ -20,8 +20,6 @@ first and last number of what else is done; all 32 bits. The first entry of a fi
 import struct
 from binascii import crc32
 
-from firmware.port import const
-
 HEAD = const(20)
 ACK = const(0xFF)
 LONGEST = const(16384)

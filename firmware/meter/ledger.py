@@ -9,8 +9,6 @@ import json
 import os
 from array import array
 
-from firmware.port import const
-
 # More than a closing a day over the longest setting of closing_days: a forgotten one would be sent again every day.
 _MOST_KEYS = const(420)
 

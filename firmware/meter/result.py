@@ -2,8 +2,6 @@
 
 import os
 
-from firmware.port import const
-
 # More bytes of an answer to a reading on demand are not kept: what asks for it gets one message.
 _MOST_BYTES = const(16384)
 _NOT_KEPT = const(132)  # code of an error (core/errors.py)

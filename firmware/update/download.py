@@ -9,7 +9,7 @@ import os
 import random
 
 from firmware import diag
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 from firmware.update import http, slots
 from firmware.update.source import DownloadError, GiveWay, Pace, split
 
@@ -35,7 +35,6 @@ _WORTH = const(8192)
 
 class _Drop(Exception):
     """The connection failed in a way that another try may mend."""
-
 
 class Download:
     """One file. `path` is where it grows; beside it `path`.tag names URL and version of the

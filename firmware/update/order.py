@@ -9,7 +9,7 @@ import asyncio
 from firmware import diag
 from firmware.core import overlay
 from firmware.core.errors import OrderError
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 from firmware.update import slots
 from firmware.update.source import (
     DownloadError,

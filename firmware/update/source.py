@@ -2,7 +2,7 @@
 
 import os
 
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import ticks_diff, ticks_ms
 from firmware.update import slots
 
 # A server has to bring so many bytes more in so much time. GPRS at its worst brings them in half a minute; by this one
