@@ -35,6 +35,16 @@ _HOUR = const(3600)
 
 
 
+async def go_on(line, meter, number):
+    """Do what comes first: plan anew, read what is asked for, or what is due."""
+    if line.steps != line.clock.steps:
+        replan(line)
+    elif line.asked:
+        await session(line, *line.asked.pop(0))
+    else:
+        await scheduled(line, meter, number)
+
+
 async def store(line, batch):
     """Have `batch` kept. A heap that is full for a moment (a command is running) costs time, not records."""
     for _ in range(_STORE_TRIES):
@@ -244,12 +254,14 @@ def count(plan):
     return len(plan) // _FIELDS
 
 
-def replan(plan, clock):
-    """Plan each of a meter's schedules anew."""
-    for number in range(count(plan)):
-        schedule = take(plan, number)
-        schedule.plan(clock)
-        put(plan, number, schedule)
+def replan(line):
+    """Plan all readings anew, since the clock has been set or the line begins."""
+    line.steps = line.clock.steps
+    for meter in line.meters if line.clock.known else ():
+        for number in range(count(meter.plan)):
+            schedule = take(meter.plan, number)
+            schedule.plan(line.clock)
+            put(meter.plan, number, schedule)
 
 
 def next_aligned(now, interval, zone):
