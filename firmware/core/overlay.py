@@ -37,7 +37,6 @@ begin starting
 start +settings +session +password +apply assembly reach boards.modem_settings,wiring
 mount +find log.mount
 guard update.slots,starts
-own +guard update.own
 status +guard appwork
 apply applysettings
 settings config.settings,text config.tables.
