@@ -29,7 +29,7 @@ _EVERYTHING = {"ha.enabled": True, "iec102.trace": "console"}
 CLASSES = {
     "small": (("pico_w",), _MODEM, ()),
     "middle": (("pico2_w",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.tags",)),
-    "roomy": (("lilygo_t_a7670", "modem_settings", "netlink"), None, ()),
+    "roomy": (("lilygo_t_a7670", "wiring", "netlink"), None, ()),
 }
 # What each board has: it chooses a version of the firmware.
 _BESIDE_TWIN = ("packfs", "firmware.update.safestart")

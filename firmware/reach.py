@@ -6,7 +6,7 @@ itself only.
 """
 
 from firmware import applysettings, diag
-from firmware.clock.clock import MODEM, Clock
+from firmware.clock.clock import Clock
 from firmware.commands.processor import Processor
 from firmware.config import password
 from firmware.core import overlay
@@ -47,10 +47,9 @@ def link(app):
     if hasattr(app.link, "command"):
         app.modem = app.link
         app.modem.store.gate = app.gate
-        app.modem.on_time = lambda utc: app.clock.set(utc, MODEM)
+        app.modem.on_time = app.clock.set  # no function of ours: it would keep this module
         app.modem.execute = app.processor.answer  # of a short message
         app.modem.tell = app.brief
-        app.modem.crowded = overlay.crowded
 
 
 def uplink(app):

@@ -16,7 +16,7 @@ from firmware.core import overlay
 # Bytes allocated between two collections: while code is loaded, and afterwards.
 _LOADING = const(2048)
 _RUNNING = const(8192)
-# The link waits up to 15 minutes and a half more between two attempts (modem/timing.py, backoff_max).
+# The link waits up to 15 minutes and a half more between two attempts (modem/prepare.py, backoff_max).
 _LINK_MS = const(1500000)
 # Of diag.py.
 _WORDS = const(4)

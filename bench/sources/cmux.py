@@ -11,7 +11,6 @@ import time
 
 sys.path.insert(0, "")
 from firmware.modem import dial  # noqa: E402
-from firmware.modem.cmux import Mux  # noqa: E402
 from firmware.modem.link import ModemLink  # noqa: E402
 from firmware.modem.ppp import Session  # noqa: E402
 
@@ -98,17 +97,19 @@ class Ppp:
 
 
 class Link:
-    """What of ModemLink its poll() looks at."""
+    """What of ModemLink its poll() looks at, and what dial.negotiate() wants."""
+
+    ppp_factory, socket, settings, timing = Ppp, None, {}, {"ppp": 1000}
 
     def __init__(self, n1, portion=0):
         self.uart = line = Uart(portion)
         self.mux = None
         if n1:
-            self.mux = Mux(self.uart)
-            self.mux.restart(n1)
-            line = self.mux.channel(1)
-        self.session = Session(Ppp, line, None)
-        asyncio.run(dial.negotiate(self.session, {}, 1000))
+            self.mux = dial.make_mux(self.uart)
+            dial.restart_mux(self.mux, n1)
+            line = self.mux.channels[1]
+        self.session = Session(line)
+        asyncio.run(dial.negotiate(self))
 
     def poll(self):
         ModemLink.poll(self)
@@ -143,7 +144,7 @@ def wrong(n1):
         arrived, link.uart.kept = b"".join(link.uart.kept), None
         link.uart.feed(arrived)
         settled(link)
-    lost += link.mux.channel(1).lost
+    lost += link.mux.channels[1].lost
     return 0 if sent.digest() == got.digest() else max(lost, 1)
 
 

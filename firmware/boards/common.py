@@ -1,36 +1,35 @@
-"""What all boards share: wiring from a table, the console at the REPL, LED codes, the choice of
-the way out.
+"""What all boards share and need while they run: LED codes, the clock, the console at the REPL. What is done once, at
+the start, is wiring.py.
 
-A board's own module is a class with tables of pins; `board.json` on the flash may overrule them
-without any programming (docs/boards.md), for a meter wired elsewhere or an RS-485 driver:
+A board's own module is a class with tables of pins; `board.json` on the flash may overrule them (docs/boards.md), for
+a meter wired elsewhere or an RS-485 driver:
 
-    {"ports": [{"uart": 2, "tx": 22, "rx": 21, "de": 19, "invert": false}], "modem": {"power_key":
-    4}}
+    {"ports": [{"uart": 2, "tx": 22, "rx": 21, "de": 19, "invert": false}], "modem": {"power_key": 4}}
 """
 
+import select
+import sys
 import time
 
 import machine
 
-from firmware import diag
-from firmware.boards.parts import ReplUart, Rtc
 from firmware.clock import clock
 from firmware.core import overlay
-from firmware.port import const, ticks_ms
-from firmware.serialport import SerialPort
+from firmware.port import ticks_ms
 
 _FLASH_MS = const(150)
 _PAUSE = const(14)
+_AT_ONCE = const(64)
 
 
 class Board:
     """Base of all real boards. Tables, to be filled by the board's module:
 
-    `wiring`: one dict per meter port: `uart`, `tx`, `rx`, and if there is one `de` (RS-485 driver
-    enable, high while sending) and `invert` (True for an optical head whose light is upside down).
-    `modem`: dict or None: `uart`, `tx`, `rx`, `baud`, `power_key`, `reset` (pins that press the
-    key when high, or low with `power_key_low`, `reset_low`), `high` (pins that must be high for
-    the modem to work), `dcd`. `led`: pin or None, `led_low` when it lights at low.
+    `wiring`: one dict per meter port: `uart`, `tx`, `rx`, and if there is one `de` (RS-485 driver enable, high while
+    sending) and `invert` (True for an optical head whose light is upside down). `modem`: dict or None: `uart`, `tx`,
+    `rx`, `baud`, `power_key`, `reset` (pins that press the key when high, or low with `power_key_low`, `reset_low`),
+    `high` (pins that must be high for the modem to work), `dcd`. `led_pin`: pin or None, `led_low` when it lights at
+    low.
     """
 
     name = "?"
@@ -44,80 +43,34 @@ class Board:
     led_pin = None
     led_low = False
     _cause = ""
+    _led = None
+    _lit = False
+    _code = 0
 
     def __init__(self):
-        self._overrule()
-        self.ports = len(self.wiring)
-        self.rtc = Rtc()
-        self._code = 0
-        self._led, self._lit = None, False
-        if self.led_pin is not None:
-            self._led = self._pin("led", self.led_pin, self.led_low)
-        # From the start, not when the modem is needed: a floating enable pin lets it boot by
-        # chance.
-        for pin in (self.modem or {}).get("high", ()):
-            self._pin("modem high", pin, True)
-        # A driver that can't be switched costs its port only: uart() says so.
-        self._directions = [self._direction(index, port) for index, port in enumerate(self.wiring)]
+        self._start("prepare")
 
-    def _overrule(self):
-        """Lay board.json over the tables."""
+    def _start(self, what, *args):
+        """One of wiring.py's functions; boards/__init__.py says what the public ones do."""
         with overlay.use("start"):
             from firmware.boards import wiring
 
-            wiring.overrule(self)
-
-    @staticmethod
-    def _output(pin, low):
-        return machine.Pin(pin, machine.Pin.OUT, value=1 if low else 0)
-
-    def _pin(self, what, pin, high):
-        """An output, or None where the chip does not have it: the rest of the board works all the same."""
-        try:
-            return self._output(pin, high)
-        except (ValueError, TypeError, OSError) as error:
-            diag.error("board", "%s: pin %s can't be used: %s", what, pin, error)
-            return None
-
-    def _direction(self, index, port):
-        pin = port.get("de")
-        if pin is None:
-            return None
-        # Listening from the start: a driver left on would hold the bus for everybody.
-        enable = self._pin("port %d: de" % (index + 1), pin, False)
-        return enable and (lambda sending: enable.value(1 if sending else 0))
-
-    # --- identity and life
+            return getattr(wiring, what)(self, *args)
 
     def ident(self):
-        import binascii
-
-        return binascii.hexlify(machine.unique_id()).decode()[-15:]
+        return self._start("ident")
 
     def reset_cause(self):
-        """Text: what the chip knows, why it was after a restart of ours, and what ran last, where that is known.
+        return self._start("reset_cause")
 
-        The same however often it is asked.
-        """
-        if self._cause:
-            return self._cause
-        cause = machine.reset_cause()
-        text = "reset cause %s" % cause
-        for name, words in self.causes:
-            if getattr(machine, name, None) == cause:
-                text = words
-                break
-        with overlay.use("guard"):
-            from firmware.update import slots
+    def uart(self, *args):
+        return self._start("uart", *args)
 
-            reason, last = slots.read_text(self.root + "/reason").strip(), diag.before
-            if reason:
-                slots.remove(self.root + "/reason")
-                text = "%s (%s)" % (text, reason)
-        if last:
-            text = "%s (last ran: %s)" % (text, last)
-        self._cause = text
-        return text
+    def console(self):
+        return self._start("console")
+
+    def link(self, config):
+        return self._start("link", config)
 
     def reset(self, reason):
         """Restart; the reason is told at the next start."""
@@ -131,8 +84,6 @@ class Board:
         time.sleep(0.2)  # the last words leave the console
         machine.reset()
 
-    # --- LED
-
     def led(self, code):
         self._code = code
 
@@ -145,26 +96,70 @@ class Board:
                 self._lit = lit
                 self._led.value(lit != self.led_low)
 
-    # --- serial lines
 
-    def uart(self, index, baud=9600, bits=8, parity=None, stop=1, flow=False, rs485=False):
-        """Meter port `index` (from 0) as a SerialPort. `flow`: RTS and CTS, where they are wired.
+class Rtc:
+    """The chip's clock as UTC seconds since 1970; some ports count from 2000."""
 
-        ValueError: the chip does not have these pins, this UART or this format, or something else uses them.
-        """
-        with overlay.use("start"):
-            from firmware.boards import wiring
+    def __init__(self):
+        self._rtc = machine.RTC()
+        self._shift = 946684800 if time.gmtime(0)[0] == 2000 else 0
 
-            return wiring.uart(self, index, baud, bits, parity, stop, flow, rs485)
+    def get(self):
+        return int(time.time()) + self._shift
 
-    def console(self):
-        return SerialPort(ReplUart(), 115200)
+    def set(self, utc):
+        y, mo, d, h, mi, s, weekday, _ = time.gmtime(utc - self._shift)[:8]
+        self._rtc.datetime((y, mo, d, weekday, h, mi, s, 0))
 
-    # --- the way out
 
-    def link(self, config):
-        """The link that the settings and the board allow; NoLink with the reason where there is none."""
-        with overlay.use("start"):
-            from firmware.boards import wiring
+class Sockets:
+    """The module `sockets` for `link`, a ModemLink: bytes go on moving while a name is looked up.
 
-            return wiring.link(self, config)
+    getaddrinfo() waits inside lwIP for what only the interpreter takes out of the UART and the multiplexer: the
+    answer would never come in (MicroPython's issue 18737). `meanwhile(step)`: has step() called again and again;
+    returns what ends that.
+    """
+
+    def __init__(self, link, sockets, meanwhile):
+        self._link = link
+        self._sockets = sockets
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name):
+        return getattr(self._sockets, name)
+
+    def getaddrinfo(self, *args):
+        end = self._meanwhile(self._link.poll)
+        try:
+            return self._sockets.getaddrinfo(*args)
+        finally:
+            end()
+
+
+class ReplUart:
+    """Standard input and output as a UART that never waits; Ctrl-C goes on interrupting."""
+
+    def __init__(self):
+        self._in = sys.stdin.buffer
+        self._out = sys.stdout.buffer
+        self._poller = select.poll()
+        self._poller.register(sys.stdin, select.POLLIN)
+
+    def any(self):
+        """How many, nobody knows: readinto() looks before each."""
+        return _AT_ONCE if self._poller.poll(0) else 0
+
+    def readinto(self, buf, count=_AT_ONCE):
+        # Byte by byte: reading more would wait for the rest.
+        n = 0
+        while n < min(count, len(buf)) and self._poller.poll(0):
+            byte = self._in.read(1)
+            if not byte:
+                break
+            buf[n] = byte[0]
+            n += 1
+        return n or None
+
+    def write(self, buf):
+        self._out.write(buf)
+        return len(buf)

@@ -4,8 +4,9 @@ import json
 import os
 
 from firmware import diag
+from firmware.port import const
 
-_MOST = 2048
+_MOST = const(2048)
 
 
 class FileStore:

@@ -8,7 +8,7 @@ import socket
 import network
 import usocket
 
-from firmware.boards.parts import Sockets
+from firmware.boards.common import Sockets
 from firmware.boards.twin import PtyUart
 from firmware.core import overlay
 from firmware.port import const, ticks_diff, ticks_ms
@@ -90,18 +90,15 @@ class Wires:
 def link(setup, config, store, reboot):
     """The ModemLink of a twin: `setup` has `pty` and `control` (a port) of a tools.modem, perhaps `timing`."""
     with overlay.use("start"):
-        from firmware.boards.modem_settings import modem_settings
+        from firmware.modem import prepare
 
-        settings = modem_settings(config, int(config.get("uplink.baud")))
+        settings = prepare.settings(config, int(config.get("uplink.baud")))
     settings["timing"] = setup.get("timing")
     # The tables of the settings and the modem's code together are more than there is room for.
     overlay.reclaim()
     config.release()
-    with overlay.part:
-        from firmware.modem.link import ModemLink
-
     wires = Wires(setup["control"])
     pins = {name: getattr(wires, name) for name in ("power_key", "reset", "dcd", "set_baud")}
-    found = ModemLink(Uart(setup["pty"]), network.PPP, settings, socket, store, reboot, **pins)
+    found = prepare.link(Uart(setup["pty"]), network.PPP, settings, socket, store, reboot=reboot, **pins)
     found.socket = Sockets(found, socket, network.soft_timer)
     return found

@@ -42,7 +42,7 @@ class Board(twin.Board):
         if not self._setup["console"]:
             return None
         with overlay.part:
-            from firmware.boards.parts import ReplUart
+            from firmware.boards.common import ReplUart
             from firmware.serialport import SerialPort
 
         return SerialPort(ReplUart(), 115200)

@@ -1,15 +1,19 @@
-"""What a board does with its tables once, at the start: board.json, serial ports, the way out. Let go afterwards."""
+"""What a board does once, at the start, most of it with its tables: board.json, pins, serial ports, the way out.
+
+Let go afterwards. So nothing in here may be given to what stays, no function and no method: it would keep all of this.
+"""
 
 import json
+from binascii import hexlify
 
 import machine
 
 from firmware import diag
-from firmware.boards import modem_settings
-from firmware.boards.parts import Sockets
+from firmware.boards.common import ReplUart, Rtc, Sockets
 from firmware.core import overlay
 from firmware.port import const
 from firmware.serialport import SerialPort
+from firmware.update import slots
 
 # The longest frame has 261 bytes, an AT line 256: a whole one must fit, or rp2 writes only part of
 # it. At each init() rp2 takes new buffers, of 256 bytes where it is not told (ports/rp2/machine_uart.c).
@@ -28,8 +32,65 @@ _NO_ETHERNET = const(256)
 _NOTHING = const(257)
 
 
-def overrule(board):
-    """Lay board.json over the tables."""
+def prepare(board):
+    """Lay board.json over the tables, and switch what has to be switched from the start."""
+    _overrule(board)
+    board.ports = len(board.wiring)
+    board.rtc = Rtc()
+    if board.led_pin is not None:
+        board._led = _pin("led", board.led_pin, board.led_low)
+    # Not when the modem is needed: a floating enable pin lets it boot by chance.
+    for pin in (board.modem or {}).get("high", ()):
+        _pin("modem high", pin, True)
+    # Listening: a driver left on would hold the bus for everybody. One that can't be switched costs its port only:
+    # uart() says so.
+    board._directions = [
+        None if port.get("de") is None else _pin("port %d: de" % (index + 1), port["de"], False)
+        for index, port in enumerate(board.wiring)
+    ]
+
+
+def _pin(what, pin, high):
+    """An output, or None where the chip does not have it: the rest of the board works all the same."""
+    try:
+        return machine.Pin(pin, machine.Pin.OUT, value=1 if high else 0)
+    except (ValueError, TypeError, OSError) as error:
+        diag.error("board", "%s: pin %s can't be used: %s", what, pin, error)
+        return None
+
+
+def ident(board):
+    return hexlify(machine.unique_id()).decode()[-15:]
+
+
+def reset_cause(board):
+    """Text: what the chip knows, why it was after a restart of ours, and what ran last, where that is known.
+
+    The same however often it is asked.
+    """
+    if board._cause:
+        return board._cause
+    cause = machine.reset_cause()
+    text = "reset cause %s" % cause
+    for name, words in board.causes:
+        if getattr(machine, name, None) == cause:
+            text = words
+            break
+    reason, last = slots.read_text(board.root + "/reason").strip(), diag.before
+    if reason:
+        slots.remove(board.root + "/reason")
+        text = "%s (%s)" % (text, reason)
+    if last:
+        text = "%s (last ran: %s)" % (text, last)
+    board._cause = text
+    return text
+
+
+def console(board):
+    return SerialPort(ReplUart(), 115200)
+
+
+def _overrule(board):
     try:
         with open(board.root + "/board.json" if board.root else "board.json") as file:
             table = json.load(file)
@@ -48,43 +109,33 @@ def overrule(board):
         diag.error("board", 'board.json: "ports" is no list of {...}: ignored')
     modem = table.get("modem", {})
     if modem is None or isinstance(modem, dict):
-        board.modem = (
-            None if not modem and "modem" in table else dict(board.modem or {}, **modem) or None
-        )
+        board.modem = None if not modem and "modem" in table else dict(board.modem or {}, **modem) or None
     else:
         diag.error("board", 'board.json: "modem" is no {...}: ignored')
     board.ethernet = table.get("ethernet")
     board.led_pin = table.get("led", board.led_pin)
 
 
-def uart(board, index, baud, bits, parity, stop, flow, rs485):
+def uart(board, index, baud=9600, bits=8, parity=None, stop=1, flow=False, rs485=False):
     """Meter port `index` (from 0) as a SerialPort. `flow`: RTS and CTS, where they are wired.
 
     ValueError: the chip does not have these pins, this UART or this format, or something else uses them.
     """
-    pins = board.wiring[index]
-    if pins.get("de") is not None and not board._directions[index]:
+    pins, enable = board.wiring[index], board._directions[index]
+    if pins.get("de") is not None and not enable:
         raise ValueError("pin %s can't be used" % pins["de"])
     more = {}
     if flow and "rts" in pins and "cts" in pins:
-        kind = machine.UART
-        more = {
-            "rts": machine.Pin(pins["rts"]),
-            "cts": machine.Pin(pins["cts"]),
-            "flow": kind.RTS | kind.CTS,
-        }
+        more = {name: machine.Pin(pins[name]) for name in ("rts", "cts")}
+        more["flow"] = machine.UART.RTS | machine.UART.CTS
     elif flow:
         diag.error("board", "port %d has no RTS and CTS: no flow control", index + 1)
-    if rs485 and not board._directions[index]:
-        diag.warn(
-            "board",
-            "port %d: no direction pin; its RS-485 driver has to switch by itself",
-            index + 1,
-        )
+    if rs485 and not enable:
+        diag.warn("board", "port %d: no direction pin; its RS-485 driver has to switch by itself", index + 1)
     if pins.get("invert"):
         more["invert"] = machine.UART.INV_TX | machine.UART.INV_RX
     uart = _open(pins, baud, bits, parity, stop, **_METER, **more)
-    return SerialPort(uart, baud, bits, parity, stop, board._directions[index], _METER)
+    return SerialPort(uart, baud, bits, parity, stop, enable and enable.value, _METER)
 
 
 def _open(pins, baud, bits, parity, stop, **more):
@@ -109,101 +160,84 @@ def _open(pins, baud, bits, parity, stop, **more):
 
 
 def link(board, config):
-    """The link that the settings and the board allow; NoLink with the reason where there is
-    none."""
-    with overlay.part:
-        from firmware.boards import netlink
-
+    """The link that the settings and the board allow; NoLink with the reason where there is none."""
     kind = config.get("uplink.type")
     if kind == "auto":
         kind = "modem" if board.modem and not config.get("uplink.ssid") else "wifi"
     try:
+        import socket
+
         import network
     except ImportError:
-        return netlink.NoLink(_NO_NETWORK, board.firmware)
-    import socket
+        network = None
+    why = (_NOTHING, kind, board.name)
+    if not network:
+        why = (_NO_NETWORK, board.firmware)
+    elif kind == "modem":
+        if not board.modem:
+            why = (_NO_MODEM, board.name)
+        elif not hasattr(network, "PPP"):
+            why = (_NO_PPP, board.firmware)
+        else:
+            try:
+                return _modem_link(board, config, network, socket)
+            except (ValueError, TypeError) as error:
+                why = (_WRONG_WIRING, str(error))
+    # Behind a modem none of this is wanted.
+    with overlay.part:
+        from firmware.boards import netlink
 
-    if kind == "modem":
-        try:
-            return _modem_link(board, config, network, socket) or netlink.NoLink(*_no_ppp(board))
-        except (ValueError, TypeError) as error:
-            return netlink.NoLink(_WRONG_WIRING, str(error))
-    if kind == "wifi":
-        if not hasattr(network, "WLAN"):
-            return netlink.NoLink(_NO_WIFI, board.name)
-        ssid = config.get("uplink.ssid")
-        return netlink.WifiLink(network, socket, ssid, config.get("uplink.key"))
-    if kind == "ethernet":
-        return _ethernet_link(board, network, socket, netlink)
-    return netlink.NoLink(_NOTHING, kind, board.name)
-
-
-def _no_ppp(board):
-    return (_NO_PPP, board.firmware) if board.modem else (_NO_MODEM, board.name)
+    if network and kind == "wifi":
+        if hasattr(network, "WLAN"):
+            return netlink.WifiLink(network, socket, config.get("uplink.ssid"), config.get("uplink.key"))
+        why = (_NO_WIFI, board.name)
+    elif network and kind == "ethernet":
+        if board.ethernet and hasattr(network, "LAN"):
+            return netlink.EthLink(network, socket, board.ethernet)
+        why = (_NO_ETHERNET,)
+    return netlink.NoLink(*why)
 
 
 def _modem_link(board, config, network, socket):
     modem = board.modem
-    if not modem or not hasattr(network, "PPP"):
-        return None
     baud = modem.get("baud") or int(config.get("uplink.baud"))
-    settings = modem_settings.modem_settings(config, baud)
+    with overlay.use("start"):
+        from firmware.modem import prepare
+
+        settings = prepare.settings(config, baud)
     # The tables of the settings and the modem's code together are more than there is room for.
     overlay.reclaim()
     config.release()
     with overlay.part:
         from firmware.boards.filestore import FileStore
-        from firmware.modem.link import ModemLink
 
     # The multiplexer has a buffer of its own for what PPP sends, and gives the UART what it takes.
     multiplexed = settings["cmux"] and not board.modem_native
-    keep = dict(
-        board.modem_uart, rxbuf=_MODEM_BUFFER, txbuf=_MUX_BUFFER if multiplexed else _MODEM_BUFFER
-    )
-    uart = _open(modem, baud, 8, None, 1, **keep)
-
-    def set_baud(baud):
-        # The large buffers go before new ones are taken: beside them there may be no room.
-        uart.init(baudrate=baud)
-        overlay.tidy()
-        uart.init(baudrate=baud, **keep)
-
-    def unmultiplexed(baud):
-        keep["txbuf"] = _MODEM_BUFFER
-        set_baud(baud)
-
+    buffers = dict(board.modem_uart, rxbuf=_MODEM_BUFFER, txbuf=_MUX_BUFFER if multiplexed else _MODEM_BUFFER)
     dcd = modem.get("dcd")
-    carrier = machine.Pin(dcd, machine.Pin.IN) if dcd is not None else None
-    link = ModemLink(
-        uart,
+    found = prepare.link(
+        _open(modem, baud, 8, None, 1, **buffers),
         network.PPP,
         settings,
         socket,
         FileStore(board.root + "/modem.json"),
-        board.reset,
-        power_key=_key(board, "power_key"),
-        reset=_key(board, "reset"),
+        board.modem_native,
+        buffers,
+        reboot=board.reset,
+        power_key=_key(modem, "power_key"),
+        reset=_key(modem, "reset"),
         # The line is low while there is a carrier (V.24 at logic level).
-        dcd=(lambda: not carrier.value()) if carrier else None,
-        set_baud=set_baud,
-        unmultiplexed=unmultiplexed,
-        native=board.modem_native,
+        dcd=None if dcd is None else machine.Signal(machine.Pin(dcd, machine.Pin.IN), invert=True).value,
     )
-    link.socket = Sockets(link, socket, board.meanwhile)
-    return link
+    found.socket = Sockets(found, socket, board.meanwhile)
+    return found
 
 
-def _key(board, name):
-    """A function that presses one of the modem's keys, or None where it is not wired."""
-    pin = board.modem.get(name)
+def _key(modem, name):
+    """What presses one of the modem's keys, or None where it is not wired."""
+    pin = modem.get(name)
     if pin is None:
         return None
-    low = bool(board.modem.get(name + "_low"))
-    key = board._pin(name, pin, low)
-    return key and (lambda pressed: key.value(1 if bool(pressed) != low else 0))
-
-
-def _ethernet_link(board, network, socket, netlink):
-    if not board.ethernet or not hasattr(network, "LAN"):
-        return netlink.NoLink(_NO_ETHERNET)
-    return netlink.EthLink(network, socket, board.ethernet)
+    low = bool(modem.get(name + "_low"))
+    key = _pin(name, pin, low)
+    return key and (machine.Signal(key, invert=True) if low else key).value

@@ -59,7 +59,7 @@ class Clock:
         """UTC seconds since 1970, or 0 while nobody has set the clock."""
         return self._rtc.get() if self.source else 0
 
-    def set(self, utc, source):
+    def set(self, utc, source=MODEM):
         """Take `utc` (seconds) from `source`; returns whether it was taken.
 
         Refused: an impossible time, and a source worse than one that spoke within the last three days.
@@ -95,12 +95,6 @@ class TimeKeeper:
         self.second = False
         self.doubt = None  # (difference, ) of an answer that would move a known clock far
         self.metered = None  # monotonic seconds of the last look at a meter's clock
-        if hasattr(device.link, "on_time"):
-            device.link.on_time = self.network_time
-
-    def network_time(self, utc):
-        """The modem's network has told the time."""
-        self.device.clock.set(utc, MODEM)
 
     async def run(self):
         device = self.device

@@ -37,7 +37,6 @@ enter PUK and a new PIN with a telephone; set uplink.pin
 233|carrier detect went off||
 234|no carrier||
 235|no traffic gets through||
-236|the link was closed||
 237|{0} {1}||
 238|the modem does not leave data mode||
 239|back to data mode: {0}||

@@ -6,6 +6,7 @@ first detail. Where DOCTOR has no words of its own it repeats what is told; =NNN
 docs/errors.md has them all, tools/doctor on the host says the same.
 """
 
+from firmware.core import overlay
 from firmware.port import const
 
 # Refusals of a meter, 100 more than their cause of transmission (protocol reference 3.1).
@@ -21,13 +22,14 @@ _LONGEST = const(200)
 
 
 def _table(code):
-    if code < 200:
-        from firmware.core import error_meter as table
-    elif code < 300:
-        from firmware.core import error_network as table
-    else:
-        from firmware.core import error_services as table
-    return table
+    with overlay.use("errorwords"):
+        if code < 200:
+            from firmware.core import error_meter as table
+        elif code < 300:
+            from firmware.core import error_network as table
+        else:
+            from firmware.core import error_services as table
+        return table
 
 
 def _row(code):
@@ -46,9 +48,10 @@ def text(why, named=False):
     if _FIRST_CAUSE <= code <= _LAST_CAUSE and why[1:]:
         words += " (cause %d, type %d)" % why[1:]
     elif code in (_REFUSED_COMMAND, _PPP) or (code == _DENIED and why[1:]):
-        from firmware.core import error_numbers
+        with overlay.use("errorwords"):
+            from firmware.core import error_numbers
 
-        words += error_numbers.detail(why)
+            words += error_numbers.detail(why)
     elif _FIRST_PORT <= code <= _LAST_PORT:
         words = words[:_LONGEST]
     return row[0] + ": " + words if named and len(row) == 4 else words

@@ -34,7 +34,7 @@ from firmware.port import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 # others: classes for these, and whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin starting
-start +settings +session +password +apply assembly reach boards.modem_settings,wiring
+start +settings +session +password +apply +guard assembly reach boards.wiring modem.prepare
 mount +find log.mount
 guard update.slots,starts
 status +guard appwork
@@ -48,7 +48,7 @@ texts +settings config.settings_help config.helptexts.
 command +zone commands.answer,basic,doctor,readings,runner,setup,update
 grammar +command +settings commands.parser,table
 rights +grammar +check commands.leave
-doctor +grammar +files commands.doctorrights,doctorwords
+doctor +grammar +files +errorwords commands.doctorrights,doctorwords
 help +grammar +texts commands.help
 typing commands.typing
 zone clock.zone
@@ -63,14 +63,16 @@ announce +reading homeassistant
 time clock.timesync
 update +guard update.order,source
 fetch +update update.download,http,release,update
-steps +ask modem.ladder,steps,timing
-ask modem.exchange,fields
-wake modem.wake
+ask modem.exchange
+steps +ask +describe modem.steps
+wake +ask modem.wake
 bringup +ask modem.bringup,sim
 profiles modem.profiles,profiles_quectel,profiles_simcom,profiles_ublox
-register +ask modem.network,register
-dial modem.dial
+register +ask modem.network
+mux modem.cmux
+dial +ask +mux modem.dial
 aside +ask modem.aside
+sms +ask modem.sms
 errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
 part part
 describe modem.describe

@@ -1,43 +1,41 @@
-"""From a modem that answers to one that may dial: identity, SIM, network selection, access point,
-registration.
-"""
+"""From a modem that answers to one that may register: identity, SIM, network selection, access point."""
 
 from firmware import diag
 from firmware.core import overlay
 from firmware.modem import sim
-from firmware.modem.at import CommandError, NoAnswer
-from firmware.modem.failure import RADIO, Failure
-from firmware.modem.fields import fields_of, is_quotable
+from firmware.modem.exchange import CommandError, NoAnswer, fields_of, is_quotable, quietly
+from firmware.modem.link import Failure
 from firmware.port import const
 
 _RADIO_MS = const(15000)
+_RADIO = const(2)  # of the ladder's measures (describe.py)
 _NO_APN = const(220)  # code of an error (core/errors.py)
 _KINDS = {"none": 0, "pap": 1, "chap": 2}
 
 
-async def setup(device, settings, facts, store, timing):
-    """Make the modem ours. Cheap when that is done and it has not restarted since. Raises Failure.
+async def setup(link):
+    """Make the modem ours, and know it (`link.facts`: model, imei, iccid, imsi). Raises Failure.
 
-    Fills `facts`: model, imei, iccid, imsi.
+    Cheap when that is done and it has not restarted since.
     """
-    channel = device.channel
+    channel, settings, facts = link.channel, link.settings, link.facts
     try:
-        if device.configured and not await _still_ours(channel):
+        if link.configured and not await _still_ours(channel):
             diag.warn("modem", "has restarted by itself")
-            device.configured = False
-        if device.configured:
+            link.configured = False
+        if link.configured:
             return
         await channel.command("ATE0", tries=3)
         await channel.command("AT+CMEE=1", tries=2)
-        await _identify(device, settings, facts)
-        await device.quietly("AT+CFUN=1", _RADIO_MS)
-        await sim.unlock(channel, settings.get("pin", ""), store, timing["sim"])
-        facts["iccid"] = _digits(await device.quietly(device.profile["iccid"]), 18)
-        facts["imsi"] = _digits(await device.quietly("AT+CIMI"), 14)
-        await _configure(device, settings, facts)
-        device.configured = True
+        await _identify(link, channel, facts)
+        await quietly(channel, "AT+CFUN=1", _RADIO_MS)
+        await sim.unlock(channel, settings.get("pin", ""), link.store, link.timing["sim"])
+        facts["iccid"] = _digits(await quietly(channel, link.profile["iccid"]), 18)
+        facts["imsi"] = _digits(await quietly(channel, "AT+CIMI"), 14)
+        await _configure(link, channel, link.profile)
+        link.configured = True
     except (NoAnswer, CommandError) as error:
-        raise Failure(error.why(), RADIO) from None
+        raise Failure(error.why(), _RADIO) from None
 
 
 async def _still_ours(channel):
@@ -66,46 +64,39 @@ def _text(lines):
     return best.rpartition(":")[2].strip().strip('"')
 
 
-async def _identify(device, settings, facts):
-    facts["model"] = _text(await device.channel.command("AT+CGMM", tries=3))
-    facts["imei"] = _digits(await device.channel.command("AT+CGSN", tries=3), 15)
-    name = settings.get("model") or "auto"
+async def _identify(link, channel, facts):
+    facts["model"] = _text(await channel.command("AT+CGMM", tries=3))
+    facts["imei"] = _digits(await channel.command("AT+CGSN", tries=3), 15)
+    name = link.settings.get("model") or "auto"
     with overlay.use("profiles"):
         from firmware.modem import profiles
 
         if name == "auto":
             name = profiles.detect(facts["model"])
-        if device.profile["name"] != name:
-            device.profile = profiles.get(name)
+        if link.profile["name"] != name:
+            link.profile = profiles.get(name)
             diag.info("modem", "%s: profile %s", facts["model"], name)
 
 
-async def _configure(device, settings, facts):
-    quietly = device.quietly
-    for command in device.profile["init"]:
-        await quietly(command)
-    await quietly("AT&C1&D2" if device.dtr else "AT&C1&D0")
-    await quietly(device.profile["clock"])
-    await _select(device, settings.get("network") or "auto", facts)
-    await _access_point(device, settings)
-    for command in device.profile["reg"]:
+async def _configure(link, channel, profile):
+    for command in profile["init"]:
+        await quietly(channel, command)
+    await quietly(channel, "AT&C1&D2" if link.dtr else "AT&C1&D0")
+    await quietly(channel, profile["clock"])
+    # 2G, 3G, 4G, NB-IoT, Cat-M or all. What the model cannot is left as it is, and said.
+    choice, modes = link.settings.get("network") or "auto", profile["modes"]
+    if choice != "auto" and choice not in modes:
+        link.facts["note"] = "this model cannot select " + choice
+        diag.warn("modem", link.facts["note"])
+    for command in modes.get(choice, ()):
+        await quietly(channel, command, _RADIO_MS)
+    await _access_point(channel, profile, link.settings)
+    for command in profile["reg"]:
         try:
             # 3 also tells why a registration was refused; not every model has it.
-            await device.channel.command("AT%s=3" % command)
+            await channel.command("AT%s=3" % command)
         except CommandError:
-            await quietly("AT%s=2" % command)
-
-
-async def _select(device, choice, facts):
-    """2G, 3G, 4G, NB-IoT, Cat-M or all. What the model cannot is left as it is, and said."""
-    modes = device.profile["modes"]
-    if choice not in modes:
-        if choice != "auto":
-            facts["note"] = "this model cannot select " + choice
-            diag.warn("modem", facts["note"])
-        return
-    for command in modes[choice]:
-        await device.quietly(command, _RADIO_MS)
+            await quietly(channel, "AT%s=2" % command)
 
 
 def _is_first(line, apn):
@@ -116,28 +107,28 @@ def _is_first(line, apn):
     return fields[1] in ("IP", "IPV4V6") and fields[2] == apn
 
 
-async def _access_point(device, settings):
+async def _access_point(channel, profile, settings):
     apn = settings.get("apn") or ""
     if not is_quotable(apn):
         raise Failure(_NO_APN, blocked=True)
-    lines = await device.quietly("AT+CGDCONT?")
+    lines = await quietly(channel, "AT+CGDCONT?")
     changed = not any(_is_first(line, apn) for line in lines)
     if changed:
-        await device.channel.command('AT+CGDCONT=1,"IP","%s"' % apn, tries=2)
+        await channel.command('AT+CGDCONT=1,"IP","%s"' % apn, tries=2)
     user = settings.get("user") or ""
     kind = settings.get("auth") or "none"
     password = settings.get("password") or ""
     if user and kind != "none" and not is_quotable(user, password):
         diag.warn("modem", "user or password has characters that the modem does not take; only PPP tells them")
-    elif user and kind != "none" and device.profile["auth"]:
-        command = device.profile["auth"]
+    elif user and kind != "none" and profile["auth"]:
+        command = profile["auth"]
         # str.replace, not format: a password may contain braces.
         for name, value in (("{apn}", apn), ("{user}", user), ("{kind}", str(_KINDS[kind]))):
             command = command.replace(name, value)
-        await device.quietly(command.replace("{password}", password))
+        await quietly(channel, command.replace("{password}", password))
     if changed:
         # On LTE the access point is used at attach: register anew with the right one.
         with overlay.use("register"):
-            from firmware.modem import register
+            from firmware.modem import network
 
-            await register.radio_cycle(device)
+            await network.leave(channel)

@@ -1,26 +1,23 @@
-"""CMUX: several channels on one UART, so that PPP and AT commands live side by side (3GPP TS
-27.010, basic option).
+"""CMUX: several channels on one UART, so that PPP and AT commands live side by side (3GPP TS 27.010, basic option).
 
-The board is the initiator. `Mux.poll()` moves the bytes; a `Channel` is a stream as network.PPP
-wants it. Only the header of a UIH frame is covered by its check sequence (5.2.1.6), so data costs
-no more than copying.
+The board is the initiator. `Mux.poll()` moves the bytes; a `Channel` is a stream as network.PPP wants it. Only the
+header of a UIH frame is covered by its check sequence (5.2.1.6), so data costs no more than copying. How a Mux is
+made, begins and ends is dial.py, which is loaded for that.
 """
 
-from firmware.modem.channel import Channel
-from firmware.port import const, sleep_ms, take, ticks_add, ticks_diff, ticks_ms
+import io
+
+from firmware.port import const, take
 
 _FLAG = const(0xF9)
 _EA = const(1)
 _CR = const(2)
 _PF = const(0x10)
-SABM, UA, DM, DISC, UIH, UI = (
-    const(0x2F),
-    const(0x63),
-    const(0x0F),
-    const(0x43),
-    const(0xEF),
-    const(0x03),
-)
+_UA = const(0x63)
+_DM = const(0x0F)
+_DISC = const(0x43)
+_UIH = const(0xEF)
+_UI = const(0x03)
 # Messages of the control channel (5.4.6.3), without EA and C/R.
 _PN = const(0x80)
 _PSC = const(0x40)
@@ -32,103 +29,13 @@ _MSC = const(0xE0)
 _NSC = const(0x10)
 _FC = const(2)  # MSC: "I cannot accept frames"
 _SIGNALS = const(0x0D)  # EA, RTC and RTR: DTR and RTS on (5.4.6.3.7)
-_TRIES = const(3)
-_DATA_RING = const(1536)
-_AT_RING = const(512)
-# lwIP sends at once what it may, 6,400 bytes (TCP_SND_BUF) in eight segments of 800 (TCP_MSS), and takes a line that
-# does not hold it for broken (ERR_IF). Each has 40 bytes of IP and TCP and 8 of PPP, which writes two bytes for some
-# of them: in JSON for one of 25 or so. 400 are left for a name that is looked up, or a ping, meanwhile.
-_QUEUE = const(7424)
-_OUT = const(1024)
-_IN = const(640)
-
-
-def _crc_table():
-    table = bytearray(256)
-    for at in range(256):
-        value = at
-        for _ in range(8):
-            value = value >> 1 ^ 0xE0 if value & 1 else value >> 1
-        table[at] = value
-    return table
 
 
 class Mux:
-    """The multiplexer over `uart`. `dead` is set when the modem ends it."""
+    """The multiplexer over a UART; dial.make_mux() gives it its buffers. `dead` is set when the modem ends it.
 
-    def __init__(self, uart):
-        self._uart = uart
-        self._table = _crc_table()
-        self._in = bytearray(_IN)
-        self._in_view = memoryview(self._in)
-        self._out = bytearray(_OUT)
-        self._out_view = memoryview(self._out)
-        self._control = Channel(self, 0, 1)
-        self._channels = (
-            self._control,
-            Channel(self, 1, _DATA_RING),
-            Channel(self, 2, _AT_RING),
-        )
-        try:
-            from micropython import RingIO
-
-            self._channels[1].buffer = RingIO(_QUEUE)
-        except ImportError:
-            pass  # CPython has no interrupts
-        self.bad = 0
-        self.frames = 0
-        self.restart(31)
-
-    def restart(self, n1):
-        """As new, with frames of up to `n1` bytes; the buffers are kept, they would not fit in
-        again.
-        """
-        self._n1 = n1
-        self._fill = 0
-        self._out_from = 0
-        self._out_to = 0
-        self._stopped = False  # FCoff: the modem takes nothing on any channel
-        self._closed = False
-        self.dead = False
-        for channel in self._channels:
-            channel.restart()
-
-    def channel(self, dlci):
-        return self._channels[dlci]
-
-    # opening and closing -------------------------------------------------------------------------
-
-    async def open(self, step_ms):
-        """SABM on each channel, `step_ms` for each of three tries; whether all are open."""
-        for channel in self._channels:
-            for _ in range(_TRIES):
-                self._frame(channel.dlci, SABM | _PF)
-                if await self._until(channel.settled, step_ms):
-                    break
-            if not channel.open:
-                return False
-            if channel.dlci:
-                self.signal(channel)
-        return True
-
-    async def close(self, step_ms):
-        """CLD and a moment for its answer; the modem takes commands on the UART again."""
-        if not self.dead:
-            self._closed = False
-            self._message(_CLD, b"")
-            await self._until(lambda: self._closed or self.dead, step_ms)
-        self.dead = True
-
-    async def _until(self, done, ms):
-        end = ticks_add(ticks_ms(), ms)
-        while not done():
-            self.poll()
-            if done():
-                break
-            if ticks_diff(end, ticks_ms()) <= 0:
-                return False
-            await sleep_ms(10)
-        return True
+    `channels`: control, data, commands; `bad` counts frames that were none. What is private is dial.py's, too.
+    """
 
     # out -----------------------------------------------------------------------------------------
 
@@ -136,7 +43,7 @@ class Mux:
         """Payload bytes that can be taken now."""
         if channel.halted or self._stopped or self.dead:
             return 0
-        return max(0, _OUT - (self._out_to - self._out_from) - 16)
+        return max(0, len(self._out) - (self._out_to - self._out_from) - 16)
 
     def send(self, channel, buf):
         room = self.room(channel)
@@ -146,7 +53,7 @@ class Mux:
             size = min(self._n1, total - at)
             if size + 8 > room:
                 break
-            self._frame(channel.dlci, UIH, view[at : at + size])
+            self._frame(channel.dlci, _UIH, view[at : at + size])
             at += size
             room -= size + 8
         self._flush()
@@ -155,12 +62,12 @@ class Mux:
     def _frame(self, dlci, control, info=b""):
         """Queue one frame; the initiator's commands and data carry C/R 1 (5.2.1.2)."""
         size = len(info)
-        if self._out_to + size + 8 > _OUT:
+        if self._out_to + size + 8 > len(self._out):
             self._compact()
-            if self._out_to + size + 8 > _OUT:
+            if self._out_to + size + 8 > len(self._out):
                 return  # only control frames get here: they are asked for again
         out, at, table = self._out, self._out_to, self._table
-        response = control & ~_PF in (UA, DM)
+        response = control & ~_PF in (_UA, _DM)
         address = dlci << 2 | (0 if response else _CR) | _EA
         out[at] = _FLAG
         out[at + 1] = address
@@ -199,12 +106,10 @@ class Mux:
 
     def _message(self, kind, value, command=True):
         head = bytes((kind | (_CR if command else 0) | _EA, len(value) << 1 | _EA))
-        self._frame(0, UIH, head + value)
+        self._frame(0, _UIH, head + value)
 
     def signal(self, channel):
-        """Tell the modem our V.24 signals for `channel`, with FC while its ring is nearly full
-        (MSC).
-        """
+        """Tell the modem our V.24 signals for `channel`, with FC while its ring is nearly full (MSC)."""
         signals = _SIGNALS | (_FC if channel.halting else 0)
         self._message(_MSC, bytes((channel.dlci << 2 | _CR | _EA, signals)))
 
@@ -215,7 +120,7 @@ class Mux:
 
         No more, so that who reads the channels can do so before they overflow.
         """
-        data = self._channels[1]
+        data = self.channels[1]
         while data.buffer and data.buffer.any():
             size = min(self.room(data) - 8, data.buffer.any(), self._n1)
             if size <= 0:
@@ -252,7 +157,7 @@ class Mux:
         if at and left > 0:
             buf[:left] = buf[at : self._fill]
         self._fill = max(left, 0)
-        if self._fill == _IN:
+        if self._fill == len(buf):
             self._fill = 0  # a flag and much that is no frame
 
     def _whole(self, at):
@@ -266,38 +171,37 @@ class Mux:
             size |= buf[at + 4] << 7
             crc = table[crc ^ buf[at + 4]]
             head = 5
-        if not buf[at + 1] & _EA or size > _IN - 8:
+        if not buf[at + 1] & _EA or size > len(buf) - 8:
             return -1
         total = head + size + 2
         if fill - at < total:
             return 0
         control = buf[at + 2] & ~_PF
-        if control == UI:
+        if control == _UI:
             for index in range(at + head, at + head + size):
                 crc = table[crc ^ buf[index]]
         if buf[at + total - 1] != _FLAG or table[crc ^ buf[at + total - 2]] != 0xCF:
             return -1
-        self.frames += 1
         self._take(buf[at + 1] >> 2, control, self._in_view[at + head : at + head + size])
         return total
 
     def _take(self, dlci, control, info):
-        channel = self._channels[dlci] if dlci < len(self._channels) else None
-        if control in (UIH, UI):
+        channel = self.channels[dlci] if dlci < len(self.channels) else None
+        if control in (_UIH, _UI):
             if channel is None:
-                self._frame(dlci, DM | _PF)
+                self._frame(dlci, _DM | _PF)
             elif dlci:
                 channel.took(info)
             else:
                 self._told(bytes(info))
-        elif control == UA and channel:
+        elif control == _UA and channel:
             channel.open = True
-        elif control == DM and channel:
+        elif control == _DM and channel:
             channel.refused = True
             if channel.open:
                 self.dead = True  # it knows nothing of a channel that we have open
-        elif control == DISC:
-            self._frame(dlci, UA | _PF)
+        elif control == _DISC:
+            self._frame(dlci, _UA | _PF)
             self.dead = True
 
     def _told(self, info):
@@ -313,8 +217,8 @@ class Mux:
             return
         if kind == _MSC and len(value) >= 2:
             dlci = value[0] >> 2
-            if dlci < len(self._channels):
-                self._channels[dlci].halted = bool(value[1] & _FC)
+            if dlci < len(self.channels):
+                self.channels[dlci].halted = bool(value[1] & _FC)
         elif kind in (_FCOFF, _FCON):
             self._stopped = kind == _FCOFF
         elif kind not in (_PN, _PSC, _TEST, _CLD):
@@ -322,3 +226,74 @@ class Mux:
             return
         # Everything else is answered with itself: PN accepts what is proposed (5.4.6.3.1).
         self._message(kind, value, command=False)
+
+
+class Channel(io.IOBase):
+    """One channel of the multiplexer as a UART-like stream; nothing waits. dial.py makes and opens it.
+
+    `halted`: the modem takes nothing (its FC bit), `halting`: we do not; `lost`: bytes that came although we had said
+    stop.
+    """
+
+    IRQ_RXIDLE = 1
+    buffer = None  # micropython.RingIO; see write()
+
+    def any(self):
+        return self._count
+
+    def readinto(self, buf, count=-1):
+        count = min(len(buf) if count < 0 else count, self._count)
+        if not count:
+            return None
+        size, head = len(self._ring), self._head
+        first = min(count, size - head)
+        buf[:first] = self._view[head : head + first]
+        if count > first:
+            buf[first:count] = self._view[: count - first]
+        self._head = (head + count) % size
+        self._count -= count
+        if self.halting and self._count < size // 4:
+            self.halting = False
+            self._mux.signal(self)
+        return count
+
+    def write(self, buf):
+        """How many bytes were taken: all, some, or 0 while the line is full or the modem says stop.
+
+        On rp2 lwIP's timers call this in an interrupt (ports/rp2/mpnetworkport.c): with a buffer between nothing is
+        allocated in here, and nothing of the Mux is touched, which may be in the middle of something. What is not
+        taken costs lwIP's user his connection: dial.py says how large the buffer is.
+        """
+        return self.buffer.write(buf) if self.buffer else self._mux.send(self, buf)
+
+    def ioctl(self, request, argument):
+        if request != 3:
+            return 0 if request == 4 else -1
+        return (argument & 1 if self._count else 0) | (argument & 4 if self._mux.room(self) else 0)
+
+    def irq(self, handler=None, trigger=0, hard=False):
+        """Nothing: who reads a channel asks it. network.PPP calls this, its end with the heap locked."""
+
+    def ends_with(self, words):
+        """Whether the newest bytes that came, read or not, are `words`."""
+        size, at = len(self._ring), (self._head + self._count - len(words)) % len(self._ring)
+        for byte in words:
+            if self._ring[at] != byte:
+                return False
+            at = (at + 1) % size
+        return True
+
+    def took(self, data):
+        """Bytes from the modem (called by the Mux)."""
+        size = len(self._ring)
+        count = min(len(data), size - self._count)
+        self.lost += len(data) - count
+        tail = (self._head + self._count) % size
+        first = min(count, size - tail)
+        self._ring[tail : tail + first] = data[:first]
+        if count > first:
+            self._ring[: count - first] = data[first:count]
+        self._count += count
+        if not self.halting and self._count > size * 3 // 4:
+            self.halting = True
+            self._mux.signal(self)

@@ -1,8 +1,15 @@
 """What GETSTATUS and the online topic tell of a ModemLink; loaded when they do."""
 
 from firmware.core import errors, overlay
-from firmware.modem.failure import MEASURES
 from firmware.port import monotonic_s
+
+# What is done about a link that fails, from mild to rough (steps.py).
+MEASURES = ("redial", "register again", "radio off and on", "reset pulse", "power cycle", "board restart")
+
+
+def last_reason(link):
+    """What was wrong last in words, be it before the board was restarted for it."""
+    return errors.text(link.last_why) or link.restarted_for
 
 
 def status(link):
@@ -15,10 +22,10 @@ def status(link):
         "ip": session.ip if session else "",
         "uptime": monotonic_s() - session.since if link.is_up() else 0,
         "cmux": link.mux is not None,
-        "profile": link.device.profile["name"],
+        "profile": link.profile["name"],
         "problem": errors.text(link.why),
         "connects": link.connects,
-        "last_reason": link.last_reason,
+        "last_reason": last_reason(link),
         "last_measure": link.last_measure,
     }
     found.update(link.facts)

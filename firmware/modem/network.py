@@ -1,21 +1,34 @@
-"""What the network says: registration, signal, operator. Parsers of its lines, and the questions to it; loaded when
-there is something to ask or to understand, what was heard stays in cell.py.
+"""The network: what it says of registration, signal, operator and time, and the way into it; loaded when there is
+something to ask or to understand. What is known of it stays in `link.cell`.
 
-3GPP TS 27.007: 7.2 +CREG, 10.1.20 +CGREG, 10.1.22 +CEREG, 8.5 +CSQ, 8.69 +CESQ, 7.3 +COPS, 8.15
-+CCLK.
+3GPP TS 27.007: 7.2 +CREG, 10.1.20 +CGREG, 10.1.22 +CEREG, 8.5 +CSQ, 8.69 +CESQ, 7.3 +COPS, 8.15 +CCLK.
 """
 
+from firmware import diag
 from firmware.core import errors
-from firmware.modem.at import ModemError, NoAnswer
-from firmware.modem.fields import fields_of
-from firmware.port import const
+from firmware.core.errors import ModemError
+from firmware.modem.exchange import NoAnswer, fields_of, quietly
+from firmware.modem.link import Failure
+from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+
+_RADIO_MS = const(15000)
+# Of the ladder's measures (describe.py).
+_REGISTER = const(1)
+_RADIO = const(2)
+# Codes of errors (core/errors.py).
+_STOPPED = const(212)
+_NO_NETWORK = const(221)
 
 # What core/error_network.py has for a state of the registration, from 0 to the last one, and for none.
 _STATES = const(260)
 _LAST_STATE = const(8)
 _NO_STATE = const(269)
 _ACCESS = ("2G", "2G", "3G", "2G", "3G", "3G", "3G", "4G", "Cat-M", "NB-IoT", "4G", "5G")
-DENIED = const(3)
+_DENIED = const(3)
+
+
+def registered(cell):
+    return cell.stat in (1, 5)
 
 
 def _number(text):
@@ -25,13 +38,10 @@ def _number(text):
 def parse_registration(line):
     """(stat, access technology or None, reject cause or None) of a +CREG/+CGREG/+CEREG line.
 
-    Answers begin with the reporting mode, unsolicited ones do not; a line without a status gives
-    (None, None, None).
+    Answers begin with the reporting mode, unsolicited ones do not; a line without a status gives (None, None, None).
     """
     fields = fields_of(line)
-    answer = (
-        len(fields) > 1 and fields[1].isdigit() and len(fields[1]) == 1 and '"' not in line[:10]
-    )
+    answer = len(fields) > 1 and fields[1].isdigit() and len(fields[1]) == 1 and '"' not in line[:10]
     at = 1 if answer else 0
     stat = _number(fields[at])
     if stat is None or stat > _LAST_STATE:
@@ -82,7 +92,7 @@ def why(cell):
     """The registration as a `why` of core/errors.py."""
     if cell.stat is None:
         return (_NO_STATE,)
-    denied = cell.cause and cell.stat == DENIED
+    denied = cell.cause and cell.stat == _DENIED
     return (_STATES + cell.stat, cell.cause) if denied else (_STATES + cell.stat,)
 
 
@@ -91,9 +101,8 @@ def heard(cell, line):
     stat, access, cause = parse_registration(line)
     if stat is None:
         return
-    # Circuit switched (+CREG) may be in while packet is not: only its silence is believed when
-    # others speak.
-    if line.startswith("+CREG") and cell.registered and stat not in (1, 5):
+    # Circuit switched (+CREG) may be in while packet is not: only its silence is believed when others speak.
+    if line.startswith("+CREG") and registered(cell) and stat not in (1, 5):
         return
     cell.stat, cell.cause = stat, cause
     if access is not None:
@@ -123,10 +132,8 @@ async def look(cell, channel, commands):
 
 
 async def measure(cell, channel, deadline_ms):
-    """Signal and operator. Raises NoAnswer when the modem is silent; a refusal only leaves a
-    gap.
-    """
-    for command, take in (("+CSQ", _csq), ("+CESQ", _cesq), ("+COPS?", _cops)):
+    """Signal and operator. Raises NoAnswer when the modem is silent; a refusal only leaves a gap."""
+    for command in ("+CSQ", "+CESQ", "+COPS?"):
         try:
             lines = await channel.command("AT" + command, deadline_ms, tries=2)
         except NoAnswer:
@@ -134,28 +141,96 @@ async def measure(cell, channel, deadline_ms):
         except ModemError:
             continue
         for line in lines:
-            if line.startswith(command[:5]):
-                take(cell, line)
-
-
-def _csq(cell, line):
-    cell.signal = parse_csq(line)
-
-
-def _cesq(cell, line):
-    cell.rsrp, cell.rsrq = parse_cesq(line)
-
-
-def _cops(cell, line):
-    fields = fields_of(line)
-    cell.operator = fields[2] if len(fields) > 2 else ""
-    if len(fields) > 3 and fields[3].isdigit():
-        cell.access = int(fields[3])
+            if line.startswith("+CSQ"):
+                cell.signal = parse_csq(line)
+            elif line.startswith("+CESQ"):
+                cell.rsrp, cell.rsrq = parse_cesq(line)
+            elif line.startswith("+COPS"):
+                fields = fields_of(line)
+                cell.operator = fields[2] if len(fields) > 2 else ""
+                if len(fields) > 3 and fields[3].isdigit():
+                    cell.access = int(fields[3])
 
 
 def _rank(found):
     """Registered beats denied beats searching: several domains may say different things."""
     stat = found[0]
-    return (4 if stat in (1, 5) else 3 if stat == DENIED else 2 if stat == 2 else 1) * 2 + (
-        1 if found[1] is not None or found[2] is not None else 0
-    )
+    rank = 4 if stat in (1, 5) else 3 if stat == _DENIED else 2 if stat == 2 else 1
+    return rank * 2 + (found[1] is not None or found[2] is not None)
+
+
+def parse_clock(line):
+    """UTC seconds since 1970 of a +CCLK line (local time and zone in quarters), or None before 2025."""
+    text = fields_of(line)[0]
+    if len(text) < 17:
+        return None
+    try:
+        year, month, day, hour, minute, second = [int(text[at : at + 2]) for at in range(0, 18, 3)]
+        quarters = int(text[17:20]) if len(text) > 17 else 0
+    except ValueError:
+        return None
+    if not (25 <= year < 80 and 1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    # Days since 1970 with the year beginning in March, so that the leap day comes last.
+    year += 2000 - (month < 3)
+    days = 365 * year + year // 4 - year // 100 + year // 400
+    days += (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
+    return days * 86400 + hour * 3600 + minute * 60 + second - quarters * 900
+
+
+async def register(link):
+    """Wait for the network, then see how good it is and what time it has. Raises Failure with the reason."""
+    cell, channel = link.cell, link.channel
+    await _wait(cell, channel, link.profile["reg"], link.timing)
+    try:
+        await measure(cell, channel, 5000)
+    except ModemError as error:
+        raise Failure(error.why(), _RADIO) from None
+    diag.info("modem", "%s, %s %s, %s dBm", words(cell), cell.operator, technology(cell), cell.signal)
+    await take_time(link)
+
+
+async def _wait(cell, channel, commands, timing):
+    """Return when registered. Raises Failure."""
+    start = ticks_ms()
+    denied_since = None
+    silent = 0
+    while True:
+        silent = 0 if await look(cell, channel, commands) else silent + 1
+        if silent >= 3:
+            raise Failure(_STOPPED, _RADIO)
+        now = ticks_ms()
+        if registered(cell):
+            return
+        if cell.stat != _DENIED:
+            denied_since = None
+        elif denied_since is None:
+            denied_since = now
+        elif ticks_diff(now, denied_since) >= timing["denied"]:
+            raise Failure(why(cell), _REGISTER, _RADIO)
+        if ticks_diff(now, start) >= timing["register"]:
+            raise Failure((_NO_NETWORK, why(cell)), _REGISTER)
+        await sleep_ms(timing["look"])
+
+
+async def take_time(link):
+    """Hand on what time the network has told the modem, where somebody wants to know."""
+    lines = ()
+    if link.on_time:
+        try:
+            lines = await link.channel.command("AT+CCLK?", tries=2)
+        except ModemError:
+            pass  # it is asked again in some hours
+    for line in lines:
+        utc = parse_clock(line) if line.startswith("+CCLK") else None
+        if utc:
+            link.on_time(utc)
+            break
+
+
+async def leave(channel, network=False):
+    """Leave and come back: the network alone, or by flight mode."""
+    off, on = ("AT+COPS=2", "AT+COPS=0") if network else ("AT+CFUN=4", "AT+CFUN=1")
+    await quietly(channel, off, _RADIO_MS)
+    await sleep_ms(500)
+    await quietly(channel, on, _RADIO_MS)

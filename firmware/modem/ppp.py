@@ -1,6 +1,7 @@
-"""One PPP connection over a line in data mode: start, watch, end. `network.PPP`, that is lwIP, does the protocol.
+"""One call: a PPP connection over a line in data mode, and the watch over it. `network.PPP`, that is lwIP, does the
+protocol. How it begins and ends is dial.py, what the watch does once in a while aside.py.
 
-What the object is like, by its sources (extmod/network_ppp_lwip.c, ports/rp2/mpnetworkport.c, lwIP's netif/ppp/ppp.c)
+What network.PPP is like, by its sources (extmod/network_ppp_lwip.c, ports/rp2/mpnetworkport.c, lwIP's netif/ppp/ppp.c)
 and as seen on an emulated Pico W:
 
 - It has the line itself, a machine.UART or a Channel. Python between the two runs what is scheduled within lwIP's
@@ -10,58 +11,30 @@ and as seen on an emulated Pico W:
 - There is one control block. It comes back at once from a link that stands when nobody is at the other end any more
   (__del__), from any other within two time-outs of LCP, 12 s; disconnect() on a dead carrier costs those, too.
 - What the collector finds calls the line's irq() with the heap locked: the line is taken away before.
-- lwIP's timers stand still on rp2 while no interface is up: run_timers().
+- lwIP's timers stand still on rp2 while no interface is up: dial.run_timers().
 """
 
-import io
-
-from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.core import overlay
+from firmware.modem.link import Failure
+from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 CONNECTED = const(4)
-TIMERS_MS = const(64)  # lwIP's turn on rp2
 # Of PPPERR in lwIP's netif/ppp/ppp.h; status() gives it negative.
 _PPPERR_AUTHFAIL = const(-7)
+_NO_CARRIER = const(b"\r\nNO CARRIER\r\n")
+# Times `stable`: longer than the uplink waits between two tries. A complaint is forgotten then.
+_FORGOTTEN = const(10)
+_POWER = const(4)  # of the ladder's measures (describe.py)
 # Codes of errors (core/errors.py).
+_HOST_SILENT = const(218)
 _ENDED = const(226)
 _NOT_LET_IN = const(227)
 _CLOSED = const(230)
+_MUX_CLOSED = const(231)
+_CARRIER_OFF = const(233)
 _LOST = const(234)
-_NO_CARRIER = b"\r\nNO CARRIER\r\n"
 # Objects whose control block has not come back in time: lwIP has their address, the collector must not have them.
-_unended = []
-
-
-def run_timers(sockets):
-    """Have lwIP's timers run once within the next 64 ms: a socket that waits, be it for a millisecond, starts them."""
-    try:
-        sock = sockets.socket(sockets.AF_INET, sockets.SOCK_DGRAM)
-    except OSError:
-        return  # no memory now; the next turn asks again
-    try:
-        sock.settimeout(0.001)
-        sock.recv(1)
-    except OSError:
-        pass  # nothing comes
-    finally:
-        sock.close()
-
-
-class Nowhere(io.IOBase):
-    """PPP's line while the modem is talked to: what it sends is lost on the way, and TCP sends it again.
-
-    Without a line lwIP takes its own for broken (ERR_IF), which ends the connection of whoever sends meanwhile.
-    """
-
-    IRQ_RXIDLE = 0
-
-    def readinto(self, buf):
-        return None
-
-    def write(self, buf):
-        return len(buf)
-
-    def irq(self, handler=None, trigger=0):
-        """Nothing comes."""
+unended = []
 
 
 def why(status):
@@ -70,23 +43,26 @@ def why(status):
 
 
 class Session:
-    """A call from CONNECT to its end. `factory(line)` makes a fresh network.PPP; `sockets` is lwIP's module socket.
+    """A call from CONNECT to its end. `line`: a machine.UART, or a Channel, which notices NO CARRIER.
 
-    `line`: a machine.UART, or a Channel, which notices NO CARRIER. `rx` counts bytes, `last_rx` are ticks. `native`:
-    lwIP has a task of its own, in which any Python crashes the chip (ports/esp32; MicroPython's issue 16701).
+    `native`: lwIP has a task of its own, in which any Python crashes the chip (ports/esp32; issue 16701 of
+    MicroPython). `ppp` is the network.PPP, `rx` counts bytes, `last_rx` are ticks. `suspicions`: complaints of those
+    who use the link; `broken`: why the call has to be ended, said by somebody else.
     """
 
-    def __init__(self, factory, line, sockets, native=False):
-        self.factory = factory
+    def __init__(self, line, native=False):
         self.line = line
-        self._sockets = sockets
-        self._aside = None if native else Nowhere()
-        self._ends_with = getattr(line, "ends_with", None)
+        self.native = native
         self.ppp = None
         self.since = monotonic_s()  # ticks would wrap within days
         self.ip = ""
         self.rx = 0
         self.last_rx = ticks_ms()
+        self.suspicions = 0
+        self.broken = None
+        self.off_since = None  # DCD
+        self.seen = 0  # what of rx was there when a complaint was looked into
+        self.probe = None  # see dial.py
 
     def poll(self):
         ppp = self.ppp
@@ -95,26 +71,13 @@ class Session:
             self.rx += count
             self.last_rx = ticks_ms()
 
-    def start(self, security, user, key):
-        """Begin to negotiate. Raises OSError, ValueError."""
-        self.ppp = self.factory(self.line)
-        self.ppp.connect(security=security, user=user, key=key)
-        self._hush()
-
-    def run_timers(self):
-        run_timers(self._sockets)
-
-    def _hush(self):
-        """PPP has had itself called by the UART."""
-        self.line.irq(None)
-
     def silent_ms(self):
         return ticks_diff(ticks_ms(), self.last_rx)
 
     def no_carrier(self, quiet_ms):
         """Whether the modem has said so: its last words, and silence since (a packet would end with a flag)."""
-        said = self._ends_with and self._ends_with(_NO_CARRIER)
-        return bool(said) and self.silent_ms() >= quiet_ms
+        ends_with = getattr(self.line, "ends_with", None)
+        return bool(ends_with) and ends_with(_NO_CARRIER) and self.silent_ms() >= quiet_ms
 
     def lost(self, quiet_ms):
         """Why the link is gone (core/errors.py) as far as can be seen from here, or None."""
@@ -125,26 +88,65 @@ class Session:
             return (_LOST,)
         return None
 
-    def suspend(self, suspended):
-        """Keep PPP off the line while the modem is talked to, and let it go on."""
-        self.ppp.config(stream=self._aside if suspended else self.line)
-        if not suspended:
-            self._hush()
+    async def watch(self, link):
+        """Serve the link until it is lost; always ends with a Failure that says why."""
+        timing = link.timing
+        self.suspicions = heard = 0  # `heard` were looked into, the last one at `heard_at`
+        start = looked = asked = heard_at = self.timed = ticks_ms()
+        calm, probe, mux = False, self.probe, link.mux
+        while True:
+            now = ticks_ms()
+            self._check(link, now)
+            if not calm and ticks_diff(now, start) >= timing["stable"]:
+                calm = True
+                link.ladder.rung = link.ladder.tried = link.ladder.failures = 0
+            look = ask = complaint = message = False
+            if mux:
+                look = ticks_diff(now, looked) >= timing["watch"] and not overlay.crowded()
+                message = link.sms and (link.sms.arrived and not overlay.crowded() or monotonic_s() >= link.sms.due)
+            elif (self.suspicions or probe and probe.waits()) and not link.aside:
+                # An answer is due: NO CARRIER goes to PPP, which does not know these words.
+                pause = timing["ask"]
+                ask = self.silent_ms() >= pause and ticks_diff(now, asked) >= pause
+            if probe:
+                probe.turn(self.suspicions > 0)
+                if probe.failed:
+                    raise Failure(_HOST_SILENT, ceiling=_POWER)
+                if probe.passed:
+                    self.suspicions = 0
+            elif self.suspicions != heard:
+                complaint = True
+                heard, heard_at = self.suspicions, now
+            elif heard and ticks_diff(now, heard_at) >= _FORGOTTEN * timing["stable"]:
+                self.suspicions = heard = 0
+            asked = now if ask else asked
+            if look or ask or complaint or message:
+                await self._aside(link, look, ask, complaint, message)
+                if look:
+                    looked = ticks_ms()
+            await sleep_ms(timing["turn"])
 
-    async def close(self, deadline_ms):
-        """End it as if the carrier were gone, whether it is or not; True when the control block came back in time."""
-        ppp, self.ppp = self.ppp, None
-        if ppp is None:
-            return True
-        ppp.config(stream=None)
-        try:
-            ppp.__del__()
-        except OSError:
-            pass  # "ppp_free failed": it still says goodbye, which is waited for
-        end = ticks_add(ticks_ms(), deadline_ms)
-        while ppp.status() and ticks_diff(end, ticks_ms()) > 0:
-            run_timers(self._sockets)
-            await sleep_ms(TIMERS_MS)
-        if ppp.status():
-            _unended.append(ppp)
-        return not ppp.status()
+    def _check(self, link, now):
+        """See whether the link still stands. Raises Failure."""
+        if link.mux and link.mux.dead:
+            raise Failure(_MUX_CLOSED)
+        if self.broken:
+            raise Failure(self.broken)
+        if link.aside:
+            return  # somebody talks to the modem in place of the network
+        reason = self.lost(link.timing["no_carrier"])
+        if reason:
+            raise Failure(reason)
+        present = link.dcd() if link.dcd else None
+        if present or present is None:
+            self.off_since = None
+        elif self.off_since is None:
+            self.off_since = now  # some modems blink it
+        elif ticks_diff(now, self.off_since) >= link.timing["dcd"]:
+            raise Failure(_CARRIER_OFF)
+
+    async def _aside(self, link, *what):
+        with overlay.use("aside"):
+            from firmware.modem import aside
+
+            await aside.turn(link, self, *what)

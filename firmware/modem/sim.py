@@ -9,8 +9,8 @@ tries are left (AT+CPINR, 27.007 8.65).
 import hashlib
 
 from firmware.gate import silence
-from firmware.modem.at import CommandError, NoAnswer
-from firmware.modem.failure import POWER, RADIO, Failure
+from firmware.modem.exchange import CommandError, NoAnswer
+from firmware.modem.link import Failure
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 KEY = "sim_pin_tried"
@@ -20,6 +20,9 @@ _FAILED = const(13)
 _BUSY = const(14)
 _WRONG = const(15)
 _LOOK_MS = const(500)
+# Of the ladder's measures (describe.py).
+_RADIO = const(2)
+_POWER = const(4)
 # Codes of errors (core/errors.py).
 _NO_CARD = const(201)
 _PUK = const(202)
@@ -55,7 +58,7 @@ async def unlock(channel, pin, store, deadline_ms):
         elif state in ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK"):
             raise Failure(_PUK, blocked=True)
         elif ticks_diff(end, ticks_ms()) <= 0:
-            raise Failure((_NOT_READY, state), RADIO, POWER)
+            raise Failure((_NOT_READY, state), _RADIO, _POWER)
         await sleep_ms(_LOOK_MS)
 
 
@@ -65,14 +68,14 @@ async def _state(channel):
         lines = await channel.command("AT+CPIN?", tries=2)
     except CommandError as error:
         if error.number == _NO_SIM:
-            raise Failure(_NO_CARD, RADIO, POWER) from None
+            raise Failure(_NO_CARD, _RADIO, _POWER) from None
         if error.number == 12:
             return "SIM PUK"
         if error.number in (_FAILED, _WRONG):
-            raise Failure(_BROKEN, RADIO, POWER) from None
+            raise Failure(_BROKEN, _RADIO, _POWER) from None
         return error.why()  # busy, or not yet: look again
     except NoAnswer:
-        raise Failure(_STOPPED, RADIO) from None
+        raise Failure(_STOPPED, _RADIO) from None
     for line in lines:
         if line.startswith("+CPIN:"):
             return line[6:].strip()
@@ -95,7 +98,7 @@ async def _enter(channel, pin, store):
         raise Failure(_PUK if error.number == 12 else _WRONG_PIN, blocked=True) from None
     except NoAnswer:
         # Whether it was taken is what the next look at the state tells.
-        raise Failure(_PIN_SILENT, RADIO) from None
+        raise Failure(_PIN_SILENT, _RADIO) from None
 
 
 async def _all_left(channel):

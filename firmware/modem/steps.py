@@ -1,78 +1,107 @@
-"""ModemLink's two ways: up (wake, set up, register, dial) and out of trouble (hang up, wait, take
-a measure).
+"""ModemLink's two ways: up (wake, set up, register, dial), and out of trouble: hang up, wait, take a measure.
+
+The measures (describe.py) form a ladder, from mild to rough, with back-off; `link.ladder` counts.
 """
+
+import os
 
 from firmware import diag
 from firmware.core import overlay
+from firmware.core.errors import ModemError
 from firmware.gate import silence
-from firmware.modem import ladder
-from firmware.modem.at import ModemError
-from firmware.modem.failure import MEASURES, POWER, RADIO, REBOOT, REGISTER, RESET
-from firmware.modem.link import RESTARTED
-from firmware.port import const, sleep_ms
+from firmware.modem.describe import MEASURES, last_reason
+from firmware.modem.link import Facts, Failure
+from firmware.port import const, monotonic_s, sleep_ms
 
+_REDIAL = const(0)
+_REGISTER = const(1)
+_RADIO = const(2)
+_RESET = const(3)
+_POWER = const(4)
+_REBOOT = const(5)
+# How often each measure is tried in a row before the next one's turn.
+TRIES = (3, 2, 2, 2, 3, 1)
 _WAIT_MS = const(100)
 _WAITS = const(200)
+_OTHER = const(237)  # code of an error (core/errors.py)
+# In the store: the board was restarted for the modem's sake and the link has not been up since; [reason, counters].
+_RESTARTED = const("modem_restarted_board")
+
+
+def remember(link):
+    """All that is not known yet, and what is known from before a restart for the modem's sake."""
+    link.cell = nothing_heard()
+    link.restarted_for, counts = link.store.get(_RESTARTED) or ("", [])
+    link.last_measure = MEASURES[-1] if counts else ""
+    link.ladder = new_ladder(counts)
+
+
+def nothing_heard():
+    """A cell (network.py): what the network has said last; signal in dBm."""
+    cell = Facts()
+    cell.stat = cell.access = cell.cause = cell.signal = cell.rsrp = cell.rsrq = None
+    cell.operator = ""
+    return cell
+
+
+def new_ladder(counts=[]):  # noqa: B006  only read
+    """Counts failures in a row, at each rung, and each measure (`counts`) since the device was installed."""
+    ladder = Facts()
+    ladder.rung = ladder.tried = ladder.failures = 0
+    ladder.counts = counts + [0] * (len(MEASURES) - len(counts))
+    return ladder
 
 
 async def bring_up(link):
     link.enter("starting")
-    # Each part goes before the next one comes: beside a meter's session there is no room for all.
-    await _wake(link)
-    await _setup(link)
+    # Each part goes before the next one comes, also from here: beside a meter's session there is no room for all.
+    await _room()
+    with overlay.use("wake"):
+        from firmware.modem import wake
+
+        await wake.wake(link)
+    del wake
+    await _room()
+    with overlay.use("bringup"):
+        from firmware.modem import bringup
+
+        await bringup.setup(link)
+    del bringup
     link.enter("registering")
-    await _register(link)
+    await _room()
+    with overlay.use("register"):
+        from firmware.modem import network
+
+        await network.register(link)
+    del network
     await _messages(link)
-    await _room(link)
-    line = await _multiplex(link)
+    await _room()
+    if link.multiplexer:
+        with overlay.use("dial"):
+            from firmware.modem import dial
+
+            await dial.multiplex(link)
+        del dial
     # While online there is a channel for it only with CMUX; and it must go out where no connection comes about.
-    if link.sms and link.sms.report and (not link.mux or link.ladder.failures) and link.sms.report.due():
-        await link.sms.report.turn()
+    if link.sms and monotonic_s() >= link.sms.due and (not link.mux or link.ladder.failures):
+        await _report(link)
     link.enter("dialling")
-    await _dial(link, line)
+    with overlay.use("dial"):
+        from firmware.modem import dial
+
+        await dial.call(link)
     link.connects += 1
-    if link.store.get(RESTARTED):
+    if link.store.get(_RESTARTED):
         await silence(link.store)
-        link.store.set(RESTARTED, None)
+        link.store.set(_RESTARTED, None)
     link.why = None
     link.enter("online")
 
 
-async def _wake(link):
-    await _room(link)
-    with overlay.use("wake"):
-        from firmware.modem import wake
-
-        await wake.wake(link.device)
-
-
-async def _setup(link):
-    await _room(link)
-    with overlay.use("bringup"):
-        from firmware.modem import bringup
-
-        await bringup.setup(link.device, link.settings, link.facts, link.store, link.timing)
-
-
-async def _register(link):
-    await _room(link)
-    with overlay.use("register"):
-        from firmware.modem import register
-
-        await register.register(link.device, link.cell, link.timing, link.on_time)
-
-
-async def _dial(link, line):
-    with overlay.use("dial"):
-        from firmware.modem import dial
-
-        await dial.call(link, line)
-
-
-async def _room(link):
+async def _room():
     """Let a meter's session end that needs the rest of the heap; not for longer than one takes."""
     for _ in range(_WAITS):
-        if not link.crowded():
+        if not overlay.crowded():
             break
         await sleep_ms(_WAIT_MS)
 
@@ -80,54 +109,41 @@ async def _room(link):
 async def _messages(link):
     """Messages that came while we were away, if SMS is on at all."""
     setting = link.settings.get("sms") or {}
-    if not (setting.get("enabled") or setting.get("status") or link.on_sms):
+    if setting.get("enabled") or setting.get("status"):
+        with overlay.use("sms"):
+            from firmware.modem import sms
+
+            await sms.begin(link)
+
+
+async def _report(link):
+    with overlay.use("sms"):
+        from firmware.modem import sms
+
+        await sms.report(link)
+
+
+async def recover(link, error):
+    """Say why, take the link down, wait, take the next measure. Without an `error`: take down what there is."""
+    if error is None:
+        await _take_down(link)
         return
-    if link.sms is None:
-        with overlay.part:
-            from firmware.modem.sms import Sms
-
-        link.sms = Sms(link, setting)
-    await link.sms.prepare()
-    await link.sms.collect()
-
-
-async def _multiplex(link):
-    """The stream to dial on: a CMUX channel where that works, else the UART."""
-    link.mux = None
-    mux = link.multiplexer
-    if not mux:
-        return link.uart
-    if not await _multiplexed(link, mux):
-        link.multiplexer = mux = None
-        if link.unmultiplexed:
-            overlay.tidy()
-            link.unmultiplexed(link.device.baud)
-        return link.uart
-    link.mux = mux
-    link.channel.attach(link.mux.channel(2))
-    return link.mux.channel(1)
-
-
-async def _multiplexed(link, mux):
-    with overlay.use("dial"):
-        from firmware.modem import dial
-
-        return await dial.multiplex(mux, link.device, link.uart, link.timing)
-
-
-async def recover(link, failure):
-    """Say why, take the link down, wait, take the next measure."""
+    failure = error
+    if not isinstance(error, Failure):
+        coded = isinstance(error, ModemError)
+        failure = Failure(error.why() if coded else (_OTHER, type(error).__name__, str(error)))
     link.why = link.last_why = failure.why()
-    rung = ladder.failed(link.ladder, failure) if not failure.blocked else None
     times = link.timing
-    wait = times["blocked"]
-    if rung is not None:
-        wait = ladder.backoff_ms(link.ladder, times["backoff_min"], times["backoff_max"])
-    link.last_measure = "wait" if rung is None else MEASURES[rung]
+    if failure.blocked:
+        rung, wait, link.last_measure = None, times["blocked"], "wait"
+    else:
+        rung = failed(link.ladder, failure)
+        wait = backoff_ms(link.ladder, times["backoff_min"], times["backoff_max"])
+        link.last_measure = MEASURES[rung]
     diag.warn("modem", "%s; %s in %d ms", failure, link.last_measure, wait)
-    link.enter("blocked" if rung is None else "recovering")
+    link.enter("blocked" if failure.blocked else "recovering")
     try:
-        await take_down(link)
+        await _take_down(link)
     except ModemError as error:
         diag.info("modem", "hanging up: %s", error)
     await sleep_ms(wait)  # the modem may be talked to meanwhile
@@ -138,40 +154,59 @@ async def recover(link, failure):
             diag.info("modem", "%s: %s", link.last_measure, error)
 
 
-async def take_down(link):
+def failed(count, failure):
+    """The measure to take after `failure`; `count` is a link's ladder."""
+    count.failures += 1
+    if count.tried >= TRIES[count.rung]:
+        count.rung += 1
+        count.tried = 0
+        if count.rung > _REBOOT:
+            # The caller did not restart the board: from the start, but the back-off stays long.
+            count.rung = _REDIAL
+    if count.rung < failure.floor:
+        count.rung = failure.floor
+        count.tried = 0
+    count.tried += 1
+    rung = min(count.rung, failure.ceiling)
+    count.counts[rung] += 1
+    return rung
+
+
+def backoff_ms(count, least, most):
+    """How long to wait before the measure: doubled with each failure in a row, up to a limit, +-25 %."""
+    wait = min(least << min(count.failures - 1, 12), most)
+    return wait * (75 + os.urandom(1)[0] * 50 // 255) // 100
+
+
+async def _take_down(link):
     """Hang up and close the multiplexer; the UART takes commands again, or so one hopes."""
-    session, link.session = link.session, None
-    if session:
-        await session.close(link.timing["close"])
-    mux, link.mux = link.mux, None
-    if mux:
-        await mux.close(link.timing["mux"])
+    with overlay.use("dial"):
+        from firmware.modem import dial
+
+        session, link.session = link.session, None
+        if session:
+            await dial.close(session, link.socket, link.timing["close"])
+        mux, link.mux = link.mux, None
+        if mux:
+            await dial.close_mux(mux, link.timing["mux"])
     link.channel.attach(link.uart)
 
 
 async def _measure(link, rung):
-    if rung in (REGISTER, RADIO):
-        if rung == RADIO:
-            link.device.configured = False
-        await _radio(link.device, rung)
-    elif rung == REBOOT and link.reboot and not link.store.get(RESTARTED):
+    if rung in (_REGISTER, _RADIO):
+        if rung == _RADIO:
+            link.configured = False
+        with overlay.use("register"):
+            from firmware.modem import network
+
+            await network.leave(link.channel, rung == _REGISTER)
+    elif rung == _REBOOT and link.reboot and not link.store.get(_RESTARTED):
         # Once: a modem that is broken must not restart the board for ever.
         await silence(link.store)
-        link.store.set(RESTARTED, [link.last_reason, list(link.ladder.counts)])
-        link.reboot("modem: " + link.last_reason)
-    elif rung >= RESET:
-        await _restart(link.device, rung)
+        link.store.set(_RESTARTED, [last_reason(link), list(link.ladder.counts)])
+        link.reboot("modem: " + last_reason(link))
+    elif rung >= _RESET:
+        with overlay.use("wake"):
+            from firmware.modem import wake
 
-
-async def _radio(device, rung):
-    with overlay.use("register"):
-        from firmware.modem import register
-
-        await (register.register_again(device) if rung == REGISTER else register.radio_cycle(device))
-
-
-async def _restart(device, rung):
-    with overlay.use("wake"):
-        from firmware.modem import wake
-
-        await (wake.power_cycle(device) if rung >= POWER else wake.restart(device))
+            await wake.restart(link, rung >= _POWER)

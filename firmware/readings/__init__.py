@@ -26,7 +26,12 @@ _NAMES = "instant closings curve tariff events identity meterclock power setup"
 
 
 def name_of(kind):
-    return _NAMES.split(" ")[(kind & 0x7F) - INSTANT]
+    """KeyError where there is no such reading."""
+    names = _NAMES.split(" ")
+    at = (kind & 0x7F) - INSTANT
+    if not 0 <= at < len(names):
+        raise KeyError(kind)
+    return names[at]
 
 
 def module_of(kind):

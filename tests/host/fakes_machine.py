@@ -95,6 +95,13 @@ class Chip:
                 self.levels.append(self.level)
                 return None
 
+        class Signal:
+            def __init__(self, pin, invert=False):
+                self.pin, self.invert = pin, invert
+
+            def value(self, level=None):
+                return self.pin.value(None if level is None else bool(level) != self.invert)
+
         class UART:
             INV_TX, INV_RX = (4, 8) if chip.family == "esp32" else (1, 2)
 
@@ -201,7 +208,7 @@ class Chip:
         def reset():
             chip.resets += 1
 
-        module.Pin, module.UART, module.WDT, module.Timer = Pin, UART, WDT, Timer
+        module.Pin, module.Signal, module.UART, module.WDT, module.Timer = Pin, Signal, UART, WDT, Timer
         module.RTC, module.I2C, module.reset = RTC, I2C, reset
         module.PWRON_RESET, module.WDT_RESET = 1, 3
         if chip.family == "esp32":

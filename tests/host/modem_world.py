@@ -9,7 +9,7 @@ import asyncio
 import selectors
 
 from firmware import diag
-from firmware.modem.link import ModemLink
+from firmware.modem import prepare
 from tools.lwip import local
 from tools.modem.engine import Modem
 
@@ -87,6 +87,15 @@ class Uart:
         self.modem.host_baud = baudrate
 
 
+class Store(dict):
+    """Stands in for the board's store: forgets at power-off."""
+
+    gate = None
+
+    def set(self, key, value):
+        self[key] = value
+
+
 class World:
     """One board with one modem. `link` is the ModemLink, `log` what it said."""
 
@@ -123,14 +132,13 @@ class World:
         every.update(settings or {})
         # Nothing here depends on how often a turn comes; fewer of them make an hour cheaper.
         every["timing"] = dict({"turn": 60}, **every.get("timing", {}))
-        self.link = ModemLink(
+        self.link = prepare.link(
             Uart(self.modem),
             self.chip.ppp,
             every,
             self.chip.sockets,
-            store=store,
+            Store() if store is None else store,
             reboot=self.reboots.append,
-            on_sms=None,
             **wires,
         )
         if not off or running:

@@ -10,6 +10,7 @@ import pytest
 
 from firmware import diag
 from firmware.boards.filestore import FileStore
+from firmware.modem import wake
 from tests.host import fakes_machine, virtual
 from tests.host.fakes_machine import Chip, config
 from tools.board.deploy import board_names
@@ -77,9 +78,9 @@ def test_modem_link_is_wired(name, monkeypatch, tmp_path):
     assert not link.is_up()
     key = board.modem["power_key"]
     assert chip.value(key) == 0
-    link.device.power_key(True)
+    link.power_key(True)
     assert chip.value(key) == 1
-    link.device.power_key(False)
+    link.power_key(False)
     assert chip.value(key) == 0
     for pin in board.modem.get("high", ()):
         assert chip.value(pin) == 1
@@ -95,7 +96,7 @@ def test_a_line_keeps_its_buffers_at_another_speed(name, monkeypatch, tmp_path):
     link = board.link(config(uplink_apn="internet"))
     before = dict(link.uart.options)
     for baud in (9600, 921600, 115200):
-        link.device.speed(baud)
+        wake.set_speed(link, baud)
         assert link.uart.baudrate == baud
     assert link.uart.options == before and before["rxbuf"] == 8192
     assert not link.uart.every_byte
@@ -220,13 +221,12 @@ def test_board_json_overrules_the_wiring(monkeypatch, tmp_path):
     uart = board.uart(0).uart
     assert (uart.tx, uart.rx) == (32, 33)
     assert uart.options["invert"] == chip.machine.UART.INV_TX | chip.machine.UART.INV_RX
-    link = board.link(config())
+    board.link(config())
     assert chip.value(5) == 1  # not pressed
-    link.device.reset_pin = None
     assert board.modem["tx"] == 27  # the rest of the modem's wiring stays
     assert board.led_pin == 13
     key = importlib.import_module("firmware.boards.wiring")._key
-    assert key(board, "dcd") is None
+    assert key(board.modem, "dcd") is None
 
 
 def test_a_damaged_board_json_is_ignored_and_told(monkeypatch, tmp_path, capsys):
@@ -251,7 +251,7 @@ def test_power_chip_of_the_sim7080_is_switched_on(monkeypatch, tmp_path):
 def test_a_clock_that_counts_from_2000(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Chip("esp32").install(monkeypatch)
-    parts = importlib.import_module("firmware.boards.parts")
+    parts = importlib.import_module("firmware.boards.common")
     shift = fakes_machine.gmtime_2000(monkeypatch)
     import sys
 
@@ -287,7 +287,7 @@ def test_this_board_needs_board_txt_on_a_board(monkeypatch, tmp_path):
 
 def test_repl_console_never_waits(monkeypatch, tmp_path):
     Chip("esp32").install(monkeypatch)
-    parts = importlib.import_module("firmware.boards.parts")
+    parts = importlib.import_module("firmware.boards.common")
     read, write = os.pipe()
     with os.fdopen(read, "rb", buffering=0) as stdin:
         stdin_like = SimpleNamespace(buffer=stdin, fileno=stdin.fileno)

@@ -4,11 +4,12 @@ import io
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from firmware import port
-from firmware.modem import dial, ppp
+from firmware.modem import aside, dial, ppp
 from firmware.update.download import Download
 from firmware.uplink.stream import Stream
 from tests.host import virtual
@@ -117,8 +118,10 @@ class Ppp:
 def test_ppp_has_the_uart_itself_and_what_comes_in_is_counted():
     async def main():
         uart = Uart()
-        session = ppp.Session(Ppp, uart, socket, native=True)
-        await dial.negotiate(session, {}, 5000)
+        session = ppp.Session(uart, native=True)
+        await dial.negotiate(
+            SimpleNamespace(session=session, ppp_factory=Ppp, socket=socket, settings={}, timing={"ppp": 5000})
+        )
         assert session.ip == "10.0.0.2"
         # Nobody else may poll: what the interrupt read would not be counted.
         assert uart.handler is None
@@ -129,11 +132,11 @@ def test_ppp_has_the_uart_itself_and_what_comes_in_is_counted():
         session.poll()
         session.poll()
         assert session.rx == 128 and session.silent_ms() == 0
-        session.suspend(True)
-        session.suspend(False)
+        aside.suspend(session, True)
+        aside.suspend(session, False)
         assert session.ppp.stream is uart and uart.handler is None
         assert session.lost(500) is None
-        assert await session.close(1000)
+        assert await dial.close(session, socket, 1000)
 
     virtual.run(main())
 
@@ -184,7 +187,7 @@ def test_bytes_move_while_a_name_is_looked_up(family, monkeypatch):
     """getaddrinfo() holds the interpreter up: another thread has it on ESP32, callbacks of timers on rp2."""
     chip = Chip(family).install(monkeypatch)
     board = __import__("firmware.boards." + family, None, None, ("Board",)).Board
-    from firmware.boards.parts import Sockets
+    from firmware.boards.common import Sockets
 
     resolver = Resolver(lambda: [timer.callback(timer) for timer in chip.timers])
     sockets = Sockets(resolver, resolver, lambda step: board.meanwhile(None, step))

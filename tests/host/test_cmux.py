@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.modem import cmux
-from firmware.modem.cmux import Mux
+from firmware.modem import dial
 from tests.host.modem_world import run_virtual
-from tests.proof.cmux_day import carried
+from tests.proof.cmux_day import carried, read
 from tools.modem import hdlc
 from tools.modem import mux as theirs
 from tools.modem.engine import Modem
@@ -65,10 +64,10 @@ class Wire:
 
 def made(portion=0, n1=127):
     wire = Wire(portion)
-    mux = Mux(wire)
-    mux.restart(n1)
+    mux = dial.make_mux(wire)
+    dial.restart_mux(mux, n1)
     for dlci in range(3):
-        mux.channel(dlci).open = True
+        mux.channels[dlci].open = True
     return wire, mux
 
 
@@ -79,11 +78,11 @@ def feed(wire, mux, text):
 
 def test_opening_sends_the_frames_of_the_standard():
     wire = Wire()
-    mux = Mux(wire)
-    mux.restart(127)
+    mux = dial.make_mux(wire)
+    dial.restart_mux(mux, 127)
 
     async def main():
-        task = asyncio.ensure_future(mux.open(1000))
+        task = asyncio.ensure_future(dial.open_mux(mux, 127, 1000))
         for dlci in range(3):
             await asyncio.sleep(0.05)
             assert bytes.fromhex(SABM[dlci]) in wire.tx
@@ -102,15 +101,15 @@ def test_opening_sends_the_frames_of_the_standard():
 def test_data_frames_in_and_out(dlci, frame, data):
     wire, mux = made()
     feed(wire, mux, frame)
-    assert mux.channel(dlci).read() == data
-    assert mux.channel(dlci).write(data) == len(data)
+    assert read(mux.channels[dlci]) == data
+    assert mux.channels[dlci].write(data) == len(data)
     assert bytes(wire.tx) == bytes.fromhex(frame)
 
 
 def test_close_down_and_its_answer():
     async def main():
         wire, mux = made()
-        task = asyncio.ensure_future(mux.close(1000))
+        task = asyncio.ensure_future(dial.close_mux(mux, 1000))
         await asyncio.sleep(0.05)
         assert bytes(wire.tx) == bytes.fromhex(CLD)
         wire.rx += bytes.fromhex(CLD_ANSWER)
@@ -131,15 +130,15 @@ def test_the_modem_ends_it():
 def test_signals_and_flow_control_of_the_modem():
     wire, mux = made()
     feed(wire, mux, MSC_FROM_MODEM)
-    assert not mux.channel(1).halted
+    assert not mux.channels[1].halted
     # Answered with the same content as a response.
     assert wire.tx[4:9] == bytes.fromhex("E1 07 0B 09 01")
-    channel = mux.channel(1)
+    channel = mux.channels[1]
     halt = theirs.frame(0, 0xEF, bytes((0xE3, 5, 1 << 2 | 3, 0x0F)), command=True)
     feed(wire, mux, halt.hex())
-    assert channel.write(b"x") == 0 and mux.channel(2).write(b"x") == 1
+    assert channel.write(b"x") == 0 and mux.channels[2].write(b"x") == 1
     feed(wire, mux, FCOFF)
-    assert mux.channel(2).write(b"x") == 0
+    assert mux.channels[2].write(b"x") == 0
     feed(wire, mux, FCON)
     go = theirs.frame(0, 0xEF, bytes((0xE3, 5, 1 << 2 | 3, 0x0D)), command=True)
     feed(wire, mux, go.hex())
@@ -149,7 +148,7 @@ def test_signals_and_flow_control_of_the_modem():
 def test_our_flow_control_loses_nothing():
     """A reader that sleeps: the modem is told to stop before the ring is full, and to go on."""
     wire, mux = made()
-    channel = mux.channel(1)
+    channel = mux.channels[1]
     sent = bytes(range(256)) * 40
     at, halted, got = 0, False, b""
     while len(got) < len(sent):
@@ -161,7 +160,7 @@ def test_our_flow_control_loses_nothing():
             wire.rx += theirs.frame(1, 0xEF, sent[at : at + 100], command=True)
             at += 100
         else:
-            got += channel.read(200) or b""
+            got += read(channel, 200)
         mux.poll()
     assert got == sent
     assert channel.lost == 0
@@ -193,17 +192,17 @@ def test_ui_frames_have_their_data_checked():
     wire, mux = made()
     frame = theirs.frame(2, 0x03, b"hello", command=True)
     feed(wire, mux, frame.hex())
-    assert mux.channel(2).read() == b"hello"
+    assert read(mux.channels[2]) == b"hello"
     broken = bytearray(frame)
     broken[6] ^= 1
     feed(wire, mux, broken.hex())
-    assert mux.channel(2).read() is None
+    assert read(mux.channels[2]) == b""
     assert mux.bad
 
 
 def test_ppp_gets_what_it_wants_from_a_channel():
     wire, mux = made()
-    channel = mux.channel(1)
+    channel = mux.channels[1]
     calls = []
     channel.irq(calls.append, channel.IRQ_RXIDLE)
     feed(wire, mux, AT_1[0])
@@ -214,7 +213,7 @@ def test_ppp_gets_what_it_wants_from_a_channel():
     assert channel.readinto(buf) == 2 and channel.readinto(buf) is None
     assert channel.ioctl(3, 5) == 4
     assert channel.ends_with(b"AT") and not channel.ends_with(b"NO")
-    mux.restart(127)
+    dial.restart_mux(mux, 127)
     assert not channel.ends_with(b"AT")
 
 
@@ -242,14 +241,14 @@ def test_whatever_is_sent_arrives_in_any_portions(messages, data):
         stream = stream[size:]
         mux.poll()
         for dlci in (1, 2):
-            got[dlci] += mux.channel(dlci).read() or b""
+            got[dlci] += read(mux.channels[dlci])
     assert got == expected
     assert mux.bad == 0
     # And what we send is understood there.
     sent = {1: b"", 2: b""}
     for dlci, payload in messages:
         while payload:
-            count = mux.channel(dlci).write(payload)
+            count = mux.channels[dlci].write(payload)
             sent[dlci] += payload[:count]
             payload = payload[count:]
             mux.poll()
@@ -279,7 +278,7 @@ def test_noise_neither_breaks_it_nor_hides_what_follows(noise, size):
     wire.rx += noise
     mux.poll()
     for dlci in (1, 2):
-        mux.channel(dlci).read()
+        read(mux.channels[dlci])
     if mux.dead:
         return  # the noise happened to be a good DISC
     # A frame that the noise began may swallow some of what follows, but not for long.
@@ -287,7 +286,7 @@ def test_noise_neither_breaks_it_nor_hides_what_follows(noise, size):
     for _ in range(80):
         wire.rx += frame
         mux.poll()
-    assert (mux.channel(2).read() or b"").endswith(b"A" * 20)
+    assert read(mux.channels[2]).endswith(b"A" * 20)
 
 
 @pytest.mark.parametrize("seed", (1, 2))
@@ -333,7 +332,7 @@ def unpacked(wire):
 def test_what_ppp_sends_in_an_interrupt_waits_for_the_next_turn(monkeypatch):
     monkeypatch.setitem(sys.modules, "micropython", SimpleNamespace(RingIO=Ring))
     wire, mux = made()
-    channel = mux.channel(1)
+    channel = mux.channels[1]
     wire.tx = bytearray()
     sent = bytes(range(256)) * 29
     # The Mux may be anywhere: not even its buffer is touched.
@@ -345,7 +344,7 @@ def test_what_ppp_sends_in_an_interrupt_waits_for_the_next_turn(monkeypatch):
         got += unpacked(wire)
     assert got == sent
     channel.write(b"of the call that is over")
-    mux.restart(31)
+    dial.restart_mux(mux, 31)
     mux.poll()
     assert not wire.tx
 
@@ -356,12 +355,12 @@ def test_what_ppp_sends_in_an_interrupt_waits_for_the_next_turn(monkeypatch):
 def _interrupted(at):
     """What channel 1 was given, and what it sent, when lwIP writes before the `at`-th step; None: it has fewer."""
     wire = Wire(portion=100)
-    mux = Mux(wire)
-    data = mux.channel(1)
+    mux = dial.make_mux(wire)
+    data = mux.channels[1]
     data.buffer = Ring(4096)
-    mux.restart(31)
+    dial.restart_mux(mux, 31)
     for channel in (0, 1, 2):
-        mux.channel(channel).open = True
+        mux.channels[channel].open = True
     wire.rx += bytes.fromhex(AT_1[0]) + bytes.fromhex(MSC_FROM_MODEM) + bytes.fromhex(CGDCONT_2[0])
     sent = [b"first" * 20, b"second" * 30]
     data.write(sent[0])
@@ -384,7 +383,7 @@ def _interrupted(at):
     sys.settrace(step)
     try:
         mux.poll()
-        mux.signal(mux.channel(2))
+        mux.signal(mux.channels[2])
         mux.poll()
     finally:
         sys.settrace(before)
@@ -425,4 +424,4 @@ def test_the_queue_holds_what_lwip_sends_at_once():
     text = b'{"ID":"0123456789","VALUES":[{"A":1,"B":2},{"A":3,"B":4}]}' * 120
     burst = b"".join(hdlc.encode(0x21, bytes(40) + text[at : at + 800], 0) for at in range(0, 6400, 800))
     burst += hdlc.encode(0x21, bytes(28) + b"a-name-of-a-broker.example.org", 0)
-    assert len(burst) <= cmux._QUEUE
+    assert len(burst) <= dial._QUEUE

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from firmware.core import error_meter, error_network, error_services, error_texts, errors
-from firmware.modem.at import CommandError, NoAnswer
-from firmware.modem.failure import Failure
+from firmware.modem.exchange import CommandError, NoAnswer
+from firmware.modem.link import Failure
 from firmware.update import source
 from tools import micropython
 
@@ -35,8 +35,8 @@ COMPUTED = {*range(113, 119), 126, *range(301, 306), *range(260, 270)}
 # Classes outside of core/errors.py: local to one module, or to a room that keeps them as long as who catches them.
 LOCAL = {
     "commands/answer.py": ["CommandError", "TooLong"],
-    "modem/at.py": ["CommandError", "NoAnswer"],
-    "modem/failure.py": ["Failure"],
+    "modem/exchange.py": ["CommandError", "NoAnswer"],
+    "modem/link.py": ["Failure"],
     "update/download.py": ["_Drop"],
     "update/source.py": ["DownloadError", "GiveWay", "ReleaseError", "UpdateError"],
     "uplink/guard.py": ["Pending"],
@@ -277,8 +277,8 @@ def test_without_memory_for_words_it_is_the_code(monkeypatch):
 
 MADE = """
 from firmware.core import errors
-from firmware.modem.at import CommandError
-from firmware.modem.failure import Failure
+from firmware.modem.exchange import CommandError
+from firmware.modem.link import Failure
 for made in (
     Failure(204, blocked=True), Failure((226, -9), floor=2),
     Failure((208, CommandError("AT", "+CME ERROR: 14", lines=()).why())),

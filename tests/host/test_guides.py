@@ -70,7 +70,7 @@ def test_the_board_files_example_compiles_and_opens_its_ports(tmp_path, monkeypa
     link = board.link(fakes_machine.config(uplink_apn="internet", uplink_cmux=False))
     assert (link.uart.tx, link.uart.rx) == (26, 27)
     assert chip.value(25) == 1 and chip.value(4) == 0
-    link.device.power_key(True)
+    link.power_key(True)
     assert chip.value(4) == 1
     board.feed()
 

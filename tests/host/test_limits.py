@@ -14,6 +14,7 @@ from firmware.commands.answer import Collector
 from firmware.commands.console import Console
 from firmware.commands.processor import Channel, Processor
 from firmware.commands.remote import Remote
+from firmware.core import overlay
 from firmware.uplink.service import MqttService
 from tests.host import umqtts, virtual
 from tests.host.fakedevice import Device
@@ -172,10 +173,10 @@ def test_who_guesses_a_password_holds_nobody_up():
         task = asyncio.create_task(Remote(Broker([OURS + b"LOGIN,dor"] * 5), Processor(device), lambda: "t").run())
         for _ in range(20):
             await asyncio.sleep(1)
-            assert device.room.commands == 0
+            assert not overlay.running[1]
         task.cancel()
         await asyncio.sleep(1)
-        assert device.room.commands == 0
+        assert not overlay.running[1]
 
     virtual.run(main())
 
@@ -207,7 +208,7 @@ _FULL_AT = {
     "the code of all commands": (runner, "execute"),
     "the code of one": (runner, "_run"),
     "the answer": (answer, "Collector"),
-    "the turn in the heap": (Processor, "_enter"),
+    "the turn in the heap": (overlay, "turn"),
 }
 
 

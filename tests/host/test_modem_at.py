@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.core import error_numbers
-from firmware.modem import network, profiles, register
-from firmware.modem.at import AtChannel, CommandError, NoAnswer
+from firmware.modem import network, profiles
+from firmware.modem.at import AtChannel
+from firmware.modem.exchange import CommandError, NoAnswer
 from tests.host.modem_world import run_virtual
 from tools.modem.profiles import PROFILES
 
@@ -239,7 +240,7 @@ def test_lte_signal():
     ],
 )
 def test_network_time(line, utc):
-    assert register.parse_clock(line) == utc
+    assert network.parse_clock(line) == utc
 
 
 # What the channel lets through is printable ASCII.
@@ -249,7 +250,7 @@ def test_no_line_breaks_a_parser(text):
         network.parse_registration(line)
         network.parse_csq(line)
         network.parse_cesq(line)
-        register.parse_clock(line)
+        network.parse_clock(line)
 
 
 def test_error_tables():

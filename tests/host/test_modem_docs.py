@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from firmware.modem import ladder, profiles, timing
+from firmware.modem import describe, prepare, profiles, steps
 from tests.host.test_modem_recovery import ONLINE_FAULTS
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "modems.md"
@@ -56,7 +56,7 @@ def models():
 
 
 def deadlines():
-    for name, value in timing.TABLE.items():
+    for name, value in prepare.TIMING.items():
         yield "| `%s` | %d | %s |" % (name, value, MEANING[name])
 
 
@@ -78,7 +78,7 @@ def test_the_tables_are_the_codes():
 
 def test_every_measure_is_described_with_its_number_of_tries():
     text = DOC.read_text()
-    for name, tries in zip(ladder.MEASURES, ladder._TRIES):
+    for name, tries in zip(describe.MEASURES, steps.TRIES):
         assert "| %s | %d |" % (name, tries) in text
 
 

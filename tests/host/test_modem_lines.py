@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from firmware.modem.channel import Channel
+from firmware.modem import aside
+from firmware.modem.cmux import Channel
 from tests.host.modem_world import World, run_virtual
 
 
@@ -35,9 +36,9 @@ def test_while_the_modem_is_talked_to_ppp_has_a_line_that_leads_nowhere(cmux):
         world = World(settings={"cmux": cmux})
         await world.online(60)
         session = world.link.session
-        session.suspend(True)
+        aside.suspend(session, True)
         assert session.ppp.output(b"~a frame~")
-        session.suspend(False)
+        aside.suspend(session, False)
         assert session.ppp.output(b"~a frame~") and world.link.is_up()
 
     run_virtual(main)

@@ -6,12 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware.modem import ladder, timing
-from firmware.modem.at import NoAnswer
-from firmware.modem.failure import Failure, Failures
-from firmware.modem.link import Store
+from firmware.modem import describe, network, prepare, steps
+from firmware.modem.exchange import NoAnswer
+from firmware.modem.link import Failure
 from firmware.modem.profiles import get, names
-from tests.host.modem_world import World, run_virtual
+from tests.host.modem_world import Store, World, run_virtual
 
 # Fault -> (what is done to a modem that is online, seconds until it is online again, words in the
 # reason,
@@ -191,12 +190,12 @@ def test_no_network_climbs_the_whole_ladder_and_says_why():
         status = world.link.status()
         assert "no network: searching" in status["last_reason"]
         assert "no network" in world.reboots[0]
-        measures = [status["measures"][name] for name in ladder.MEASURES[1:]]
+        measures = [status["measures"][name] for name in describe.MEASURES[1:]]
         assert measures == [2, 2, 2, 3, 1]
         assert status["signal"] is None
         # Each step is in the log with its reason.
         text = "\n".join(world.log)
-        for name in ladder.MEASURES[1:]:
+        for name in describe.MEASURES[1:]:
             assert "no network: searching for a network; " + name in text
         # And it goes on, should nobody restart the board; that is asked for once only.
         await world.until(lambda: world.link.ladder.counts[5] == 2, 1200)
@@ -277,18 +276,18 @@ def test_after_a_time_of_good_service_the_ladder_starts_at_its_foot():
         await world.online(200)
         assert world.link.ladder.failures
         await world.until(
-            lambda: not world.link.ladder.failures, timing.TABLE["stable"] // 1000 + 10
+            lambda: not world.link.ladder.failures, prepare.TIMING["stable"] // 1000 + 10
         )
 
     run_virtual(main)
 
 
 def test_back_off_grows_and_has_a_limit():
-    count = Failures()
+    count = steps.new_ladder()
     waits = []
     for _ in range(30):
-        ladder.failed(count, Failure("x"))
-        waits.append(ladder.backoff_ms(count, 2000, 900000))
+        steps.failed(count, Failure("x"))
+        waits.append(steps.backoff_ms(count, 2000, 900000))
     assert 1500 <= waits[0] <= 2500
     assert all(w <= 900000 * 5 // 4 for w in waits)
     assert waits[-1] >= 900000 * 3 // 4
@@ -339,20 +338,20 @@ def test_complaints_about_a_server_that_is_down_do_not_restart_anything():
     run_virtual(main)
 
 
-def test_a_complaint_asks_the_modem_once_and_is_forgotten():
+def test_a_complaint_asks_the_modem_once_and_is_forgotten(monkeypatch):
     async def main():
         import asyncio
 
         world = World("generic", settings={"timing": {"watch": 10000000, "stable": 100000}})
         await world.online(60)
         asked = []
-        ask = world.link.cell.measure
+        ask = network.measure
 
         def counted(*args):
             asked.append(1)
             return ask(*args)
 
-        world.link.cell.measure = counted
+        monkeypatch.setattr(network, "measure", counted)
         for _ in range(6):
             world.link.session.last_rx = int(asyncio.get_running_loop().time() * 1000)
             world.link.suspect()
@@ -532,7 +531,7 @@ def test_the_uptime_is_right_after_weeks_though_a_boards_ticks_wrap_within_days(
         world = World("generic")
         await world.online(60)
         since = world.link.session.since
-        monkeypatch.setattr("firmware.port.monotonic_s", lambda: since + 30 * 86400)
+        monkeypatch.setattr(describe, "monotonic_s", lambda: since + 30 * 86400)
         assert world.link.status()["uptime"] == 30 * 86400
 
     run_virtual(main)

@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from firmware.modem.link import Store
 from firmware.modem.sim import KEY
-from tests.host.modem_world import World, run_virtual
+from tests.host.modem_world import Store, World, run_virtual
 
 
 def _run(pin, store, settings_pin, faults=None, seconds=300, wanted="blocked"):

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from firmware.modem import pdu as codec
 from firmware.modem import sms
-from firmware.modem.at import CommandError
-from firmware.modem.link import Store
-from tests.host.modem_world import World, run_virtual
+from firmware.modem.exchange import CommandError
+from tests.host.modem_world import Store, World, run_virtual
 from tools.modem import pdu
 
 _ME, _OTHER = "+34600123456", "+34699999999"
@@ -223,7 +222,7 @@ def test_long_answers_go_in_parts():
     async def main():
         world = World("ec25", settings={"sms": _ON})
         await world.online(60)
-        assert await world.link.sms.send(_ME, "x" * 400)
+        assert await sms.send(world.link, _ME, "x" * 400)
         return [len(text) for _, text in world.modem.sim.sent]
 
     assert run_virtual(main) == [150, 150, 100]

@@ -32,15 +32,14 @@ for line in overlay.GROUPS.strip().split("\n"):
 GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modules}
 # Not on every device, but never let go where it is: what `with overlay.part` imports.
 _PARTS = """
-boards.filestore boards.modem_twin boards.netlink boards.parts commands.console commands.remote
-commands.tags discovery modem.cmux modem.link modem.probe modem.report modem.sms serialport services
-uplink.service
+boards.common boards.filestore boards.modem_twin boards.netlink commands.console commands.remote commands.tags
+discovery modem.at modem.link modem.ppp modem.probe serialport services uplink.service
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}
 # Classes of theirs are caught by others, who would not know them again.
 RESIDENT = {
     "firmware." + word
-    for word in ("config.store", "modem.at", "modem.failure", "uplink.session", "uplink.stream")
+    for word in ("config.store", "uplink.session", "uplink.stream")
 }
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from firmware.log.ring import Ring
 from firmware.meter.ledger import Ledger
-from firmware.modem import channel, cmux
-from firmware.modem.at import NoAnswer
+from firmware.modem import cmux
+from firmware.modem.exchange import NoAnswer
 from tests.proof.cmux_day import carried
 from tests.proof.months import lived, moment
 from tests.proof.power_cuts import sweep
@@ -57,14 +57,14 @@ def hasty(self):
     self._out_from = self._out_to = 0
 
 
-def overrun(self, data, took=channel.Channel.took):
+def overrun(self, data, took=cmux.Channel.took):
     """The last byte of what fills the ring to its end is dropped."""
     took(self, data[:-1] if (self._head + self._count + len(data)) % len(self._ring) == 0 else data)
 
 
 CMUX_FAULTS = {
     "a short write is taken for a whole one": (cmux.Mux, "_flush", hasty),
-    "a byte at the ring's end is dropped": (channel.Channel, "took", overrun),
+    "a byte at the ring's end is dropped": (cmux.Channel, "took", overrun),
 }
 
 

@@ -23,8 +23,7 @@ def app(tmp_path):
 
 
 def again(tmp_path):
-    app = start(tmp_path)
-    return app
+    return start(tmp_path)
 
 
 def say(app, text, name="mqtt"):

@@ -2,9 +2,9 @@
 
 from types import SimpleNamespace
 
+from firmware.core.errors import ModemError
 from firmware.modem import dial
-from firmware.modem.at import ModemError
-from firmware.modem.failure import Failure
+from firmware.modem.link import Failure
 from tools.doctor import words
 from tools.lwip import local
 
@@ -23,7 +23,7 @@ class Call:
         if args.apn:
             await self.modem.quietly('AT+CGDCONT=1,"IP","%s"' % args.apn)
         self.modem.report.doing("dialling (APN %s)" % (args.apn or "as it stands in the modem"))
-        chip = local.Chip()
+        self.chip = chip = local.Chip()
         link = SimpleNamespace(
             channel=self.modem.channel,
             uart=self.modem.uart,
@@ -32,10 +32,11 @@ class Call:
             socket=chip.sockets,
             native=False,
             session=None,
+            mux=None,
         )
         link.settings = {"auth": args.auth, "user": args.user, "password": self.modem.password}
         try:
-            await dial.call(link, self.modem.uart)
+            await dial.call(link)
         except Failure as failure:
             self.session = link.session
             raise self._no_data(failure) from None
@@ -54,7 +55,7 @@ class Call:
         if not self.session:
             return
         self.modem.report.doing("hanging up")
-        await self.session.close(_TIMES["close"])
+        await dial.close(self.session, self.chip.sockets, _TIMES["close"])
         self.modem.channel.attach(self.modem.uart)
         if not await self.modem.at(None):
             await self.modem.escape(None)

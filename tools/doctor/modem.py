@@ -3,11 +3,12 @@
 import asyncio
 import time
 
+from firmware.core.errors import ModemError
 from firmware.modem import network
-from firmware.modem.at import AtChannel, CommandError, ModemError, NoAnswer
-from firmware.modem.cell import Cell
-from firmware.modem.network import DENIED
+from firmware.modem.at import AtChannel
+from firmware.modem.exchange import CommandError, NoAnswer, raw
 from firmware.modem.profiles import detect, get
+from firmware.modem.steps import nothing_heard
 from tools.doctor.call import Call
 from tools.doctor.report import Fault
 from tools.doctor.words import fault
@@ -15,6 +16,7 @@ from tools.doctor.words import of as meaning
 
 BAUDS = (115200, 9600, 57600, 38400, 19200, 230400, 460800, 921600)
 _AT_MS = 400
+_DENIED = 3  # <stat> of +CREG (TS 27.007 7.2)
 _GUARD_S = 1.2  # silence before and after +++ (V.250)
 _PIN_MS = 10000
 _NO_SIM, _SIM_PIN, _SIM_PUK = 10, 11, 12
@@ -35,7 +37,7 @@ class ModemDoctor:
         self.uart, self.args, self.pin, self.password = uart, args, pin, password
         self.report = report
         self.channel = AtChannel(uart)
-        self.cell = Cell()
+        self.cell = nothing_heard()
         self.profile = get("generic")
 
     async def run(self):
@@ -113,7 +115,7 @@ class ModemDoctor:
             self.uart.init(baudrate=baud)
         await asyncio.sleep(_GUARD_S)
         try:
-            await self.channel.raw(b"+++")
+            await raw(self.channel, b"+++")
         except (ModemError, OSError):
             return
         await asyncio.sleep(_GUARD_S)
@@ -215,7 +217,7 @@ class ModemDoctor:
 
     async def _measure(self):
         try:
-            await self.cell.measure(self.channel, 5000)
+            await network.measure(self.cell, self.channel, 5000)
         except ModemError:
             return
 
@@ -226,7 +228,7 @@ class ModemDoctor:
             if not await network.look(self.cell, self.channel, self.profile["reg"]):
                 await self.ask("AT")
             words = network.words(self.cell) or "no answer"
-            if self.cell.registered:
+            if network.registered(self.cell):
                 await self._measure()
                 name = " ".join(w for w in (self.cell.operator, network.technology(self.cell)) if w)
                 self.report.ok(
@@ -242,7 +244,7 @@ class ModemDoctor:
             await asyncio.sleep(_LOOK_S)
 
     async def _not_registered(self, words):
-        if self.cell.stat == DENIED:
+        if self.cell.stat == _DENIED:
             return Fault(
                 "registration denied by the network (%s)" % words,
                 "is the card activated and paid? Ask the carrier with the number printed on it",

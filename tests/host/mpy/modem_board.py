@@ -28,6 +28,13 @@ def tell(**what):
     print(json.dumps(what))
 
 
+class Store(dict):
+    gate = None
+
+    def set(self, key, value):
+        self[key] = value
+
+
 class Ticker:
     """A turn every 10 ms; the longest gap is how long anything here, not the machine, has held it up."""
 
@@ -116,7 +123,7 @@ async def act(link, wires, what, rest, reading):
 async def main(setup):
     gc.collect()
     before = gc.mem_alloc()
-    from firmware.modem.link import ModemLink
+    from firmware.modem import at, ppp  # noqa: F401  what stays, and link with it
 
     gc.collect()
     loaded = gc.mem_alloc() - before
@@ -130,11 +137,14 @@ async def main(setup):
         return line + "\nOK"
 
     times = []
-    link = ModemLink(
+    from firmware.modem import prepare
+
+    link = prepare.link(
         uart,
         network.PPP,
         setup["settings"],
         socket,
+        Store(),
         execute=execute,
         on_time=times.append,
         **chosen,
