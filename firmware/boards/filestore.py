@@ -4,7 +4,6 @@ import json
 import os
 
 from firmware import diag
-from firmware.port import const
 
 _MOST = const(2048)
 

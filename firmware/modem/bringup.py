@@ -5,7 +5,6 @@ from firmware.core import overlay
 from firmware.modem import sim
 from firmware.modem.exchange import CommandError, NoAnswer, fields_of, is_quotable, quietly
 from firmware.modem.link import Failure
-from firmware.port import const
 
 _RADIO_MS = const(15000)
 _RADIO = const(2)  # of the ladder's measures (describe.py)

@@ -7,7 +7,7 @@ made, begins and ends is dial.py, which is loaded for that.
 
 import io
 
-from firmware.port import const, take
+from firmware.port import take
 
 _FLAG = const(0xF9)
 _EA = const(1)

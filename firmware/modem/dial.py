@@ -8,7 +8,7 @@ from firmware.core.errors import ModemError
 from firmware.modem import ppp
 from firmware.modem.at import AtChannel
 from firmware.modem.link import Failure
-from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _SABM = const(0x3F)  # with P/F
 _CLD = const(0xC0)

@@ -2,7 +2,7 @@
 
 from firmware import diag
 from firmware.core.errors import ModemError
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(10)
 _RAW_MS = const(1000)
@@ -20,7 +20,6 @@ _LINE_FULL = const(215)
 
 class NoAnswer(ModemError):
     """The command had no end within its deadline (codes 212 to 217, 238, 239)."""
-
 
 class CommandError(ModemError):
     """The modem refused. `number` is that of +CME/+CMS ERROR or None, `lines` what came before."""

@@ -10,7 +10,7 @@ from firmware import diag
 from firmware.core import overlay
 from firmware.core.errors import ModemError
 from firmware.diag import Marked
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # Code of an error (core/errors.py).
 _DENIED = const(263)
@@ -36,7 +36,6 @@ class Failure(ModemError):
 
 class Facts:
     """What is known of something: attributes, given by the module that is loaded for it and lets itself go."""
-
 
 class ModemLink:
     """The Link contract (docs/architecture.md) over a modem; prepare.link() makes one, and says what it has."""

@@ -16,7 +16,7 @@ and as seen on an emulated Pico W:
 
 from firmware.core import overlay
 from firmware.modem.link import Failure
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 CONNECTED = const(4)
 # Of PPPERR in lwIP's netif/ppp/ppp.h; status() gives it negative.

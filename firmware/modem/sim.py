@@ -11,7 +11,7 @@ import hashlib
 from firmware.gate import silence
 from firmware.modem.exchange import CommandError, NoAnswer
 from firmware.modem.link import Failure
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 KEY = "sim_pin_tried"
 _PIN_MS = const(10000)
