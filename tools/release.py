@@ -6,163 +6,89 @@ program on your devices.
 """
 
 import argparse
-import base64
+import asyncio
 import hashlib
 import json
 import os
-import secrets
 import struct
 import sys
-import textwrap
 import time
-from math import gcd
 from pathlib import Path
 
-from firmware.update.release import HEAD_MOST, MAGIC
-from firmware.update.signature import padded
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+
+from firmware.update import release as device
+from firmware.update.source import ReleaseError
 from tools import pack
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = ROOT / "keys" / "release.pem"
 PUBLIC = ROOT / "release.pub"
 BITS = 3072
+# What a device takes (firmware/update/signature.py).
 _E = 65537
-_SMALL = [n for n in range(3, 2000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))]
+_LEAST_BITS = 2048
 
 
 class ReleaseToolError(Exception):
     """What went wrong and what to do."""
 
 
-# --- numbers
-
-
-def _is_prime(n, rounds=32):
-    """Miller-Rabin; the chance to err is below 4**-rounds."""
-    if any(n % p == 0 for p in _SMALL):
-        return n in _SMALL
-    odd, twos = n - 1, 0
-    while not odd & 1:
-        odd, twos = odd >> 1, twos + 1
-    for _ in range(rounds):
-        x = pow(secrets.randbelow(n - 3) + 2, odd, n)
-        if x in (1, n - 1):
-            continue
-        for _ in range(twos - 1):
-            x = x * x % n
-            if x == n - 1:
-                break
-        else:
-            return False
-    return True
-
-
-def _prime(bits):
-    while True:
-        # The two highest bits set: the product of two has exactly twice the bits.
-        n = secrets.randbits(bits) | (3 << (bits - 2)) | 1
-        if gcd(n - 1, _E) == 1 and _is_prime(n):
-            return n
+# --- the key and its files: PKCS#1 PEM, so that openssl reads it, too
 
 
 def generate(bits=BITS):
-    """A new key: (n, e, d, p, q)."""
-    p = _prime(bits // 2)
-    q = _prime(bits // 2)
-    while abs(p - q) < 1 << (bits // 2 - 100):
-        q = _prime(bits // 2)
-    n = p * q
-    return n, _E, pow(_E, -1, (p - 1) * (q - 1)), p, q
+    """A new private key (cryptography's RSAPrivateKey)."""
+    return rsa.generate_private_key(public_exponent=_E, key_size=bits)
+
+
+def modulus(key):
+    """The modulus of a key as bytes, big end first: what a device checks with."""
+    return key.public_key().public_numbers().n.to_bytes(key.key_size // 8, "big")
 
 
 def sign(key, digest):
     """The signature of a SHA-256 digest (RSASSA-PKCS1-v1_5, deterministic)."""
-    n, e, d, p, q = key
-    size = (n.bit_length() + 7) // 8
-    m = int.from_bytes(padded(digest, size), "big")
-    # By the two primes: four times as fast.
-    a, b = pow(m, d % (p - 1), p), pow(m, d % (q - 1), q)
-    s = b + q * ((a - b) * pow(q, -1, p) % p)
-    if pow(s, e, n) != m:
-        raise ReleaseToolError("the private key is damaged: its signature does not check")
-    return s.to_bytes(size, "big")
-
-
-# --- the key's files: PKCS#1 PEM, so that openssl reads it, too
-
-
-def _der_integer(value):
-    raw = value.to_bytes(value.bit_length() // 8 + 1, "big")
-    return b"\x02" + _der_length(len(raw)) + raw
-
-
-def _der_length(count):
-    if count < 128:
-        return bytes([count])
-    raw = count.to_bytes((count.bit_length() + 7) // 8, "big")
-    return bytes([0x80 | len(raw)]) + raw
-
-
-def _der_integers(data):
-    """The integers of a DER SEQUENCE of INTEGERs."""
-
-    def element(at):
-        length = data[at + 1]
-        at += 2
-        if length & 0x80:
-            count = length & 0x7F
-            length = int.from_bytes(data[at : at + count], "big")
-            at += count
-        return at, at + length
-
-    at, end = element(0)
-    found = []
-    while at < end:
-        start, stop = element(at)
-        found.append(int.from_bytes(data[start:stop], "big"))
-        at = stop
-    return found
+    return key.sign(digest, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
 
 
 def to_pem(key):
-    n, e, d, p, q = key
-    numbers = (0, n, e, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p))
-    body = b"".join(_der_integer(number) for number in numbers)
-    text = base64.b64encode(b"\x30" + _der_length(len(body)) + body).decode()
-    lines = textwrap.wrap(text, 64)
-    head, foot = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
-    return "\n".join([head, *lines, foot, ""])
+    """The private key as text, not encrypted."""
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 def load_key(path):
-    """Read the private key; ReleaseToolError when it is none."""
+    """Read the private key, PKCS#1 or PKCS#8; ReleaseToolError when it is none that signs for a device."""
     try:
-        text = Path(path).read_text()
+        text = Path(path).read_bytes()
     except OSError:
         raise ReleaseToolError(
             "no private key at %s: `.venv/bin/python -m tools.release keygen` makes one" % path
         ) from None
-    lines = [line for line in text.splitlines() if line and not line.startswith("-----")]
     try:
-        numbers = _der_integers(base64.b64decode("".join(lines)))
-        return (
-            tuple(numbers[1:6]) if "RSA PRIVATE" in text and len(numbers) == 9 else _no_key(path)
-        )
-    except (ValueError, IndexError):
-        return _no_key(path)
+        key = serialization.load_pem_private_key(text, None)
+    except TypeError:
+        raise ReleaseToolError("%s is encrypted; `openssl rsa -in %s` shows it without" % (path, path)) from None
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ReleaseToolError("%s is not a PEM file with a whole RSA private key" % path)
+    if key.key_size < _LEAST_BITS or key.key_size % 8 or key.public_key().public_numbers().e != _E:
+        raise ReleaseToolError("devices take no key like %s: RSA of %d bits or more, exponent %d"
+                               % (path, _LEAST_BITS, _E))  # fmt: skip
+    return key
 
 
-def _no_key(path):
-    raise ReleaseToolError("%s is not a PEM file with an RSA PRIVATE KEY" % path)
-
-
-def public_text(n):
+def public_text(key):
     """Content of release.pub: what the device checks with."""
-    size = (n.bit_length() + 7) // 8
-    return "rsa-%d-sha256-65537\n%s\n" % (n.bit_length(), n.to_bytes(size, "big").hex())
+    return "rsa-%d-sha256-65537\n%s\n" % (key.key_size, modulus(key).hex())
 
 
 def load_public(path):
+    """The modulus (bytes) in a release.pub; ReleaseToolError when there is none."""
     try:
         return bytes.fromhex(Path(path).read_text().split()[-1])
     except (OSError, ValueError, IndexError):
@@ -186,7 +112,7 @@ def keygen(path, public, bits=BITS):
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(number, "w") as file:
         file.write(to_pem(key))
-    public.write_text(public_text(key[0]))
+    public.write_text(public_text(key))
     return key
 
 
@@ -199,29 +125,22 @@ def assemble(files, key, version, serial, mpy=6, arch=None):
     table = {"version": version, "serial": serial, "mpy": mpy, "arch": arch}
     table.update(size=len(body), sha256=hashlib.sha256(body).hexdigest())
     head = json.dumps(table, sort_keys=True).encode()
-    size = (key[0].bit_length() + 7) // 8
-    start = MAGIC + struct.pack(">HH", len(head), size) + head
-    if len(start) + size > HEAD_MOST:
+    size = key.key_size // 8
+    start = device.MAGIC + struct.pack(">HH", len(head), size) + head
+    if len(start) + size > device.HEAD_MOST:
         raise ReleaseToolError("the head is too long; shorten the version text")
     return start + sign(key, hashlib.sha256(start).digest()) + body
 
 
-def read(data, modulus):
-    """Check a release as a device would; returns (head as dict, the packed version)."""
-    if data[:8] != MAGIC or len(data) < 12:
-        raise ReleaseToolError("not a release file")
-    head_length, size = struct.unpack(">HH", data[8:12])
-    end = 12 + head_length
-    signature, body = data[end : end + size], data[end + size :]
-    n = int.from_bytes(modulus, "big")
-    opened = pow(int.from_bytes(signature, "big"), _E, n).to_bytes(len(modulus), "big")
-    digest = hashlib.sha256(data[:end]).digest()
-    if size != len(modulus) or opened != padded(digest, len(modulus)):
-        raise ReleaseToolError("the signature is not right")
-    head = json.loads(data[12:end])
-    if len(body) != head["size"] or hashlib.sha256(body).hexdigest() != head["sha256"]:
-        raise ReleaseToolError("the content does not match the signature")
-    return head, body
+def read(path, modulus):
+    """Check the release in a file with the device's own code; returns (its Head, the packed version as bytes).
+    ReleaseToolError.
+    """
+    try:
+        head = asyncio.run(device.check(str(path), modulus))
+    except ReleaseError as error:
+        raise ReleaseToolError("%s: %s" % (path, error)) from None
+    return head, Path(path).read_bytes()[head.start :]
 
 
 # --- command line
@@ -262,20 +181,16 @@ def main(argv=None):
     args = _parser().parse_args(argv)
     try:
         if args.what == "keygen":
-            print("looking for two primes (some seconds) ...", flush=True)
             key = keygen(args.key, args.public, args.bits)
-            size = (key[0].bit_length() + 7) // 8
             print("private key: %s - keep it secret, keep a copy" % args.key)
-            print(
-                "public key:  %s (%s)" % (args.public, fingerprint(key[0].to_bytes(size, "big")))
-            )
+            print("public key:  %s (%s)" % (args.public, fingerprint(modulus(key))))
             print("`make deploy` puts the public key onto a device; then it takes your releases.")
         elif args.what == "make":
             _make(args)
         else:
-            head, body = read(args.file.read_bytes(), load_public(args.public))
+            head, body = read(args.file, load_public(args.public))
             count = len(pack.entries(body))
-            print("%s: good, %s, %d modules, %d bytes" % (args.file, head["version"], count, len(body)))
+            print("%s: good, %s, %d modules, %d bytes" % (args.file, head.version, count, len(body)))
     except (ReleaseToolError, pack.PackError, OSError) as error:
         print("release: %s" % error, file=sys.stderr)
         return 1

@@ -94,7 +94,7 @@ def looked_at(flash, folder="app.b"):
 
 
 def test_under_an_older_boot_py_a_release_is_held_against_its_signature(flash, key):
-    (flash / "release.pub").write_text(release.public_text(key[0]))
+    (flash / "release.pub").write_text(release.public_text(key))
     data = release.assemble(FILES, key, "2.0", 7)
     lay(flash, "app.b", data, whole=False)
     assert looked_at(flash) == "right"
@@ -128,7 +128,7 @@ def lab(tmp_path, key):
     """A board that runs version 1.0 and knows the key."""
     with boardlab.Lab(tmp_path) as found:
         source = found.tree("1.0")
-        (source / "release.pub").write_text(release.public_text(key[0]))
+        (source / "release.pub").write_text(release.public_text(key))
         boardlab.deploy(found.board, source)
         found.said("IDLE 1.0")
         yield found

@@ -20,7 +20,7 @@ def key():
 def begin(lab, key, **options):
     """Let the board run version 1.0 and know the key."""
     source = lab.tree("1.0", **options)
-    (source / "release.pub").write_text(release.public_text(key[0]))
+    (source / "release.pub").write_text(release.public_text(key))
     boardlab.deploy(lab.board, source)
     lab.said("IDLE 1.0")
 

@@ -42,7 +42,7 @@ def filling(seed):
 def releases():
     """The key's public half (text) and releases: what runs, what is offered, and what a server might give instead."""
     key, stranger = release.generate(2048), release.generate(2048)
-    found = {"key": release.public_text(key[0])}
+    found = {"key": release.public_text(key)}
     for name, who, serial, seed in (("old", key, 300, 1), ("good", key, 400, 2), ("older", key, 200, 15),
                                     ("newer", key, 500, 19), ("strange", stranger, 600, 22)):  # fmt: skip
         found[name] = release.assemble(filling(seed), who, "2." + name[0], serial)

@@ -38,7 +38,7 @@ def trees(tmp_path_factory):
 
 @pytest.fixture
 def board(tmp_path, key):
-    with realboard.Board(tmp_path, {"/release.pub": release.public_text(key[0]).encode()}) as found:
+    with realboard.Board(tmp_path, {"/release.pub": release.public_text(key).encode()}) as found:
         yield found
 
 
@@ -111,7 +111,7 @@ def refused(board):
 
 @pytest.mark.timeout(600)
 def test_a_setting_that_crashes_ends_in_a_safe_mode_that_can_be_mended_and_updated(tmp_path, trees, key):
-    files = {"/release.pub": release.public_text(key[0]).encode(), "/unix.json": b'{"console": true}'}
+    files = {"/release.pub": release.public_text(key).encode(), "/unix.json": b'{"console": true}'}
     settings = {"meter.0.enabled": True, "meter.0.point": 13}
     with realboard.Board(tmp_path, files, **settings) as board:
         board.deploy(trees["crashing"])
@@ -156,7 +156,7 @@ def mended_at_the_console(board):
 @pytest.mark.timeout(600)
 def test_the_meter_is_read_beside_a_slow_update(tmp_path, trees, key):
     """They have the heap in turn: no reading runs out of memory, and the update gets to its end."""
-    files = {"/release.pub": release.public_text(key[0]).encode()}
+    files = {"/release.pub": release.public_text(key).encode()}
     meter = MeterProcess("--pty", "--password", 1)
     files["/unix.json"] = b'{"ports": [%s]}' % meter.path.rsplit("/", 1)[1].encode()
     settings = dict(meter_settings(interval=5), **{"logger.enabled": True})

@@ -22,7 +22,7 @@ URL = "http://server/firmware.rel"
 @pytest.fixture(scope="module")
 def releases():
     key = release.generate(2048)
-    found = {"key": release.public_text(key[0])}
+    found = {"key": release.public_text(key)}
     for name, serial, seed in (("old", 300, 1), ("good", 400, 2), ("older", 200, 15), ("newer", 500, 19)):
         found[name] = release.assemble(filling(seed), key, "2." + name[0], serial)
     return found

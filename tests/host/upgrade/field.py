@@ -148,7 +148,7 @@ class Field(realboard.Board):
             self.image.write_bytes(flash)
         else:
             unpack(name, self.image)
-        make.on_flash(self.image, _FIT % (self.line.port, release.public_text(key[0])))
+        make.on_flash(self.image, _FIT % (self.line.port, release.public_text(key)))
         super().__init__(Path(folder), cut=cut)
         self.line.target = self.broker.port
 
