@@ -2,15 +2,21 @@
 
 `python -m tools.lib` (or `make lib`). What is there already and unchanged is not fetched again. A board gets the
 same libraries with the app, or the newest ones with `mpremote mip install umqtt.simple`.
+
+pip itself, with --require-hashes, does not take them: they were made for MicroPython, without setup.py and
+pyproject.toml, and pip refuses such a file after it has fetched and checked it. So pypi-simple fetches and checks.
 """
 
 import argparse
-import hashlib
+import dataclasses
 import json
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
+
+import requests
+from pypi_simple import PYPI_SIMPLE_ENDPOINT, DigestMismatchError, NoSuchProjectError, PyPISimple
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "lib.lock"
@@ -20,21 +26,23 @@ class LibError(Exception):
     """A library can't be had as lib.lock names it; the text says why."""
 
 
-def fetch(pin, folder):
-    """Download the pinned file into `folder`; returns its path. The hash is checked by `unpack`."""
-    import requests
-    from pypi_simple import NoSuchProjectError, PyPISimple
-
+def fetch(pin, folder, endpoint=PYPI_SIMPLE_ENDPOINT):
+    """Download the pinned file into `folder`; returns its path. LibError, also where its SHA-256 is another one."""
     path = Path(folder) / pin["file"]
     try:
-        with PyPISimple() as registry:
+        with PyPISimple(endpoint) as registry:
             page = registry.get_project_page(pin["package"], timeout=30)
             found = [package for package in page.packages if package.filename == pin["file"]]
             if not found:
                 raise LibError("%s is not in the registry any more" % pin["file"])
-            registry.download_package(found[0], path, timeout=60, verify=False)
+            # The hash of lib.lock, whichever one the registry tells.
+            wanted = dataclasses.replace(found[0], digests={"sha256": pin["sha256"]})
+            registry.download_package(wanted, path, timeout=60)
     except NoSuchProjectError:
         raise LibError("the registry does not know %s" % pin["package"]) from None
+    except DigestMismatchError as error:
+        text = "%s has SHA-256 %s, lib.lock wants %s"
+        raise LibError(text % (pin["file"], error.actual_digest, pin["sha256"])) from None
     except requests.RequestException as error:
         raise LibError(
             "no connection to the package registry: %s" % type(error).__name__
@@ -43,10 +51,7 @@ def fetch(pin, folder):
 
 
 def unpack(pin, path, root=ROOT):
-    """Check the hash of the archive at `path` and copy its pinned members to their places under `root`."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != pin["sha256"]:
-        raise LibError("%s has SHA-256 %s, lib.lock wants %s" % (path.name, digest, pin["sha256"]))
+    """Copy the pinned members of the archive at `path`, which fetch() has checked, to their places under `root`."""
     top = path.name[: -len(".tar.gz")]
     with tarfile.open(path) as archive:
         for member, place in pin["members"].items():
@@ -55,7 +60,7 @@ def unpack(pin, path, root=ROOT):
             target.write_bytes(archive.extractfile("%s/%s" % (top, member)).read())
 
 
-def install(root=ROOT, lock=LOCK):
+def install(root=ROOT, lock=LOCK, endpoint=PYPI_SIMPLE_ENDPOINT):
     """Bring every pinned library to its place; returns the names of those that were fetched."""
     pins = json.loads(lock.read_text())
     state_path = root / "lib" / ".pins.json"
@@ -66,7 +71,7 @@ def install(root=ROOT, lock=LOCK):
             there = all((root / place).exists() for place in pin["members"].values())
             if there and state.get(name) == pin["sha256"]:
                 continue
-            unpack(pin, fetch(pin, folder), root)
+            unpack(pin, fetch(pin, folder, endpoint), root)
             state[name] = pin["sha256"]
             fetched.append("%s %s" % (name, pin["version"]))
     if fetched:  # else nobody else, who reads it at this moment, may find it half written
