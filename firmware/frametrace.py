@@ -30,8 +30,8 @@ _VARIABLE = const(0x68)
 _SESSION = const(183)
 
 
-class _Ear:
-    """One line: gathers the pieces of an answer."""
+class Ear:
+    """One line: gathers the pieces of an answer. `tracer.put()` has what was heard; the host's doctor is one, too."""
 
     def __init__(self, tracer, name):
         self._tracer = tracer
@@ -45,11 +45,11 @@ class _Ear:
         try:
             if direction == "<":
                 if len(self._heard) + len(data) > _MOST_HEARD:
-                    self._hand_on()
+                    self.hand_on()
                 self._heard.extend(data)
                 self._last = ticks_ms()
             else:
-                self._hand_on()
+                self.hand_on()
                 if data[0] == _VARIABLE:
                     self._opening = data[7] == _SESSION
                 self._tracer.put(self._name, direction, bytes(data), self._opening)
@@ -60,9 +60,10 @@ class _Ear:
     def rest(self):
         """Nobody has spoken for a while: what was heard is complete."""
         if self._heard and ticks_diff(ticks_ms(), self._last) > _REST_MS:
-            self._hand_on()
+            self.hand_on()
 
-    def _hand_on(self):
+    def hand_on(self):
+        """What was heard is complete."""
         if self._heard:
             self._tracer.put(self._name, "<", bytes(self._heard), self._opening)
             self._heard = bytearray()
@@ -78,7 +79,7 @@ class Tracer:
         self._queue = []
         self._bytes = 0
         self._since = monotonic_s()
-        self._ears = [_Ear(self, line.name) for line in app.lines]
+        self._ears = [Ear(self, line.name) for line in app.lines]
         self._file = app.board.root + "/trace.txt"
         self._written = None  # bytes in the file, once that is known
         for line, ear in zip(app.lines, self._ears):

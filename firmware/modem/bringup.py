@@ -57,7 +57,7 @@ def _digits(lines, least):
     return ""
 
 
-def _text(lines):
+def text(lines):
     """The line that is not noise: the longest one."""
     best = ""
     for line in lines:
@@ -68,7 +68,7 @@ def _text(lines):
 
 async def _identify(device, settings, facts):
     profiles = lazy.use("profiles")
-    facts["model"] = _text(await device.channel.command("AT+CGMM", tries=3))
+    facts["model"] = text(await device.channel.command("AT+CGMM", tries=3))
     facts["imei"] = _digits(await device.channel.command("AT+CGSN", tries=3), 15)
     name = settings.get("model") or "auto"
     if name == "auto":

@@ -15,6 +15,8 @@ from firmware.modem.ladder import POWER, RADIO
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 KEY = "sim_pin_tried"
+# States that only a person ends.
+PUKS = ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK")
 _PIN_MS = const(10000)
 _NO_SIM = const(10)
 _FAILED = const(13)
@@ -45,23 +47,23 @@ async def unlock(channel, pin, store, deadline_ms):
     """
     end = ticks_add(ticks_ms(), deadline_ms)
     while True:
-        state = await _state(channel)
-        if state == "READY":
+        found = await state(channel)
+        if found == "READY":
             if store.get(KEY):
                 await silence(store)
                 store.set(KEY, None)
             return
-        if state == "SIM PIN":
+        if found == "SIM PIN":
             await _enter(channel, pin, store)
-        elif state in ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK"):
+        elif found in PUKS:
             raise Failure(_PUK, blocked=True)
         elif ticks_diff(end, ticks_ms()) <= 0:
-            raise Failure((_NOT_READY, state), RADIO, POWER)
+            raise Failure((_NOT_READY, found), RADIO, POWER)
         await sleep_ms(_LOOK_MS)
 
 
-async def _state(channel):
-    """What AT+CPIN? says, or the `why` of its refusal."""
+async def state(channel):
+    """What AT+CPIN? says, or the `why` of its refusal. Failure where there is no card or it is broken."""
     try:
         lines = await channel.command("AT+CPIN?", tries=2)
     except CommandError as error:
@@ -101,12 +103,20 @@ async def _enter(channel, pin, store):
 
 async def _all_left(channel):
     """Whether the SIM tells that no wrong PIN has been entered since the last right one."""
+    left, of = await pin_tries(channel)
+    return left == of and left.isdigit()
+
+
+async def pin_tries(channel):
+    """(how many tries of the PIN are left, how many there are) as the SIM tells them, two texts; "" each if it does
+    not.
+    """
     try:
         lines = await channel.command("AT+CPINR")
     except (CommandError, NoAnswer):
-        return False
+        return "", ""
     for line in lines:
         if line.startswith("+CPINR: SIM PIN,"):
             left, _, of = line[16:].partition(",")
-            return left.strip() == of.strip() and left.strip().isdigit()
-    return False
+            return left.strip(), of.strip()
+    return "", ""
