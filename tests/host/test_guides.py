@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from firmware.config import settings
+from firmware.framewords import cause_of
 from firmware.modem import profiles
 from tests.host import fakes_machine
 from tests.host.modem_world import World, run_virtual
 from tests.host.twinlab import Lab
 from tools.build import MPY_CROSS
-from tools.doctor.words import cause_text
 from tools.modem import profiles as simulated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,4 +207,4 @@ def test_the_twin_says_what_the_page_says(tmp_path, message):
 
 def test_causes_are_named_as_the_firmware_names_them():
     for cause in range(13, 19):
-        assert "| %d | %s |" % (cause, cause_text(cause)) in PAGE
+        assert "| %d | %s |" % (cause, cause_of(cause)) in PAGE
