@@ -39,7 +39,7 @@ def start():
     _take_in_names()
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
-    from firmware.services import VERSION
+    from firmware.version import VERSION
 
     diag.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     guard = None

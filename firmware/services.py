@@ -12,8 +12,8 @@ from firmware.config.store import Config
 from firmware.gate import silence
 from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms, unload
 from firmware.room import let_go, release_session_code
+from firmware.version import VERSION
 
-VERSION = "0.1.0"
 _TURN_MS = const(100)
 # MqttService.leave() takes 6 s at most.
 _LEAVE_MS = const(10000)

@@ -24,8 +24,7 @@ APP = """
 import asyncio, json, os, socket
 from firmware import boards
 from firmware.update import safestart
-
-VERSION = %r
+from firmware.version import VERSION
 
 def start():
     board = boards.this_board()
@@ -94,13 +93,13 @@ def tree(folder, version, early="pass", online="True", extra=()):
         target = folder / "firmware" / (part + ".py")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
-    (folder / "firmware" / "app.py").write_text(APP % (version, early, online))
+    (folder / "firmware" / "app.py").write_text(APP % (early, online))
     shutil.copyfile(ROOT / "boot.py", folder / "boot.py")
     # The pause before a restart is for people.
     text = (ROOT / "main.py").read_text()
     assert "time.sleep(3)" in text
     (folder / "main.py").write_text(text.replace("time.sleep(3)", "time.sleep(0.2)"))
-    (folder / "pyproject.toml").write_text('version = "%s"\n' % version)
+    (folder / "firmware" / "version.py").write_text('VERSION = "%s"\n' % version)
     for path, text in extra:
         (folder / path).write_text(text)
     inherit(folder, "small")

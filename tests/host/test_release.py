@@ -17,7 +17,7 @@ from tests.host.test_pack import TABLES, broken
 from tools import micropython, pack, patience, release
 
 ROOT = Path(__file__).resolve().parents[2]
-# A key and a release that versions before 0.2 have made; the README there tells how.
+# A key and a release that older tools have made; the README there tells how.
 KEPT = ROOT / "tests" / "host" / "data" / "release"
 FILES = {"firmware/app.mpy": b"app" * 500, "lib/umqtt/simple.mpy": b"", "firmware/a/b.mpy": b"b"}
 
