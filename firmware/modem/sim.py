@@ -15,8 +15,6 @@ from firmware.modem.ladder import POWER, RADIO
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 KEY = "sim_pin_tried"
-# States that only a person ends.
-PUKS = ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK")
 _PIN_MS = const(10000)
 _NO_SIM = const(10)
 _FAILED = const(13)
@@ -55,7 +53,7 @@ async def unlock(channel, pin, store, deadline_ms):
             return
         if found == "SIM PIN":
             await _enter(channel, pin, store)
-        elif found in PUKS:
+        elif found in ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK"):
             raise Failure(_PUK, blocked=True)
         elif ticks_diff(end, ticks_ms()) <= 0:
             raise Failure((_NOT_READY, found), RADIO, POWER)

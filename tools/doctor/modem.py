@@ -156,7 +156,7 @@ class ModemDoctor:
                 return
             if state == "SIM PIN":
                 await self._enter_pin()
-            elif state in sim.PUKS:
+            elif isinstance(state, str) and "PUK" in state:
                 raise fault((_CARD_BLOCKED,), _PUK_LETTER)
             elif time.monotonic() > end:
                 raise fault((_NOT_READY, state))
