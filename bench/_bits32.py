@@ -84,7 +84,7 @@ _TIDY = "gc.collect()"
 # names of what was loaded once.
 _SELDOM = (
     "boards modem update.download update.http update.order update.own update.release update.signature update.source"
-    " update.tls update.update config.takeover config.password config.settings_help commands.help"
+    " update.tls update.update update.waiting config.takeover config.password config.settings_help commands.help"
     " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
     " safemode clock.ntp clock.time"
 )

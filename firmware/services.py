@@ -30,7 +30,7 @@ class App:
     too_long = 0  # records that were longer than logger.size
     tracer = None  # frametrace.Tracer while iec102.trace is on
     link = mqtt = console = keeper = None
-    order = None  # firmware.update.order.Order while an update is under way
+    order = None  # firmware.update.waiting.Order while an update is under way
     lines = tags = ()
     unsealed = False  # the device's password lies on the flash as it was typed
     way = 0  # how often the broker had been reached when a new way was tried; -1: its answer has to be out first

@@ -64,7 +64,7 @@ segments log.segments
 login uplink.login
 announce +reading homeassistant
 time clock.ntp,timesync
-update +guard update.order,source
+update +guard update.order,source,waiting
 fetch +update update.download,http,release,signature,tls,update
 ask modem.exchange
 steps +ask +describe modem.steps

@@ -2,7 +2,7 @@
 (RFC 9110, 14).
 
 The server may be anybody's. Whatever it says costs no more than `size` bytes of flash, once that is known, and ends by
-a deadline: that of one answer here, that of the whole order in source.Pace.
+a deadline: that of one answer here, that of the whole order in waiting.Pace.
 """
 
 import os
@@ -11,7 +11,8 @@ import random
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
 from firmware.update import http, slots, tls
-from firmware.update.source import DownloadError, GiveWay, Pace, split
+from firmware.update.source import DownloadError, GiveWay, split
+from firmware.update.waiting import Pace
 
 _SILENCE_MS = const(30000)
 _CONNECT_MS = const(20000)
@@ -128,7 +129,8 @@ class Download:
                 self._close()
 
     def _look(self):
-        self.pace.look(self.got)
+        if self.pace.slow(self.got):
+            raise DownloadError("gave up at %d bytes: the server is too slow" % self.got)
         if self.got >= self._keep_until and self.give_way():
             raise GiveWay()
 
@@ -260,7 +262,8 @@ class Download:
         """What was fetched does not belong to what the server has now."""
         if self.got:
             self.discard()
-            self.pace.again()
+            if self.pace.again():
+                raise DownloadError("gave up: the server began the file anew %d times" % self.pace.anew)
         if why:
             raise _Drop(why)
 

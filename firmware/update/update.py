@@ -39,7 +39,7 @@ class Updater:
         self._backoff = backoff_s
         self.gate = gate
         self.give_way = lambda: False  # see Download
-        self.pace = None  # the source.Pace of the order, when it is more than this one run
+        self.pace = None  # the waiting.Pace of the order, when it is more than this one run
         self.state = "idle"
         self.problem = ""
         self._download = None
