@@ -32,6 +32,6 @@ def status(link):
     with overlay.use("register"):
         from firmware.modem import network
 
-        network.describe(link.cell, found)
+        network.describe(link, found)
     found["measures"] = dict(zip(MEASURES, link.ladder.counts))
     return found

@@ -23,6 +23,8 @@ _LOST = const(234)
 _DENIED = const(263)
 # Into the UART in one turn: what comes in 200 ms at 115200 baud, 640 bytes at a time.
 _LOOKS = const(4)
+# Unsolicited lines about the network are kept, at most.
+_SAID = const(4)
 # Of the ladder's measures (describe.py).
 _POWER = const(4)
 _REBOOT = const(5)
@@ -65,6 +67,7 @@ class ModemLink:
     aside = False  # data mode was left for a command
     configured = False  # bringup.py is done and the modem has not restarted since
     connects = 0
+    said = []  # unsolicited lines about the network that nobody has looked at yet
     reboot = dcd = on_time = execute = tell = power_key = reset = dtr = set_baud = None
 
     # what others call ----------------------------------------------------------------------------
@@ -155,15 +158,14 @@ class ModemLink:
             await sleep_ms(self.timing["turn"])
 
     def heard(self, line):
-        """The modem says of its own account that a message has come, or how it is registered."""
+        """The modem says of its own account that a message has come, or how it is registered; network.py knows what
+        that means, and is not loaded here: the bytes of a call would wait for it.
+        """
         if line.startswith("+CMTI"):
             if self.sms:
                 self.sms.arrived = True
-            return
-        with overlay.use("register"):
-            from firmware.modem import network
-
-            network.heard(self.cell, line)
+        else:
+            self.said = self.said[1 - _SAID :] + [line]
 
     def enter(self, state):
         self.state = state

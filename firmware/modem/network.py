@@ -69,8 +69,10 @@ def parse_cesq(line):
     )
 
 
-def describe(cell, status):
-    """Put what `cell` knows into a status."""
+def describe(link, status):
+    """Put what is known of the network into a status."""
+    catch_up(link)
+    cell = link.cell
     status["registration"] = words(cell)
     status["operator"] = cell.operator
     status["technology"] = technology(cell)
@@ -96,8 +98,15 @@ def why(cell):
     return (_STATES + cell.stat, cell.cause) if denied else (_STATES + cell.stat,)
 
 
+def catch_up(link):
+    """Understand the lines that have come unasked, which has waited until somebody wants to know."""
+    said, link.said = link.said, []
+    for line in said:
+        heard(link.cell, line)
+
+
 def heard(cell, line):
-    """A registration line, asked for or not."""
+    """A registration line that nobody has asked for."""
     stat, access, cause = parse_registration(line)
     if stat is None:
         return
@@ -181,7 +190,7 @@ def parse_clock(line):
 async def register(link):
     """Wait for the network, then see how good it is and what time it has. Raises Failure with the reason."""
     cell, channel = link.cell, link.channel
-    await _wait(cell, channel, link.profile["reg"], link.timing)
+    await _wait(link, cell, channel, link.timing)
     try:
         await measure(cell, channel, 5000)
     except ModemError as error:
@@ -190,13 +199,18 @@ async def register(link):
     await take_time(link)
 
 
-async def _wait(cell, channel, commands, timing):
+async def _wait(link, cell, channel, timing):
     """Return when registered. Raises Failure."""
     start = ticks_ms()
     denied_since = None
     silent = 0
     while True:
-        silent = 0 if await look(cell, channel, commands) else silent + 1
+        catch_up(link)
+        if await look(cell, channel, link.profile["reg"]):
+            silent = 0
+            link.said = []  # what came meanwhile is older than the answers
+        else:
+            silent += 1
         if silent >= 3:
             raise Failure(_STOPPED, _RADIO)
         now = ticks_ms()

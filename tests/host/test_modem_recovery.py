@@ -499,6 +499,27 @@ def test_a_command_without_cmux_that_goes_wrong_ends_the_call_instead_of_the_lin
     run_virtual(main)
 
 
+def test_what_the_modem_says_unasked_is_understood_when_somebody_wants_to_know():
+    async def main():
+        import asyncio
+
+        world = World("generic")
+        await world.online(60)
+        for line in ("+CEREG: 2", *['+CEREG: 5,"1F2A","0123ABCD",9'] * 5, "+CREG: 2"):
+            world.modem.urc(line)
+        await asyncio.sleep(1)
+        assert len(world.link.said) == 4  # the bytes of the call do not wait for the code that understands them
+        status = world.link.status()
+        # Circuit switched is out, packets are in: that counts.
+        assert status["registration"] == "registered, roaming" and status["technology"] == "NB-IoT"
+        assert not world.link.said
+        world.modem.urc("+CEREG: 3,,,,0,11")
+        await asyncio.sleep(1)
+        assert world.link.status()["registration"].startswith("registration denied")
+
+    run_virtual(main)
+
+
 def test_commands_while_dialling_are_refused_at_once():
     async def main():
         world = World("generic", {"no-ipcp": 1}, {"cmux": False})
