@@ -19,8 +19,8 @@ board module has a class `Board` with:
 - `led(code)`: shows one of the codes of docs/boards.md on the board's LED, if it has one; called ten
   times a second.
 
-`common.py` holds what all boards share, `esp32.py` and `rp2.py` what one family shares; a board's
-own module is a table of pins (docs/boards.md tells how to write one).
+`common.py` holds what all boards share while they run, `wiring.py` what is done once, at the start; `esp32.py` and
+`rp2.py` what one family shares. A board's own module is a table of pins (docs/boards.md tells how to write one).
 """
 
 import sys
