@@ -180,15 +180,16 @@ def backoff_ms(count, least, most):
 
 async def _take_down(link):
     """Hang up and close the multiplexer; the UART takes commands again, or so one hopes."""
-    with overlay.use("dial"):
-        from firmware.modem import dial
+    if link.session or link.mux:
+        with overlay.use("dial"):
+            from firmware.modem import dial
 
-        session, link.session = link.session, None
-        if session:
-            await dial.close(session, link.socket, link.timing["close"])
-        mux, link.mux = link.mux, None
-        if mux:
-            await dial.close_mux(mux, link.timing["mux"])
+            session, link.session = link.session, None
+            if session:
+                await dial.close(session, link.socket, link.timing["close"])
+            mux, link.mux = link.mux, None
+            if mux:
+                await dial.close_mux(mux, link.timing["mux"])
     link.channel.attach(link.uart)
 
 
