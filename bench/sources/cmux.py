@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, "")
-from firmware.modem import dial  # noqa: E402
+from firmware.modem import dial, prepare  # noqa: E402
 from firmware.modem.link import ModemLink, Session  # noqa: E402
 
 PACKETS, TIMES = int(sys.argv[1]), int(sys.argv[2])
@@ -104,7 +104,7 @@ class Link:
         self.uart = line = Uart(portion)
         self.mux = None
         if n1:
-            self.mux = dial.make_mux(self.uart)
+            self.mux = prepare.make_mux(self.uart)
             dial.restart_mux(self.mux, n1)
             line = self.mux.channels[1]
         self.session = Session(line)

@@ -1,8 +1,8 @@
 """CMUX: several channels on one UART, so that PPP and AT commands live side by side (3GPP TS 27.010, basic option).
 
 The board is the initiator. `Mux.poll()` moves the bytes; a `Channel` is a stream as network.PPP wants it. Only the
-header of a UIH frame is covered by its check sequence (5.2.1.6), so data costs no more than copying. How a Mux is
-made, begins and ends is dial.py, which is loaded for that.
+header of a UIH frame is covered by its check sequence (5.2.1.6), so data costs no more than copying. How a Mux
+is made is prepare.py, how it begins and ends dial.py, which are loaded for that.
 """
 
 import io
@@ -32,9 +32,10 @@ _SIGNALS = const(0x0D)  # EA, RTC and RTR: DTR and RTS on (5.4.6.3.7)
 
 
 class Mux:
-    """The multiplexer over a UART; dial.make_mux() gives it its buffers. `dead` is set when the modem ends it.
+    """The multiplexer over a UART; prepare.make_mux() gives it its buffers. `dead` is set when the modem ends it.
 
-    `channels`: control, data, commands; `bad` counts frames that were none. What is private is dial.py's, too.
+    `channels`: control, data, commands; `bad` counts frames that were none. What is private is also for prepare.py and
+    dial.py.
     """
 
     # out -----------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ class Mux:
 
 
 class Channel(io.IOBase):
-    """One channel of the multiplexer as a UART-like stream; nothing waits. dial.py makes and opens it.
+    """One channel of the multiplexer as a UART-like stream; nothing waits. prepare.py makes it, dial.py opens it.
 
     `halted`: the modem takes nothing (its FC bit), `halting`: we do not; `lost`: bytes that came although we had said
     stop.
@@ -262,7 +263,7 @@ class Channel(io.IOBase):
 
         On rp2 lwIP's timers call this in an interrupt (ports/rp2/mpnetworkport.c): with a buffer between nothing is
         allocated in here, and nothing of the Mux is touched, which may be in the middle of something. What is not
-        taken costs lwIP's user his connection: dial.py says how large the buffer is.
+        taken costs lwIP's user his connection: prepare.py says how large the buffer is.
         """
         return self.buffer.write(buf) if self.buffer else self._mux.send(self, buf)
 

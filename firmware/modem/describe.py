@@ -5,6 +5,8 @@ from firmware.port import monotonic_s
 
 # What is done about a link that fails, from mild to rough (steps.py).
 MEASURES = ("redial", "register again", "radio off and on", "reset pulse", "power cycle", "board restart")
+# In the store: the board was restarted for the modem's sake and the link has not been up since; [reason, counters].
+RESTARTED = "modem_restarted_board"
 
 
 def last_reason(link):

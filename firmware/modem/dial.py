@@ -12,14 +12,6 @@ from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, t
 _SABM = const(0x3F)  # with P/F
 _CLD = const(0xC0)
 _TRIES = const(3)
-# Of what has come on each channel: control, data, commands.
-_RINGS = const((1, 1536, 512))
-# lwIP sends at once what it may, 6,400 bytes (TCP_SND_BUF) in eight segments of 800 (TCP_MSS), and takes a line that
-# does not hold it for broken (ERR_IF). Each has 40 bytes of IP and TCP and 8 of PPP, which writes two bytes for some
-# of them: in JSON for one of 25 or so. 400 are left for a name that is looked up, or a ping, meanwhile.
-_QUEUE = const(7424)
-_OUT = const(1024)
-_IN = const(640)
 # <port_speed> of AT+CMUX (27.007 5.7).
 _SPEEDS = {9600: 1, 19200: 2, 38400: 3, 57600: 4, 115200: 5, 230400: 6}
 _TURN_MS = const(10)
@@ -82,44 +74,6 @@ def _without(link):
             from firmware.modem import wake
 
             wake.set_speed(link, link.baud)
-
-
-def make_mux(uart):
-    """A Mux over `uart`. Its buffers are taken now, while the heap is in one piece, and kept. MemoryError."""
-    with overlay.use("mux"):
-        from firmware.modem.cmux import Channel, Mux
-
-    mux = Mux()
-    mux._uart = uart
-    mux._table = _crc_table()
-    mux._in = bytearray(_IN)
-    mux._in_view = memoryview(mux._in)
-    mux._out = bytearray(_OUT)
-    mux._out_view = memoryview(mux._out)
-    mux.channels = tuple([Channel() for _ in _RINGS])
-    for dlci, channel in enumerate(mux.channels):
-        channel._mux, channel.dlci = mux, dlci
-        channel._ring = bytearray(_RINGS[dlci])
-        channel._view = memoryview(channel._ring)
-    try:
-        from micropython import RingIO
-
-        mux.channels[1].buffer = RingIO(_QUEUE)
-    except ImportError:
-        pass  # CPython has no interrupts
-    mux.bad = 0
-    restart_mux(mux, 31)
-    return mux
-
-
-def _crc_table():
-    table = bytearray(256)
-    for at in range(256):
-        value = at
-        for _ in range(8):
-            value = value >> 1 ^ 0xE0 if value & 1 else value >> 1
-        table[at] = value
-    return table
 
 
 def restart_mux(mux, n1):

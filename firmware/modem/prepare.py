@@ -1,7 +1,16 @@
 """A ModemLink is made, with what stays of it until the next start; loaded for that."""
 
 from firmware.core import overlay
+from firmware.port import const
 
+# Of what has come on each channel of the multiplexer: control, data, commands.
+_RINGS = const((1, 1536, 512))
+# lwIP sends at once what it may, 6,400 bytes (TCP_SND_BUF) in eight segments of 800 (TCP_MSS), and takes a line that
+# does not hold it for broken (ERR_IF). Each has 40 bytes of IP and TCP and 8 of PPP, which writes two bytes for some
+# of them: in JSON for one of 25 or so. 400 are left for a name that is looked up, or a ping, meanwhile.
+_QUEUE = const(7424)
+_OUT = const(1024)
+_IN = const(640)
 # Every wait of the modem, in ms: name -> value. docs/modems.md explains them (a test compares). A setting `timing`
 # overrides single ones; tests do. Times that depend on the model (boot, pulses) are in profiles.py and are multiplied
 # by `scale` / 100.
@@ -72,6 +81,10 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
     with overlay.part:
         from firmware.modem.at import AtChannel
         from firmware.modem.link import ModemLink
+    with overlay.use("describe"):
+        from firmware.modem.describe import MEASURES, RESTARTED
+    with overlay.use("profiles"):
+        from firmware.modem import profiles
 
     found = ModemLink()
     found.uart, found.ppp_factory, found.settings, found.socket = uart, ppp_factory, settings, sockets
@@ -84,21 +97,74 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
     found.channel = AtChannel(uart)
     for start in ("+CREG", "+CGREG", "+CEREG", "+CMTI"):
         found.channel.on(start, found.heard)
-    with overlay.use("profiles"):
-        from firmware.modem import profiles
-
-        found.profile = profiles.get(settings.get("model") or "generic")
-    with overlay.use("steps"):
-        from firmware.modem import steps
-
-        steps.remember(found)
+    found.profile = profiles.get(settings.get("model") or "generic")
+    found.cell = nothing_heard()
+    found.restarted_for, counts = store.get(RESTARTED) or ("", [])
+    found.last_measure = MEASURES[-1] if counts else ""
+    found.ladder = new_ladder(counts or [0] * len(MEASURES))
     found.multiplexer = None
     if settings.get("cmux") and not native:
         # In use for as long as it may be needed: without CMUX neither code nor buffers of it are in memory.
         found.mux_use = overlay.use("mux")
         found.mux_use.__enter__()
-        with overlay.use("dial"):
-            from firmware.modem import dial
-
-            found.multiplexer = dial.make_mux(uart)
+        found.multiplexer = make_mux(uart)
     return found
+
+
+def nothing_heard():
+    """A cell (network.py): what the network has said last; signal in dBm."""
+    with overlay.part:
+        from firmware.modem.link import Facts
+
+    cell = Facts()
+    cell.stat = cell.access = cell.cause = cell.signal = cell.rsrp = cell.rsrq = None
+    cell.operator = ""
+    return cell
+
+
+def new_ladder(counts):
+    """Counts failures in a row, at each rung (steps.py), and of each measure since the start (`counts`)."""
+    with overlay.part:
+        from firmware.modem.link import Facts
+
+    ladder = Facts()
+    ladder.rung = ladder.tried = ladder.failures = 0
+    ladder.counts = list(counts)
+    return ladder
+
+
+def make_mux(uart):
+    """A Mux over `uart`. Its buffers are taken now, while the heap is in one piece, and kept. MemoryError."""
+    with overlay.use("mux"):
+        from firmware.modem.cmux import Channel, Mux
+
+    mux = Mux()
+    mux._uart = uart
+    mux._table = _crc_table()
+    mux._in = bytearray(_IN)
+    mux._in_view = memoryview(mux._in)
+    mux._out = bytearray(_OUT)
+    mux._out_view = memoryview(mux._out)
+    mux.channels = tuple([Channel() for _ in _RINGS])
+    for dlci, channel in enumerate(mux.channels):
+        channel._mux, channel.dlci = mux, dlci
+        channel._ring = bytearray(_RINGS[dlci])
+        channel._view = memoryview(channel._ring)
+    try:
+        from micropython import RingIO
+
+        mux.channels[1].buffer = RingIO(_QUEUE)
+    except ImportError:
+        pass  # CPython has no interrupts
+    mux.bad = 0
+    return mux
+
+
+def _crc_table():
+    table = bytearray(256)
+    for at in range(256):
+        value = at
+        for _ in range(8):
+            value = value >> 1 ^ 0xE0 if value & 1 else value >> 1
+        table[at] = value
+    return table

@@ -9,8 +9,8 @@ from firmware import diag
 from firmware.core import overlay
 from firmware.core.errors import ModemError
 from firmware.gate import silence
-from firmware.modem.describe import MEASURES, last_reason
-from firmware.modem.link import Facts, Failure
+from firmware.modem.describe import MEASURES, RESTARTED, last_reason
+from firmware.modem.link import Failure
 from firmware.port import const, monotonic_s, sleep_ms
 
 _REDIAL = const(0)
@@ -24,32 +24,6 @@ TRIES = (3, 2, 2, 2, 3, 1)
 _WAIT_MS = const(100)
 _WAITS = const(200)
 _OTHER = const(237)  # code of an error (core/errors.py)
-# In the store: the board was restarted for the modem's sake and the link has not been up since; [reason, counters].
-_RESTARTED = const("modem_restarted_board")
-
-
-def remember(link):
-    """All that is not known yet, and what is known from before a restart for the modem's sake."""
-    link.cell = nothing_heard()
-    link.restarted_for, counts = link.store.get(_RESTARTED) or ("", [])
-    link.last_measure = MEASURES[-1] if counts else ""
-    link.ladder = new_ladder(counts)
-
-
-def nothing_heard():
-    """A cell (network.py): what the network has said last; signal in dBm."""
-    cell = Facts()
-    cell.stat = cell.access = cell.cause = cell.signal = cell.rsrp = cell.rsrq = None
-    cell.operator = ""
-    return cell
-
-
-def new_ladder(counts=[]):  # noqa: B006  only read
-    """Counts failures in a row, at each rung, and each measure (`counts`) since the device was installed."""
-    ladder = Facts()
-    ladder.rung = ladder.tried = ladder.failures = 0
-    ladder.counts = counts + [0] * (len(MEASURES) - len(counts))
-    return ladder
 
 
 async def bring_up(link):
@@ -91,9 +65,9 @@ async def bring_up(link):
 
         await dial.call(link)
     link.connects += 1
-    if link.store.get(_RESTARTED):
+    if link.store.get(RESTARTED):
         await silence(link.store)
-        link.store.set(_RESTARTED, None)
+        link.store.set(RESTARTED, None)
     link.why = None
     link.enter("online")
 
@@ -201,10 +175,10 @@ async def _measure(link, rung):
             from firmware.modem import network
 
             await network.leave(link.channel, rung == _REGISTER)
-    elif rung == _REBOOT and link.reboot and not link.store.get(_RESTARTED):
+    elif rung == _REBOOT and link.reboot and not link.store.get(RESTARTED):
         # Once: a modem that is broken must not restart the board for ever.
         await silence(link.store)
-        link.store.set(_RESTARTED, [last_reason(link), list(link.ladder.counts)])
+        link.store.set(RESTARTED, [last_reason(link), list(link.ladder.counts)])
         link.reboot("modem: " + last_reason(link))
     elif rung >= _RESET:
         with overlay.use("wake"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.modem import dial
+from firmware.modem import dial, prepare
 from tests.host.modem_world import run_virtual
 from tests.proof.cmux_day import carried, read
 from tools.modem import hdlc
@@ -64,7 +64,7 @@ class Wire:
 
 def made(portion=0, n1=127):
     wire = Wire(portion)
-    mux = dial.make_mux(wire)
+    mux = prepare.make_mux(wire)
     dial.restart_mux(mux, n1)
     for dlci in range(3):
         mux.channels[dlci].open = True
@@ -78,7 +78,7 @@ def feed(wire, mux, text):
 
 def test_opening_sends_the_frames_of_the_standard():
     wire = Wire()
-    mux = dial.make_mux(wire)
+    mux = prepare.make_mux(wire)
     dial.restart_mux(mux, 127)
 
     async def main():
@@ -355,7 +355,7 @@ def test_what_ppp_sends_in_an_interrupt_waits_for_the_next_turn(monkeypatch):
 def _interrupted(at):
     """What channel 1 was given, and what it sent, when lwIP writes before the `at`-th step; None: it has fewer."""
     wire = Wire(portion=100)
-    mux = dial.make_mux(wire)
+    mux = prepare.make_mux(wire)
     data = mux.channels[1]
     data.buffer = Ring(4096)
     dial.restart_mux(mux, 31)
@@ -424,4 +424,4 @@ def test_the_queue_holds_what_lwip_sends_at_once():
     text = b'{"ID":"0123456789","VALUES":[{"A":1,"B":2},{"A":3,"B":4}]}' * 120
     burst = b"".join(hdlc.encode(0x21, bytes(40) + text[at : at + 800], 0) for at in range(0, 6400, 800))
     burst += hdlc.encode(0x21, bytes(28) + b"a-name-of-a-broker.example.org", 0)
-    assert len(burst) <= dial._QUEUE
+    assert len(burst) <= prepare._QUEUE

@@ -283,7 +283,7 @@ def test_after_a_time_of_good_service_the_ladder_starts_at_its_foot():
 
 
 def test_back_off_grows_and_has_a_limit():
-    count = steps.new_ladder()
+    count = prepare.new_ladder([0] * 6)
     waits = []
     for _ in range(30):
         steps.failed(count, Failure("x"))

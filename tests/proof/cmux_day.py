@@ -6,7 +6,7 @@ In virtual time, through a UART that takes 64 bytes at a time.
 import asyncio
 import random
 
-from firmware.modem import dial
+from firmware.modem import dial, prepare
 from firmware.modem.at import AtChannel
 from tests.host.modem_world import Uart, run_virtual
 from tools.modem.engine import Modem
@@ -47,7 +47,7 @@ def carried(seed, seconds):
         raw = AtChannel(uart)
         await raw.command("ATE0", tries=3)
         await raw.command("AT+CMUX=0,0,5,127")
-        mux = dial.make_mux(uart)
+        mux = prepare.make_mux(uart)
         assert await dial.open_mux(mux, 127, 1000)
         modem.mux.channels[1].echo = False
         data, at = mux.channels[1], AtChannel(mux.channels[2])

@@ -7,8 +7,8 @@ from firmware.core.errors import ModemError
 from firmware.modem import network
 from firmware.modem.at import AtChannel
 from firmware.modem.exchange import CommandError, NoAnswer, raw
+from firmware.modem.prepare import nothing_heard
 from firmware.modem.profiles import detect, get
-from firmware.modem.steps import nothing_heard
 from tools.doctor.call import Call
 from tools.doctor.report import Fault
 from tools.doctor.words import fault
