@@ -83,10 +83,10 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards modem update.download update.http update.order update.own update.release update.signature update.source"
-    " update.tls update.update update.waiting config.takeover config.password config.settings_help commands.help"
+    "boards modem update.download update.http update.order update.own update.release update.source"
+    " update.update update.waiting config.takeover config.password config.settings_help commands.help"
     " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
-    " safemode clock.ntp clock.time"
+    " clock.timesync"
 )
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")

@@ -41,7 +41,7 @@ async def run(board, guard=None):
     """Start every service and watch over them; feeds the watchdog as long as the loop turns in time.
 
     `guard` is the firmware.update.safestart.Guard where the board keeps versions of the firmware; in its safe mode
-    only what it takes to be reached is there (safemode.py).
+    only what it takes to be reached is there (reach.py).
     """
     await _watch(_build(board, guard), guard)
 

@@ -13,9 +13,8 @@ from firmware.core import errors, overlay
 from firmware.gate import Gate
 from firmware.log.ring import Ring
 from firmware.meter.ledger import Ledger
-from firmware.meter.line import MeterLine
-from firmware.meter.meter import Meter
-from firmware.meter.schedule import Schedule
+from firmware.meter.meter import Meter, MeterLine
+from firmware.meter.reading import Schedule
 from firmware.port import const
 from firmware.record import telemetry
 

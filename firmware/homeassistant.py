@@ -13,7 +13,7 @@ import json
 
 from firmware import diag, readings
 from firmware.core import overlay
-from firmware.meter import schedule
+from firmware.meter import reading
 from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(2000)
@@ -173,8 +173,8 @@ def _meters(device):
 
 def _interval(meter):
     """Seconds between two readings of the instantaneous values that are delivered; 0: there are none."""
-    for number in range(schedule.count(meter.plan)):
-        plan = schedule.take(meter.plan, number)
+    for number in range(reading.count(meter.plan)):
+        plan = reading.take(meter.plan, number)
         if plan.kind == readings.INSTANT and meter.log:
             return plan.interval
     return 0

@@ -1,12 +1,20 @@
 """Builds what it takes to reach the device: identity, link, broker, console. Loaded at start-up and then let go.
 
-Apart from assembly.py because the safe mode builds this and nothing else (safemode.py): what is imported here may not
-need a meter or the log.
+Apart from assembly.py because the safe mode builds this and nothing else (`build()`): there are no meters and no log,
+as one of them may be what crashes, and what is imported here may not need them. Each part that fails there costs
+itself only.
 """
 
 from firmware import applysettings, diag
+from firmware.clock.clock import Clock
+from firmware.commands.processor import Processor
 from firmware.config import password
 from firmware.core import overlay
+from firmware.gate import Gate
+from firmware.port import const
+from firmware.update.safestart import crashed
+
+_NOT_MADE = const(258)  # code of an error (core/errors.py)
 
 
 def settings(app):
@@ -77,3 +85,50 @@ def console(app):
             from firmware.commands.console import Console
 
         app.console = Console(port, app.processor, app.config.get("console.echo"))
+
+
+# --- the safe mode
+
+
+class NoLog:
+    """In the place of the log: keeps nothing, gives nothing and knows nothing."""
+
+    order = ""
+
+    def stats(self):
+        return {}
+
+    def take(self):
+        """No record ever waits."""
+
+    def release(self, seq=None):
+        """None is on its way."""
+
+    def flush(self):
+        """None was acknowledged."""
+
+
+def build(app):
+    """Fill an App (services.py) like assembly.build()."""
+    diag.error("start", "safe mode: no meter is read, nothing is logged; commands and updates are taken")
+    settings(app)
+    app.gate = Gate()
+    app.clock = Clock(app.board.rtc, app.config.get("device.zone"), app.board.rtc_source)
+    app.ring = NoLog()
+    app.processor = Processor(app)
+    _part(link, app)
+    if app.link is None:
+        with overlay.part:
+            from firmware.boards.netlink import NoLink
+
+        app.link = NoLink(_NOT_MADE)
+    _part(uplink, app)
+    _part(console, app)
+
+
+def _part(make, app):
+    try:
+        make(app)
+    except Exception as error:  # what is left of the device has to go on
+        crashed(error, "safe mode")
+        diag.error("start", "safe mode: %s: %s", type(error).__name__, error)

@@ -1,6 +1,6 @@
 """The device as a whole: its parts, what the supervisor runs and what commands do to it.
 
-starting.py makes it; its parts are filled in by assembly.py or, in the safe mode, by safemode.py. What it does seldom
+starting.py makes it; its parts are filled in by assembly.py or, in the safe mode, by reach.py. What it does seldom
 is in appwork.py and applysettings.py.
 """
 

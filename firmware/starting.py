@@ -80,7 +80,7 @@ def make(board, guard=None):
         _load()
     with overlay.use("start"):
         if app.safe:
-            from firmware import safemode as parts
+            from firmware import reach as parts
         else:
             from firmware import assembly as parts
         parts.build(app)

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 KEY = ROOT / "keys" / "release.pem"
 PUBLIC = ROOT / "release.pub"
 BITS = 3072
-# What a device takes (firmware/update/signature.py).
+# What a device takes (firmware/update/release.py).
 _E = 65537
 _LEAST_BITS = 2048
 

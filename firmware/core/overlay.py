@@ -34,7 +34,7 @@ from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
 # not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin starting
-start +settings +session +password +apply +guard assembly safemode reach boards.wiring modem.prepare
+start +settings +session +password +apply +guard assembly reach boards.wiring modem.prepare
 mount +find log.mount
 guard update.slots,starts
 own +guard update.own
@@ -53,7 +53,7 @@ doctor +grammar +files +errorwords commands.doctorwords
 help +grammar +texts commands.help
 typing commands.typing
 zone clock.zone
-reading +zone meter.ledger,reading,result,schedule
+reading +zone meter.ledger,reading,result
 session +reading meterprobe meter.session record.extended,telemetry\
  iec102.address,asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
  readings.closings,curve,facts,instant
@@ -63,9 +63,9 @@ find log.find
 segments log.segments
 login uplink.login
 announce +reading homeassistant
-time clock.ntp,timesync
+time clock.timesync
 update +guard update.order,source,waiting
-fetch +update update.download,http,release,signature,tls,update
+fetch +update update.download,http,release,update
 ask modem.exchange
 steps +ask +describe modem.steps
 wake +ask modem.wake

@@ -1,6 +1,22 @@
-"""One meter as the device knows it: its address, its plan, its last results and its counters."""
+"""The meters on one serial line: one session after another, each due reading and each one asked for.
 
+A `MeterLine` is one service. It is handed its port, its meters, the clock and a `keep(records)` function (the log's
+append_many); it knows neither the log nor the broker. What a reading needs is loaded for it and let go afterwards:
+reading.py with the plans, and for the session itself session.py, the protocol and the readings.
+"""
+
+from firmware import diag
 from firmware.core import errors, overlay
+from firmware.port import const, sleep_ms
+
+_IDLE_MS = const(250)
+# Several on one line may be asked for at a time; more are refused.
+_MOST_ASKED = const(16)
+# Without room for a reading's code the line looks again after that.
+_MEMORY_MS = const(2000)
+# As in reading.py.
+_NEVER = const(0xFFFFFFFF)
+_FIELDS = const(7)
 
 
 class Meter:
@@ -24,7 +40,7 @@ class Meter:
         self.options = options or {}
         with overlay.use("reading"):
             from firmware.meter.ledger import Ledger
-            from firmware.meter.schedule import numbers
+            from firmware.meter.reading import numbers
 
             self._ledger = ledger or Ledger()
             for schedule in schedules:
@@ -64,3 +80,84 @@ class Meter:
     def last_error(self):
         """`why` in words."""
         return errors.text(self.why, True)
+
+
+class MeterLine:
+    """The service of one serial line."""
+
+    trace = None  # sees each frame, see iec102/master.py
+
+    def __init__(self, name, port, meters, clock, keep, header, gate=None):
+        """`header`: [IMEI, logger id, form of TS, profile, form of the meter's times, key of object addresses]."""
+        self.name = name
+        self.port = port
+        self.meters = meters
+        self.clock = clock
+        self.header = header
+        self.gate = gate
+        self.keep = keep
+        self.clean = False  # nothing of an earlier session can be on the line
+        self.asked = []  # (meter, kind, args, result) of the readings that wait
+        self._steps = None  # of the clock, when it was planned
+
+    def ask(self, meter, kind, args=None):
+        """Read `kind` of `meter` now, in the background; returns its Result. ValueError: too many waiting."""
+        if len(self.asked) >= _MOST_ASKED:
+            raise ValueError("too many readings are waiting for %s" % self.name)
+        with overlay.use("reading"):
+            from firmware.meter.result import Result
+
+            result = Result("%sresult%d" % (meter.place, kind))
+        meter.pending[kind] = result
+        self.asked.append((meter, kind, args, result))
+        return result
+
+    async def run(self):
+        self._steps = None
+        while True:
+            if self._steps != self.clock.steps:
+                self._replan()
+            if self.asked:
+                await self._read()
+                continue
+            at, meter, number = self._next()
+            wait = at - self.clock.utc() if meter and self.clock.known else _NEVER
+            if wait > 0:
+                await sleep_ms(min(wait * 1000, _IDLE_MS))
+            else:
+                await self._read(meter, number)
+
+    def _replan(self):
+        """Plan anew: now or, in a full heap, at one of the next turns."""
+        with overlay.attempt, overlay.use("reading"):
+            from firmware.meter import reading
+
+            if self.clock.known:
+                for meter in self.meters:
+                    reading.replan(meter.plan, self.clock)
+            self._steps = self.clock.steps
+
+    def _next(self):
+        """(UTC, meter, number of its schedule) of what is due first; (_NEVER, None, None)."""
+        first = (_NEVER, None, None)
+        for meter in self.meters:
+            plan = meter.plan
+            for at in range(0, len(plan), _FIELDS):
+                if plan[at] < first[0]:
+                    first = (plan[at], meter, at // _FIELDS)
+        return first
+
+    async def _read(self, meter=None, number=None):
+        """Do the reading that is due, without a meter the first one that is asked for."""
+        with overlay.use("reading"):
+            reading = None
+            with overlay.attempt:
+                from firmware.meter import reading
+            if reading:
+                if meter:
+                    await reading.scheduled(self, meter, number)
+                else:
+                    await reading.session(self, *self.asked.pop(0))
+                return
+        diag.warn("meter", "%s: not enough memory", self.name)
+        await sleep_ms(_MEMORY_MS)

@@ -1,4 +1,4 @@
-"""Fetches a file over HTTP/1.1, with TLS (tls.py) or without, onto the flash; goes on where it stopped after a drop
+"""Fetches a file over HTTP/1.1, with TLS (http.py) or without, onto the flash; goes on where it stopped after a drop
 (RFC 9110, 14).
 
 The server may be anybody's. Whatever it says costs no more than `size` bytes of flash, once that is known, and ends by
@@ -10,7 +10,7 @@ import random
 
 from firmware import diag
 from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.update import http, slots, tls
+from firmware.update import http, slots
 from firmware.update.source import DownloadError, GiveWay, split
 from firmware.update.waiting import Pace
 
@@ -189,7 +189,7 @@ class Download:
         if self._secure:
             self._keep_until = self.got + _WORTH
             self._below = sock
-            self._socket = tls.wrap(sock, self.host)
+            self._socket = http.wrap(sock, self.host)
 
     async def _pause(self, start, limit, what):
         if ticks_diff(ticks_ms(), start) > limit:
@@ -220,7 +220,7 @@ class Download:
         if error.args[0] in _AGAIN:
             return
         if self._secure:
-            error = tls.named(error, self.host, self._shaking)
+            error = http.named(error, self.host, self._shaking)
         raise error
 
     async def _receive(self):

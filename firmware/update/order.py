@@ -10,7 +10,15 @@ from firmware import diag
 from firmware.core import overlay
 from firmware.port import const, ticks_diff, ticks_ms
 from firmware.update import slots
-from firmware.update.source import DownloadError, GiveWay, OrderError, ReleaseError, lacking, read_key, split
+from firmware.update.source import (
+    DownloadError,
+    GiveWay,
+    OrderError,
+    ReleaseError,
+    lacking,
+    read_key,
+    split,
+)
 from firmware.update.waiting import Order
 
 # What the update has at least of the heap, in turn with sessions and commands.

@@ -6,7 +6,7 @@ Use it inside `virtual.run()`: the meters' true time is the virtual clock, and s
 import asyncio
 
 from firmware.clock.clock import HOST, Clock
-from firmware.meter.line import MeterLine
+from firmware.meter.meter import MeterLine
 from tests.host.fakes import StationMeter
 from tools.meter.model import Meter as Model
 from tools.meter.station import Station

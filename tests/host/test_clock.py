@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from firmware import port, readings
 from firmware.clock import clock
 from firmware.clock.zone import Zone
-from firmware.meter.schedule import Schedule, next_aligned
+from firmware.meter.reading import Schedule, next_aligned
 
 MADRID = Zone("Europe/Madrid")
 NOW = 1795000000  # November 2026

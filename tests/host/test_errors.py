@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.clock import ntp
+from firmware.clock import timesync
 from firmware.core import error_meter, error_network, error_services, error_texts, errors
 from firmware.iec102 import errors as meter_errors
 from firmware.iec102.errors import NotAvailableError
@@ -37,7 +37,7 @@ CODES = {
 COMPUTED = {*range(113, 119), 126, *range(301, 306), *range(260, 270)}
 # Classes outside of core/errors.py: local to one module, or to a room that keeps them as long as who catches them.
 LOCAL = {
-    "clock/ntp.py": ["TimeRefused"],
+    "clock/timesync.py": ["TimeRefused"],
     "commands/answer.py": ["CommandError", "TooLong"],
     "iec102/errors.py": ["Iec102Error"],
     "modem/exchange.py": ["CommandError", "NoAnswer"],
@@ -83,7 +83,7 @@ def names(node):
 
 
 def test_codes_are_what_they_have_always_been():
-    found = {**classes(errors), **classes(meter_errors), **classes(ntp), **classes(source)}
+    found = {**classes(errors), **classes(meter_errors), **classes(timesync), **classes(source)}
     assert {name: each.code for name, each in found.items() if getattr(each, "code", 0)} == CODES
 
 
@@ -281,7 +281,7 @@ def test_without_memory_for_words_it_is_the_code(monkeypatch):
 
 
 MADE = """
-from firmware.clock.ntp import TimeRefused
+from firmware.clock.timesync import TimeRefused
 from firmware.core import errors
 from firmware.iec102.errors import AsduError, NotAvailableError
 from firmware.modem.exchange import CommandError

@@ -19,7 +19,7 @@ from firmware.log.ring import Ring
 from firmware.meter import reading
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
-from firmware.meter.schedule import Schedule
+from firmware.meter.reading import Schedule
 from firmware.modem import bringup
 from tests.host import fieldlab, virtual
 from tests.host.test_log_gate import Line

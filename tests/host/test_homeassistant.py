@@ -14,7 +14,7 @@ import pytest
 
 from firmware import discovery, homeassistant, readings
 from firmware.meter.meter import Meter
-from firmware.meter.schedule import Schedule
+from firmware.meter.reading import Schedule
 from tests.host import json_examples
 from tests.host.roles import GRANTED
 from tests.host.together import together

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from firmware import port
-from firmware.clock import clock, ntp
+from firmware.clock import clock, timesync
 from firmware.clock.clock import TimeKeeper
-from firmware.clock.ntp import TimeRefused
+from firmware.clock.timesync import TimeRefused
 from firmware.meter.meter import Meter
 from tests.host import fieldlab, virtual
 from tools import micropython, patience
@@ -83,10 +83,10 @@ KINDS = {
 
 ASK = """
 import asyncio, socket
-from firmware.clock import ntp
+from firmware.clock import timesync
 async def one(host):
     try:
-        return "ok %%d" %% await ntp.ask(socket, host, %d)
+        return "ok %%d" %% await timesync.ask(socket, host, %d)
     except OSError as error:
         return " ".join([type(error).__name__] + [str(x) for x in error.args])
 async def main():
@@ -155,7 +155,7 @@ async def main():
     await sleep_ms(50)
     overlay.reclaim()
     before = gc.mem_alloc()
-    print("state", device.clock.utc(), device.clock.source_name(), "firmware.clock.ntp" in sys.modules)
+    print("state", device.clock.utc(), device.clock.source_name(), "firmware.clock.timesync" in sys.modules)
     device.time_wanted = True
     while device.time_wanted:
         await sleep_ms(20)
@@ -230,7 +230,7 @@ class Device:
                 raise says
             return self.true() + says
 
-        monkeypatch.setattr(ntp, "ask", ask)
+        monkeypatch.setattr(timesync, "ask", ask)
         monkeypatch.setitem(port.__dict__, "_passed", [0, 0, False])
 
     def is_up(self):

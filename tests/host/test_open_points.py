@@ -9,7 +9,7 @@ import pytest
 from firmware import readings
 from firmware.meter import reading
 from firmware.meter.meter import Meter
-from firmware.meter.schedule import Schedule
+from firmware.meter.reading import Schedule
 from firmware.record import telemetry
 from tests.host import fieldlab, virtual
 from tests.host.test_app_note import Installer

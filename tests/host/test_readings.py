@@ -16,7 +16,7 @@ from firmware.iec102.totals import FIELDS
 from firmware.meter import reading
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
-from firmware.meter.schedule import Schedule
+from firmware.meter.reading import Schedule
 from firmware.port import sleep_ms
 from tests.host import fieldlab, virtual
 from tools.meter.values import tag_of

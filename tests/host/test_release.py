@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from firmware.update import release as device
 from firmware.update import slots
-from firmware.update.signature import verify
+from firmware.update.release import verify
 from tests.host.test_pack import TABLES, broken
 from tools import micropython, pack, patience, release
 
@@ -245,10 +245,10 @@ def test_verify_on_micropython_within_the_heap_of_a_board(tmp_path):
         "import asyncio, binascii, sys, time\n"
         "sys.path.append(%r)\n"
         "from cores import Waits\n"
-        "from firmware.update import signature\n"
+        "from firmware.update import release\n"
         "async def main():\n"
         " worst, waits = 0, Waits()\n"
-        " task = asyncio.create_task(signature.verify(%r, %r, %r))\n"
+        " task = asyncio.create_task(release.verify(%r, %r, %r))\n"
         " while not task.done():\n"
         "  t, w = time.ticks_us(), waits.stood_ms(); await asyncio.sleep_ms(0)\n"
         "  worst = max(worst, time.ticks_diff(time.ticks_us(), t) - 1000 * (waits.stood_ms() - w))\n"

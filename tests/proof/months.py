@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 from firmware import diag, port, readings
 from firmware.clock.zone import Zone
 from firmware.log.ring import Ring
-from firmware.meter import line as meterline
+from firmware.meter import meter as meterline
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter
-from firmware.meter.schedule import Schedule
+from firmware.meter.reading import Schedule
 from tests.host import fieldlab, virtual
 from tests.host.fakes import StationMeter
 
