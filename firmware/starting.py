@@ -9,7 +9,7 @@ import asyncio
 import gc
 import sys
 
-from firmware import boards, diag, lastrun, supervise
+from firmware import boards, diag, supervise
 from firmware.core import overlay
 from firmware.port import const
 
@@ -18,7 +18,7 @@ _LOADING = const(2048)
 _RUNNING = const(8192)
 # The link waits up to 15 minutes and a half more between two attempts (modem/prepare.py, backoff_max).
 _LINK_MS = const(1500000)
-# Of lastrun.py.
+# Of diag.py.
 _WORDS = const(4)
 _MAGIC = const(0x1D2)
 
@@ -26,8 +26,8 @@ _MAGIC = const(0x1D2)
 def begin():
     """(this board, the firmware.update.safestart.Guard of this start or None)."""
     # Before the first line of this start is said.
-    lastrun.cells = _cells()
-    lastrun.before = _told()
+    diag.cells = _cells()
+    diag.before = _told()
     # Collecting early and often keeps what stays close together: the heap is not moved afterwards.
     if hasattr(gc, "threshold"):
         gc.threshold(_LOADING)
@@ -108,7 +108,7 @@ def _services(app):
     return [each for each in found if each[1]]
 
 
-# --- what ran last before the reset (lastrun.py)
+# --- what ran last before the reset (diag.py)
 
 
 def _cells():
@@ -130,12 +130,12 @@ def _cells():
 
 def _told():
     """In words; "" where nothing is known."""
-    if not lastrun.cells:
+    if not diag.cells:
         return ""
-    task, source, number, seconds = map(_word, lastrun.cells)
+    task, source, number, seconds = map(_word, diag.cells)
     if number >> 16 != _MAGIC:
         return ""
-    lastrun.put(2, 0)
+    diag.put(2, 0)
     said = "%s %04X" % (_letters(source), number & 0xFFFF)
     return "task %s, line %s, %d s after the start" % (_letters(task), said, seconds)
 

@@ -11,7 +11,7 @@ import asyncio
 
 from firmware import diag
 from firmware.core import overlay
-from firmware.lastrun import Marked
+from firmware.diag import Marked
 from firmware.port import const, print_exception, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _FIRST_MS = const(1000)

@@ -8,7 +8,7 @@ from binascii import hexlify
 
 import machine
 
-from firmware import diag, lastrun
+from firmware import diag
 from firmware.boards.common import FileStore, ReplUart, Rtc, Sockets
 from firmware.core import overlay
 from firmware.port import const
@@ -79,7 +79,7 @@ def reset_cause(board):
         if getattr(machine, name, None) == cause:
             text = words
             break
-    reason, last = slots.read_text(board.root + "/reason").strip(), lastrun.before
+    reason, last = slots.read_text(board.root + "/reason").strip(), diag.before
     if reason:
         slots.remove(board.root + "/reason")
         text = "%s (%s)" % (text, reason)

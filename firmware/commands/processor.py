@@ -13,7 +13,7 @@ they need:
 """
 
 from firmware.core import overlay
-from firmware.lastrun import apart
+from firmware.diag import apart
 from firmware.port import const, monotonic_s, sleep_ms
 
 # Letters of one line; what is longer is refused as a whole.

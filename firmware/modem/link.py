@@ -9,7 +9,7 @@ import asyncio
 from firmware import diag
 from firmware.core import overlay
 from firmware.core.errors import ModemError
-from firmware.lastrun import Marked
+from firmware.diag import Marked
 from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # Codes of errors (core/errors.py).

@@ -16,7 +16,7 @@ from tools.board.unixboard import UnixBoard
 ROOT = Path(__file__).resolve().parents[2]
 # What the small app needs of the real firmware.
 PARTS = (
-    "__init__", "port", "lastrun", "diag", "gate", "packfs", "serialport",
+    "__init__", "port", "diag", "gate", "packfs", "serialport",
     "boards/__init__", "boards/twin", "boards/unix",
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware import lastrun, readings, starting
+from firmware import diag, readings, starting
 from firmware.modem import wake
 from tests.host import fakes_machine, virtual
 from tests.host.fakes_machine import Chip, config
@@ -140,11 +140,11 @@ def test_identity_reset_cause_clock_and_console(name, monkeypatch, tmp_path):
         assert text.startswith("watchdog") and "(new settings)" in text
     assert restarted(77) == ["reset cause 77"] * 2
     # And what ran last, whether the firmware or the watchdog ended it.
-    monkeypatch.setattr(lastrun, "before", "task pump, line mode 1F2A, 70 s after the start")
+    monkeypatch.setattr(diag, "before", "task pump, line mode 1F2A, 70 s after the start")
     board.reset("new settings")
     (text, _), (watchdog, _) = restarted(3), restarted(3)
-    assert text.endswith(" (new settings) (last ran: %s)" % lastrun.before)
-    assert watchdog.startswith("watchdog") and watchdog.endswith(" (last ran: %s)" % lastrun.before)
+    assert text.endswith(" (new settings) (last ran: %s)" % diag.before)
+    assert watchdog.startswith("watchdog") and watchdog.endswith(" (last ran: %s)" % diag.before)
     assert abs(board.rtc.get() - time.time()) < 2
     board.rtc.set(1700000000)
     assert chip.rtc_set == (2023, 11, 14, 1, 22, 13, 20, 0)

@@ -1,12 +1,12 @@
-"""lastrun.apart(): what comes of it, whose turns it counts as, and how it ends; on any Python. Prints `ok`."""
+"""diag.apart(): what comes of it, whose turns it counts as, and how it ends; on any Python. Prints `ok`."""
 
 import asyncio
 
-from firmware import lastrun, starting
+from firmware import diag, starting
 from firmware.port import sleep_ms
 
 words = []
-lastrun.put = lambda index, value: words.append(starting._letters(value))
+diag.put = lambda index, value: words.append(starting._letters(value))
 turned = []
 ended = []
 
@@ -36,13 +36,13 @@ async def stays():
 
 async def service(what):
     try:
-        return await lastrun.apart(what)
+        return await diag.apart(what)
     finally:
         ended.append("service")
 
 
 async def marked(what):
-    return await lastrun.Marked(service(what), "mqtt", lambda: turned.append(True))
+    return await diag.Marked(service(what), "mqtt", lambda: turned.append(True))
 
 
 async def main():
@@ -54,7 +54,7 @@ async def main():
         assert error.args == ("x",)
     # Of a task that is not marked it is not marked either, be it that another has just had its turn.
     words.clear()
-    assert await lastrun.apart(seven()) == 7
+    assert await diag.apart(seven()) == 7
     assert not words
     del ended[:]
     task = asyncio.create_task(marked(stays()))
