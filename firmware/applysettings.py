@@ -11,6 +11,10 @@ from firmware.uplink.session import LONGEST_TOPIC
 _SETTLE_S = const(10)
 # The answer with the code of a changed way has so long to reach the broker that is left.
 _ANSWER_S = const(300)
+# Topics the device sends to, beside the online topic.
+_OURS = const((
+    "mqtt.atr_topic", "mqtt.status_topic", "logger.topic", "logger.extended_topic", "iec102.trace_topic",
+))  # fmt: skip
 # Settings of MqttService where nothing is to be delivered: it waits for others.
 OFF = {"enabled": False}
 
@@ -50,12 +54,6 @@ def mqtt_settings(app):
         "online": app.online_text,
         "offline": json.dumps({"IMEI": app.imei, "STATE": "offline", "VERSION": app.version}),
     }
-
-
-# Topics the device sends to, beside the online topic.
-_OURS = (
-    "mqtt.atr_topic", "mqtt.status_topic", "logger.topic", "logger.extended_topic", "iec102.trace_topic",
-)  # fmt: skip
 
 
 def _topic(app, name):

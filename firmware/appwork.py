@@ -4,13 +4,14 @@ import gc
 import json
 
 from firmware.core import errors, overlay
+from firmware.port import const
 from firmware.update import slots, starts
 
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.
-_LINK_FACTS = (
+_LINK_FACTS = const((
     "uplink", "operator", "technology", "signal", "ip", "uptime", "connects", "last_reason", "last_measure",
     "measures",
-)  # fmt: skip
+))  # fmt: skip
 
 
 def online_text(app):

@@ -19,10 +19,10 @@ _PARAMETERS = const(129)  # have the password behind link address, number of poi
 # Where the body of the ASDU begins in a variable frame.
 _BODY = const(13)
 
-_TO_METER = b"0 reset of the link;3 data;9 request link status;10 poll class 1;11 poll;"
-_TO_MASTER = b"0 ACK;1 NACK;8 data;9 no data yet;11 link status;"
-_CAUSES = b"3 spontaneous;4 initialised;5 request;6 activation;7 confirmation;8 deactivation;10 end of data;"
-_TYPES = (
+_TO_METER = const(b"0 reset of the link;3 data;9 request link status;10 poll class 1;11 poll;")
+_TO_MASTER = const(b"0 ACK;1 NACK;8 data;9 no data yet;11 link status;")
+_CAUSES = const(b"3 spontaneous;4 initialised;5 request;6 activation;7 confirmation;8 deactivation;10 end of data;")
+_TYPES = const(
     b"1 events;8 totals;11 increments;71 identity;72 clock;100 identity?;102 events?;103 clock?;122 totals?;"
     b"123 increments?;129 parameters;133 tariff now?;134 closings?;135 tariff now;136 closings;"
     b"139 blocks of totals;140 blocks of increments;141 configuration?;142 configuration;144 powers?;"

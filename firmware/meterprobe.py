@@ -9,8 +9,8 @@ from firmware.iec102.address import LinkAddress
 from firmware.iec102.link import Link
 from firmware.port import const, sleep_ms
 
-_BAUDS = (9600, 19200, 4800, 2400, 1200, 38400)
-_LINKS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0)
+_BAUDS = const((9600, 19200, 4800, 2400, 1200, 38400))
+_LINKS = const((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0))
 _PAUSE_MS = const(100)
 _ANSWER_MS = const(400)
 _DEADLINE_MS = const(30000)

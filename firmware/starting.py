@@ -9,7 +9,8 @@ import asyncio
 import gc
 import sys
 
-from firmware import boards, diag, supervise
+from firmware import app as watch
+from firmware import boards, diag
 from firmware.core import overlay
 from firmware.port import const
 
@@ -53,7 +54,7 @@ def build(board, guard):
     app = make(board, guard)
     if guard:
         guard.app = app
-        supervise.guard = guard
+        watch.crashes = guard
     overlay.hold()
     overlay.tidy()
     # Where much is free a collection, which costs a Pico W some 20 ms, may wait longer.
@@ -64,7 +65,7 @@ def build(board, guard):
 
         for name, service in _services(app):
             limits = (_LINK_MS,) if name == "link" else ()
-            watched = supervise.Supervised(name, service, jitter(app, len(app.watched)), *limits)
+            watched = watch.Supervised(name, service, jitter(app, len(app.watched)), *limits)
             app.watched.append(watched)
             watched.task = asyncio.create_task(watched.run())
     return app

@@ -7,18 +7,11 @@ in the Union (directive 2000/84/EC).
 from firmware.port import const
 
 _DAY = const(86400)
+_DAYS = const((0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31))
 # Names with their standard (winter) offsets in hours east of Greenwich; one text is smaller than a table.
-_OFFSETS = (
+_OFFSETS = const(
     " Europe/Madrid 1 Africa/Ceuta 1 Atlantic/Canary 0 Europe/Lisbon 0 Europe/Dublin 0 Europe/Paris 1"
     " Europe/Berlin 1 Europe/Rome 1 Europe/Athens 2 Europe/Helsinki 2 UTC 0 "
-)
-NAMES = (
-    "Europe/Madrid",
-    "Atlantic/Canary",
-    "Europe/Lisbon",
-    "Europe/Paris",
-    "Europe/Berlin",
-    "UTC",
 )
 
 
@@ -51,9 +44,6 @@ def civil(utc):
 
 def days_in_month(year, month):
     return 29 if month == 2 and year % 4 == 0 and (year % 100 or year % 400 == 0) else _DAYS[month]
-
-
-_DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def weekday(days):

@@ -26,7 +26,7 @@ HEAD = const(20)
 ACK = const(0xFF)
 LONGEST = const(16384)
 _MAGIC = const(0xA5)
-_LAYOUT = "<BBHHHIII"
+_LAYOUT = const("<BBHHHIII")
 # More than these are not begun: take() then fills the gap between the lowest ones first.
 _MANY = const(24)
 

@@ -24,7 +24,7 @@ _LAST_REFUSED = const(118)
 _NO_MEMORY = const(131)
 _NOT_KEPT = const(132)
 # Seconds between the attempts at one due reading; the last one repeats.
-_RETRY_S = (2, 5, 10, 30)
+_RETRY_S = const((2, 5, 10, 30))
 _ATTEMPTS = const(4)
 # A reading that must not be given up is tried again for ever, at most this far apart.
 _PATIENT_S = const(900)

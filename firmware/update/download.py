@@ -28,8 +28,8 @@ _GAIN = const(256)
 _BACKOFF_S = const(2)
 _BACKOFF_MOST_S = const(120)
 # 2 and 3: CPython's TLS wants to read or to write.
-_AGAIN = (2, 3, 11, 35, 36, 114, 115, 119, 120)
-_CONNECTED = (106, 127)
+_AGAIN = const((2, 3, 11, 35, 36, 114, 115, 119, 120))
+_CONNECTED = const((106, 127))
 # Bytes a connection with TLS brings before it makes way: its handshake may take longer than the update's turn.
 _WORTH = const(8192)
 

@@ -19,15 +19,15 @@ LINE_MOST = const(1024)
 # Digits of a length: more than any flash has.
 _DIGITS = const(9)
 _TAG_MOST = const(128)
-_WANTED = (
+_WANTED = const((
     b"content-length", b"content-range", b"transfer-encoding", b"etag", b"last-modified", b"location",
-)  # fmt: skip
+))  # fmt: skip
 # ENOMEM, and MBEDTLS_ERR_x_ALLOC_FAILED, of which each part of mbedtls has its own: SSL, PK, X509, MD, CIPHER and
 # ECP. An error may carry that of a part below in its last seven bits (error.h): MPI, ASN1.
-_NO_MEMORY = (12, -0x7F00, -0x3F80, -0x2880, -0x5180, -0x6180, -0x4D80)
-_NO_MEMORY_BELOW = (0x10, 0x6A)
+_NO_MEMORY = const((12, -0x7F00, -0x3F80, -0x2880, -0x5180, -0x6180, -0x4D80))
+_NO_MEMORY_BELOW = const((0x10, 0x6A))
 # MBEDTLS_ERR_SSL_INVALID_RECORD; the reason that OpenSSL names (CPython).
-_NO_TLS = (-0x7200, "WRONG_VERSION_NUMBER")
+_NO_TLS = const((-0x7200, "WRONG_VERSION_NUMBER"))
 _ALERT = const(-0x7780)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 
 

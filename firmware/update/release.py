@@ -39,7 +39,7 @@ _ENTRY = const(8)
 _ENTRIES_A_TURN = const(32)
 # DER of AlgorithmIdentifier sha256 and the head of the 32 bytes that follow (RFC 8017, section
 # 9.2).
-_SHA256 = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+_SHA256 = const(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20")
 _MIN_BYTES = const(256)  # 2048 bits
 
 

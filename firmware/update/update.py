@@ -11,15 +11,18 @@ import sys
 
 from firmware import diag
 from firmware.gate import silence
+from firmware.port import const
 from firmware.update import safestart, slots
 from firmware.update.download import Download
 from firmware.update.release import HEAD_MOST, check, read_head, seal
 from firmware.update.source import DownloadError, ReleaseError, UpdateError, lacking, read_key
 
-_OTHER = "another version starts next: wait until it has been online"
+_OTHER = const("another version starts next: wait until it has been online")
 
-_ARCHES = (None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
-_ARCHES += ("xtensa", "xtensawin", "rv32imc", "rv64imc")
+_ARCHES = const((
+    None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
+    "rv32imc", "rv64imc",
+))  # fmt: skip
 
 
 def _own():

@@ -62,7 +62,7 @@ def test_a_module_that_grows_is_noticed_where_it_stays(residents, sizes, grown, 
 
 
 def test_what_a_resident_module_begins_to_import_counts(residents, sizes, grown):
-    folder = grown("firmware.core.overlay", "import firmware.commands.help")
+    folder = grown("firmware.core.overlay", "import firmware.config.settings_help")
     assert sum(_bits32.taken(residents["small"], folder)) > sum(sizes["small"]) + 1000
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from firmware import app as root
-from firmware import diag, supervise
+from firmware import diag
 from firmware.core import overlay
 from firmware.port import sleep_ms
 from tests.host import virtual
@@ -29,7 +29,7 @@ class Failing:
 
 def lives_in(seconds, error):
     lives = []
-    watched = supervise.Supervised("part", Failing(lives, error))
+    watched = root.Supervised("part", Failing(lives, error))
 
     async def main():
         task = asyncio.create_task(watched.run())
@@ -53,7 +53,7 @@ def test_no_memory_even_for_the_words(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(diag, "sink", full)
-    monkeypatch.setattr(supervise, "print_exception", full)
+    monkeypatch.setattr(root, "print_exception", full)
     count, watched = lives_in(20, MemoryError())
     assert count == 5 and watched.last_error == "out of memory"
 
@@ -105,6 +105,8 @@ class Memory:
 
     def refusing(self, function):
         def call(*rest, **named):
+            if function is sleep_ms and rest[0] < 1000:
+                return function(*rest)  # a turn of the watch
             self.asked += 1
             if self.left > 0:
                 self.left -= 1
@@ -127,7 +129,7 @@ def app_with(service):
         watch_trial=lambda: None,
         ring=SimpleNamespace(flush=lambda: None),
     )
-    app.watched.append(supervise.Supervised("part", service))
+    app.watched.append(root.Supervised("part", service))
     return app
 
 
@@ -165,13 +167,13 @@ class Guard:
 # Every place where the supervisor takes something from the heap: (owner, name).
 PLACES = {
     "its coroutine": (Turning, "run"),
-    "the mark of its turns": (supervise, "Marked"),
-    "its traceback on the console": (supervise, "print_exception"),
+    "the mark of its turns": (root, "Marked"),
+    "its traceback on the console": (root, "print_exception"),
     "the task that keeps the traceback": (Guard, "keep"),
     "the traceback without a task": (Guard, "keep_now"),
     "the words of its failure": (diag, "error"),
     "the words of the watch": (diag, "info"),
-    "the end of its wait": (supervise, "sleep_ms"),
+    "the end of its wait": (root, "sleep_ms"),
 }
 
 
@@ -181,7 +183,7 @@ def test_memory_refused_at_one_place_of_the_supervisor(monkeypatch, place, times
     monkeypatch.setattr(root, "_FIRST_REPORT_MS", 5000)
     monkeypatch.setattr(root, "_TURN_MS", 500)
     memory = Memory(monkeypatch, times)
-    monkeypatch.setattr(supervise, "guard", Guard())
+    monkeypatch.setattr(root, "crashes", Guard())
     service = Turning()
     app = app_with(service)
     if place == "the traceback without a task":
@@ -199,7 +201,7 @@ def test_memory_refused_at_one_place_of_the_supervisor(monkeypatch, place, times
 
 def test_what_the_supervisor_holds_back_is_there_when_a_service_starts_and_its_traceback_is_kept(monkeypatch):
     seen = []
-    monkeypatch.setattr(supervise, "guard", Guard())
+    monkeypatch.setattr(root, "crashes", Guard())
     monkeypatch.setattr(Guard, "keep_now", lambda self, error, name: seen.append(overlay._held))
     Memory(monkeypatch, 10**9).refuse(Guard, "keep")
     service = Turning()
@@ -221,7 +223,7 @@ def test_a_service_that_stands_still_restarts_the_board_and_the_watchdog_is_not_
         hang.fed = app.board.fed
 
     assert watched_for(3600, app, hang) == "part: stands still"
-    limit = supervise._LIMIT_MS // root._TURN_MS
+    limit = root._LIMIT_MS // root._TURN_MS
     assert limit - 100 < app.board.fed - hang.fed < limit + 10
 
 
