@@ -18,6 +18,7 @@ _TURN_MS = const(10)
 _TIMERS_MS = const(64)  # lwIP's turn on rp2
 _REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
 _LAST_PORT = const(65535)
+_QUEUE = const(7424)  # of lwIP, see prepare.py
 # Of the ladder's measures (describe.py).
 _REGISTER = const(1)
 _RADIO = const(2)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from firmware import diag, readings, starting
-from firmware.modem import wake
+from firmware.modem import dial, prepare, wake
 from tests.host import fakes_machine, virtual
 from tests.host.fakes_machine import Chip, config
 from tests.host.test_uplink_parts import Line
@@ -101,6 +101,17 @@ def test_a_line_keeps_its_buffers_at_another_speed(name, monkeypatch, tmp_path):
         assert link.uart.baudrate == baud
     assert link.uart.options == before and before["rxbuf"] == 8192
     assert not link.uart.every_byte
+
+
+def test_without_a_multiplexer_the_uart_takes_all_that_lwip_sends(name, monkeypatch, tmp_path):
+    _, board = made(name, monkeypatch, tmp_path)
+    link = board.link(config(uplink_apn="internet"))
+    if link.multiplexer is None:
+        return  # from the start it takes that
+    sent = link.buffers["txbuf"]
+    dial._without(link)
+    assert dial._QUEUE == prepare._QUEUE
+    assert link.multiplexer is None and link.uart.options["txbuf"] >= prepare._QUEUE > sent
 
 
 def test_watchdog_starts_with_the_first_feed_and_can_be_held(name, monkeypatch, tmp_path):
