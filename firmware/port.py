@@ -3,7 +3,7 @@
 Everything in firmware/ runs on boards, on MicroPython's unix port and, for tests, on CPython. What has
 another name or meaning there is taken from here: `const`, `ticks_ms`, `ticks_diff`, `ticks_add`, `sleep_ms`,
 `wait_for_ms`, `print_exception`, `take`, `renew`. Nothing else in firmware/ asks which Python it runs on
-(firmware/boards/ aside).
+(firmware/boards/ aside). CPython's half is in cpython.py, which no device has.
 """
 
 import asyncio
@@ -15,42 +15,13 @@ MICROPYTHON = sys.implementation.name == "micropython"
 if MICROPYTHON:
     from time import ticks_add, ticks_diff, ticks_ms
 
-    from micropython import const
+    from micropython import const  # noqa: F401
 
     sleep_ms = asyncio.sleep_ms
     wait_for_ms = asyncio.wait_for_ms
     print_exception = sys.print_exception
 else:
-    import time as _time
-
-    def const(value):
-        """MicroPython's compiler folds `X = const(1)`; CPython just gets the value."""
-        return value
-
-    def ticks_ms():
-        """Milliseconds of a monotonic clock; the running loop's own, so that tests may run in virtual time."""
-        try:
-            return int(asyncio.get_running_loop().time() * 1000)
-        except RuntimeError:
-            return int(_time.monotonic() * 1000)
-
-    def ticks_diff(later, earlier):
-        return later - earlier
-
-    def ticks_add(ticks, delta):
-        return ticks + delta
-
-    def sleep_ms(ms):
-        return asyncio.sleep(ms / 1000)
-
-    def wait_for_ms(awaitable, ms):
-        return asyncio.wait_for(awaitable, ms / 1000)
-
-    def print_exception(error, file=None):
-        """A traceback, to the console or a file."""
-        import traceback
-
-        traceback.print_exception(type(error), error, error.__traceback__, file=file)
+    from firmware.cpython import *  # noqa: F403
 
 _PIECE = const(256)
 

@@ -30,13 +30,13 @@ LEVEL = "-O3"
 def sources(root=ROOT):
     """Yield (path, relative path) of every Python file that goes onto a device.
 
-    A folder is a package without an `__init__.py` that has nothing but words in it.
+    A folder is a package without an `__init__.py` that has nothing but words in it; and no device is CPython.
     """
     for folder in ("firmware", "lib"):
         for path in sorted((root / folder).rglob("*.py")):
             body = ast.parse(path.read_text()).body if path.name == "__init__.py" else [None]
             relative = path.relative_to(root)
-            if any(not isinstance(each, ast.Expr) for each in body):
+            if path.name != "cpython.py" and any(not isinstance(each, ast.Expr) for each in body):
                 yield path, (Path(path.name) if path.stem == HELPER.stem else relative)
 
 
