@@ -16,7 +16,7 @@ from firmware import diag
 from firmware.core import overlay
 from firmware.diag import Marked
 from firmware.gate import silence
-from firmware.port import const, print_exception, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import print_exception, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(100)
 _TIDY_MS = const(10000)

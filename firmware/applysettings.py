@@ -4,7 +4,7 @@ import json
 
 from firmware import diag
 from firmware.core import overlay
-from firmware.port import const, monotonic_s
+from firmware.port import monotonic_s
 from firmware.uplink.session import LONGEST_TOPIC
 
 # A changed connection has to hold this long before it counts as good.
@@ -150,14 +150,19 @@ def _apply(app):
     """Use the settings as they are now."""
     look_up_topics(app)
     app.ring.order = app.config.get("logger.order")
-    app.header[1] = app.config.expansions["P"] = app.config.expand(app.config.get("logger.id"))
-    app.header[2] = app.config.get("logger.time")
-    app.header[3] = app.config.get("logger.profile")
-    app.header[4:] = [app.config.get("logger.tags"), app.config.get("logger.object_key")]
+    head(app)
     if app.mqtt:
         settings = mqtt_settings(app) or OFF
         if settings != app.mqtt.settings:
             app.mqtt.reconfigure(settings)
+
+
+def head(app):
+    """What each record begins with, in the list that the lines have, too."""
+    get = app.config.get
+    logger_id = app.config.expansions["P"] = app.config.expand(get("logger.id"))
+    app.header[1:] = [logger_id, get("logger.time"), get("logger.profile")]
+    app.header += [get("logger.tags"), get("logger.object_key")]
 
 
 def watch_trial(app):

@@ -4,7 +4,6 @@ import gc
 import json
 
 from firmware.core import errors, overlay
-from firmware.port import const
 from firmware.update import slots, starts
 
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.

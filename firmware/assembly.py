@@ -15,7 +15,6 @@ from firmware.log.ring import Ring
 from firmware.meter.ledger import Ledger
 from firmware.meter.meter import Meter, MeterLine
 from firmware.meter.reading import Schedule
-from firmware.port import const
 from firmware.record import telemetry
 
 _PARITY = {"none": None, "even": 0, "odd": 1}

@@ -5,11 +5,6 @@ import time
 import traceback
 
 
-def const(value):
-    """MicroPython's compiler folds `X = const(1)`; CPython just gets the value."""
-    return value
-
-
 def ticks_ms():
     """Milliseconds of a monotonic clock; the running loop's own, so that tests may run in virtual time."""
     try:

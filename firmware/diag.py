@@ -15,7 +15,7 @@ import asyncio
 from binascii import crc32
 
 from firmware.core import overlay
-from firmware.port import const, monotonic_s, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, ticks_diff, ticks_ms
 
 _MAGIC = const(0x1D2)
 _LETTERS = const(4)

@@ -6,7 +6,7 @@ a time, in turn with sessions and commands: readings must not run short of memor
 
 from firmware import diag
 from firmware.core import overlay
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 _LOOK_MS = const(1000)
 _PAUSE_MS = const(30000)

@@ -10,7 +10,7 @@ import os
 
 from firmware import diag
 from firmware.core import overlay
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
 
 # Bytes and entries that may wait to be shown.

@@ -9,7 +9,6 @@ may be it.
 from binascii import hexlify
 
 from firmware.core import errors
-from firmware.port import const
 
 _FIXED = const(0x10)
 _VARIABLE = const(0x68)

@@ -5,7 +5,7 @@ never speaks unasked, so between two exchanges of a session there is always a sa
 gate while it waits for an answer and opens it in between; whoever wants to write to flash waits for the gate.
 """
 
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 
 # A waiter looks every millisecond; it gets a few to notice that the gate is open.
 _LOOK_MS = const(1)

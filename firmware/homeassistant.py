@@ -14,7 +14,7 @@ import json
 from firmware import diag, readings
 from firmware.core import overlay
 from firmware.meter import reading
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(2000)
 _STEP_MS = const(20)

@@ -1,9 +1,9 @@
 """The few differences between MicroPython and CPython, in one place.
 
 Everything in firmware/ runs on boards, on MicroPython's unix port and, for tests, on CPython. What has
-another name or meaning there is taken from here: `const`, `ticks_ms`, `ticks_diff`, `ticks_add`, `sleep_ms`,
+another name or meaning there is taken from here: `ticks_ms`, `ticks_diff`, `ticks_add`, `sleep_ms`,
 `wait_for_ms`, `print_exception`, `take`, `renew`. Nothing else in firmware/ asks which Python it runs on
-(firmware/boards/ aside). CPython's half is in cpython.py, which no device has.
+(firmware/boards/ aside). CPython's half is in cpython.py and, for `const`, in __init__.py; no device has these.
 """
 
 import asyncio
@@ -14,8 +14,6 @@ MICROPYTHON = sys.implementation.name == "micropython"
 
 if MICROPYTHON:
     from time import ticks_add, ticks_diff, ticks_ms
-
-    from micropython import const  # noqa: F401
 
     sleep_ms = asyncio.sleep_ms
     wait_for_ms = asyncio.wait_for_ms

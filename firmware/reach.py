@@ -11,7 +11,6 @@ from firmware.commands.processor import Processor
 from firmware.config import password
 from firmware.core import overlay
 from firmware.gate import Gate
-from firmware.port import const
 from firmware.update.safestart import crashed
 
 _NOT_MADE = const(258)  # code of an error (core/errors.py)
@@ -30,10 +29,9 @@ def settings(app):
     # The identity: the setting, or the board's own number.
     app.imei = config.get("device.imei") or app.board.ident()
     config.expansions["IMEI"] = app.imei
-    logger_id = config.expansions["P"] = config.expand(config.get("logger.id"))
+    app.header = [app.imei]
+    applysettings.head(app)
     config.expansions["ID"] = config.get("meter.id", 0)
-    app.header = [app.imei, logger_id, config.get("logger.time"), config.get("logger.profile")]
-    app.header += [config.get("logger.tags"), config.get("logger.object_key")]
     diag.info("start", "identity %s", app.imei)
 
 

@@ -9,7 +9,7 @@ with False after the last one has left the wire.
 
 from errno import ETIMEDOUT
 
-from firmware.port import const, sleep_ms, take, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, take, ticks_add, ticks_diff, ticks_ms
 
 # A line is looked at again after a sixteenth of the time it has been silent for, within these limits. Waiting in
 # asyncio.wait_for takes a task for each wait, which a full heap may not have; half of it would stay behind then.

@@ -11,7 +11,7 @@ from firmware import diag, readings
 from firmware.config.store import Config
 from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 VERSION = "0.1.0"
 _TURN_MS = const(100)

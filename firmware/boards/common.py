@@ -17,7 +17,7 @@ import machine
 from firmware import diag
 from firmware.clock import clock
 from firmware.core import overlay
-from firmware.port import const, ticks_ms
+from firmware.port import ticks_ms
 
 _FLASH_MS = const(150)
 _PAUSE = const(14)

@@ -6,7 +6,6 @@ import time
 import machine
 
 from firmware.boards import common
-from firmware.port import const
 
 # Longer than the worst look-up of a name (lwIP asks four times), far shorter than a person's
 # patience.

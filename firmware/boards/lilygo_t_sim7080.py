@@ -9,7 +9,6 @@ import machine
 
 from firmware import diag
 from firmware.boards import esp32
-from firmware.port import const
 
 _AXP2101 = const(0x34)
 _DC_ON = const(0x80)

@@ -11,7 +11,7 @@ import usocket
 from firmware.boards.common import Sockets
 from firmware.boards.twin import PtyUart
 from firmware.core import overlay
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import ticks_diff, ticks_ms
 
 _LOOK_MS = const(250)
 _TXBUF = const(8192)

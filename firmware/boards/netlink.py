@@ -8,7 +8,7 @@ import random
 
 from firmware import diag
 from firmware.core import errors
-from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _LOOK_MS = const(1000)
 _ATTEMPT_MS = const(20000)

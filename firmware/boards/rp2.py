@@ -5,7 +5,7 @@ watchdog, reset causes, no network without the right build.
 import machine
 
 from firmware.boards import common
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import ticks_diff, ticks_ms
 
 # The chip's own limit is 8388 ms. A name look-up may take longer than that in one call, so a timer
 # feeds the chip in between - as long as the app has fed it within the last half minute.

@@ -17,7 +17,6 @@ import vfs
 from firmware import diag
 from firmware.clock import clock
 from firmware.core import overlay
-from firmware.port import const
 from firmware.serialport import SerialPort
 
 _BLOCK = const(4096)

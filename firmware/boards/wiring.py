@@ -11,7 +11,6 @@ import machine
 from firmware import diag
 from firmware.boards.common import FileStore, ReplUart, Rtc, Sockets
 from firmware.core import overlay
-from firmware.port import const
 from firmware.serialport import SerialPort
 from firmware.update import slots
 

@@ -7,7 +7,7 @@ worse one at once; a worse one never moves a clock that a better one has set.
 """
 
 from firmware.core import overlay
-from firmware.port import const, monotonic_s, sleep_ms
+from firmware.port import monotonic_s, sleep_ms
 
 UNKNOWN = const(0)
 METER = const(1)
@@ -24,7 +24,6 @@ _STALE_S = const(3 * 86400)
 _LOOK_MS = const(1000)
 # Even SYNC does not ask more often than this.
 _LEAST_S = const(4)
-
 
 
 class Clock:

@@ -12,7 +12,7 @@ from firmware import diag, readings
 from firmware.clock import clock
 from firmware.core import overlay
 from firmware.core.errors import Coded
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 _FIRST_S = const(15)
 _LONGEST_S = const(3600)

@@ -4,8 +4,6 @@ Summer time runs from the last Sunday of March to the last Sunday of October, sw
 in the Union (directive 2000/84/EC).
 """
 
-from firmware.port import const
-
 _DAY = const(86400)
 _DAYS = const((0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31))
 # Names with their standard (winter) offsets in hours east of Greenwich; one text is smaller than a table.

@@ -1,6 +1,5 @@
 """What a command answers: its errors, and answers that have to be in one piece. Loaded while a command runs."""
 
-from firmware.port import const
 
 # Bytes one answer may have where it has to be in one piece (an MQTT message).
 MOST_BYTES = const(20480)

@@ -5,7 +5,7 @@ import json
 from firmware.commands.answer import CommandError
 from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 # Codes of CommandError.
 _FORBIDDEN = const(3)

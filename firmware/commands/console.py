@@ -2,7 +2,7 @@
 
 from firmware.commands.processor import Channel
 from firmware.core import overlay
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 # Silence after which whoever was logged in is no longer, and settings that were being typed are dropped.
 _AWAY_MS = const(600000)

@@ -7,7 +7,7 @@ where nobody answers firmware/meterprobe.py looks whether speed, parity or link 
 from firmware import readings
 from firmware.commands.readings import ask, find, form_of, wait
 from firmware.core import overlay
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 # Codes of errors (core/errors.py): the last of nobody answers, not in frames, somebody else; what the probe finds.
 _LAST_SILENT = const(103)

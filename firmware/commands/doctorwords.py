@@ -8,7 +8,6 @@ from firmware.commands.grammar import allowed
 from firmware.config.files import open_channels
 from firmware.config.settings import MAX_PORTS
 from firmware.core.error_texts import advice
-from firmware.port import const
 
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(221)
@@ -78,7 +77,6 @@ def broker(state, url, why):
     if not why:
         return "not online yet: %s" % state.get("state", ""), "ask again in half a minute"
     return advice(why)
-
 
 
 def channels(config):

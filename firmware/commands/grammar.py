@@ -12,7 +12,6 @@ for stands in help.py.
 
 from firmware.commands.answer import CommandError, clean
 from firmware.commands.processor import LONGEST
-from firmware.port import const
 
 # Codes of CommandError.
 _SYNTAX = const(1)

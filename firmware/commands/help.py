@@ -3,7 +3,6 @@
 from firmware.commands import grammar
 from firmware.commands.answer import CommandError
 from firmware.config import settings, settings_help
-from firmware.port import const
 
 # A code of CommandError.
 _UNKNOWN = const(2)

@@ -12,7 +12,6 @@ from firmware.commands.answer import CommandError
 from firmware.commands.grammar import allowed
 from firmware.config.check import check
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
 # Codes of CommandError.
 _FORBIDDEN = const(3)

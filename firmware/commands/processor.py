@@ -14,7 +14,7 @@ they need:
 
 from firmware.core import overlay
 from firmware.diag import apart
-from firmware.port import const, monotonic_s, sleep_ms
+from firmware.port import monotonic_s, sleep_ms
 
 # Letters of one line; what is longer is refused as a whole.
 LONGEST = const(512)

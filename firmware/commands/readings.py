@@ -9,7 +9,7 @@ from firmware import readings
 from firmware.clock.zone import days_in_month
 from firmware.commands.answer import CommandError, clean
 from firmware.core import errors, overlay
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 
 # Codes of CommandError.
 _SYNTAX = const(1)

@@ -5,7 +5,7 @@ Commands are carried out one after the other, so answers come in the order of th
 
 from firmware.commands.processor import Channel, decode
 from firmware.core import overlay
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 _TURN_MS = const(50)
 # A pause for wrong lines (runner.py) from which on messages beyond the eight that are kept are read and dropped. The

@@ -7,7 +7,7 @@ An answer (TITAN reference 2.3): the command, data lines, an empty line, then OK
 from firmware import diag
 from firmware.commands.answer import CommandError, TooLong, clean
 from firmware.core import overlay
-from firmware.port import const, monotonic_s, sleep_ms
+from firmware.port import monotonic_s, sleep_ms
 
 # Codes of CommandError.
 _BAD_VALUE = const(4)

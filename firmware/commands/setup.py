@@ -3,7 +3,7 @@
 from firmware.commands.answer import CommandError
 from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 # Codes of CommandError.
 _SYNTAX = const(1)

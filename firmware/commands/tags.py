@@ -5,7 +5,7 @@ The scanner takes arbitrary pieces and holds at most one command; everything out
 """
 
 from firmware.commands.processor import LONGEST, Channel, decode
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 _NAME = const(b"mtxtunnel")
 _AWAY_MS = const(10000)

@@ -2,7 +2,7 @@
 
 from firmware.commands.processor import LONGEST, decode
 from firmware.core import overlay
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 _BACKSPACE = const((8, 127))
 _CANCEL = const((3, 21))  # Ctrl-C, Ctrl-U

@@ -8,7 +8,6 @@ from firmware.config import files, settings
 from firmware.config.text import row
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
 # Settings whose defaults have changed (files.py).
 _WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm"))

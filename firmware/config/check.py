@@ -5,7 +5,6 @@ And is what is good for its own setting good for whoever uses it, and for its ne
 
 from firmware.config.settings import MAX_METERS, number, secret
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
 _TRUE = const(("1", "on", "true", "yes"))
 _FALSE = const(("0", "off", "false", "no"))
@@ -104,7 +103,6 @@ def _refuse(row, key, value, allowed):
         if len(value) > _SHOWN:
             shown += "..."
     raise ConfigError("%s: %s is not allowed; allowed: %s" % (key, shown or "nothing", allowed))
-
 
 
 def usable(get, news, expansions):

@@ -16,7 +16,6 @@ settings_help.py, which is only loaded when somebody asks.
 """
 
 from firmware.config.settings_table import TABLES
-from firmware.port import const
 
 MAX_METERS = const(8)
 MAX_PORTS = const(2)

@@ -9,7 +9,6 @@ import json
 
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
 # Defaults that are kept at hand between two commands.
 _MOST_SEEN = const(8)

@@ -3,7 +3,6 @@
 from firmware.config import settings
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
 _LONGEST = const(512)
 _MOST_CHANGES = const(300)

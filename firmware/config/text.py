@@ -5,7 +5,6 @@ The text form are `NAME: value` lines with heritage names, as TITAN's predecesso
 
 from firmware.config import settings
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
 # How the names of secrets end.
 _SECRET = const(("password", "key", "pin"))

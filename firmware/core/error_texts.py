@@ -7,7 +7,6 @@ docs/errors.md has them all, tools/doctor on the host says the same.
 """
 
 from firmware.core import overlay
-from firmware.port import const
 
 # Refusals of a meter, 100 more than their cause of transmission (protocol reference 3.1).
 _FIRST_CAUSE = const(113)

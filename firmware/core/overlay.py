@@ -26,7 +26,7 @@ service again, keeping its traceback, restarting the board. Another one is kept 
 import gc
 import sys
 
-from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 
 # Group, the groups that are used with it (a plus before), its modules below firmware/, those of a folder behind its
 # point. One text, as a board has to keep it. tests/host/test_overlay.py holds that these modules are imported nowhere

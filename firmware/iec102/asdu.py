@@ -6,7 +6,6 @@ share one codec. What the objects of a type look like is told in docs/architectu
 
 from firmware.core import overlay
 from firmware.iec102 import errors, timetag
-from firmware.port import const
 
 HEAD = const(6)
 _CAUSE = const(0x3F)

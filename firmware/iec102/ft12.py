@@ -1,7 +1,6 @@
 """FT1.2 frames (protocol reference 2.1): fixed `10 C A A CS 16`, variable `68 L L 68 C A A ASDU CS 16`."""
 
 from firmware.iec102 import errors
-from firmware.port import const
 
 _FIXED = const(0x10)
 _VARIABLE = const(0x68)

@@ -4,7 +4,6 @@ from struct import unpack_from
 
 from firmware.iec102 import timetag
 from firmware.iec102.asdu import HEAD, put32, wrong_length
-from firmware.port import const
 
 _TOTALS = const(192)
 _POWERS = const(193)

@@ -5,7 +5,7 @@ and the frame count bit; what stands inside user data is the business of master.
 """
 
 from firmware.iec102 import errors, ft12
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # Control byte, master to meter (protocol reference 2.2).
 _PRM = const(0x40)

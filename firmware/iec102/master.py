@@ -14,7 +14,7 @@ from firmware.iec102 import asdu as codec
 from firmware.iec102 import errors, ft12
 from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
 from firmware.iec102.link import Link
-from firmware.port import const, ticks_add, ticks_diff, ticks_ms
+from firmware.port import ticks_add, ticks_diff, ticks_ms
 
 _REQUEST = const(5)
 _ACTIVATION = const(6)

@@ -2,7 +2,6 @@
 
 from firmware.iec102 import timetag
 from firmware.iec102.asdu import HEAD, get_fields, put_fields, wrong_length
-from firmware.port import const
 
 _POINT = const(129)
 _EQUIPMENT = const(142)

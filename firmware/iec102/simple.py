@@ -5,7 +5,6 @@ And events, type 1 (6.7): point SPA, qualifier SPQ with SPI in its lowest bit, t
 
 from firmware.iec102 import timetag
 from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put32, put_fields, wrong_length
-from firmware.port import const
 
 _EVENTS = const(1)
 _EVENT_SIZE = const(9)

@@ -2,7 +2,6 @@
 
 from firmware.clock.zone import days_in_month
 from firmware.iec102 import errors
-from firmware.port import const
 
 LENGTH_A = const(5)
 LENGTH_B = const(7)

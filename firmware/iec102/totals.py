@@ -4,7 +4,6 @@
 
 from firmware.iec102 import timetag
 from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put32, put_fields, wrong_length
-from firmware.port import const
 
 _TOTALS = const((8, 11))
 _BLOCKS = const((139, 140))

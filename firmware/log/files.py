@@ -13,14 +13,12 @@ import os
 import struct
 
 from firmware.log import format
-from firmware.port import const
 
 _PER_FOLDER = const(10)
 _NOT_THERE = const(2)
 # Of the longest number a segment can come to.
 _DIGITS = const(10)
 LABEL = const(6)
-
 
 
 class Files:

@@ -2,7 +2,6 @@
 the other."""
 
 from firmware.log import format
-from firmware.port import const
 
 # Records to go one by one before searching anew is quicker.
 _NEAR = const(64)
@@ -47,7 +46,6 @@ def heads(file, size, head, at=0):
             continue
         yield at, fields
         at += format.HEAD + fields[1]
-
 
 
 class Finder:

@@ -20,8 +20,6 @@ first and last number of what else is done; all 32 bits. The first entry of a fi
 import struct
 from binascii import crc32
 
-from firmware.port import const
-
 HEAD = const(20)
 ACK = const(0xFF)
 LONGEST = const(16384)
@@ -29,7 +27,6 @@ _MAGIC = const(0xA5)
 _LAYOUT = const("<BBHHHIII")
 # More than these are not begun: take() then fills the gap between the lowest ones first.
 _MANY = const(24)
-
 
 
 def _crc(kind, length, seq, utc, payload):

@@ -7,7 +7,6 @@ import struct
 
 from firmware.log import find, format
 from firmware.log.files import LABEL
-from firmware.port import const
 
 # Segments that are looked through for the state of deliveries, should the newest be damaged.
 _LOOK_BACK = const(3)

@@ -11,7 +11,6 @@ from firmware.core.errors import LogError
 from firmware.log import format
 from firmware.log.files import Files, Journal
 from firmware.log.format import Acks
-from firmware.port import const
 
 _NO_SPACE = const(28)
 # So many records at once are worth a write into the segment of their own.

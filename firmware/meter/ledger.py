@@ -8,7 +8,7 @@ damaged file means that things are read again, never that they are left out.
 import json
 from array import array
 
-from firmware.port import const, renew
+from firmware.port import renew
 
 # More than a closing a day over the longest setting of closing_days: a forgotten one would be sent again every day.
 _MOST_KEYS = const(420)

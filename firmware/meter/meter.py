@@ -7,7 +7,7 @@ reading.py with the plans, and for the session itself session.py, the protocol a
 
 from firmware import diag
 from firmware.core import errors, overlay
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 _IDLE_MS = const(250)
 # Several on one line may be asked for at a time; more are refused.

@@ -9,7 +9,7 @@ from array import array
 from firmware import diag, readings
 from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 
 # Bytes of the longest record of all readings but the closings.
 _USUAL = const(1024)

@@ -9,7 +9,7 @@ from firmware.gate import silence
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import LinkAddress, Master
 from firmware.meter.reading import store
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 from firmware.record import telemetry
 
 # Records wait in RAM until the reading is complete or this many bytes have gathered.

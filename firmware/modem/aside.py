@@ -10,7 +10,7 @@ from firmware.core import overlay
 from firmware.core.errors import ModemError
 from firmware.modem.exchange import NoAnswer, answers, plain, raw
 from firmware.modem.link import Failure
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 
 # So many in a row without a probe to ask end the call: where nothing came in between, and where something did, be it
 # that there is no such name. That one has nothing to do with the link, or with one way of it.

@@ -8,7 +8,7 @@ Nobody else may read it while the channel is attached. Echo may be on or off, no
 import asyncio
 
 from firmware.core import overlay
-from firmware.port import const, take
+from firmware.port import take
 
 _LINE = const(400)  # longer lines lose their end
 _DEADLINE_MS = const(5000)

@@ -13,7 +13,7 @@ from firmware.core import overlay
 from firmware.gate import silence
 from firmware.modem.exchange import CommandError, NoAnswer, fields_of, is_quotable, quietly
 from firmware.modem.link import Failure
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 KEY = "sim_pin_tried"  # in the store: the digest
 _RADIO_MS = const(15000)

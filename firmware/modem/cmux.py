@@ -7,7 +7,7 @@ is made is prepare.py, how it begins and ends dial.py, which are loaded for that
 
 import io
 
-from firmware.port import const, take
+from firmware.port import take
 
 _FLAG = const(0xF9)
 _EA = const(1)

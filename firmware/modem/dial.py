@@ -7,7 +7,7 @@ from firmware.core import overlay
 from firmware.core.errors import ModemError
 from firmware.modem.at import AtChannel
 from firmware.modem.link import Failure, Session, unended, why_no_ppp
-from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _SABM = const(0x3F)  # with P/F
 _CLD = const(0xC0)

@@ -2,7 +2,7 @@
 
 from firmware import diag
 from firmware.core.errors import ModemError
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TURN_MS = const(10)
 _RAW_MS = const(1000)

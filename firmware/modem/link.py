@@ -10,7 +10,7 @@ from firmware import diag
 from firmware.core import overlay
 from firmware.core.errors import ModemError
 from firmware.diag import Marked
-from firmware.port import const, monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # Codes of errors (core/errors.py).
 _HOST_SILENT = const(218)

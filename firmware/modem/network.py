@@ -9,7 +9,7 @@ from firmware.core import errors
 from firmware.core.errors import ModemError
 from firmware.modem.exchange import NoAnswer, fields_of, quietly
 from firmware.modem.link import Failure
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 
 _RADIO_MS = const(15000)
 # Of the ladder's measures (describe.py).

@@ -5,8 +5,6 @@
 
 from binascii import hexlify, unhexlify
 
-from firmware.port import const
-
 _ESCAPE = const(27)
 # The alphabet of 7 bits, and what codes stand for behind an escape.
 _BASIC = (

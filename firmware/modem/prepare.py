@@ -1,7 +1,6 @@
 """A ModemLink is made, with what stays of it until the next start; loaded for that."""
 
 from firmware.core import overlay
-from firmware.port import const
 
 # Of what has come on each channel of the multiplexer: control, data, commands.
 _RINGS = const((1, 1536, 512))

@@ -5,7 +5,7 @@ TCP (a refusal counts too: somebody sent it). Addresses are better than names: a
 which can block for seconds on lwIP.
 """
 
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import ticks_diff, ticks_ms
 
 _DNS = const(53)
 # Connected already (EISCONN here and there), or refused (ECONNREFUSED, ECONNRESET, and EBADF where lwIP is asked again

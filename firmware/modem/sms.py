@@ -19,7 +19,7 @@ from firmware.core.errors import ModemError
 from firmware.gate import silence
 from firmware.modem.exchange import CommandError, quietly
 from firmware.modem.link import Facts
-from firmware.port import const, monotonic_s, wait_for_ms
+from firmware.port import monotonic_s, wait_for_ms
 
 _HEX = const("AT+CMGF=0")
 _PART = const(150)  # characters of a message's part; 160 fit, some models count worse

@@ -11,7 +11,7 @@ from firmware.core.errors import ModemError
 from firmware.gate import silence
 from firmware.modem.describe import MEASURES, RESTARTED, last_reason
 from firmware.modem.link import Failure
-from firmware.port import const, monotonic_s, sleep_ms
+from firmware.port import monotonic_s, sleep_ms
 
 _REDIAL = const(0)
 _REGISTER = const(1)

@@ -4,7 +4,7 @@ from firmware import diag
 from firmware.core import overlay
 from firmware.modem.exchange import answers, quietly, raw
 from firmware.modem.link import Failure
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _SILENT = const(211)  # code of an error (core/errors.py)
 _RESET = const(3)  # of the ladder's measures (describe.py)

@@ -5,7 +5,6 @@ each finished record to `await job.emit(view)`. May import telemetry, iec102 and
 """
 
 from firmware.core import overlay
-from firmware.port import const
 
 # Kinds as they stand in the log, one byte each. Bit 7 marks the extended form.
 INSTANT = const(1)

@@ -9,7 +9,6 @@ from binascii import crc32
 
 from firmware.iec102 import errors, timetag
 from firmware.iec102.totals import FIELDS
-from firmware.port import const
 from firmware.record.telemetry import begin, time
 
 _CLOSINGS = const("IEC102_CTAVM2")

@@ -6,7 +6,6 @@ per period, its time the label of the meter: the END of the period (protocol ref
 """
 
 from firmware.iec102 import errors, timetag
-from firmware.port import const
 from firmware.record.telemetry import begin, time
 
 _INCREMENTS = const(123)

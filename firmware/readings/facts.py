@@ -8,7 +8,6 @@ wants a person. As a last resort the device takes its own time from the meter.
 from firmware import diag
 from firmware.clock import clock
 from firmware.iec102 import errors, timetag
-from firmware.port import const
 from firmware.record.telemetry import begin, time
 
 _IDENTITY = const(100)

@@ -5,7 +5,6 @@ current tariff total: ASDU 133, object 20 (TITAN reference O6).
 """
 
 from firmware.iec102.errors import NotAvailableError
-from firmware.port import const
 
 _READ = const(162)
 _OBJECTS = const((192, 193, 194))

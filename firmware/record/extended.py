@@ -7,7 +7,6 @@ with the kind's EXTENDED bit. docs/json.md shows every record.
 
 from firmware.clock.zone import civil
 from firmware.iec102 import errors
-from firmware.port import const
 from firmware.readings import CLOSINGS, EXTENDED, TARIFF
 from firmware.record import telemetry
 

@@ -5,7 +5,6 @@
 """
 
 from firmware.clock.zone import civil
-from firmware.port import const
 
 _GROW = const(512)
 _HEX = const("0123456789abcdef")

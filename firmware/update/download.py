@@ -9,7 +9,7 @@ import os
 import random
 
 from firmware import diag
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 from firmware.update import http, slots
 from firmware.update.source import DownloadError, GiveWay, split
 from firmware.update.waiting import Pace

@@ -8,7 +8,7 @@ import asyncio
 
 from firmware import diag
 from firmware.core import overlay
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import ticks_diff, ticks_ms
 from firmware.update import slots
 from firmware.update.source import (
     DownloadError,

@@ -8,13 +8,13 @@ import asyncio
 
 from firmware import diag
 from firmware.core import overlay
-from firmware.port import const, sleep_ms
+from firmware.port import sleep_ms
 from firmware.update import slots, starts
 
 # What boot.py says of a pack, too.
-RIGHT = "right"
-WRONG = "wrong"
-UNKNOWN = "unknown"
+_RIGHT = const("right")
+_WRONG = const("wrong")
+_UNKNOWN = const("unknown")
 _PIECE = const(1024)
 _TRIES = const(3)
 _PAUSE_MS = const(10000)
@@ -27,7 +27,7 @@ def begin(app, guard):
 
 async def run(app, guard):
     """Look, tell it in `guard.pack` (safestart.Guard) and go back if it is wrong. Raises nothing."""
-    found, why = UNKNOWN, "not enough memory"
+    found, why = _UNKNOWN, "not enough memory"
     for _ in range(_TRIES):
         while app.order:
             await sleep_ms(_PAUSE_MS)  # both together need more room than there may be
@@ -36,7 +36,7 @@ async def run(app, guard):
             break
         await sleep_ms(_PAUSE_MS)
     text = guard.pack = found + (": " + why if why else "")
-    if found != WRONG:
+    if found != _WRONG:
         diag.info("start", "the pack in %s: %s", guard.folder, text)
         return
     diag.error("start", "the pack in %s is %s", guard.folder, text)
@@ -54,18 +54,18 @@ async def run(app, guard):
 
 async def check(root, folder):
     """Whether the pack of a version is what its manifest or, where that is older and has no hash, its own signed head
-    says: (RIGHT, WRONG or UNKNOWN, why or ""). MemoryError."""
+    says: (right, wrong or unknown, why or ""). MemoryError."""
     path = "%s/%s/%s" % (root, folder, slots.PACK)
     wanted = slots.manifest(root, folder).get("sha256")
     try:
         if wanted:
-            return (RIGHT, "") if await _hash(path) == wanted else (WRONG, "not what its manifest says")
+            return (_RIGHT, "") if await _hash(path) == wanted else (_WRONG, "not what its manifest says")
         with open(path, "rb") as file:
             if file.read(8) != b"L102REL1":
-                return UNKNOWN, "it was deployed without its hash"
+                return _UNKNOWN, "it was deployed without its hash"
         return await _signed(root, path)
     except OSError as error:
-        return WRONG, str(error)
+        return _WRONG, str(error)
 
 
 async def _signed(root, path):
@@ -77,12 +77,12 @@ async def _signed(root, path):
         try:
             key = read_key(root)
         except ReleaseError as error:
-            return UNKNOWN, str(error)
+            return _UNKNOWN, str(error)
         try:
             await release.check(path, key)
         except ReleaseError as error:
-            return WRONG, str(error)
-        return RIGHT, ""
+            return _WRONG, str(error)
+        return _RIGHT, ""
 
 
 async def _hash(path):

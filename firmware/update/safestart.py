@@ -11,7 +11,7 @@ import io
 
 from firmware.core import overlay
 from firmware.gate import silence
-from firmware.port import const, monotonic_s, print_exception
+from firmware.port import monotonic_s, print_exception
 
 SAFE = "safe"  # mode of a start: only what it takes to be reached; the others are in starts.py
 _TEXT = const(1500)

@@ -2,7 +2,6 @@
 
 import os
 
-from firmware.port import const
 from firmware.update import slots
 
 _ADDRESS_MOST = const(1000)

@@ -6,14 +6,13 @@ import time
 
 import __main__
 from firmware.core import overlay
-from firmware.port import const
 from firmware.update import safestart, slots
 from firmware.update.safestart import SAFE
 
 # Modes of a start, beside SAFE.
 NORMAL = "normal"  # the current version
-PREVIOUS = "previous"  # the version before, because the newer one crashed
-DAMAGED = "damaged"  # a version that is not what it should be, because the other one is no better
+_PREVIOUS = const("previous")  # the version before, because the newer one crashed
+_DAMAGED = const("damaged")  # a version that is not what it should be, because the other one is no better
 
 # A start counts as good after this long without a crash.
 _WELL_S = const(600)
@@ -63,7 +62,7 @@ def look(guard):
     if guard.starts < 0:
         guard.starts = 1
         guard.write("starts", "1")
-    guard.mode = PREVIOUS if guard.state == "fallback" else NORMAL
+    guard.mode = _PREVIOUS if guard.state == "fallback" else NORMAL
     if guard.starts > 3:
         guard.mode = SAFE
     elif guard.pack == "wrong":
@@ -131,7 +130,7 @@ def _well(guard):
 def damaged(guard):
     """The version is not what it should be, and there is none to go back to: it is told as long as it runs."""
     if guard.mode != SAFE:
-        guard.mode = DAMAGED
+        guard.mode = _DAMAGED
         why = "%s is damaged, and there is no other that is whole" % guard.folder
         if slots.read_text(guard.root + "/why") != why:
             guard.write("why", why)

@@ -11,7 +11,6 @@ import sys
 
 from firmware import diag
 from firmware.gate import silence
-from firmware.port import const
 from firmware.update import safestart, slots
 from firmware.update.download import Download
 from firmware.update.release import HEAD_MOST, check, read_head, seal

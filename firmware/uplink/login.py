@@ -7,7 +7,7 @@ service.MqttService.
 from firmware import diag
 from firmware.core.errors import BrokerError
 from firmware.diag import apart
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
 from firmware.uplink.stream import later
 

@@ -6,7 +6,7 @@ counted, one that has no topic now is held back in the log until the topics chan
 
 from firmware import diag
 from firmware.core import overlay
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.session import LONGEST_TOPIC
 
 _MOST_REPLIES = const(8)

@@ -7,7 +7,7 @@ no more than that come twice after a crash.
 
 from firmware import diag
 from firmware.core import errors, overlay
-from firmware.port import const, monotonic_s, sleep_ms, ticks_diff, ticks_ms
+from firmware.port import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.uplink.publisher import Publisher
 from firmware.uplink.session import Session
 

@@ -6,7 +6,7 @@ what is on the way. Anything that breaks the rules ends the session with an OSEr
 
 from firmware import diag
 from firmware.core.errors import BrokerError
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import ticks_diff, ticks_ms
 from firmware.uplink.stream import Guard, Pending, Stream
 
 _MOST_PACKETS = const(16)  # handled in one turn

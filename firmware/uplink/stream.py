@@ -9,7 +9,7 @@ Stream is the TCP connection, which never waits: bytes go out as the socket take
 """
 
 from firmware.core.errors import BrokerError
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.port import ticks_diff, ticks_ms
 
 # Codes of errors (core/errors.py).
 _HUNG_UP = const(312)
