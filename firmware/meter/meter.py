@@ -98,7 +98,7 @@ class MeterLine:
         self.keep = keep
         self.clean = False  # nothing of an earlier session can be on the line
         self.asked = []  # (meter, kind, args, result) of the readings that wait
-        self._steps = None  # of the clock, when it was planned
+        self.steps = None  # of the clock, when it was planned
 
     def ask(self, meter, kind, args=None):
         """Read `kind` of `meter` now, in the background; returns its Result. ValueError: too many waiting."""
@@ -113,29 +113,14 @@ class MeterLine:
         return result
 
     async def run(self):
-        self._steps = None
+        self.steps = None
         while True:
-            if self._steps != self.clock.steps:
-                self._replan()
-            if self.asked:
-                await self._read()
-                continue
             at, meter, number = self._next()
             wait = at - self.clock.utc() if meter and self.clock.known else _NEVER
-            if wait > 0:
-                await sleep_ms(min(wait * 1000, _IDLE_MS))
-            else:
+            if wait <= 0 or self.asked or self.steps != self.clock.steps:
                 await self._read(meter, number)
-
-    def _replan(self):
-        """Plan anew: now or, in a full heap, at one of the next turns."""
-        with overlay.attempt, overlay.use("reading"):
-            from firmware.meter import reading
-
-            if self.clock.known:
-                for meter in self.meters:
-                    reading.replan(meter.plan, self.clock)
-            self._steps = self.clock.steps
+            else:
+                await sleep_ms(min(wait * 1000, _IDLE_MS))
 
     def _next(self):
         """(UTC, meter, number of its schedule) of what is due first; (_NEVER, None, None)."""
@@ -147,17 +132,20 @@ class MeterLine:
                     first = (plan[at], meter, at // _FIELDS)
         return first
 
-    async def _read(self, meter=None, number=None):
-        """Do the reading that is due, without a meter the first one that is asked for."""
+    async def _read(self, meter, number):
+        """Plan anew, do a reading that is asked for or the one that is due."""
         with overlay.use("reading"):
-            reading = None
-            with overlay.attempt:
+            go_on = None
+            # In turn: an update makes way then.
+            with overlay.attempt, await overlay.turn("session"):
                 from firmware.meter import reading
-            if reading:
-                if meter:
-                    await reading.scheduled(self, meter, number)
-                else:
-                    await reading.session(self, *self.asked.pop(0))
+
+                if self.steps != self.clock.steps:
+                    reading.replan(self)
+                    return
+                go_on = reading.go_on
+            if go_on:
+                await go_on(self, meter, number)
                 return
         diag.warn("meter", "%s: not enough memory", self.name)
         await sleep_ms(_MEMORY_MS)

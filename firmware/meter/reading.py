@@ -34,6 +34,14 @@ _FIELDS = const(7)
 _HOUR = const(3600)
 
 
+async def go_on(line, meter, number):
+    """Read what is asked for or, where nothing is, what is due."""
+    if line.asked:
+        await session(line, *line.asked.pop(0))
+    else:
+        await scheduled(line, meter, number)
+
+
 async def store(line, batch):
     """Have `batch` kept. A heap that is full for a moment (a command is running) costs time, not records."""
     for _ in range(_STORE_TRIES):
@@ -245,12 +253,14 @@ def count(plan):
     return len(plan) // _FIELDS
 
 
-def replan(plan, clock):
-    """Plan each of a meter's schedules anew."""
-    for number in range(count(plan)):
-        schedule = take(plan, number)
-        schedule.plan(clock)
-        put(plan, number, schedule)
+def replan(line):
+    """Plan all readings anew, since the clock has been set or the line begins."""
+    for meter in line.meters if line.clock.known else ():
+        for number in range(count(meter.plan)):
+            schedule = take(meter.plan, number)
+            schedule.plan(line.clock)
+            put(meter.plan, number, schedule)
+    line.steps = line.clock.steps
 
 
 def next_aligned(now, interval, zone):

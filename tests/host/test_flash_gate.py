@@ -165,7 +165,7 @@ async def ledger(app, number):
     meter = Meter("A", (1, 1, 1), [schedule], True, {}, Ledger(place + "ledger.json"), place)
     line = fieldlab.line_of(None, [meter], app.ring.append_many)
     line.gate = app.gate
-    line._replan()
+    reading.replan(line)
 
     async def session(*_):
         await asyncio.sleep(0)
