@@ -83,7 +83,7 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards modem update.download update.http update.order update.own update.release update.source"
+    "boards modem update.download update.http update.order update.release update.source"
     " update.update update.waiting config.takeover config.password config.settings_help commands.help"
     " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
     " clock.timesync"

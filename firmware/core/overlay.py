@@ -37,7 +37,6 @@ begin starting
 start +settings +session +password +apply +guard assembly reach boards.wiring modem.prepare
 mount +find log.mount
 guard update.slots,starts
-own +guard update.own
 status +guard appwork uplink.state
 apply applysettings
 settings config.settings,settings_table,text

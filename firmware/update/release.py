@@ -9,7 +9,7 @@
 The signature covers the body through its hash in the head: the head can be checked after the first 1.5 KB, before the
 rest is fetched. What that head said is worth nothing for what was fetched later: `check()` goes once through the file
 as it lies on the flash, signature, hash and table, and only what it has found good is run. It is called after the last
-write, in the file's own place, and by a version itself that older tools laid there (firmware/update/own.py).
+write, in the file's own place, and by a version itself that older tools laid there (starts.py).
 
 Why RSA (RFC 8017 section 8.2.2) and not Ed25519: checking takes 17 multiplications of big numbers, which MicroPython
 does in C, against some thousand steps of Python per check; and SHA-256 is in every build while Ed25519's SHA-512 is in

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 import boot
-from firmware.update import own, safestart, slots, starts
+from firmware.update import safestart, slots, starts
 from tests.host import boardlab
 from tests.host.upgrade import field
 from tools import release
@@ -205,7 +205,7 @@ def test_no_number_of_soft_resets_takes_a_version_back_or_ends_in_the_safe_mode(
 
 
 def looked(flash, state="ok"):
-    """(what own.py finds of app.b, why the device is restarted then, current)."""
+    """(what starts.py finds of app.b, why the device is restarted then, current)."""
     slots.switch(flash.root, "app.b", state)
     guard = safestart.Guard(flash.root)
     reasons = []
@@ -215,7 +215,7 @@ def looked(flash, state="ok"):
             return None
 
     app = SimpleNamespace(order=None, gate=Gate(), restart=reasons.append)
-    asyncio.run(own.run(app, guard))
+    asyncio.run(starts.look_at_pack(app, guard))
     return guard.pack, reasons, slots.current(flash.root)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import boot
-from firmware.update import own, slots
+from firmware.update import slots, starts
 from tests.host import boardlab, hostile
 from tools import build, release
 from tools.board.deploy import Deployment, compile_tree
@@ -89,7 +89,7 @@ def test_boot_starts_what_an_older_deployment_laid_there(flash):
 
 
 def looked_at(flash, folder="app.b"):
-    found, why = asyncio.run(own.check(str(flash), folder))
+    found, why = asyncio.run(starts.check(str(flash), folder))
     return found + (": " + why if why else "")
 
 
