@@ -81,6 +81,13 @@ class Order:
         self.state, self.error = state, error
         self.updater = None
 
+    async def _step(self):
+        # In a frame that ends: run()'s would hold on to the module while it waits.
+        with overlay.use("update"):
+            from firmware.update import order
+
+            return await order.step(self)
+
     async def run(self):
         """Fetch, check and unpack; then the device restarts into the new version. Raises nothing."""
         error = None
@@ -88,10 +95,7 @@ class Order:
         try:
             pause = self.state != "stopping"
             while pause:
-                with overlay.use("update"):
-                    from firmware.update import order
-
-                    pause = await order.step(self)
+                pause = await self._step()
                 await sleep_ms(pause)
             if self.state == "ready":
                 return
