@@ -41,8 +41,10 @@ class Pace:
 
     def again(self):
         """The file begins anew; whether it did so too often."""
+        if self.anew == _ANEW:
+            return True
         self.anew += 1
-        return self.anew > _ANEW
+        return False
 
 
 class Order:
