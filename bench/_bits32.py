@@ -28,7 +28,7 @@ _EVERYTHING = {"ha.enabled": True, "iec102.trace": "console"}
 # (None: whatever was loaded stays); what else it keeps, for which the twin has no second port.
 CLASSES = {
     "small": (("pico_w",), _MODEM, ()),
-    "middle": (("pico2_w",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.tags",)),
+    "middle": (("pico2_w",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.channels.tags",)),
     "roomy": (("lilygo_t_a7670", "wiring", "netlink"), None, ()),
 }
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
@@ -83,10 +83,10 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards modem update.download update.http update.order update.release update.source"
-    " update.update update.waiting config.takeover config.password config.settings_help commands.help"
-    " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
-    " clock.timesync"
+    "boards modem update.download net.http update.order update.release update.source"
+    " update.updater update.waiting config.text_import config.password config.help commands.handlers.help"
+    " commands.handlers.doctor commands.leave meters.frame_trace iec102.frame_text meters.line_probe delivery.discovery delivery.homeassistant commands.channels.tags"
+    " app.time_sync"
 )
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")

@@ -23,7 +23,7 @@ HEAP = micropython.MIDDLE
 _SECONDS, _QUICK_S = 30, 6
 _STAND_INS = """
 import gc
-from firmware import diag, port, serialport
+from firmware.core import log as diag, compat as port, serial_port as serialport
 from firmware.boards import twin
 gc.collect()
 before = gc.mem_alloc()
@@ -69,7 +69,7 @@ def _live(folder, modem, seconds):
         answers = fit.live(lab, time.monotonic() + seconds)
         state = fit.status(lab)
         print("  behind a modem: %d records, %s" % (len(lab.records), answers), flush=True)
-    text = (folder / "firmware.log").read_text()
+    text = (folder / "firmware.recordlog").read_text()
     crashes = sum(text.count(word) for word in ("Traceback", "MemoryError", "not enough memory"))
     unanswered = answers["asked"] - answers["OK"] - answers["ERROR"]
     return fit.number(r"(\d+) bytes of heap", line), state, crashes, unanswered

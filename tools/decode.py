@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.errors import Iec102Error

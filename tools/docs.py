@@ -8,9 +8,9 @@ import re
 import sys
 from pathlib import Path
 
-from firmware.commands import answer, grammar
-from firmware.commands import help as commands_help
-from firmware.config import settings, settings_help
+from firmware.commands import grammar, reply
+from firmware.commands.handlers import help as commands_help
+from firmware.config import help, settings
 from firmware.core import error_meter, error_network, error_services
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -248,17 +248,17 @@ def _setting(row):
         "`%s`" % row[0],
         "`%s`" % heritage if known else "*`%s`*" % heritage,
         kind,
-        settings_help.allowed(row),
+        help.allowed(row),
         "`%s`" % row[4] if row[4] else "",
         row[5] or "now",
-        settings_help.of(row[0]).replace("|", "\\|").replace("<", "&lt;"),
+        help.of(row[0]).replace("|", "\\|").replace("<", "&lt;"),
     )
 
 
 def commands_text():
     """docs/commands.md."""
     parts = [_MADE, _COMMANDS_HEAD]
-    for line in answer.CommandError.__doc__.splitlines():
+    for line in reply.CommandError.__doc__.splitlines():
         code, colon, meaning = line.strip().partition(": ")
         if colon and code.isdigit():
             parts.append("| %s | %s |\n" % (code, meaning))

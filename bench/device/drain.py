@@ -21,7 +21,7 @@ def filled(count):
     import vfs
 
     from firmware.boards.twin import FileFlash
-    from firmware.log.ring import Ring
+    from firmware.recordlog.ring import Ring
 
     flash = FileFlash(FLASH, 256)
     vfs.VfsLfs2.mkfs(flash, progsize=32)
@@ -47,7 +47,7 @@ class Link:
 async def firmware():
     from umqtt import simple
 
-    from firmware.uplink.service import MqttService
+    from firmware.delivery.mqtt.service import MqttService
 
     start = []
 

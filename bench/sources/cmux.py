@@ -10,8 +10,8 @@ import sys
 import time
 
 sys.path.insert(0, "")
-from firmware.modem import dial, prepare  # noqa: E402
-from firmware.modem.link import ModemLink, Session  # noqa: E402
+from firmware.net.modem import dial, prepare  # noqa: E402
+from firmware.net.modem.link import ModemLink, Session  # noqa: E402
 
 PACKETS, TIMES = int(sys.argv[1]), int(sys.argv[2])
 PACKET = 600

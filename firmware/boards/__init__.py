@@ -6,10 +6,10 @@ board module has a class `Board` with:
 - `name`, `root` (folder of the flash file system, `""` on boards), `reset_cause()` (text),
 - `ident()`: a text of up to 15 characters that is the same for ever (used as IMEI until a modem
   tells its own),
-- `uart(index, baud, bits, parity, stop)` -> a firmware.serialport.SerialPort, `ports` (how many
+- `uart(index, baud, bits, parity, stop)` -> a firmware.core.serial_port.SerialPort, `ports` (how many
   there are),
 - `console()` -> a SerialPort, or None where there is none,
-- `rtc` (`get()`, `set(utc)`), `rtc_source` (a source of firmware.clock.clock: HOST where it is right
+- `rtc` (`get()`, `set(utc)`), `rtc_source` (a source of firmware.core.clock: HOST where it is right
   from the start),
 - `link(config)` -> the way out (docs/architecture.md, Link),
 - `feed()`: keeps the watchdog quiet (the first call starts it), `reset(reason)`: restarts the

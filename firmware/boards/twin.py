@@ -14,10 +14,8 @@ import time
 
 import vfs
 
-from firmware import diag
-from firmware.clock import clock
-from firmware.core import overlay
-from firmware.serialport import SerialPort
+from firmware.core import clock, log, overlay
+from firmware.core.serial_port import SerialPort
 
 _BLOCK = const(4096)
 _RESTART = const(3)
@@ -184,7 +182,7 @@ class Board:
         if config.get("uplink.type") != "modem" or not modem:
             return HostLink()
         with overlay.part:
-            from firmware.boards.common import FileStore
+            from firmware.boards.base import FileStore
             from firmware.boards.modem_twin import link
 
         return link(modem, config, FileStore(self.root + "/modem.json"), self.reset)
@@ -196,7 +194,7 @@ class Board:
         """There is no LED: what it would show stands in the log."""
         if code != self.shown:
             self.shown = code
-            diag.info("board", "LED: %d", code)
+            log.info("board", "LED: %d", code)
 
     def reset(self, reason):
         print("twin: restart:", reason)

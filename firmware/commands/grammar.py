@@ -10,8 +10,8 @@ channels' whitelists (settings *.commands) name commands or roles. One text for 
 for stands in help.py.
 """
 
-from firmware.commands.answer import CommandError, clean
-from firmware.commands.processor import LONGEST
+from firmware.commands.dispatcher import LONGEST
+from firmware.commands.reply import CommandError, clean
 
 # Codes of CommandError.
 _SYNTAX = const(1)
@@ -52,27 +52,27 @@ _PRIVATE = const((
 # What may be done before the password was given.
 _OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
 TABLE = """
-AT||0|0|view|basic
-ATI||0|0|view|basic
-ATE0||0|0|view|basic
-ATE1||0|0|view|basic
+AT||0|0|view|general
+ATI||0|0|view|general
+ATE0||0|0|view|general
+ATE1||0|0|view|general
 HELP|[command or setting]|0|1|view|help
-VERSION||0|0|view|basic
-GETSTATUS|[section]|0|1|view|basic
-GETLOG||0|0|view|basic
-CLEARLOG|[YES]|0|1|danger|basic
+VERSION||0|0|view|general
+GETSTATUS|[section]|0|1|view|general
+GETLOG||0|0|view|general
+CLEARLOG|[YES]|0|1|danger|general
 DOCTOR|[id or modem or broker]|0|1|meter|doctor
-SYNC||0|0|meter|basic
-REBOOT||0|0|danger|basic
-UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|basic
-CONFIRM|code|0|1|view|setup
-LOGIN|password|1|0|view|basic
-LOGOUT||0|0|view|basic
-SETBAUDRATE|port,speed|2|2|setup|basic
-GETPARAM|name|1|1|view|setup
-SETPARAM|name,value|1|0|setup|setup
-GETCONFIG|[prefix]|0|1|view|setup
-SAVECONFIG|[TEXT]|0|1|setup|setup
+SYNC||0|0|meter|general
+REBOOT||0|0|danger|general
+UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general
+CONFIRM|code|0|1|view|settings
+LOGIN|password|1|0|view|general
+LOGOUT||0|0|view|general
+SETBAUDRATE|port,speed|2|2|setup|general
+GETPARAM|name|1|1|view|settings
+SETPARAM|name,value|1|0|setup|settings
+GETCONFIG|[prefix]|0|1|view|settings
+SAVECONFIG|[TEXT]|0|1|setup|settings
 FORCEREAD|[id]|0|1|meter|readings
 SETIEC102|id|1|1|meter|readings
 GETIEC102|id|1|1|view|readings
@@ -153,7 +153,7 @@ def understand(call):
     name, rest = split(call.line, both)
     # Lines for the modem have no row of their own.
     role = "view" if " %s " % rest.upper().replace(" ", "") in _QUESTIONS else "modem"
-    found = row(name) if name else ["AT+", "", "0", "0", role, "basic"]
+    found = row(name) if name else ["AT+", "", "0", "0", role, "general"]
     if not found:
         raise CommandError(_UNKNOWN, "there is no command %s" % clean(name[:40]))
     if both and name:

@@ -138,7 +138,7 @@ def _topics(get, expansions):
 
     text("mqtt.id", 128)
     text("ha.prefix", 64)
-    # The lengths are those of uplink/session.py and uplink/login.py.
+    # The lengths are those of delivery/mqtt/session.py and delivery/mqtt/login.py.
     names = _SAID.split()
     topics = [text(key, 250) for key in names]
     for key in _HEARD.split():

@@ -10,7 +10,7 @@ import json
 import os
 
 from firmware.core import overlay
-from firmware.port import copy, renew
+from firmware.core.compat import copy, renew
 
 # The name under which the settings' file has the number of the defaults it was made under, and today's number.
 NUMBER = const("defaults")

@@ -4,7 +4,7 @@ A small board has less heap than all of the firmware's code takes. What a runnin
 time belongs to a group, and is imported while that is used:
 
     with overlay.use("status"):
-        from firmware import appwork
+        from firmware.app import status as appwork
 
         return appwork.status(app)
 
@@ -26,59 +26,58 @@ service again, keeping its traceback, restarting the board. Another one is kept 
 import gc
 import sys
 
-from firmware.port import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
+from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 
 # Group, the groups that are used with it (a plus before), its modules below firmware/, those of a folder behind its
 # point. One text, as a board has to keep it. tests/host/test_overlay.py holds that these modules are imported nowhere
 # but in a use of their group, and that no class of theirs is caught by others: classes for these, and whatever else is
 # not in here, stay for good (RESIDENT there).
 GROUPS = """
-begin starting
-start +settings +session +password +apply +guard assembly reach boards.wiring modem.prepare
-mount +find log.mount
+begin app.starting
+start +settings +session +password +apply +guard app.build,build_base boards.wiring net.modem.prepare
+mount +find recordlog.mount
 guard update.slots,starts
-status +guard appwork uplink.state
-apply applysettings
+status +guard app.status delivery.mqtt.state
+apply app.apply_settings
 settings config.settings,settings_table,text
-change +settings +files config.changes,takeover
+change +settings +files config.changes,text_import
 check +settings config.check
 files config.files
 password config.password
-texts +settings config.settings_help
-command +zone commands.answer,basic,doctor,readings,runner,setup
+texts +settings config.help
+command +zone commands.executor,reply commands.handlers.doctor,general,readings,settings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
-doctor +grammar +files +errorwords commands.doctorwords
-help +grammar +texts commands.help
-typing commands.typing
-zone clock.zone
-reading +zone meter.ledger,reading,result
-session +reading meterprobe meter.session record.extended,telemetry\
- iec102.address,asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
- readings.closings,curve,facts,instant
-trace frametrace
-words framewords
-find log.find
-segments log.segments
-login uplink.login
-announce +reading homeassistant
-time clock.timesync
+doctor +grammar +files +errorwords commands.handlers.doctor_texts
+help +grammar +texts commands.handlers.help
+typing commands.channels.line_editor
+zone core.zone
+reading +zone meters.ledger,reading,result
+session +reading iec102.address,asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
+ meters.line_probe,session meters.readings.closings,curve,facts,instant meters.records.extended,titan
+trace meters.frame_trace
+words iec102.frame_text
+find recordlog.find
+segments recordlog.segments
+login delivery.mqtt.login
+announce +reading delivery.homeassistant
+time app.time_sync
 update +guard update.order,source,waiting
-fetch +update update.download,http,release,update
-ask modem.exchange
-steps +ask +describe modem.steps
-wake +ask modem.wake
-bringup +ask modem.bringup
-profiles modem.profiles
-register +ask modem.network
-mux modem.cmux
-dial +ask +mux modem.dial
-aside +ask modem.aside
-sms +ask modem.sms
+fetch +update net.http update.download,release,updater
+ask net.modem.exchange
+steps +ask +describe net.modem.bringup
+wake +ask net.modem.power
+bringup +ask net.modem.setup
+profiles net.modem.profiles
+register +ask net.modem.registration
+mux net.modem.cmux
+dial +ask +mux net.modem.dial
+aside +ask net.modem.aside
+sms +ask net.modem.sms
 errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
 part part
-describe modem.describe
-pdu modem.pdu
+describe net.modem.describe
+pdu net.modem.pdu
 """
 
 # Bytes of a 32-bit heap; a 64-bit one shows 1 / 0.78 of them. What a session or a command may take for its code and
@@ -91,7 +90,7 @@ _RESERVE = const(99840)
 _ALL = const(350000)
 _STEP_MS = const(20)
 _LOOKS = const(100)
-# Bytes of the longest record, one with closings (readings/closings.py splits them).
+# Bytes of the longest record, one with closings (meters/readings/closings.py splits them).
 LARGEST = const(4096)
 # Bytes held back. littlefs opens a file with 300 of them, or 1,300 where it programs 256 at a time (rp2).
 _HELD = const(2048)
@@ -271,7 +270,7 @@ def _limit(kind):
     if not (sessions or others):
         return 0
     # The code of the one under way serves the next one, too, as soon as it is there.
-    need = _BESIDE if sessions and "firmware.meter.session" in sys.modules else _NEED
+    need = _BESIDE if sessions and "firmware.meters.session" in sys.modules else _NEED
     if not _less(need + _NEED if others else need):
         return 0
     return _LINE_MS if sessions or guests else _SESSION_MS

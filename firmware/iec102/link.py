@@ -4,8 +4,8 @@ Unbalanced transmission (protocol reference 2.3): the meter never speaks first. 
 and the frame count bit; what stands inside user data is the business of master.py, its only user.
 """
 
+from firmware.core.compat import sleep_ms, ticks_add, ticks_diff, ticks_ms
 from firmware.iec102 import errors, ft12
-from firmware.port import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # Control byte, master to meter (protocol reference 2.2).
 _PRM = const(0x40)
@@ -55,7 +55,7 @@ class Link:
         self._rx = bytearray(128)
         self._rx_view = memoryview(self._rx)
         self.trace = None
-        self.gate = None  # firmware.gate.Gate: closed while an answer is waited for
+        self.gate = None  # firmware.core.flash_gate.Gate: closed while an answer is waited for
         self.address = None
         self.asdu = None  # user data of the last answer, valid until the next call
         self.unsure = False  # a frame was repeated: a second answer to it may still come

@@ -10,11 +10,11 @@ deadline and the session as a whole has one (`LinkAddress.session_ms`). Procedur
 reference 2.3 and 7; causes 3.1.
 """
 
+from firmware.core.compat import ticks_add, ticks_diff, ticks_ms
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import errors, ft12
 from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
 from firmware.iec102.link import Link
-from firmware.port import ticks_add, ticks_diff, ticks_ms
 
 _REQUEST = const(5)
 _ACTIVATION = const(6)
@@ -39,7 +39,7 @@ class Master:
     """Sessions with the meters on one port, one at a time.
 
     `trace(direction, bytes)` is called with ">" and each frame sent, "<" and each piece received.
-    `gate` (firmware.gate.Gate) is closed while an answer may come in, so that nobody writes to flash then.
+    `gate` (firmware.core.flash_gate.Gate) is closed while an answer may come in, so that nobody writes to flash then.
     `errors` counts failures by class name, `sessions` the sessions opened, `last_ms` is how long
     the last one took; frame counters are in `link`.
     """

@@ -1,6 +1,6 @@
 """Time tags a (5 bytes) and b (7 bytes) with every bit kept (protocol reference 4)."""
 
-from firmware.clock.zone import days_in_month
+from firmware.core.zone import days_in_month
 from firmware.iec102 import errors
 
 LENGTH_A = const(5)

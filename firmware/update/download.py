@@ -8,9 +8,10 @@ a deadline: that of one answer here, that of the whole order in waiting.Pace.
 import os
 import random
 
-from firmware import diag
-from firmware.port import sleep_ms, ticks_diff, ticks_ms
-from firmware.update import http, slots
+from firmware.core import log
+from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
+from firmware.net import http
+from firmware.update import slots
 from firmware.update.source import DownloadError, GiveWay, split
 from firmware.update.waiting import Pace
 
@@ -43,7 +44,7 @@ class Download:
     content.
 
     `sockets` is the link's socket module; `feed` is called before a look-up that may block; `gate`
-    (firmware.gate.Gate) keeps flash writes away from a meter's answers. `problem` is what the last
+    (firmware.core.flash_gate.Gate) keeps flash writes away from a meter's answers. `problem` is what the last
     try ended with.
     """
 
@@ -115,7 +116,7 @@ class Download:
             except (_Drop, OSError) as error:
                 tries = 0 if self.got >= before + _GAIN else tries + 1
                 self.problem = "at %d bytes: %s" % (self.got, error)
-                diag.warn("update", "%s", self.problem)
+                log.warn("update", "%s", self.problem)
                 self._close()
                 if tries >= _TRIES:
                     raise DownloadError("gave up at %d bytes: %s" % (self.got, error)) from None

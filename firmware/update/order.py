@@ -6,9 +6,8 @@ Loaded by the order, let go with all the code of the update when it is done. Wha
 
 import asyncio
 
-from firmware import diag
-from firmware.core import overlay
-from firmware.port import ticks_diff, ticks_ms
+from firmware.core import log, overlay
+from firmware.core.compat import ticks_diff, ticks_ms
 from firmware.update import slots
 from firmware.update.source import (
     DownloadError,
@@ -45,7 +44,7 @@ def begin(device, url, force=False):
     _check(device, url)
     slots.remove(device.board.root + "/update.txt")
     order = device.order = Order(device, url, force)
-    diag.info("update", "ordered: %s", url)
+    log.info("update", "ordered: %s", url)
     order.task = asyncio.create_task(order.run())
 
 
@@ -117,7 +116,7 @@ async def step(order):
         raise MemoryError("not enough memory")
     order.let_go("waiting", "not enough memory")
     pause = _PAUSE_MS << order.tries - 1
-    diag.warn("update", "not enough memory; again in %d s", pause // 1000)
+    log.warn("update", "not enough memory; again in %d s", pause // 1000)
     return pause
 
 
@@ -127,7 +126,7 @@ async def _fetch(order):
     await device.link.up(_LINK_MS)
     with await overlay.turn("fetch"):
         overlay.tidy()
-        from firmware.update.update import Updater
+        from firmware.update.updater import Updater
 
         updater = order.updater = Updater(device.board.root, device.link.socket, device.board.feed, gate=device.gate)
         start = ticks_ms()
@@ -146,12 +145,12 @@ async def end(order, error):
     # asyncio's queue may hold on to an ended task for long: what it knows must not keep the code in memory.
     order.let_go("failed", text)
     got = order.at[0]
-    diag.error("update", "failed at %d bytes: %s", got, text)
+    log.error("update", "failed at %d bytes: %s", got, text)
     await device.gate.wait()
     try:
         slots.write_text(device.board.root + "/update.txt", "%d %s" % (got, text[:1100]))
     except OSError as error:
-        diag.error("update", "that could not be kept: %s", error)
+        log.error("update", "that could not be kept: %s", error)
         return  # then the order keeps it
     if device.order is order:
         device.order = None

@@ -21,7 +21,7 @@ import hashlib
 import json
 import struct
 
-from firmware.port import sleep_ms
+from firmware.core.compat import sleep_ms
 from firmware.update import slots
 from firmware.update.source import ReleaseError
 

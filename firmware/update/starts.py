@@ -10,9 +10,8 @@ import asyncio
 import time
 
 import __main__
-from firmware import diag
-from firmware.core import overlay
-from firmware.port import sleep_ms
+from firmware.core import log, overlay
+from firmware.core.compat import sleep_ms
 from firmware.update import safestart, slots
 from firmware.update.safestart import SAFE
 
@@ -203,9 +202,9 @@ async def look_at_pack(app, guard):
         await sleep_ms(_PAUSE_MS)
     text = guard.pack = found + (": " + why if why else "")
     if found != _WRONG:
-        diag.info("start", "the pack in %s: %s", guard.folder, text)
+        log.info("start", "the pack in %s: %s", guard.folder, text)
         return
-    diag.error("start", "the pack in %s is %s", guard.folder, text)
+    log.error("start", "the pack in %s is %s", guard.folder, text)
     try:
         await app.gate.wait()
         with overlay.attempt:
@@ -215,7 +214,7 @@ async def look_at_pack(app, guard):
             else:
                 damaged(guard)
     except OSError as error:
-        diag.error("start", "no way back: %s", error)
+        log.error("start", "no way back: %s", error)
 
 
 async def check(root, folder):

@@ -6,7 +6,7 @@ The rest of the code comes for each step and goes with it.
 import asyncio
 
 from firmware.core import overlay
-from firmware.port import sleep_ms, ticks_diff, ticks_ms
+from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 
 # A server has to bring so many bytes more in so much time. GPRS at its worst brings them in half a minute; by this one
 # the slowest update there may be takes five hours.

@@ -6,7 +6,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from firmware import diag
+from firmware.core import log
 from tests.host import guardian, together
 from tests.host.hangs import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
 from tests.host.lastwords import pytest_terminal_summary  # noqa: F401
@@ -55,9 +55,9 @@ def heap_of_its_own():
 @pytest.fixture(autouse=True)
 def diagnostic_lines():
     """A test that sends the diagnostic lines elsewhere must not take them from the next one."""
-    sink = diag.sink
+    sink = log.sink
     yield
-    diag.sink = sink
+    log.sink = sink
 
 
 @pytest.fixture(autouse=True, scope="module")

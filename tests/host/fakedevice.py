@@ -1,8 +1,8 @@
-"""The `device` that commands act on (firmware/commands/processor.py), in memory. Runs on MicroPython, too."""
+"""The `device` that commands act on (firmware/commands/dispatcher.py), in memory. Runs on MicroPython, too."""
 
 
-from firmware.clock.zone import Zone
-from firmware.config.store import Config
+from firmware.config.config import Config
+from firmware.core.zone import Zone
 from firmware.update.source import OrderError
 
 

@@ -1,4 +1,4 @@
-"""A log in memory with the face of firmware.log's Ring, for tests of whoever drains it."""
+"""A log in memory with the face of firmware.recordlog's Ring, for tests of whoever drains it."""
 
 
 class FakeRing:

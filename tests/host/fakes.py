@@ -2,7 +2,7 @@
 
 import asyncio
 
-from firmware.port import ticks_ms
+from firmware.core.compat import ticks_ms
 
 
 class FakeUart:

@@ -278,10 +278,10 @@ class Chip:
 
 
 def config(**values):
-    """A stand-in for firmware.config.store.Config:
+    """A stand-in for firmware.config.config.Config:
     defaults of the table, changed by `a_b=` for `a.b`.
     """
-    from firmware.config.store import Config
+    from firmware.config.config import Config
 
     found = Config("/does/not/exist")
     changed = {name.replace("_", ".", 1): value for name, value in values.items()}

@@ -5,8 +5,8 @@ Use it inside `virtual.run()`: the meters' true time is the virtual clock, and s
 
 import asyncio
 
-from firmware.clock.clock import HOST, Clock
-from firmware.meter.meter import MeterLine
+from firmware.core.clock import HOST, Clock
+from firmware.meters.meter import MeterLine
 from tests.host.fakes import StationMeter
 from tools.meter.model import Meter as Model
 from tools.meter.station import Station

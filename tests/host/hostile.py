@@ -9,7 +9,7 @@ import itertools
 import random
 import struct
 
-from firmware.port import ticks_ms
+from firmware.core.compat import ticks_ms
 from tools import pack
 
 # What ends an answer.
@@ -156,7 +156,7 @@ def swapped(good, app):
     """Something else in front of the body that was signed: a lead that leads to a table of its own, and `app`."""
     lead, signature = struct.unpack(">HH", good[8:12])
     start = 12 + lead + signature
-    body, _ = pack.build({"firmware/app.mpy": app})
+    body, _ = pack.build({"firmware/app/main.mpy": app})
     other = b"L102REL1" + struct.pack(">HH", 0, 0) + body
     assert len(other) <= start
     return other + good[len(other) : start] + good[start:]

@@ -7,10 +7,9 @@ import json
 import re
 from pathlib import Path
 
-from firmware import readings
 from firmware.iec102.errors import NoAnswerError
-from firmware.meter import reading
-from firmware.meter.meter import Meter
+from firmware.meters import reading, readings
+from firmware.meters.meter import Meter
 from tests.host import fieldlab, virtual
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "json.md"

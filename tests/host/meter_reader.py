@@ -1,6 +1,6 @@
 """A reader of few lines for tests of the simulated meter: it builds every frame itself and waits for nobody."""
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu

@@ -1,15 +1,15 @@
 """A board's modem side and a simulated modem in one process, in virtual time: an hour takes a
 second.
 
-The firmware's `ticks_ms` follows the running loop's clock (firmware/port.py), the simulator's
+The firmware's `ticks_ms` follows the running loop's clock (firmware/core/compat.py), the simulator's
 `now` does, too.
 """
 
 import asyncio
 import selectors
 
-from firmware import diag
-from firmware.modem import prepare
+from firmware.core import log
+from firmware.net.modem import prepare
 from tools.lwip import local
 from tools.modem.engine import Modem
 
@@ -114,7 +114,7 @@ class World:
         self.times = []
         self.received = []
         self.ran = []
-        diag.sink = self.log.append
+        log.sink = self.log.append
         wires = {"on_time": self.times.append, "execute": self._execute}
         if pins:
             wires.update(power_key=self.modem.power_key, reset=self.modem.reset)

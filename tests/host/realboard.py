@@ -28,7 +28,7 @@ def tree(folder, version, changes=()):
     for name in ("boot.py", "main.py"):
         shutil.copyfile(ROOT / name, folder / name)
     (folder / "pyproject.toml").write_text('version = "%s"\n' % version)
-    services = folder / "firmware" / "services.py"
+    services = folder / "firmware" / "app" / "device.py"
     own = services.read_text()
     services.write_text(re.sub(r'VERSION = "[^"]*"', 'VERSION = "%s"' % version, own))
     for path, text, other in changes:

@@ -8,9 +8,9 @@ import asyncio
 
 import pytest
 
-from firmware import app as root
-from firmware import services
-from firmware.gate import Gate
+from firmware.app import device as services
+from firmware.app import main as root
+from firmware.core.flash_gate import Gate
 from firmware.update import safestart, slots
 from tests.host import virtual
 from tests.host.test_flash_gate import Flash, device

@@ -52,7 +52,7 @@ def grown(tmp_path):
 
 
 # One that stays, one that is loaded for a command: that one costs nothing but the largest class, which keeps all.
-@pytest.mark.parametrize("module, over", [("firmware.core.overlay", CLASSES), ("firmware.commands.help", ("roomy",))])
+@pytest.mark.parametrize("module, over", [("firmware.core.overlay", CLASSES), ("firmware.commands.handlers.help", ("roomy",))])
 def test_a_module_that_grows_is_noticed_where_it_stays(residents, sizes, grown, module, over):
     room = max(micropython.RESIDENT_CODE[name] - sum(sizes[name]) for name in CLASSES)
     # What is measured of it is up to 70 bytes less: the heap is counted in blocks, and the module is one of two now.
@@ -62,13 +62,13 @@ def test_a_module_that_grows_is_noticed_where_it_stays(residents, sizes, grown, 
 
 
 def test_what_a_resident_module_begins_to_import_counts(residents, sizes, grown):
-    folder = grown("firmware.core.overlay", "import firmware.config.settings_help")
+    folder = grown("firmware.core.overlay", "import firmware.config.help")
     assert sum(_bits32.taken(residents["small"], folder)) > sum(sizes["small"]) + 1000
 
 
 def test_the_packages_are_all_the_code(sizes):
     packages = _bits32.packages()
-    assert min(packages.values()) > 0 and {"firmware", "firmware/modem", "umqtt"} <= set(packages)
+    assert min(packages.values()) > 0 and {"firmware", "firmware/net/modem", "umqtt"} <= set(packages)
     code, _ = sizes["roomy"]
     # Beside them there are a board or two more, and no boot.py.
     assert 0.97 < sum(packages.values()) / code < 1.03

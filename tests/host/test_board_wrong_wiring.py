@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from firmware import starting
+from firmware.app import starting
 from tests.host.fakes_machine import Chip, config
 
 _GOOD = {"uart": 2, "tx": 22, "rx": 21, "de": 19}

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from firmware import port
-from firmware.boards import netlink
+from firmware.core import compat
+from firmware.net import link as netlink
 from tests.host import virtual
 from tests.host.fakes_machine import Chip
 
@@ -25,7 +25,7 @@ def spent(link, ms, *steps):
         for at, step in steps:
             loop.call_later(at / 1000, step)
         task = asyncio.ensure_future(link.run())
-        await port.sleep_ms(ms)
+        await compat.sleep_ms(ms)
         task.cancel()
 
     virtual.run(main())
@@ -48,7 +48,7 @@ def test_attempts_end_and_pauses_grow_to_five_minutes(chip):
     link = wifi(chip)
     begun = []
     original = link._begin
-    link._begin = lambda: (begun.append(port.ticks_ms()), original())
+    link._begin = lambda: (begun.append(compat.ticks_ms()), original())
     spent(link, 3600 * 1000)
     gaps = [b - a for a, b in zip(begun, begun[1:])]
     assert gaps[0] == pytest.approx(22000, abs=1100)
@@ -127,7 +127,7 @@ def test_waiting_for_a_link_that_does_not_come_ends(chip):
     link = wifi(chip)
 
     async def main():
-        return await link.up(3000), port.ticks_ms()
+        return await link.up(3000), compat.ticks_ms()
 
     good, at = virtual.run(main())
     assert not good and 3000 <= at < 3200

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware import diag, readings, starting
-from firmware.modem import dial, prepare, wake
+from firmware.app import starting
+from firmware.core import log
+from firmware.meters import readings
+from firmware.net.modem import dial, power, prepare
 from tests.host import fakes_machine, virtual
 from tests.host.fakes_machine import Chip, config
 from tests.host.test_uplink_parts import Line
@@ -97,7 +99,7 @@ def test_a_line_keeps_its_buffers_at_another_speed(name, monkeypatch, tmp_path):
     link = board.link(config(uplink_apn="internet"))
     before = dict(link.uart.options)
     for baud in (9600, 921600, 115200):
-        wake.set_speed(link, baud)
+        power.set_speed(link, baud)
         assert link.uart.baudrate == baud
     assert link.uart.options == before and before["rxbuf"] == 8192
     assert not link.uart.every_byte
@@ -151,11 +153,11 @@ def test_identity_reset_cause_clock_and_console(name, monkeypatch, tmp_path):
         assert text.startswith("watchdog") and "(new settings)" in text
     assert restarted(77) == ["reset cause 77"] * 2
     # And what ran last, whether the firmware or the watchdog ended it.
-    monkeypatch.setattr(diag, "before", "task pump, line mode 1F2A, 70 s after the start")
+    monkeypatch.setattr(log, "before", "task pump, line mode 1F2A, 70 s after the start")
     board.reset("new settings")
     (text, _), (watchdog, _) = restarted(3), restarted(3)
-    assert text.endswith(" (new settings) (last ran: %s)" % diag.before)
-    assert watchdog.startswith("watchdog") and watchdog.endswith(" (last ran: %s)" % diag.before)
+    assert text.endswith(" (new settings) (last ran: %s)" % log.before)
+    assert watchdog.startswith("watchdog") and watchdog.endswith(" (last ran: %s)" % log.before)
     assert abs(board.rtc.get() - time.time()) < 2
     board.rtc.set(1700000000)
     assert chip.rtc_set == (2023, 11, 14, 1, 22, 13, 20, 0)
@@ -167,11 +169,11 @@ def test_led_counts_its_code(name, monkeypatch, tmp_path):
         board.led(3)
         board.blink()
         return
-    from firmware.boards import common
+    from firmware.boards import base
 
     board.led(3)
     for ms in range(0, 3000, 50):
-        monkeypatch.setattr(common, "ticks_ms", lambda ms=ms: ms)
+        monkeypatch.setattr(base, "ticks_ms", lambda ms=ms: ms)
         board.blink()
     lit = 0 if board.led_low else 1
     assert chip.pins[board.led_pin].levels[1:].count(lit) == 3
@@ -285,7 +287,7 @@ def test_power_chip_of_the_sim7080_is_switched_on(monkeypatch, tmp_path):
 def test_a_clock_that_counts_from_2000(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Chip("esp32").install(monkeypatch)
-    parts = importlib.import_module("firmware.boards.common")
+    parts = importlib.import_module("firmware.boards.base")
     shift = fakes_machine.gmtime_2000(monkeypatch)
     import sys
 
@@ -297,16 +299,16 @@ def test_a_clock_that_counts_from_2000(monkeypatch, tmp_path):
 
 def test_the_modem_s_memory_survives_a_restart(monkeypatch, tmp_path):
     Chip("esp32").install(monkeypatch)
-    common = importlib.import_module("firmware.boards.common")
-    store = common.FileStore(str(tmp_path / "modem.json"))
+    base = importlib.import_module("firmware.boards.base")
+    store = base.FileStore(str(tmp_path / "modem.json"))
     assert store.get("pin") is None
     store.set("pin", 1)
     before = os.stat(tmp_path / "modem.json").st_mtime_ns
     store.set("pin", 1)
     assert os.stat(tmp_path / "modem.json").st_mtime_ns == before
-    assert common.FileStore(str(tmp_path / "modem.json")).get("pin") == 1
+    assert base.FileStore(str(tmp_path / "modem.json")).get("pin") == 1
     (tmp_path / "modem.json").write_text("{")
-    assert common.FileStore(str(tmp_path / "modem.json")).get("pin") is None
+    assert base.FileStore(str(tmp_path / "modem.json")).get("pin") is None
 
 
 def test_this_board_needs_board_txt_on_a_board(monkeypatch, tmp_path):
@@ -323,7 +325,7 @@ def test_this_board_needs_board_txt_on_a_board(monkeypatch, tmp_path):
 
 def test_repl_console_never_waits(monkeypatch, tmp_path):
     Chip("esp32").install(monkeypatch)
-    parts = importlib.import_module("firmware.boards.common")
+    parts = importlib.import_module("firmware.boards.base")
     read, write = os.pipe()
     with os.fdopen(read, "rb", buffering=0) as stdin:
         stdin_like = SimpleNamespace(buffer=stdin, fileno=stdin.fileno)

@@ -223,7 +223,7 @@ def signed(content=PACK):
     """A release laid as f77621f does: its manifest has no hash."""
     key = release.generate(2048)
     Path("release.pub").write_text(release.public_text(key))
-    data = release.assemble({"firmware/app.mpy": content}, key, "2.0", 5)
+    data = release.assemble({"firmware/app/main.mpy": content}, key, "2.0", 5)
     Path("app.b", slots.PACK).write_bytes(data)
     slots.seal(".", "app.b", {"version": "2.0", "serial": 5})
     return data

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware import port
-from firmware.modem import aside, dial
-from firmware.modem.link import Session
+from firmware.core import compat
+from firmware.delivery.mqtt import login
+from firmware.delivery.mqtt.packets import Stream
+from firmware.net.modem import aside, dial
+from firmware.net.modem.link import Session
 from firmware.update.download import Download
-from firmware.uplink import login
-from firmware.uplink.stream import Stream
 from tests.host import virtual
 from tests.host.fakes_machine import Chip, config
 from tools import patience
@@ -127,7 +127,7 @@ def test_ppp_has_the_uart_itself_and_what_comes_in_is_counted():
         assert session.ip == "10.0.0.2"
         # Nobody else may poll: what the interrupt read would not be counted.
         assert uart.handler is None
-        await port.sleep_ms(40000)
+        await compat.sleep_ms(40000)
         assert session.silent_ms() >= 40000
         session.ppp.incoming = [100, 28]
         session.poll()
@@ -189,7 +189,7 @@ def test_bytes_move_while_a_name_is_looked_up(family, monkeypatch):
     """getaddrinfo() holds the interpreter up: another thread has it on ESP32, callbacks of timers on rp2."""
     chip = Chip(family).install(monkeypatch)
     board = __import__("firmware.boards." + family, None, None, ("Board",)).Board
-    from firmware.boards.common import Sockets
+    from firmware.boards.base import Sockets
 
     resolver = Resolver(lambda: [timer.callback(timer) for timer in chip.timers])
     sockets = Sockets(resolver, resolver, lambda step: board.meanwhile(None, step))

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zoneinfo import ZoneInfo
 
-from firmware import port, readings
-from firmware.clock import clock
-from firmware.clock.zone import Zone
-from firmware.meter.reading import Schedule, next_aligned
+from firmware.core import clock, compat
+from firmware.core.zone import Zone
+from firmware.meters import readings
+from firmware.meters.reading import Schedule, next_aligned
 
 MADRID = Zone("Europe/Madrid")
 NOW = 1795000000  # November 2026
@@ -101,11 +101,11 @@ def test_a_slot_is_planned_once_and_a_missed_one_at_once_around_a_switch(day, in
 def test_the_seconds_since_start_go_on_where_a_boards_ticks_begin_anew(monkeypatch):
     period = 1 << 30
     now = [0]
-    monkeypatch.setattr(port, "_passed", [0, 0, False])
-    monkeypatch.setattr(port, "ticks_ms", lambda: now[0] % period)
-    monkeypatch.setattr(port, "ticks_add", lambda t, d: (t + d) % period)
+    monkeypatch.setattr(compat, "_passed", [0, 0, False])
+    monkeypatch.setattr(compat, "ticks_ms", lambda: now[0] % period)
+    monkeypatch.setattr(compat, "ticks_add", lambda t, d: (t + d) % period)
     half = period // 2
-    monkeypatch.setattr(port, "ticks_diff", lambda a, b: (a - b + half) % period - half)
+    monkeypatch.setattr(compat, "ticks_diff", lambda a, b: (a - b + half) % period - half)
     for hour in range(24 * 40):
         now[0] = hour * 3600000
-        assert port.monotonic_s() == hour * 3600
+        assert compat.monotonic_s() == hour * 3600

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.modem import dial, prepare
+from firmware.net.modem import dial, prepare
 from tests.host.modem_world import run_virtual
 from tests.proof.cmux_day import carried, read
 from tools.modem import hdlc
@@ -368,7 +368,7 @@ def _interrupted(at):
 
     def step(frame, event, _):
         nonlocal steps
-        if "/firmware/modem/" not in frame.f_code.co_filename:
+        if "/firmware/net/modem/" not in frame.f_code.co_filename:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":

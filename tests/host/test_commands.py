@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies
 
-from firmware import readings
-from firmware.commands import answer as answer_module
 from firmware.commands import grammar
-from firmware.commands.answer import Collector, CommandError
-from firmware.commands.processor import Channel, Processor, decode
+from firmware.commands import reply as answer_module
+from firmware.commands.dispatcher import Channel, Processor, decode
+from firmware.commands.reply import Collector, CommandError
+from firmware.meters import readings
 from tests.host import virtual
 from tests.host.fakedevice import Device, Modem
 from tests.host.roles import GRANTED, WITH_WAY
@@ -179,7 +179,7 @@ def test_the_reason_is_told_only_when_it_is_switched_on(desk):
 
 def test_every_command_is_carried_out_by_somebody():
     for row in grammar.rows():
-        module = __import__("firmware.commands." + row[5], None, None, ("run",))
+        module = __import__("firmware.commands.handlers." + row[5], None, None, ("run",))
         assert hasattr(module, row[0].lower()) or hasattr(module, "run"), row[0]
         assert row[4] in ("view", "meter", "setup", "danger"), row[0]
 
@@ -334,9 +334,9 @@ def test_a_password_guards_the_console(monkeypatch):
     async def no_wait(ms):
         pass
 
-    from firmware.commands import basic
+    from firmware.commands.handlers import general
 
-    monkeypatch.setattr(basic, "sleep_ms", no_wait)
+    monkeypatch.setattr(general, "sleep_ms", no_wait)
     desk = Desk("console", "console.commands", login=True)
     desk.ok(OURS + "GETSTATUS")
     desk.device.config.set_many({"device.password": "door"})
@@ -588,9 +588,9 @@ def test_without_memory_there_is_still_an_answer(desk, monkeypatch):
     async def nothing(*args):
         raise MemoryError
 
-    from firmware.commands import runner
+    from firmware.commands import executor
 
-    monkeypatch.setattr(runner, "execute", nothing)
+    monkeypatch.setattr(executor, "execute", nothing)
     assert desk.say("AT") == "\r\nERROR\r\n"
 
 

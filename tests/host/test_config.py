@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies
 
-from firmware.clock.zone import Zone
-from firmware.config import changes, settings_help
+from firmware.config import changes, help
 from firmware.config import settings as table
-from firmware.config.store import Config
-from firmware.config.takeover import Importer
+from firmware.config.config import Config
+from firmware.config.text_import import Importer
 from firmware.core.errors import ConfigError
+from firmware.core.zone import Zone
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def test_every_row_is_complete_and_its_default_is_allowed():
     assert len(names) == len(set(names)) > 80
     for row, index in every_setting():
         assert len(row) == 6 and row[5] in ("", "restart", "link", "way"), row
-        assert settings_help.of(row[0]), row[0]
+        assert help.of(row[0]), row[0]
         key = table.key(row, index)
         default = config.get(key)
         assert config.set_many({key: config.text(key, masked=False)}) == [row[5]]
@@ -367,15 +367,15 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(path, cut, monkeypatch):
     """Every step of save(): in the middle of the write, before each copy, after the last, after all."""
     import os
 
-    from firmware import port
     from firmware.config import files
+    from firmware.core import compat
 
     saved(path, mqtt_id="older")
     saved(path, mqtt_id="old")
     config = loaded(path)
     config.set_many({"mqtt.id": "new"})
     steps = []
-    copy, remove, dump = port.copy, os.remove, json.dump
+    copy, remove, dump = compat.copy, os.remove, json.dump
 
     def step(function, *args):
         steps.append(function)
@@ -388,7 +388,7 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(path, cut, monkeypatch):
             file.write(json.dumps(data)[:7])
         step(dump, data, file)
 
-    for module in (files, port):
+    for module in (files, compat):
         monkeypatch.setattr(module, "copy", lambda *args: step(copy, *args))
     monkeypatch.setattr(os, "remove", lambda *args: step(remove, *args))
     monkeypatch.setattr(json, "dump", torn)

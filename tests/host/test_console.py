@@ -6,10 +6,10 @@ import re
 import pytest
 from hypothesis import given, settings, strategies
 
-from firmware.commands.console import Console
-from firmware.commands.processor import Processor, decode
-from firmware.commands.remote import Remote
-from firmware.commands.tags import Scanner, Tagged
+from firmware.commands.channels.console import Console
+from firmware.commands.channels.mqtt import Remote
+from firmware.commands.channels.tags import Scanner, Tagged
+from firmware.commands.dispatcher import Processor, decode
 from tests.host.fakedevice import Device
 from tests.host.fakes import MemoryPort
 from tests.host.roles import GRANTED

@@ -224,6 +224,6 @@ def test_the_real_firmware_from_the_command_line(tmp_path):
             )
             Deployment(device, realboard.tree(tmp_path / "next", "9.9"), print).run()
             assert device.eval("slots.complete('', 'app.a') and slots.complete('', 'app.b')")
-            # A release takes the room of the older of them (firmware/update/update.py) and asks for 64 KiB more; it
+            # A release takes the room of the older of them (firmware/update/updater.py) and asks for 64 KiB more; it
             # may be larger by so much.
             assert device.eval("(lambda v: v[0] * v[3])(os.statvfs('/'))") >= 65536 + 8192

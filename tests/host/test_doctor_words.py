@@ -2,18 +2,18 @@
 
 import pytest
 
-from firmware.commands import doctorwords
+from firmware.commands.handlers import doctor_texts
 from firmware.core import errors
+from firmware.delivery.mqtt import login
+from firmware.delivery.mqtt.packets import Stream
 from firmware.iec102 import errors as meter_errors
-from firmware.uplink import login
-from firmware.uplink.stream import Stream
 from tests.host.modem_world import World, run_virtual
 
 WAITING = {"connected": False, "state": "waiting"}
 
 
 def said(link):
-    return doctorwords.network(link.status(), link.trouble())
+    return doctor_texts.network(link.status(), link.trouble())
 
 
 def told(faults, settings=None, seconds=400, wanted="FAULT", **options):
@@ -61,7 +61,7 @@ def test_a_link_that_is_up_has_its_signal_in_words():
 @pytest.mark.parametrize("cause", range(13, 19))
 def test_each_cause_has_its_words(cause):
     error = meter_errors.NotAvailableError(cause, 162)
-    fault, todo = doctorwords.advice(error.why())
+    fault, todo = doctor_texts.advice(error.why())
     assert (
         fault.startswith("FAULT ")
         and "(cause %d" % cause in fault
@@ -83,7 +83,7 @@ def test_each_cause_has_its_words(cause):
 )
 def test_each_error_of_the_protocol_has_its_words(name):
     error = getattr(meter_errors, name)()
-    fault, todo = doctorwords.advice(error.why())
+    fault, todo = doctor_texts.advice(error.why())
     assert "note this line" not in todo and fault != "FAULT %s: %s" % (name, error)
 
 
@@ -106,7 +106,7 @@ class NoNames:
 def test_a_name_that_is_not_known_in_the_words_of_each_port(words):
     with pytest.raises(errors.BrokerError) as caught:
         run_virtual(lambda: login.connect(Stream(), NoNames(*words), "no-such-host", 1883, 1000))
-    assert "DNS" in doctorwords.broker(WAITING, "tcp://x", caught.value.why())[0]
+    assert "DNS" in doctor_texts.broker(WAITING, "tcp://x", caught.value.why())[0]
     assert str(caught.value) == str(OSError(*words))
 
 
@@ -118,9 +118,9 @@ def test_no_memory_is_no_answer_about_a_name():
 
 def test_a_wrong_password_may_be_called_not_authorised():
     """Mosquitto gives code 5 for it."""
-    assert "mqtt.password" in doctorwords.broker(WAITING, "tcp://x", errors.BrokerError(305, 5).why())[1]
+    assert "mqtt.password" in doctor_texts.broker(WAITING, "tcp://x", errors.BrokerError(305, 5).why())[1]
 
 
 def test_an_unknown_error_is_repeated_not_explained_away():
-    fault, todo = doctorwords.broker(WAITING, "tcp://x", (319, "something new"))
+    fault, todo = doctor_texts.broker(WAITING, "tcp://x", (319, "something new"))
     assert fault == "FAULT something new" and "note this line" in todo

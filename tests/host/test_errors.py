@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from firmware.clock import timesync
+from firmware.app import time_sync
 from firmware.core import error_meter, error_network, error_services, error_texts, errors
 from firmware.iec102 import errors as meter_errors
 from firmware.iec102.errors import NotAvailableError
-from firmware.modem.exchange import CommandError, NoAnswer
-from firmware.modem.link import Failure
+from firmware.net.modem.exchange import CommandError, NoAnswer
+from firmware.net.modem.link import Failure
 from firmware.update import source
 from tools import micropython
 
@@ -37,14 +37,14 @@ CODES = {
 COMPUTED = {*range(113, 119), 126, *range(301, 306), *range(260, 270)}
 # Classes outside of core/errors.py: local to one module, or to a room that keeps them as long as who catches them.
 LOCAL = {
-    "clock/timesync.py": ["TimeRefused"],
-    "commands/answer.py": ["CommandError", "TooLong"],
+    "app/time_sync.py": ["TimeRefused"],
+    "commands/reply.py": ["CommandError", "TooLong"],
     "iec102/errors.py": ["Iec102Error"],
-    "modem/exchange.py": ["CommandError", "NoAnswer"],
-    "modem/link.py": ["Failure"],
+    "net/modem/exchange.py": ["CommandError", "NoAnswer"],
+    "net/modem/link.py": ["Failure"],
     "update/download.py": ["_Drop"],
     "update/source.py": ["DownloadError", "GiveWay", "OrderError", "ReleaseError", "UpdateError"],
-    "uplink/stream.py": ["Pending"],
+    "delivery/mqtt/packets.py": ["Pending"],
 }
 # What is made with a code as its first argument.
 CODED = {"AsduError", "BrokerError", "Failure", "FrameError", "LogError", "NoAnswer", "NoLink"}
@@ -83,7 +83,7 @@ def names(node):
 
 
 def test_codes_are_what_they_have_always_been():
-    found = {**classes(errors), **classes(meter_errors), **classes(timesync), **classes(source)}
+    found = {**classes(errors), **classes(meter_errors), **classes(time_sync), **classes(source)}
     assert {name: each.code for name, each in found.items() if getattr(each, "code", 0)} == CODES
 
 
@@ -281,11 +281,11 @@ def test_without_memory_for_words_it_is_the_code(monkeypatch):
 
 
 MADE = """
-from firmware.clock.timesync import TimeRefused
+from firmware.app.time_sync import TimeRefused
 from firmware.core import errors
 from firmware.iec102.errors import AsduError, NotAvailableError
-from firmware.modem.exchange import CommandError
-from firmware.modem.link import Failure
+from firmware.net.modem.exchange import CommandError
+from firmware.net.modem.link import Failure
 from firmware.update.source import OrderError
 for made in (
     Failure(204, blocked=True), Failure((226, -9), floor=2),

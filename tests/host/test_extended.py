@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from zoneinfo import ZoneInfo
 
-from firmware import readings
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from firmware.iec102.timetag import TimeTag, from_utc
-from firmware.meter import reading
-from firmware.meter.meter import Meter
-from firmware.record import extended, telemetry
+from firmware.meters import reading, readings
+from firmware.meters.meter import Meter
+from firmware.meters.records import extended
+from firmware.meters.records import titan as telemetry
 from tests.host import fieldlab, json_examples, twinlab, virtual
 from tools import micropython, patience
 
@@ -161,9 +161,9 @@ def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, fo
 # Runs on both; what it prints must be the same.
 SCRIPT = """
 import asyncio
-from firmware.record import extended, telemetry
+from firmware.meters.records import extended, titan as telemetry
 from firmware.iec102.timetag import from_utc
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 class Job:
     class meter:
         ident = "M"

@@ -16,7 +16,7 @@ from tools import build, release
 from tools.board.deploy import Deployment, compile_tree
 from tools.board.device import Device
 
-FILES = {"firmware/app.mpy": b"app" * 500, "firmware/a/b.mpy": b"b"}
+FILES = {"firmware/app/main.mpy": b"app" * 500, "firmware/a/b.mpy": b"b"}
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_own_code_in_front_of_a_signed_body_is_not_run(lab, key, tmp_path):
     of that file leads to a table of its own."""
     good = release.assemble(compile_tree(lab.tree("2.0"), "x64", unix=True), key, "2.0", 1 << 40)
     app = tmp_path / "app.mpy"
-    build.compile_one(None, Path("firmware/app.mpy"), app, "def start():\n print('STRANGE')\n while 1: pass\n")
+    build.compile_one(None, Path("firmware/app/main.mpy"), app, "def start():\n print('STRANGE')\n while 1: pass\n")
     other = hostile.swapped(good, app.read_bytes())
     assert len(other) == len(good) and other != good
     start = struct.unpack(">HH", good[8:12])

@@ -11,16 +11,16 @@ from unittest import mock
 
 import pytest
 
-from firmware import app as root
-from firmware import readings, services
-from firmware.commands.processor import Channel, Processor
-from firmware.gate import Gate
-from firmware.log.ring import Ring
-from firmware.meter import reading
-from firmware.meter.ledger import Ledger
-from firmware.meter.meter import Meter
-from firmware.meter.reading import Schedule
-from firmware.modem import bringup
+from firmware.app import device as services
+from firmware.app import main as root
+from firmware.commands.dispatcher import Channel, Processor
+from firmware.core.flash_gate import Gate
+from firmware.meters import reading, readings
+from firmware.meters.ledger import Ledger
+from firmware.meters.meter import Meter
+from firmware.meters.reading import Schedule
+from firmware.net.modem import setup
+from firmware.recordlog.ring import Ring
 from tests.host import fieldlab, virtual
 from tests.host.test_log_gate import Line
 from tests.host.test_trial import Mqtt
@@ -155,7 +155,7 @@ async def restarted(app, number):
 
 
 async def pin(app, number):
-    await bringup.unlock(Sim(), "%04d" % number, Store(app.board.root + "/modem.json", app.gate), 60000)
+    await setup.unlock(Sim(), "%04d" % number, Store(app.board.root + "/modem.json", app.gate), 60000)
 
 
 async def ledger(app, number):

@@ -5,10 +5,11 @@ import os
 
 import pytest
 
-from firmware import diag, framewords
-from firmware.frametrace import Tracer
-from firmware.gate import Gate
+from firmware.core import log
+from firmware.core.flash_gate import Gate
+from firmware.iec102 import frame_text
 from firmware.iec102.asdu import Asdu
+from firmware.meters.frame_trace import Tracer
 from tests.host.meter_reader import fixed, variable
 
 SECRET = 0x12345678
@@ -50,7 +51,7 @@ class App:
 
 @pytest.fixture
 def app(tmp_path):
-    diag.sink = lambda line: None
+    log.sink = lambda line: None
     return App(tmp_path)
 
 
@@ -76,7 +77,7 @@ async def until(condition, seconds=20):
 
 
 def texts(data, opening=False):
-    return list(framewords.lines(data, opening))
+    return list(frame_text.lines(data, opening))
 
 
 def test_frames_have_words_and_what_is_between_them_is_shown():
@@ -125,7 +126,7 @@ def test_a_spoilt_password_is_not_shown(flip):
 
 def test_the_trace_hides_spoilt_bytes_until_the_session_is_open(app):
     shown = []
-    diag.sink = shown.append
+    log.sink = shown.append
 
     async def play(tracer, hear):
         hear(">", LOGIN)
@@ -157,7 +158,7 @@ def test_a_file_is_not_written_while_a_meter_speaks(app, tmp_path):
 
 
 def test_a_line_that_never_falls_silent_costs_the_trace_not_the_line(app, tmp_path, monkeypatch):
-    monkeypatch.setattr("firmware.frametrace._GATE_MS", 100)
+    monkeypatch.setattr("firmware.meters.frame_trace._GATE_MS", 100)
 
     async def play(tracer, hear):
         app.gate.close()
@@ -230,7 +231,7 @@ def test_what_nobody_takes_is_counted_and_told(app):
 
 def test_it_ends_by_itself(app, monkeypatch):
     now = [0]
-    monkeypatch.setattr("firmware.frametrace.monotonic_s", lambda: now[0])
+    monkeypatch.setattr("firmware.meters.frame_trace.monotonic_s", lambda: now[0])
 
     async def play(tracer, hear):
         await asyncio.sleep(0.1)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from firmware.gate import Gate
+from firmware.core.flash_gate import Gate
 
 
 def test_open_gate_does_not_wait_and_closed_one_waits_for_all():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware.config import settings
-from firmware.modem import profiles
+from firmware.net.modem import profiles
 from tests.host import fakes_machine
 from tests.host.modem_world import World, run_virtual
 from tests.host.twinlab import Lab
@@ -89,7 +89,7 @@ def test_the_modem_profiles_example_goes_online(tmp_path, monkeypatch):
     (source,) = fences("modem-profile.md", "python")
     (line,) = fences("modem-profile.md", "text")
     row = line.strip().split("|")
-    maker = getattr(load(source, "firmware.modem.acme", tmp_path, monkeypatch), "_" + row[2])
+    maker = getattr(load(source, "firmware.net.modem.acme", tmp_path, monkeypatch), "_" + row[2])
     assert set(maker(row[1])) <= set(profiles.GENERIC)
     monkeypatch.setattr(profiles, "_MODELS", b"\n%s\n" % line.encode() + profiles._MODELS[1:])
     monkeypatch.setitem(profiles._MAKERS, row[2], maker)

@@ -12,9 +12,10 @@ import time
 
 import pytest
 
-from firmware import discovery, homeassistant, readings
-from firmware.meter.meter import Meter
-from firmware.meter.reading import Schedule
+from firmware.delivery import discovery, homeassistant
+from firmware.meters import readings
+from firmware.meters.meter import Meter
+from firmware.meters.reading import Schedule
 from tests.host import json_examples
 from tests.host.roles import GRANTED
 from tests.host.together import together
@@ -344,6 +345,6 @@ def test_the_extended_form_alone_is_refused_in_words(monkeypatch):
     device = Device(METER)
     device.config, device.mqtt, device.header = Config, Mqtt, ["", "", "", "extended"]
     told = []
-    monkeypatch.setattr(homeassistant.diag, "sink", lambda *words: told.append(words))
+    monkeypatch.setattr(homeassistant.log, "sink", lambda *words: told.append(words))
     assert homeassistant.plan(discovery.Discovery(device)) == (None, "o")
     assert "titan" in str(told)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import tomllib
 
-from firmware import homeassistant, readings
+from firmware.delivery import homeassistant
+from firmware.meters import readings
 from tests.host import json_examples
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "integrations.md").read_text()

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware import diag, starting
-from firmware.port import monotonic_s
+from firmware.app import starting
+from firmware.core import log
+from firmware.core.compat import monotonic_s
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,11 +26,11 @@ def regions(request, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "machine", SimpleNamespace(mem_backup=lambda region=0: found))
     yield found
-    diag.cells = ()
+    log.cells = ()
 
 
 def restart():
-    diag.cells = starting._cells()
+    log.cells = starting._cells()
     return starting._told()
 
 
@@ -41,11 +42,11 @@ def test_the_task_and_the_last_line_are_told_once(regions):
     restart()
 
     async def service():
-        diag.warn("meter", "no answer from %s", 7)
+        log.warn("meter", "no answer from %s", 7)
         await asyncio.sleep(0)
 
-    asyncio.run(asyncio.wait_for(_await(diag.Marked(service(), "mqtt service")), 5))
-    said = "task mqtt, line mete %04X, %%d s after the start" % diag.number("no answer from %s")
+    asyncio.run(asyncio.wait_for(_await(log.Marked(service(), "mqtt service")), 5))
+    said = "task mqtt, line mete %04X, %%d s after the start" % log.number("no answer from %s")
     assert restart() in (said % monotonic_s(), said % (monotonic_s() - 1))
     assert restart() == ""
 
@@ -57,23 +58,23 @@ async def _await(marked):
 def test_boot_s_cells_are_left_alone(regions):
     regions[0][len(regions[0]) - 1], regions[0][len(regions[0]) - 2] = 3, 0xA5
     restart()
-    diag.info("modem", "x")
-    asyncio.run(_await(diag.Marked(asyncio.sleep(0), "t")))
+    log.info("modem", "x")
+    asyncio.run(_await(log.Marked(asyncio.sleep(0), "t")))
     assert (regions[0][len(regions[0]) - 1], regions[0][len(regions[0]) - 2]) == (3, 0xA5)
 
 
 def test_no_word_needs_the_heap(regions):
     restart()
     for name in ("\x7f\x7f\x7f\x7f", "meter 1"):
-        assert diag._packed(name) < 1 << 30
-    assert starting._MAGIC == diag._MAGIC and diag._MAGIC << 16 | 0xFFFF < 1 << 30
+        assert log._packed(name) < 1 << 30
+    assert starting._MAGIC == log._MAGIC and log._MAGIC << 16 | 0xFFFF < 1 << 30
 
 
 def test_without_such_memory_nothing_is_kept(monkeypatch):
     for machine in (SimpleNamespace(), None):
         monkeypatch.setitem(sys.modules, "machine", machine)
         assert restart() == ""
-        diag.info("modem", "x")
+        log.info("modem", "x")
     monkeypatch.undo()
 
 
@@ -88,14 +89,14 @@ def test_a_cancelled_task_ends_as_without_the_mark():
             ended.append(True)
 
     async def main():
-        task = asyncio.ensure_future(_await(diag.Marked(service(), "t")))
+        task = asyncio.ensure_future(_await(log.Marked(service(), "t")))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         with pytest.raises(ValueError):
-            await diag.Marked(_raise(), "t")
-        return await diag.Marked(_give(), "t")
+            await log.Marked(_raise(), "t")
+        return await log.Marked(_give(), "t")
 
     assert asyncio.run(main()) == 7 and ended
 
@@ -121,8 +122,8 @@ def test_what_is_done_apart_is_marked_counts_and_ends_as_the_task_that_waits_for
 
 
 def test_the_doctor_knows_each_line_by_its_number():
-    number = "%04X" % diag.number("connected, PPP starts")
+    number = "%04X" % log.number("connected, PPP starts")
     done = patience.run([sys.executable, "-m", "tools.doctor", "line", number], 60)
-    assert done.returncode == 0 and "connected, PPP starts" in done.stdout and "firmware/modem/dial.py" in done.stdout
+    assert done.returncode == 0 and "connected, PPP starts" in done.stdout and "firmware/net/modem/dial.py" in done.stdout
     assert patience.run([sys.executable, "-m", "tools.doctor", "line", "0000"], 60).returncode == 1
     assert patience.run([sys.executable, "-m", "tools.doctor", "line", "xyz"], 60).returncode == 2

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware import app as root
-from firmware import readings, starting
-from firmware.meter import reading
-from firmware.meter.meter import Meter
+from firmware.app import main as root
+from firmware.app import starting
+from firmware.meters import reading, readings
+from firmware.meters.meter import Meter
 from tests.host import fieldlab, virtual
 from tests.host.fakes_machine import Chip
 from tests.host.twinlab import Lab

@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from firmware import starting
+from firmware.app import starting
 from tests.host.fakes_machine import Chip
 from tests.host.test_overlay import GROUP
 
@@ -20,8 +20,8 @@ _SETTINGS = {
     "uplink.type": "modem", "uplink.apn": "internet", "sms.enabled": True, "sms.status": 24,
     "sms.status_phone": "+34600111222",
 }  # fmt: skip
-# Made at the first login, or held on purpose for as long as there is CMUX (modem/prepare.py).
-_HELD = {"firmware.modem.cmux"}
+# Made at the first login, or held on purpose for as long as there is CMUX (net/modem/prepare.py).
+_HELD = {"firmware.net.modem.cmux"}
 _WIRES = {"power_key": 14, "reset": 15, "reset_low": True, "dcd": 18}
 
 
@@ -81,5 +81,5 @@ def test_the_search_finds_a_function_of_the_start(app):
 
     app.modem.tell = lambda: wiring
     app.modem.dcd = wiring.ident
-    app.board.keys = [importlib.import_module("firmware.modem.exchange").Asked("AT", False)]
-    assert {module for _, module in kept(app)} == {"firmware.boards.wiring", "firmware.modem.exchange"}
+    app.board.keys = [importlib.import_module("firmware.net.modem.exchange").Asked("AT", False)]
+    assert {module for _, module in kept(app)} == {"firmware.boards.wiring", "firmware.net.modem.exchange"}

@@ -9,13 +9,14 @@ import re
 
 import pytest
 
-from firmware.commands import answer, runner
-from firmware.commands.answer import Collector
-from firmware.commands.console import Console
-from firmware.commands.processor import Channel, Processor
-from firmware.commands.remote import Remote
+from firmware.commands import executor
+from firmware.commands import reply as answer
+from firmware.commands.channels.console import Console
+from firmware.commands.channels.mqtt import Remote
+from firmware.commands.dispatcher import Channel, Processor
+from firmware.commands.reply import Collector
 from firmware.core import overlay
-from firmware.uplink.service import MqttService
+from firmware.delivery.mqtt.service import MqttService
 from tests.host import umqtts, virtual
 from tests.host.fakedevice import Device
 from tests.host.fakelog import FakeRing
@@ -206,8 +207,8 @@ def _full(*_rest, **_named):
 
 # Where the memory ends: on the way to the commands' code, within it, and before anything of the command has begun.
 _FULL_AT = {
-    "the code of all commands": (runner, "execute"),
-    "the code of one": (runner, "_run"),
+    "the code of all commands": (executor, "execute"),
+    "the code of one": (executor, "_run"),
     "the answer": (answer, "Collector"),
     "the turn in the heap": (overlay, "turn"),
 }

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from firmware.core.errors import LogError
-from firmware.log import find, format
-from firmware.log.files import Files
-from firmware.log.format import Acks
-from firmware.log.ring import Ring
+from firmware.recordlog import find, format
+from firmware.recordlog.files import Files
+from firmware.recordlog.format import Acks
+from firmware.recordlog.ring import Ring
 
 
 def ring_in(folder, **options):

@@ -8,9 +8,9 @@ import struct
 
 import pytest
 
-from firmware.log import format
-from firmware.log.files import LABEL, Files
-from firmware.log.ring import Ring
+from firmware.recordlog import format
+from firmware.recordlog.files import LABEL, Files
+from firmware.recordlog.ring import Ring
 from tests.host.test_log import drain, read, ring_in, segment
 
 

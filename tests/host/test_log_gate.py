@@ -3,13 +3,13 @@
 import asyncio
 import random
 
-from firmware.gate import Gate
+from firmware.core.flash_gate import Gate
+from firmware.delivery.publisher import Publisher
 from firmware.iec102.address import LinkAddress
 from firmware.iec102.master import Master
-from firmware.log.files import Files
-from firmware.log.ring import Ring
-from firmware.meter import reading
-from firmware.uplink.publisher import Publisher
+from firmware.meters import reading
+from firmware.recordlog.files import Files
+from firmware.recordlog.ring import Ring
 from tests.host import fieldlab, virtual
 from tests.host.fakes import StationMeter
 

@@ -20,7 +20,7 @@ from firmware.boards.twin import FileFlash
 flash = FileFlash(sys.argv[1], 64)
 vfs.VfsLfs2.mkfs(flash, progsize=32)
 vfs.mount(vfs.VfsLfs2(flash, progsize=32), "/m")
-from firmware.log.ring import Ring
+from firmware.recordlog.ring import Ring
 ring = Ring("/m/log")
 ring.mount()
 def record(number):
@@ -98,7 +98,7 @@ def test_damage_is_told_and_costs_what_it_hit(image, tmp_path):
 
 
 def test_a_folder_will_do(image, tmp_path):
-    from firmware.log.ring import Ring
+    from firmware.recordlog.ring import Ring
 
     ring = Ring(str(tmp_path / "log"))
     ring.mount()

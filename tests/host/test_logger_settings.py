@@ -2,9 +2,9 @@
 
 import pytest
 
-from firmware import readings
-from firmware.log.ring import Ring
-from firmware.services import App
+from firmware.app.device import App
+from firmware.meters import readings
+from firmware.recordlog.ring import Ring
 
 
 class Board:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware import port
+from firmware.core import compat
 from firmware.iec102 import errors, timetag
 from firmware.iec102.master import LinkAddress, Master
 from tests.host import virtual
@@ -204,7 +204,7 @@ def outcome(meter, work=None, where=None, **line):
         except errors.Iec102Error as error:
             result = error
         await master.close()
-        return result, master, port.ticks_ms()
+        return result, master, compat.ticks_ms()
 
     result, master, ms = virtual.run(main(), limit_s=600)
     return result, master, station.port, ms
@@ -491,7 +491,7 @@ def test_a_line_that_babbles_for_ever():
         async def babble():
             while True:
                 line.deliver(bytes((0x10, 0x68, 0x68, 0x49, 0x16, 0xFF)))
-                await port.sleep_ms(5)
+                await compat.sleep_ms(5)
 
         task = virtual.asyncio.create_task(babble())
         master = Master(line)
@@ -499,7 +499,7 @@ def test_a_line_that_babbles_for_ever():
             await master.open(address(session_ms=20000))
         task.cancel()
         await master.close()
-        return caught.value, port.ticks_ms()
+        return caught.value, compat.ticks_ms()
 
     error, ms = virtual.run(main(), limit_s=100)
     assert ms <= 20100
@@ -674,7 +674,7 @@ def test_the_next_session_starts_clean():
             await master.stream(123, 11, what, third)
         station.port.deliver(HOURS[3][:11], 0)
         station.port.deliver(HOURS[3][11:], 2)
-        sent, now = len(station.port.sent), port.ticks_ms()
+        sent, now = len(station.port.sent), compat.ticks_ms()
         await master.open(address())
         # 33 bit times of silence behind the last old byte, then the first new one.
         assert station.port.sent_at[sent] >= now + 2 + 3
@@ -701,7 +701,7 @@ def test_a_cancelled_session_leaves_nothing_behind():
         master = Master(station.port)
         for ms in range(1, 780, 17):
             with pytest.raises(virtual.asyncio.TimeoutError):
-                await port.wait_for_ms(session(master), ms)
+                await compat.wait_for_ms(session(master), ms)
         return await session(master)
 
     assert virtual.run(main(), limit_s=600) == 8920624

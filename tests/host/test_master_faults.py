@@ -8,7 +8,7 @@ import functools
 
 import pytest
 
-from firmware import port
+from firmware.core import compat
 from firmware.iec102 import errors, ft12, timetag
 from firmware.iec102.master import LinkAddress, Master
 from tests.host import virtual
@@ -157,7 +157,7 @@ def test_right_values_or_an_error_and_in_time(fault, seed):
         master = Master(line.meter.port)
         good = 0
         for _ in range(SESSIONS):
-            began = port.ticks_ms()
+            began = compat.ticks_ms()
             try:
                 got = await session(master, address())
             except errors.SessionError:
@@ -165,7 +165,7 @@ def test_right_values_or_an_error_and_in_time(fault, seed):
             else:
                 assert got == right
                 good += 1
-            assert port.ticks_ms() - began <= SESSION_MS + 5000
+            assert compat.ticks_ms() - began <= SESSION_MS + 5000
         line.faults.clear()
         assert await session(master, address()) == right
         return good
@@ -181,7 +181,7 @@ def test_a_mute_meter_and_then_one_that_speaks():
         master = Master(line.meter.port)
         with pytest.raises(errors.NoAnswerError):
             await session(master, address())
-        silent_ms = port.ticks_ms()
+        silent_ms = compat.ticks_ms()
         line.faults.clear()
         return silent_ms, await session(master, address())
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.readings import instant
-from firmware.record import telemetry
+from firmware.meters.readings import instant
+from firmware.meters.records import titan
 from tests.host.meter_reader import (
     NOW,
     ZONE,
@@ -304,8 +304,8 @@ def test_the_application_notes_values():
     """Its JSON samples, byte for byte, from what the meter answers."""
     meter = Meter(1, lambda: 1657705326, fixed=values.load(SAMPLE))
     reader, _ = opened(meter)
-    out = telemetry.Writer()
-    envelope = telemetry.Envelope("869101054287764", "ID-869101054287764")
+    out = titan.Writer()
+    envelope = titan.Envelope("869101054287764", "ID-869101054287764")
     asdu = reader.ask(162, objects=(192, 193, 194))[0]
     record = bytes(instant.write(out, envelope, 1657705326, "ID00000", asdu.objects)).decode()
     assert record == (

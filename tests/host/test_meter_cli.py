@@ -12,7 +12,7 @@ import tty
 
 import pytest
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from firmware.iec102 import ft12
 from tests.host.meter_reader import ACK, DATA, NO_DATA, Reader, fixed, span, split
 from tools import patience

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from tools.meter import tariff
 from tools.meter.load import AE, AI, DAY, QUARTER, R1, R2, R3, R4, Day, midnight
 from tools.meter.model import CONTRACTS, Meter

@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from tools.meter.load import AE, AI, R1, R4
 from tools.meter.model import Meter
 from tools.twin.device import MeterProcess

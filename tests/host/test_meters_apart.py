@@ -4,10 +4,9 @@ import asyncio
 import collections
 import json
 
-from firmware import readings
-from firmware.meter import reading
-from firmware.meter.ledger import Ledger
-from firmware.meter.meter import Meter
+from firmware.meters import reading, readings
+from firmware.meters.ledger import Ledger
+from firmware.meters.meter import Meter
 from tests.host import fieldlab, virtual
 from tests.host.fakes import StationMeter
 

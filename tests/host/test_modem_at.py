@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.core import error_numbers
-from firmware.modem import network, profiles
-from firmware.modem.at import AtChannel
-from firmware.modem.exchange import CommandError, NoAnswer
+from firmware.net.modem import profiles, registration
+from firmware.net.modem.at import AtChannel
+from firmware.net.modem.exchange import CommandError, NoAnswer
 from tests.host.modem_world import run_virtual
 from tools.modem.profiles import PROFILES
 
@@ -210,7 +210,7 @@ def test_a_very_long_line_is_cut_and_very_many_are_dropped():
     ],
 )
 def test_registration_lines(line, expected):
-    assert network.parse_registration(line) == expected
+    assert registration.parse_registration(line) == expected
 
 
 @pytest.mark.parametrize(
@@ -218,13 +218,13 @@ def test_registration_lines(line, expected):
     [("+CSQ: 19,99", -75), ("+CSQ: 0,0", -113), ("+CSQ: 31,0", -51), ("+CSQ: 99,99", None)],
 )
 def test_signal(line, dbm):
-    assert network.parse_csq(line) == dbm
+    assert registration.parse_csq(line) == dbm
 
 
 def test_lte_signal():
-    assert network.parse_cesq("+CESQ: 99,99,255,255,22,45") == (-96, -9)
-    assert network.parse_cesq("+CESQ: 99,99,255,255,255,255") == (None, None)
-    assert network.parse_cesq("+CESQ: 99") == (None, None)
+    assert registration.parse_cesq("+CESQ: 99,99,255,255,22,45") == (-96, -9)
+    assert registration.parse_cesq("+CESQ: 99,99,255,255,255,255") == (None, None)
+    assert registration.parse_cesq("+CESQ: 99") == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -240,17 +240,17 @@ def test_lte_signal():
     ],
 )
 def test_network_time(line, utc):
-    assert network.parse_clock(line) == utc
+    assert registration.parse_clock(line) == utc
 
 
 # What the channel lets through is printable ASCII.
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60))
 def test_no_line_breaks_a_parser(text):
     for line in (text, "+CEREG: " + text, '+CCLK: "' + text):
-        network.parse_registration(line)
-        network.parse_csq(line)
-        network.parse_cesq(line)
-        network.parse_clock(line)
+        registration.parse_registration(line)
+        registration.parse_csq(line)
+        registration.parse_cesq(line)
+        registration.parse_clock(line)
 
 
 def test_error_tables():

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from firmware.modem.profiles import names
+from firmware.net.modem.profiles import names
 from tests.host import brokers
 from tests.host.modem_rig import QUICK, board, simulator
 from tests.host.test_uplink import Listener

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from firmware.modem import describe, prepare, profiles, steps
+from firmware.net.modem import bringup, describe, prepare, profiles
 from tests.host.test_modem_recovery import ONLINE_FAULTS
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "modems.md"
@@ -78,7 +78,7 @@ def test_the_tables_are_the_codes():
 
 def test_every_measure_is_described_with_its_number_of_tries():
     text = DOC.read_text()
-    for name, tries in zip(describe.MEASURES, steps.TRIES):
+    for name, tries in zip(describe.MEASURES, bringup.TRIES):
         assert "| %s | %d |" % (name, tries) in text
 
 

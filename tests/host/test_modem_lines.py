@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from firmware.modem import aside
-from firmware.modem.cmux import Channel
+from firmware.net.modem import aside
+from firmware.net.modem.cmux import Channel
 from tests.host.modem_world import World, run_virtual
 
 

@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from firmware.modem import probe as module
-from firmware.modem.probe import Probe
+from firmware.net.modem import keepalive as module
+from firmware.net.modem.keepalive import Probe
 
 PERIOD, WAIT = 60000, 10000
 

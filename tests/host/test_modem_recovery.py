@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware.modem import describe, network, prepare, steps
-from firmware.modem.exchange import NoAnswer
-from firmware.modem.link import Failure
-from firmware.modem.profiles import get, names
+from firmware.net.modem import bringup, describe, prepare, registration
+from firmware.net.modem.exchange import NoAnswer
+from firmware.net.modem.link import Failure
+from firmware.net.modem.profiles import get, names
 from tests.host.modem_world import Store, World, run_virtual
 
 # Fault -> (what is done to a modem that is online, seconds until it is online again, words in the
@@ -286,8 +286,8 @@ def test_back_off_grows_and_has_a_limit():
     count = prepare.new_ladder([0] * 6)
     waits = []
     for _ in range(30):
-        steps.failed(count, Failure("x"))
-        waits.append(steps.backoff_ms(count, 2000, 900000))
+        bringup.failed(count, Failure("x"))
+        waits.append(bringup.backoff_ms(count, 2000, 900000))
     assert 1500 <= waits[0] <= 2500
     assert all(w <= 900000 * 5 // 4 for w in waits)
     assert waits[-1] >= 900000 * 3 // 4
@@ -345,13 +345,13 @@ def test_a_complaint_asks_the_modem_once_and_is_forgotten(monkeypatch):
         world = World("generic", settings={"timing": {"watch": 10000000, "stable": 100000}})
         await world.online(60)
         asked = []
-        ask = network.measure
+        ask = registration.measure
 
         def counted(*args):
             asked.append(1)
             return ask(*args)
 
-        monkeypatch.setattr(network, "measure", counted)
+        monkeypatch.setattr(registration, "measure", counted)
         for _ in range(6):
             world.link.session.last_rx = int(asyncio.get_running_loop().time() * 1000)
             world.link.suspect()

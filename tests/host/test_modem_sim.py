@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from firmware.modem.bringup import KEY
+from firmware.net.modem.setup import KEY
 from tests.host.modem_world import Store, World, run_virtual
 
 
@@ -63,7 +63,7 @@ def test_a_power_cut_while_the_pin_was_tried(faults, wanted, attempts):
     assert mark
     right = Store()
     # The mark that "1234" leaves while it is being tried.
-    from firmware.modem.bringup import _digest
+    from firmware.net.modem.setup import _digest
 
     right.set(KEY, _digest("1234"))
     done, _, _ = _run("1234", right, "1234", faults, wanted=wanted, seconds=10)

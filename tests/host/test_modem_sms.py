@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.modem import pdu as codec
-from firmware.modem import sms
-from firmware.modem.exchange import CommandError
+from firmware.net.modem import pdu as codec
+from firmware.net.modem import sms
+from firmware.net.modem.exchange import CommandError
 from tests.host.modem_world import Store, World, run_virtual
 from tools.modem import pdu
 

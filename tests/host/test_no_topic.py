@@ -4,11 +4,14 @@ import asyncio
 
 import pytest
 
-from firmware import applysettings, diag, homeassistant, readings
+from firmware.app import apply_settings
 from firmware.config import check
-from firmware.log.ring import Ring
-from firmware.uplink.publisher import Publisher
-from firmware.uplink.session import LONGEST_TOPIC
+from firmware.core import log
+from firmware.delivery import homeassistant
+from firmware.delivery.mqtt.session import LONGEST_TOPIC
+from firmware.delivery.publisher import Publisher
+from firmware.meters import readings
+from firmware.recordlog.ring import Ring
 from tests.host import test_logger_settings
 from tests.host.test_uplink_parts import Line
 
@@ -111,11 +114,11 @@ def test_thousands_that_wait_take_no_memory_and_hold_up_nobody(app):
 def test_a_topic_that_is_heard_and_spoken_on_is_not_subscribed_to(app, monkeypatch):
     """Stored by a version that took it: the device must not answer its own answers, 119 KB in half a minute."""
     said = []
-    monkeypatch.setattr(diag, "sink", said.append)
+    monkeypatch.setattr(log, "sink", said.append)
     app.imei = app.config.expansions["IMEI"] = "860000000000001"
     values = {"mqtt.enabled": True, "mqtt.broker": "tcp://h:1", "mqtt.at_topic": "lector102/[IMEI]/ATR"}
     stored(app, dict(values, **{"mqtt.at_topic2": "free", "mqtt.online_topic": _LONG}))
-    settings = applysettings.mqtt_settings(app)
+    settings = apply_settings.mqtt_settings(app)
     assert settings["subscribe"] == ["free"] and settings["online_topic"] == ""
     assert any("mqtt.at_topic" in line for line in said) and any("mqtt.online_topic" in line for line in said)
 
@@ -126,7 +129,7 @@ def test_an_answer_topic_that_is_too_long_takes_no_answers(app):
 
 
 def test_the_check_of_the_settings_knows_the_topics_and_lengths_of_those_who_use_them():
-    assert set(check._SAID.split()) == {"mqtt.online_topic", *applysettings._OURS}
+    assert set(check._SAID.split()) == {"mqtt.online_topic", *apply_settings._OURS}
     values = {"mqtt.id": "i", "logger.id": "l", "ha.prefix": "h" * homeassistant._LONGEST_PREFIX}
     values.update({name: "t" * LONGEST_TOPIC for name in check._SAID.split()})
 

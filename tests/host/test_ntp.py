@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from firmware import port
-from firmware.clock import clock, timesync
-from firmware.clock.clock import TimeKeeper
-from firmware.clock.timesync import TimeRefused
-from firmware.meter.meter import Meter
+from firmware.app import time_sync
+from firmware.app.time_sync import TimeRefused
+from firmware.core import clock, compat
+from firmware.core.clock import TimeKeeper
+from firmware.meters.meter import Meter
 from tests.host import fieldlab, virtual
 from tools import micropython, patience
 
@@ -83,7 +83,7 @@ KINDS = {
 
 ASK = """
 import asyncio, socket
-from firmware.clock import timesync
+from firmware.app import time_sync as timesync
 async def one(host):
     try:
         return "ok %%d" %% await timesync.ask(socket, host, %d)
@@ -123,10 +123,11 @@ def test_servers_of_every_kind(command):
 
 KEEP = """
 import asyncio, gc, socket, sys
-from firmware.clock import clock
-from firmware import diag, readings
+from firmware.core import clock
+from firmware.core import log as diag
+from firmware.meters import readings
 from firmware.core import overlay
-from firmware.port import sleep_ms
+from firmware.core.compat import sleep_ms
 class Rtc:
     now = 0
     def get(self):
@@ -155,7 +156,7 @@ async def main():
     await sleep_ms(50)
     overlay.reclaim()
     before = gc.mem_alloc()
-    print("state", device.clock.utc(), device.clock.source_name(), "firmware.clock.timesync" in sys.modules)
+    print("state", device.clock.utc(), device.clock.source_name(), "firmware.app.time_sync" in sys.modules)
     device.time_wanted = True
     while device.time_wanted:
         await sleep_ms(20)
@@ -226,12 +227,12 @@ class Device:
             self.asked.append((host, self.passed()))
             says = self.servers[host]
             if isinstance(says, Exception):
-                await port.sleep_ms(3000)
+                await compat.sleep_ms(3000)
                 raise says
             return self.true() + says
 
-        monkeypatch.setattr(timesync, "ask", ask)
-        monkeypatch.setitem(port.__dict__, "_passed", [0, 0, False])
+        monkeypatch.setattr(time_sync, "ask", ask)
+        monkeypatch.setitem(compat.__dict__, "_passed", [0, 0, False])
 
     def is_up(self):
         return self.online
@@ -252,9 +253,9 @@ class Device:
         async def main():
             task = asyncio.create_task(TimeKeeper(self).run())
             for second, function in events:
-                await port.sleep_ms((second - self.passed()) * 1000)
+                await compat.sleep_ms((second - self.passed()) * 1000)
                 function()
-            await port.sleep_ms((seconds - self.passed()) * 1000)
+            await compat.sleep_ms((seconds - self.passed()) * 1000)
             task.cancel()
             return self.error, self.clock.source_name()
 
@@ -344,10 +345,10 @@ def test_a_meter_is_the_last_resort(monkeypatch, tmp_path, server):
         line = fieldlab.line_of(fieldlab.port_of(found), [meter], [].extend, clock=device.clock)
         device.lines = [line]
         tasks = [asyncio.create_task(x.run()) for x in (line, TimeKeeper(device))]
-        await port.sleep_ms(30000)
+        await compat.sleep_ms(30000)
         first = device.error, device.clock.source_name()
         device.servers["one"] = 0
-        await port.sleep_ms(300_000)
+        await compat.sleep_ms(300_000)
         for task in tasks:
             task.cancel()
         return first, (device.error, device.clock.source_name())

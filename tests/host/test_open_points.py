@@ -6,11 +6,10 @@ import select
 
 import pytest
 
-from firmware import readings
-from firmware.meter import reading
-from firmware.meter.meter import Meter
-from firmware.meter.reading import Schedule
-from firmware.record import telemetry
+from firmware.meters import reading, readings
+from firmware.meters.meter import Meter
+from firmware.meters.reading import Schedule
+from firmware.meters.records import titan
 from tests.host import fieldlab, virtual
 from tests.host.test_app_note import Installer
 from tests.host.test_commands import Desk
@@ -57,14 +56,14 @@ def test_a_meter_without_tariff_values_leaves_the_energies_out():
 
 @pytest.mark.parametrize("mode", ["keep", "omit", "mark"])
 def test_invalid_values(mode):
-    from firmware.readings import instant
+    from firmware.meters.readings import instant
 
     items = objects()
     items[0]["totals"][2]["invalid"] = True  # VABRI
     items[1]["powers"][0]["invalid"] = True  # the total
     items[2]["phases"][2]["invalid"] = True  # F3
-    envelope = telemetry.Envelope("1", "P")
-    record = json.loads(bytes(instant.write(telemetry.Writer(), envelope, 0, "M", items, mode)))
+    envelope = titan.Envelope("1", "P")
+    record = json.loads(bytes(instant.write(titan.Writer(), envelope, 0, "M", items, mode)))
     doubtful = {"VABRI", "PAT", "PRT", "FPT", "IF3", "TF3"}
     assert doubtful & set(record) == (set() if mode == "omit" else doubtful)
     assert record.get("Q") == (1 << 1 | 1 << 3 | 1 << 9 if mode == "mark" else None)

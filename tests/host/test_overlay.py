@@ -31,14 +31,14 @@ for line in overlay.GROUPS.strip().split("\n"):
 GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modules}
 # Not on every device, but never let go where it is: what `with overlay.part` imports.
 _PARTS = """
-boards.common boards.modem_twin boards.netlink commands.console commands.remote
-commands.tags discovery modem.at modem.link modem.probe serialport services uplink.service
+app.device boards.base boards.modem_twin commands.channels.console commands.channels.mqtt commands.channels.tags
+core.serial_port delivery.discovery delivery.mqtt.service net.link net.modem.at net.modem.keepalive net.modem.link
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}
 # Classes of theirs are caught by others, who would not know them again.
 RESIDENT = {
     "firmware." + word
-    for word in ("config.store", "uplink.session", "uplink.stream")
+    for word in ("config.config", "delivery.mqtt.session", "delivery.mqtt.packets")
 }
 
 
@@ -204,11 +204,11 @@ import gc, sys
 from firmware.core import overlay
 
 def there():
-    return "firmware.modem.profiles" in sys.modules
+    return "firmware.net.modem.profiles" in sys.modules
 
 def get():
     with overlay.use("profiles"):
-        from firmware.modem import profiles
+        from firmware.net.modem import profiles
         assert there()
         return profiles.get("sim7600")["name"]
 
@@ -253,7 +253,7 @@ TRACED = """
 import sys
 import packfs
 packfs.mount("v.pack")
-from firmware.config.store import Config, ConfigError
+from firmware.config.config import Config, ConfigError
 try:
     Config().text("no.such")
 except ConfigError as error:
@@ -271,5 +271,5 @@ def test_a_traceback_of_a_packed_version_has_the_names_of_the_source(tmp_path):
         micropython.command("run.py"), cwd=tmp_path, env={"MICROPYPATH": ":.frozen"}, capture_output=True, text=True
     )
     said = done.stdout + done.stderr
-    assert 'File "firmware.config.store", line' in said and ", in text" in said, said
+    assert 'File "firmware.config.config", line' in said and ", in text" in said, said
     assert 'File "firmware.config.text", line' in said and ", in row" in said, said

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from firmware.log.ring import Ring
-from firmware.meter.ledger import Ledger
-from firmware.modem import cmux
-from firmware.modem.exchange import NoAnswer
+from firmware.meters.ledger import Ledger
+from firmware.net.modem import cmux
+from firmware.net.modem.exchange import NoAnswer
+from firmware.recordlog.ring import Ring
 from tests.proof.cmux_day import carried
 from tests.proof.months import lived, moment
 from tests.proof.power_cuts import sweep

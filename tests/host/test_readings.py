@@ -8,16 +8,14 @@ import re
 import pytest
 from zoneinfo import ZoneInfo
 
-from firmware import readings
-from firmware.clock import clock
-from firmware.clock.zone import Zone
-from firmware.core import overlay
+from firmware.core import clock, overlay
+from firmware.core.compat import sleep_ms
+from firmware.core.zone import Zone
 from firmware.iec102.totals import FIELDS
-from firmware.meter import reading
-from firmware.meter.ledger import Ledger
-from firmware.meter.meter import Meter
-from firmware.meter.reading import Schedule
-from firmware.port import sleep_ms
+from firmware.meters import reading, readings
+from firmware.meters.ledger import Ledger
+from firmware.meters.meter import Meter
+from firmware.meters.reading import Schedule
 from tests.host import fieldlab, virtual
 from tools.meter.values import tag_of
 

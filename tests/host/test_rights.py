@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from firmware import port
 from firmware.commands import grammar, leave
 from firmware.config import changes, files, password
 from firmware.config.files import open_channels
+from firmware.core import compat
 from tests.host import brokers
 from tests.host.fakedevice import Device, Modem
 from tests.host.roles import WITH_WAY
@@ -133,7 +133,7 @@ def test_a_power_cut_at_any_step_of_writing_them_down_loses_nothing(tmp_path, mo
             real(*paths)
 
         with monkeypatch.context() as patched:
-            for module, name in ((files, "copy"), (port, "copy"), (os, "remove")):
+            for module, name in ((files, "copy"), (compat, "copy"), (os, "remove")):
                 patched.setattr(module, name, functools.partial(step, real=getattr(module, name)))
             try:
                 start(folder)
@@ -435,9 +435,9 @@ def test_login_knows_both_forms(monkeypatch):
     async def no_wait(ms):
         pass
 
-    from firmware.commands import basic
+    from firmware.commands.handlers import general
 
-    monkeypatch.setattr(basic, "sleep_ms", no_wait)
+    monkeypatch.setattr(general, "sleep_ms", no_wait)
     for kept in ("door", password.seal("door")):
         desk = Desk("console", "console.commands", login=True, rights={"device.password": kept})
         assert desk.error(OURS + "LOGIN,doo")[0] == desk.error(OURS + "LOGIN,%s" % password.seal("x"))[0] == 3

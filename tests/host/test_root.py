@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from firmware import port
-from firmware.config.store import Config
-from firmware.meter import ledger
-from firmware.meter.ledger import Ledger
-from firmware.meter.result import Result
+from firmware.config.config import Config
+from firmware.core import compat
+from firmware.meters import ledger
+from firmware.meters.ledger import Ledger
+from firmware.meters.result import Result
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def test_a_file_is_renewed_whatever_its_length(tmp_path, size):
     path.write_bytes(b"old" * 400)
     (tmp_path / "file.new").write_bytes(os.urandom(size))
     wanted = (tmp_path / "file.new").read_bytes()
-    port.renew(str(path))
+    compat.renew(str(path))
     assert path.read_bytes() == wanted and os.listdir(tmp_path) == ["file"]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware import port
-from firmware.serialport import SerialPort
+from firmware.core import compat
+from firmware.core.serial_port import SerialPort
 from tests.host import virtual
 from tests.host.fakes import FakeUart
 from tools import micropython, patience
@@ -29,7 +29,7 @@ def test_read_returns_what_is_there_at_once():
         buf = bytearray(3)
         first = await line.readinto(buf, 1000), bytes(buf)
         second = await line.readinto(buf, 1000), bytes(buf[:2])
-        return first, second, port.ticks_ms()
+        return first, second, compat.ticks_ms()
 
     assert virtual.run(main()) == ((3, b"123"), (2, b"45"), 0)
 
@@ -39,11 +39,11 @@ def test_read_waits_for_the_first_byte_and_not_longer_than_told():
         uart = FakeUart()
         line = SerialPort(uart)
         buf = bytearray(8)
-        nothing = await line.readinto(buf, 250), port.ticks_ms()
+        nothing = await line.readinto(buf, 250), compat.ticks_ms()
         later = virtual.asyncio.get_running_loop().call_later
         later(0.1, uart.received.extend, b"x")
         n = await line.readinto(buf, 5000)
-        return nothing, n, port.ticks_ms()
+        return nothing, n, compat.ticks_ms()
 
     nothing, n, at = virtual.run(main())
     assert nothing == (0, 250)
@@ -64,7 +64,7 @@ def test_a_line_that_takes_nothing_times_out():
     async def main():
         with pytest.raises(OSError) as caught:
             await SerialPort(FakeUart(room=0)).send(bytes(20))
-        return caught.value.args[0], port.ticks_ms()
+        return caught.value.args[0], compat.ticks_ms()
 
     errno, at = virtual.run(main())
     assert errno == 110
@@ -98,9 +98,9 @@ def test_direction_covers_the_whole_frame():
         uart = FakeUart(room=64)
         seen = []
         if with_txdone:
-            uart.txdone = lambda: port.ticks_ms() >= 30
+            uart.txdone = lambda: compat.ticks_ms() >= 30
         line = SerialPort(
-            uart, direction=lambda on: seen.append((on, port.ticks_ms(), len(uart.written)))
+            uart, direction=lambda on: seen.append((on, compat.ticks_ms(), len(uart.written)))
         )
         await line.send(bytes(19))
         return seen
@@ -140,7 +140,7 @@ def test_a_vanished_line_is_silent():
     async def main():
         line = SerialPort(Gone())
         n = await line.readinto(bytearray(4), 100)
-        return n, port.ticks_ms(), line.read_errors > 0
+        return n, compat.ticks_ms(), line.read_errors > 0
 
     assert virtual.run(main()) == (0, 100, True)
 

@@ -10,10 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware import app as root
-from firmware import diag
-from firmware.core import overlay
-from firmware.port import sleep_ms
+from firmware.app import main as root
+from firmware.core import log, overlay
+from firmware.core.compat import sleep_ms
 from tests.host import virtual
 
 
@@ -52,7 +51,7 @@ def test_no_memory_even_for_the_words(monkeypatch):
     def full(line):
         raise MemoryError
 
-    monkeypatch.setattr(diag, "sink", full)
+    monkeypatch.setattr(log, "sink", full)
     monkeypatch.setattr(root, "print_exception", full)
     count, watched = lives_in(20, MemoryError())
     assert count == 5 and watched.last_error == "out of memory"
@@ -171,8 +170,8 @@ PLACES = {
     "its traceback on the console": (root, "print_exception"),
     "the task that keeps the traceback": (Guard, "keep"),
     "the traceback without a task": (Guard, "keep_now"),
-    "the words of its failure": (diag, "error"),
-    "the words of the watch": (diag, "info"),
+    "the words of its failure": (log, "error"),
+    "the words of the watch": (log, "info"),
     "the end of its wait": (root, "sleep_ms"),
 }
 
@@ -246,5 +245,5 @@ def test_a_restart_needs_no_memory_it_has_to_find(monkeypatch):
         raise MemoryError
 
     app.before_restart = full
-    Memory(monkeypatch, 10**9).refuse(diag, "error")
+    Memory(monkeypatch, 10**9).refuse(log, "error")
     assert watched_for(60, app) == "command on mqtt"

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.readings import instant
-from firmware.record import telemetry
+from firmware.meters.readings import instant
+from firmware.meters.records import titan
 
 # Application note 51, section 8, as one line.
 SAMPLE = (
@@ -32,23 +32,23 @@ def objects(totals=(0,) * 6, power=(0, 0, 1000), phases=((0, 1115), (0, 1127), (
 
 
 def test_the_application_notes_sample_is_reproduced_byte_for_byte():
-    out = telemetry.Writer(16)
-    envelope = telemetry.Envelope("869101054287764", "ID-869101054287764")
+    out = titan.Writer(16)
+    envelope = titan.Envelope("869101054287764", "ID-869101054287764")
     view = instant.write(out, envelope, 1657705326, "ID00000", objects())
     assert bytes(view).decode() == SAMPLE
 
 
 def test_absolute_energies_are_import_q1_and_q4():
-    out = telemetry.Writer()
-    envelope = telemetry.Envelope("1", "P")
+    out = titan.Writer()
+    envelope = titan.Envelope("1", "P")
     view = instant.write(out, envelope, 0, "M", objects(totals=(11, 22, 33, 44, 55, 66)))
     record = json.loads(bytes(view))
     assert (record["VABA"], record["VABRI"], record["VABRC"]) == (11, 33, 66)
 
 
 def test_an_object_the_meter_lacks_leaves_its_keys_out():
-    out = telemetry.Writer()
-    view = instant.write(out, telemetry.Envelope("1", "P"), 0, "M", objects()[:1])
+    out = titan.Writer()
+    view = instant.write(out, titan.Envelope("1", "P"), 0, "M", objects()[:1])
     assert list(json.loads(bytes(view))) == [
         "IMEI",
         "TYPE",
@@ -62,15 +62,15 @@ def test_an_object_the_meter_lacks_leaves_its_keys_out():
 
 
 def test_time_forms():
-    assert telemetry.stamp(1657705326) == '"2022-07-13T09:42:06Z"'
-    assert telemetry.stamp(1657705326, "seconds") == "1657705326"
-    assert telemetry.stamp(1657705326, "milliseconds") == "1657705326000"
-    assert telemetry.stamp(1657705326, "classic") == '"13/07/22 09:42:06"'
+    assert titan.stamp(1657705326) == '"2022-07-13T09:42:06Z"'
+    assert titan.stamp(1657705326, "seconds") == "1657705326"
+    assert titan.stamp(1657705326, "milliseconds") == "1657705326000"
+    assert titan.stamp(1657705326, "classic") == '"13/07/22 09:42:06"'
 
 
 @given(st.text(max_size=40), st.integers(-(2**40), 2**40))
 def test_any_text_and_number_survive_json(text, number):
-    out = telemetry.Writer(4)
+    out = titan.Writer(4)
     out.begin()
     out.text("t", text)
     out.int("n", number)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zoneinfo import ZoneInfo
 
-from firmware.clock import zone
+from firmware.core import zone
 from firmware.iec102 import timetag
 from firmware.iec102.errors import AsduError
 from firmware.iec102.timetag import TimeTag

@@ -7,10 +7,10 @@ import asyncio
 
 import pytest
 
-from firmware import applysettings, services
-from firmware.commands.processor import Processor
+from firmware.app import apply_settings, device
+from firmware.commands.dispatcher import Processor
 from firmware.config import password
-from firmware.log.ring import Ring
+from firmware.recordlog.ring import Ring
 
 
 class Board:
@@ -35,7 +35,7 @@ class Mqtt:
     answering = False  # an answer has yet to go out
 
     def __init__(self, app):
-        self.settings = applysettings.mqtt_settings(app)
+        self.settings = apply_settings.mqtt_settings(app)
         self.left = False
 
     def replies_wait(self):
@@ -51,7 +51,7 @@ class Mqtt:
 
 def start(tmp_path, online=True):
     """The device as after a restart."""
-    app = services.App(Board(str(tmp_path)))
+    app = device.App(Board(str(tmp_path)))
     app.config.load()
     app.imei = "1"
     app.ring = Ring(str(tmp_path / "log"))

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from firmware import readings
+from firmware.meters import readings
 from tests.host.modem_rig import QUICK, simulator
 from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab

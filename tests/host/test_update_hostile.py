@@ -15,12 +15,12 @@ import pytest
 
 import boot
 from firmware.core import overlay
-from firmware.gate import Gate
-from firmware.port import ticks_ms
+from firmware.core.compat import ticks_ms
+from firmware.core.flash_gate import Gate
 from firmware.update import order, slots
 from firmware.update.release import HEAD_MOST
 from firmware.update.source import OrderError, UpdateError
-from firmware.update.update import Updater
+from firmware.update.updater import Updater
 from tests.host import hostile, virtual
 from tests.host.hostile import OPEN, RESET, endless, head, ranged, said, slowly, span, whole
 from tools import release
@@ -32,7 +32,7 @@ SIZE = 40000
 def filling(seed):
     """Files of a version that deflate makes no smaller; with the seeds used here all are as long as each other."""
     return {
-        "firmware/app.mpy": random.Random(seed).randbytes(SIZE),
+        "firmware/app/main.mpy": random.Random(seed).randbytes(SIZE),
         "firmware/a/b.mpy": b"b" * 99,
         "lib/umqtt/simple.mpy": b"",
     }

@@ -10,7 +10,7 @@ from tools.twin.device import MeterProcess
 NEWER = 1 << 40
 # A service that fails each time it is started.
 FAILURE = (
-    "firmware/discovery.py",
+    "firmware/delivery/discovery.py",
     "    async def run(self):\n",
     "    async def run(self):\n        raise RuntimeError('nobody at home')\n",
 )
@@ -27,7 +27,7 @@ def trees(tmp_path_factory):
     setting makes crash."""
     top = tmp_path_factory.mktemp("trees")
     head = "def _meter(app, index):\n    get = app.config.get\n"
-    crash = ("firmware/assembly.py", head, head + "    1 // (13 - get('meter.point', index))\n")
+    crash = ("firmware/app/build.py", head, head + "    1 // (13 - get('meter.point', index))\n")
     return {
         "old": realboard.tree(top / "old", "1.0"),
         "new": realboard.tree(top / "new", "2.0"),
@@ -121,7 +121,7 @@ def test_a_setting_that_crashes_ends_in_a_safe_mode_that_can_be_mended_and_updat
         assert board.state("start")["start.mode"] == "safe"
         crash = board.state("crash")
         assert crash["crash.0"].startswith("main: Traceback")
-        assert any(line.startswith("crash.") and "firmware.assembly" in text for line, text in crash.items())
+        assert any(line.startswith("crash.") and "firmware.app.build" in text for line, text in crash.items())
         assert board.at("GETSTATUS").endswith("OK\r\n")
         assert '+MTXERR: 8,"the safe mode has no log' in board.at("GETLOG")
         mended_at_the_console(board)
@@ -144,7 +144,7 @@ def mended_at_the_console(board):
     assert "start.mode: safe\r\n" in start
     assert "start.why: 3 starts in a row failed; last crash: ZeroDivisionError" in start
     crash = board.typed("AT^MTXTUNNEL=GETSTATUS,crash")
-    assert "crash.0: main: Traceback" in crash and "firmware.assembly" in crash and ": ZeroDivisionError" in crash
+    assert "crash.0: main: Traceback" in crash and "firmware.app.build" in crash and ": ZeroDivisionError" in crash
     assert "\r\n13\r\n" in board.typed("AT^MTXTUNNEL=GETPARAM,meter.0.point")
     assert board.typed("AT^MTXTUNNEL=SETPARAM,meter.0.point,1").endswith("OK\r\n")
     assert board.typed("AT^MTXTUNNEL=REBOOT").endswith("OK\r\n")

@@ -11,7 +11,7 @@ import pytest
 import boot
 from firmware.update import order, safestart, slots, source, starts
 from firmware.update.release import HEAD_MOST
-from firmware.update.update import UpdateError, Updater
+from firmware.update.updater import UpdateError, Updater
 from tests.host import hostile, virtual
 from tests.host.test_update_hostile import Device, filling, laid
 from tools import release

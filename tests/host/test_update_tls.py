@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from firmware.update import http
+from firmware.net import http
 from firmware.update.download import Download
 from firmware.update.source import DownloadError, GiveWay
 from tests.host import boardlab, programs, serving

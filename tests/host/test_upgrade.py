@@ -75,7 +75,7 @@ def a_damaged_version_is_left(device, data, files):
     path = device.image.with_name("whole")
     path.write_bytes(data)
     body = release.read(path, release.modulus(KEY))[1]
-    start, end = pack.entries(body)[pack.key("firmware/modem/pdu.mpy")]
+    start, end = pack.entries(body)[pack.key("firmware/net/modem/pdu.mpy")]
     field.damage(device.image, "app.b/firmware.pack", len(data) - len(body) + (start + end) // 2)
     device.board.power_on()
     device.online(120, VERSION=field.NEW)

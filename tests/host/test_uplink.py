@@ -10,7 +10,7 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
-from firmware.uplink.service import MqttService
+from firmware.delivery.mqtt.service import MqttService
 from tests.host import brokers, umqtts
 from tests.host.fakelog import FakeRing
 from tools import patience

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from firmware.uplink.service import MqttService
+from firmware.delivery.mqtt.service import MqttService
 from tests.host import umqtts
 from tests.host.fakelog import FakeRing
 from tests.host.virtual import run

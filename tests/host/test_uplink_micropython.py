@@ -13,7 +13,7 @@ from tests.host.test_uplink import Listener
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
-# Deadlines in ms for these tests; those of a device are longer (firmware/uplink/service.py).
+# Deadlines in ms for these tests; those of a device are longer (firmware/delivery/mqtt/service.py).
 CONNECT, ANSWER, PUBACK, KEEPALIVE = 1500, 700, 700, 2
 QUICK = {
     "connect_ms": CONNECT,

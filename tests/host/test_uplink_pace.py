@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from firmware.uplink import stream as module
-from firmware.uplink.stream import Guard, Stream
+from firmware.delivery.mqtt import packets as module
+from firmware.delivery.mqtt.packets import Guard, Stream
 
 
 class Lwip:

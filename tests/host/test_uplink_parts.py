@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.uplink import login
-from firmware.uplink.publisher import Publisher
-from firmware.uplink.service import MqttService
-from firmware.uplink.session import Session
-from firmware.uplink.stream import Guard, Pending, Stream
+from firmware.delivery.mqtt import login
+from firmware.delivery.mqtt.packets import Guard, Pending, Stream
+from firmware.delivery.mqtt.service import MqttService
+from firmware.delivery.mqtt.session import Session
+from firmware.delivery.publisher import Publisher
 from tests.host import brokers, umqtts
 from tests.host.fakelog import FakeRing
 from tests.host.test_uplink import Link, play, service
@@ -215,8 +215,8 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.ms = 0
-        for name in ("stream", "session", "publisher", "service", "login"):
-            monkeypatch.setattr("firmware.uplink.%s.ticks_ms" % name, lambda: self.ms)
+        for name in ("mqtt.packets", "mqtt.session", "publisher", "mqtt.service", "mqtt.login"):
+            monkeypatch.setattr("firmware.delivery.%s.ticks_ms" % name, lambda: self.ms)
 
 
 class Sink(Wire):
@@ -267,7 +267,7 @@ def test_a_message_is_acknowledged_and_a_large_one_passed_over(umqtt):
 def test_a_retained_command_is_not_carried_out_and_told_once(umqtt, monkeypatch):
     """Whoever publishes REBOOT with retain would have a device that restarts at each connection."""
     said = []
-    monkeypatch.setattr("firmware.diag.sink", said.append)
+    monkeypatch.setattr("firmware.core.log.sink", said.append)
     wire = Sink()
     session = session_on(umqtt, wire)
     wire.pieces = [

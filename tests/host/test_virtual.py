@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from firmware import port
+from firmware.core import compat
 from tests.host import virtual
 
 
@@ -17,8 +17,8 @@ def test_a_month_passes_at_once_and_exactly():
 
         async def ticker():
             for _ in range(30 * 24 * 4):
-                await port.sleep_ms(900_000)
-                wakes.append((port.ticks_ms(), virtual.utc()))
+                await compat.sleep_ms(900_000)
+                wakes.append((compat.ticks_ms(), virtual.utc()))
 
         await ticker()
         return wakes
@@ -33,9 +33,9 @@ def test_no_millisecond_is_lost_to_rounding():
     async def sums():
         seen = []
         for ms in (7, 100, 570, 1, 290, 580, 33, 3) * 500:
-            before = port.ticks_ms()
-            await port.sleep_ms(ms)
-            seen.append(port.ticks_ms() - before - ms)
+            before = compat.ticks_ms()
+            await compat.sleep_ms(ms)
+            seen.append(compat.ticks_ms() - before - ms)
         return seen
 
     assert set(virtual.run(sums())) == {0}
@@ -46,13 +46,13 @@ def test_timeouts_fire_in_order():
         order = []
 
         async def note(ms):
-            await port.sleep_ms(ms)
+            await compat.sleep_ms(ms)
             order.append(ms)
 
         await asyncio.gather(*(note(ms) for ms in (500, 20, 3_600_000, 21)))
         with pytest.raises(asyncio.TimeoutError):
-            await port.wait_for_ms(asyncio.Event().wait(), 1500)
-        return order, port.ticks_ms()
+            await compat.wait_for_ms(asyncio.Event().wait(), 1500)
+        return order, compat.ticks_ms()
 
     assert virtual.run(main()) == ([20, 21, 500, 3_600_000], 3_601_500)
 
@@ -71,10 +71,10 @@ def test_a_program_that_never_ends_is_stopped_and_cleaned_up():
     async def forever():
         try:
             while True:
-                await port.sleep_ms(1000)
+                await compat.sleep_ms(1000)
         finally:
-            await port.sleep_ms(10)
-            cleaned.append(port.ticks_ms())
+            await compat.sleep_ms(10)
+            cleaned.append(compat.ticks_ms())
 
     with pytest.raises(virtual.TooLong):
         virtual.run(forever(), limit_s=100)
@@ -86,13 +86,13 @@ def test_an_error_comes_out_and_left_over_tasks_end():
 
     async def background():
         try:
-            await port.sleep_ms(10**9)
+            await compat.sleep_ms(10**9)
         finally:
             ended.append(True)
 
     async def main():
         task = asyncio.create_task(background())
-        await port.sleep_ms(1)
+        await compat.sleep_ms(1)
         raise KeyError(task.done())
 
     with pytest.raises(KeyError):
@@ -115,14 +115,14 @@ def test_real_sockets_and_threads_hold_the_clock():
         data = await reader.readexactly(5)
         writer.close()
         right.close()
-        return result, data, port.ticks_ms()
+        return result, data, compat.ticks_ms()
 
     assert virtual.run(main()) == ("done", b"hello", 0)
 
 
 def test_wall_clock_follows_when_asked():
     async def main():
-        await port.sleep_ms(86_400_000)
+        await compat.sleep_ms(86_400_000)
         return int(time.time())
 
     assert virtual.run(main(), start_utc=1_800_000_000, wall=True) == 1_800_086_400

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from firmware.commands.answer import Collector
-from firmware.commands.processor import Channel
+from firmware.commands.dispatcher import Channel
+from firmware.commands.reply import Collector
 from tests.host.roles import WITH_WAY
 from tests.host.test_commands import OURS
 from tests.host.test_trial import pass_time, reboot, start

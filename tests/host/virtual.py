@@ -1,7 +1,7 @@
 """Virtual time: an asyncio loop whose clock jumps to the next timer when it would only wait.
 
 `run(coro, start_utc=…)` runs a coroutine to its end; a month of `await sleep_ms(…)` takes as long
-as the work in it. Inside, `firmware.port.ticks_ms()` and `asyncio` timeouts follow the virtual
+as the work in it. Inside, `firmware.core.compat.ticks_ms()` and `asyncio` timeouts follow the virtual
 clock, and so does `utc()`. Real files and sockets still work: while somebody waits for one and no
 timer is due the loop waits for real, and time stands still.
 

@@ -6,8 +6,8 @@ In virtual time, through a UART that takes 64 bytes at a time.
 import asyncio
 import random
 
-from firmware.modem import dial, prepare
-from firmware.modem.at import AtChannel
+from firmware.net.modem import dial, prepare
+from firmware.net.modem.at import AtChannel
 from tests.host.modem_world import Uart, run_virtual
 from tools.modem.engine import Modem
 

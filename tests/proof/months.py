@@ -16,13 +16,14 @@ from unittest import mock
 
 from zoneinfo import ZoneInfo
 
-from firmware import diag, port, readings
-from firmware.clock.zone import Zone
-from firmware.log.ring import Ring
-from firmware.meter import meter as meterline
-from firmware.meter.ledger import Ledger
-from firmware.meter.meter import Meter
-from firmware.meter.reading import Schedule
+from firmware.core import compat, log
+from firmware.core.zone import Zone
+from firmware.meters import meter as meterline
+from firmware.meters import readings
+from firmware.meters.ledger import Ledger
+from firmware.meters.meter import Meter
+from firmware.meters.reading import Schedule
+from firmware.recordlog.ring import Ring
 from tests.host import fieldlab, virtual
 from tests.host.fakes import StationMeter
 
@@ -115,7 +116,7 @@ class Month:
         """Drain the log as the publisher does: some at a time, confirmed one by one."""
         buffer = bytearray(16384)
         while True:
-            await port.sleep_ms(60_000)
+            await compat.sleep_ms(60_000)
             while self.online:
                 taken = [seq for seq in (self.ring.take() for _ in range(_WINDOW)) if seq]
                 for seq in taken:
@@ -124,7 +125,7 @@ class Month:
                     self.broker.append((kind, json.loads(bytes(buffer[:length]))))
                     self.ring.ack(seq)
                 self.ring.flush()
-                await port.sleep_ms(200)
+                await compat.sleep_ms(200)
                 if not taken:
                     break
 
@@ -148,12 +149,12 @@ class Month:
             story.append((at + 100, lambda bad=day % 3 == 0: self._quality(bad)))
         self.power_on()
         for second, event in sorted(story, key=lambda item: item[0]):
-            await port.sleep_ms(max(0, second - self.passed()) * 1000)
+            await compat.sleep_ms(max(0, second - self.passed()) * 1000)
             done = event()
             if done is not None:
                 await done
         self.online, self._garble = True, False
-        await port.sleep_ms((self.days * DAY + 9 * HOUR - self.passed()) * 1000)
+        await compat.sleep_ms((self.days * DAY + 9 * HOUR - self.passed()) * 1000)
         await self.power_off()
 
     def _plug(self, number, there):
@@ -175,10 +176,10 @@ class Month:
 
     async def _cut(self):
         # Somewhere inside a session, to the millisecond.
-        await port.sleep_ms(self.random.randrange(1500))
+        await compat.sleep_ms(self.random.randrange(1500))
         self.cuts += 1
         await self.power_off()
-        await port.sleep_ms(self.random.randrange(1000, 600_000))
+        await compat.sleep_ms(self.random.randrange(1000, 600_000))
         self.power_on()
 
 
@@ -214,7 +215,7 @@ def lived(begin, order, profile, days=DAYS):
 
     with tempfile.TemporaryDirectory() as root, contextlib.ExitStack() as patched:
         patched.enter_context(mock.patch.object(meterline, "_IDLE_MS", 60_000))
-        patched.enter_context(mock.patch.object(diag, "sink", lambda *_: None))
+        patched.enter_context(mock.patch.object(log, "sink", lambda *_: None))
         month = virtual.run(main(root), start, limit_s=(days + 9) * DAY)
         _nothing_is_missing(month, start, profile)
     return len(month.broker)

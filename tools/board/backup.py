@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from firmware.config.config import Config
 from firmware.config.files import NUMBER
-from firmware.config.store import Config
 from firmware.core.errors import ConfigError
 from tools.board.deploy import SLOTS
 from tools.board.device import BoardError, Progress

@@ -21,7 +21,7 @@ AROUND = ("boot.py", "main.py")
 # Boards of the unix port; real ones need not carry them.
 UNIX = ("twin", "modem_twin", "unix")
 # Modules with a class Board that only serve as the base of others.
-_FAMILIES = ("twin", "modem_twin", "common", "esp32", "rp2")
+_FAMILIES = ("twin", "modem_twin", "base", "esp32", "rp2")
 
 # Runs on the board. A pack begins at 0, or behind the signed head of a release.
 _HELPERS = """

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from firmware.config import settings as table
+from firmware.config.config import Config
 from firmware.config.files import NUMBER, open_channels
-from firmware.config.store import Config
 from firmware.core.errors import ConfigError
 from tools.board.device import BoardError
 
@@ -205,7 +205,7 @@ def write(device, values, out=print):
     )
     # The values travel in the raw REPL, not through any shell.
     device.exec(
-        "from firmware.config.store import Config\n_c = Config('/config.json')\n_c.load()\n"
+        "from firmware.config.config import Config\n_c = Config('/config.json')\n_c.load()\n"
         "_needs = _c.change(%r)" % values
     )
     needs = set(device.eval("_needs")) - {""}

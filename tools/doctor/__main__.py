@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from tools.doctor import broker, lines, linescan, secrets
 from tools.doctor.report import Fault, Report
 
@@ -205,9 +205,9 @@ _EXAMINE = {"meter": _examine_meter, "modem": _examine_modem, "broker": _examine
 def main(argv=None):
     args = arguments(argv)
     report = Report(lambda line="": print(line, flush=True))
-    from firmware import diag
+    from firmware.core import log
 
-    diag.sink = lambda line: None  # the report says what there is to say
+    log.sink = lambda line: None  # the report says what there is to say
     try:
         asyncio.run(_examine(args, report))
     except secrets.NoSecret as problem:

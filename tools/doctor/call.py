@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 from firmware.core.errors import ModemError
-from firmware.modem import dial
-from firmware.modem.link import Failure
+from firmware.net.modem import dial
+from firmware.net.modem.link import Failure
 from tools.doctor import words
 from tools.lwip import local
 

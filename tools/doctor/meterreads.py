@@ -2,7 +2,7 @@
 
 import time
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from firmware.iec102 import errors
 from firmware.iec102.timetag import from_utc
 from tools.doctor import words

@@ -4,11 +4,11 @@ import asyncio
 import time
 
 from firmware.core.errors import ModemError
-from firmware.modem import network
-from firmware.modem.at import AtChannel
-from firmware.modem.exchange import CommandError, NoAnswer, raw
-from firmware.modem.prepare import nothing_heard
-from firmware.modem.profiles import detect, get
+from firmware.net.modem import registration
+from firmware.net.modem.at import AtChannel
+from firmware.net.modem.exchange import CommandError, NoAnswer, raw
+from firmware.net.modem.prepare import nothing_heard
+from firmware.net.modem.profiles import detect, get
 from tools.doctor.call import Call
 from tools.doctor.report import Fault
 from tools.doctor.words import fault
@@ -217,7 +217,7 @@ class ModemDoctor:
 
     async def _measure(self):
         try:
-            await network.measure(self.cell, self.channel, 5000)
+            await registration.measure(self.cell, self.channel, 5000)
         except ModemError:
             return
 
@@ -225,12 +225,12 @@ class ModemDoctor:
         end = time.monotonic() + self.args.wait
         told = None
         while True:
-            if not await network.look(self.cell, self.channel, self.profile["reg"]):
+            if not await registration.look(self.cell, self.channel, self.profile["reg"]):
                 await self.ask("AT")
-            words = network.words(self.cell) or "no answer"
-            if network.registered(self.cell):
+            words = registration.words(self.cell) or "no answer"
+            if registration.registered(self.cell):
                 await self._measure()
-                name = " ".join(w for w in (self.cell.operator, network.technology(self.cell)) if w)
+                name = " ".join(w for w in (self.cell.operator, registration.technology(self.cell)) if w)
                 self.report.ok(
                     "%s%s, %s"
                     % (words, ": " + name if name else "", signal_words(self.cell.signal))

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import serial
 
-from firmware.serialport import SerialPort
+from firmware.core.serial_port import SerialPort
 from tools.doctor.report import Fault
 
 try:

@@ -1,6 +1,6 @@
 """Every frame on the line with its meaning beside it, for `tools.doctor meter --trace`."""
 
-from firmware import framewords
+from firmware.iec102 import frame_text
 
 _USER_DATA = 0x68
 _SESSION = 183
@@ -30,5 +30,5 @@ class Trace:
         self._show("<", heard)
 
     def _show(self, direction, data):
-        for text in framewords.lines(data, self._opening):
+        for text in frame_text.lines(data, self._opening):
             self._out("%s      %s" % (direction, text))

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from datetime import datetime, timezone
 
-from firmware import readings
+from firmware.meters import readings
 from tools.log.reader import Reader
 from tools.log.source import SourceError, fetch
 

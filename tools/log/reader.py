@@ -1,9 +1,9 @@
 """Reads a folder with a log, as firmware/log writes it. Changes nothing there."""
 
-from firmware.log import find, format
-from firmware.log.files import Files, Journal
-from firmware.log.format import Acks
-from firmware.log.mount import entries
+from firmware.recordlog import find, format
+from firmware.recordlog.files import Files, Journal
+from firmware.recordlog.format import Acks
+from firmware.recordlog.mount import entries
 
 
 class Reader:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from firmware.clock import zone
+from firmware.core import zone
 from tools.meter import faults, values
 from tools.meter.control import Control, Orders
 from tools.meter.line import Line

@@ -5,7 +5,7 @@ A day is computed whole and on its own, so that any moment of any year can be lo
 
 import hashlib
 
-from firmware.clock.zone import civil, weekday
+from firmware.core.zone import civil, weekday
 from tools.meter import tariff
 
 QUARTER = 900

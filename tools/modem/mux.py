@@ -1,6 +1,6 @@
 """The modem's side of CMUX (3GPP TS 27.010, basic option): it answers, the host asks.
 
-Written apart from firmware/modem/cmux.py on purpose: each is the other's check.
+Written apart from firmware/net/modem/cmux.py on purpose: each is the other's check.
 """
 
 _FLAG, _EA, _CR, _PF = 0xF9, 0x01, 0x02, 0x10

@@ -2,11 +2,12 @@
 
 import asyncio
 
-from firmware import diag, starting
-from firmware.port import sleep_ms
+from firmware.app import starting
+from firmware.core import log
+from firmware.core.compat import sleep_ms
 
 words = []
-diag.put = lambda index, value: words.append(starting._letters(value))
+log.put = lambda index, value: words.append(starting._letters(value))
 turned = []
 ended = []
 
@@ -36,13 +37,13 @@ async def stays():
 
 async def service(what):
     try:
-        return await diag.apart(what)
+        return await log.apart(what)
     finally:
         ended.append("service")
 
 
 async def marked(what):
-    return await diag.Marked(service(what), "mqtt", lambda: turned.append(True))
+    return await log.Marked(service(what), "mqtt", lambda: turned.append(True))
 
 
 async def main():
@@ -54,7 +55,7 @@ async def main():
         assert error.args == ("x",)
     # Of a task that is not marked it is not marked either, be it that another has just had its turn.
     words.clear()
-    assert await diag.apart(seven()) == 7
+    assert await log.apart(seven()) == 7
     assert not words
     del ended[:]
     task = asyncio.create_task(marked(stays()))

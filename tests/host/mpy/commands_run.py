@@ -14,9 +14,9 @@ def heap():
 
 device = Device()
 before = heap()
-from firmware.commands import console, remote, tags  # noqa: E402, F401
-from firmware.commands.answer import Collector  # noqa: E402
-from firmware.commands.processor import Channel, Processor  # noqa: E402
+from firmware.commands.channels import console, mqtt, tags  # noqa: E402, F401
+from firmware.commands.dispatcher import Channel, Processor  # noqa: E402
+from firmware.commands.reply import Collector  # noqa: E402
 
 processor = Processor(device)
 channel = Channel("console", "console.commands")

@@ -8,7 +8,7 @@ from firmware.core.errors import ConfigError  # everybody's
 
 gc.collect()
 before = gc.mem_alloc()
-from firmware.config.store import Config  # noqa: E402
+from firmware.config.config import Config  # noqa: E402
 
 path = sys.argv[1]
 config = Config(path)
@@ -33,7 +33,7 @@ for name, value in (
         raise SystemExit("%s took %r" % (name, value))
     except ConfigError as error:
         assert str(error)
-from firmware.config.takeover import Importer  # noqa: E402
+from firmware.config.text_import import Importer  # noqa: E402
 
 report = Importer(config)
 for line in ("GPRS_apn: a.b", "COMM2_baudrate: 300", "NOPE: 1", "MQTT_password: ***"):

@@ -11,8 +11,8 @@ sys.path.insert(0, "build/device")
 from umqtt import simple  # noqa: E402
 
 from firmware.boards.twin import FileFlash  # noqa: E402
-from firmware.log.ring import Ring  # noqa: E402
-from firmware.uplink.service import MqttService  # noqa: E402
+from firmware.delivery.mqtt.service import MqttService  # noqa: E402
+from firmware.recordlog.ring import Ring  # noqa: E402
 
 IMAGE, PORT, COUNT, WINDOW = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 

@@ -7,9 +7,9 @@ import sys
 import time
 
 from firmware.boards.twin import PtyUart
+from firmware.core.serial_port import SerialPort
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import LinkAddress, Master
-from firmware.serialport import SerialPort
 
 
 def plain(value):

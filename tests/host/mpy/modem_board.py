@@ -17,11 +17,11 @@ import network
 sys.path[:0] = ["build/device", "build/device/lib", "tests/host/mpy"]
 from cores import Limit, Waits  # noqa: E402
 
-from firmware import diag  # noqa: E402
 from firmware.boards.modem_twin import Uart, Wires  # noqa: E402
-from firmware.port import ticks_diff, ticks_ms  # noqa: E402
+from firmware.core import log  # noqa: E402
+from firmware.core.compat import ticks_diff, ticks_ms  # noqa: E402
 
-diag.sink = lambda line: print("#", line)
+log.sink = lambda line: print("#", line)
 
 
 def tell(**what):
@@ -123,8 +123,8 @@ async def act(link, wires, what, rest, reading):
 async def main(setup):
     gc.collect()
     before = gc.mem_alloc()
-    from firmware.modem.at import AtChannel  # noqa: F401
-    from firmware.modem.link import Session  # noqa: F401
+    from firmware.net.modem.at import AtChannel  # noqa: F401
+    from firmware.net.modem.link import Session  # noqa: F401
 
     gc.collect()
     loaded = gc.mem_alloc() - before
@@ -138,7 +138,7 @@ async def main(setup):
         return line + "\nOK"
 
     times = []
-    from firmware.modem import prepare
+    from firmware.net.modem import prepare
 
     link = prepare.link(
         uart,

@@ -10,12 +10,12 @@ from cores import Limit, Waits
 from umqtt import simple
 
 from firmware.boards.twin import PtyUart
+from firmware.core.compat import ticks_add, ticks_diff, ticks_ms
+from firmware.core.serial_port import SerialPort
+from firmware.delivery.mqtt.service import MqttService
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import LinkAddress, Master
-from firmware.log.ring import Ring
-from firmware.port import ticks_add, ticks_diff, ticks_ms
-from firmware.serialport import SerialPort
-from firmware.uplink.service import MqttService
+from firmware.recordlog.ring import Ring
 
 _PERIOD_MS = 500
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from firmware.boards.twin import PtyUart
-from firmware.serialport import SerialPort
+from firmware.core.serial_port import SerialPort
 
 
 async def main():

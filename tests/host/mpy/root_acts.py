@@ -6,18 +6,19 @@ import os
 import vfs
 
 import boot
-from firmware import diag, frametrace
-from firmware.boards.common import FileStore
-from firmware.config.store import Config
-from firmware.meter.ledger import Ledger
-from firmware.meter.result import Result
+from firmware.boards.base import FileStore
+from firmware.config.config import Config
+from firmware.core import log
+from firmware.meters import frame_trace
+from firmware.meters.ledger import Ledger
+from firmware.meters.result import Result
 from firmware.update import safestart, slots
 from tests.host.mpy.ram import Ram, around, blank
 
 BLOCKS = 40
 OLD, NEW = "tcp://old.example", "tcp://new.example"
 
-boot.print = diag.warn = diag.error = diag.info = lambda *_: None
+boot.print = log.warn = log.error = log.info = lambda *_: None
 
 
 def mounted(ram):
@@ -153,7 +154,7 @@ def trace():
             def is_open():
                 return True
 
-    asyncio.run(turned(frametrace.Tracer(App, ("console", "", 0))))
+    asyncio.run(turned(frame_trace.Tracer(App, ("console", "", 0))))
 
 
 async def turned(tracer):

@@ -14,7 +14,7 @@ import sys
 
 import vfs
 
-from firmware.meter.ledger import Ledger
+from firmware.meters.ledger import Ledger
 from tests.host.mpy.ram import BLOCK, Ram
 from tests.host.mpy.root_acts import ACTS, NEW, OLD, config, laid, mounted, removed, trial
 

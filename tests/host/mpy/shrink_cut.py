@@ -11,7 +11,7 @@ import sys
 
 import vfs
 
-from firmware.log.ring import Ring
+from firmware.recordlog.ring import Ring
 from tests.host.mpy.ram import Ram, blank
 
 BLOCKS = 64

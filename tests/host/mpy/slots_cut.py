@@ -130,11 +130,11 @@ def main():
     import fieldboot
 
     import boot
-    from firmware import diag
+    from firmware.core import log
     from firmware.update import slots
-    from firmware.update.update import Updater
+    from firmware.update.updater import Updater
 
-    diag.warn = diag.error = diag.info = lambda *_: None
+    log.warn = log.error = log.info = lambda *_: None
     ram = Ram(blank(BLOCKS))
     vfs.VfsLfs2.mkfs(ram, progsize=256)
     mounted(ram)

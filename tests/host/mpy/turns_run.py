@@ -1,4 +1,4 @@
-"""What commands do in one turn of the loop: prints of each its name, the most modules it loaded in one, the most lines
+"""What commands do in one turn of the loop: prints of each its name, the most modules (packages aside) it loaded in one, the most lines
 its answer it gave in one, and how many turns it took.
 """
 
@@ -6,8 +6,8 @@ import asyncio
 import builtins
 import sys
 
-from firmware.commands.processor import Channel, Processor
-from firmware.port import sleep_ms
+from firmware.commands.dispatcher import Channel, Processor
+from firmware.core.compat import sleep_ms
 from tests.host.fakedevice import Device
 
 turn = 0
@@ -26,7 +26,7 @@ def load(name, *more):
         return _import(name, *more)
     finally:
         _depth[0] = 0
-        loaded.extend(turn for each in sys.modules if each not in before)
+        loaded.extend(turn for each in sys.modules if each not in before and not hasattr(sys.modules[each], "__path__"))
 
 
 def most(turns):

@@ -19,7 +19,7 @@ gc.collect()
 before = gc.mem_alloc()
 
 from firmware.core import overlay  # noqa: E402
-from firmware.uplink.service import MqttService  # noqa: E402  its memory is measured
+from firmware.delivery.mqtt.service import MqttService  # noqa: E402  its memory is measured
 
 gc.collect()
 code = gc.mem_alloc() - before

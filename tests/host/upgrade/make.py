@@ -82,9 +82,9 @@ TRIAL = {"uplink.ping_minutes": 45}
 # Runs with the commit's firmware on the board's flash. Steps: ("append", count) or ("ack", numbers).
 _FILL = """
 import os
-from firmware.config.store import Config
-from firmware.log.ring import Ring
-from firmware.meter.ledger import Ledger
+from firmware.config.config import Config
+from firmware.recordlog.ring import Ring
+from firmware.meters.ledger import Ledger
 config = Config("/flash/config.json")
 config.load()
 config.change(%(settings)r)

@@ -52,7 +52,7 @@ class Typed(Uart):
 
 class Console(Board):
     def console(self):
-        from firmware.serialport import SerialPort
+        from firmware.core.serial_port import SerialPort
 
         self.typed = Typed(self)
         return SerialPort(self.typed, 115200)
@@ -83,7 +83,7 @@ found = {"errors": 0}
 
 
 async def main():
-    from firmware import app
+    from firmware.app import main as app
 
     board = Console(ROOT, {"limit.commands": 6000, "console.echo": False})
     device = asyncio.create_task(app.run(board))

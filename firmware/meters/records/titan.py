@@ -1,0 +1,156 @@
+"""Readings to JSON, written piece by piece into one reusable buffer.
+
+`titan` form: the exact keys, order and integers of the router this device replaces (TITAN reference 3.1 to
+3.3): `IMEI, TYPE, TS, P, ID`, then the data; no blanks. Nothing here knows where a record goes.
+"""
+
+from firmware.core.zone import civil
+
+_GROW = const(512)
+_HEX = const("0123456789abcdef")
+
+
+class Writer:
+    """A JSON object being written into a buffer (a bytearray or memoryview, or how many bytes of one) that only
+    ever grows.
+
+    `begin()`, any number of `raw/key/int/text/…`, `end()`; `view()` is a memoryview of what was written,
+    valid until the next `begin()`.
+    """
+
+    def __init__(self, size=1024):
+        self._buf = bytearray(size) if isinstance(size, int) else size
+        self.length = 0
+
+    def begin(self):
+        self.length = 0
+        self.raw("{")
+
+    def end(self):
+        self.raw("}")
+        return self.view()
+
+    def view(self):
+        return memoryview(self._buf)[: self.length]
+
+    def rest(self):
+        """What is free behind the record, as a memoryview: for another record until this one goes on."""
+        return memoryview(self._buf)[self.length :]
+
+    def raw(self, text):
+        """Append `text` (ASCII str, or bytes) as it stands."""
+        data = text.encode() if isinstance(text, str) else text
+        end = self.length + len(data)
+        if end > len(self._buf):
+            # One copy per growth; the buffer keeps its size for the next record of this kind.
+            grown = bytearray((end // _GROW + 1) * _GROW)
+            grown[: self.length] = memoryview(self._buf)[: self.length]
+            self._buf = grown
+        self._buf[self.length : end] = data
+        self.length = end
+
+    def key(self, name):
+        self.raw('"%s":' % name if self._first() else ',"%s":' % name)
+
+    def open(self, name, mark="{"):
+        """Begin an object, or with `[` a list; whoever has put in what belongs there writes its end."""
+        self.key(name)
+        self.raw(mark)
+
+    def _first(self):
+        return self._buf[self.length - 1] in b"{["
+
+    def item(self):
+        """Separate the next array element from the one before."""
+        if not self._first():
+            self.raw(",")
+
+    def int(self, name, value):
+        self.key(name)
+        self.raw("null" if value is None else "%d" % value)
+
+    def flag(self, name, value):
+        self.key(name)
+        self.raw("true" if value else "false")
+
+    def text(self, name, value):
+        self.key(name)
+        self.string(value)
+
+    def string(self, value):
+        """Append `value` (str) as a JSON string; anything outside printable ASCII is escaped or UTF-8."""
+        if any(ord(c) < 32 or c in '"\\' for c in value):
+            out = ""
+            for c in value:
+                code = ord(c)
+                if c in '"\\':
+                    out += "\\" + c
+                elif code < 32:
+                    out += "\\u00" + _HEX[code >> 4] + _HEX[code & 15]
+                else:
+                    out += c
+            value = out
+        self.raw('"')
+        self.raw(value)
+        self.raw('"')
+
+
+def stamp(utc, form="unix"):
+    """The TS text of a record, JSON-ready (with its quotes where it is a string).
+
+    `unix` is what TITAN calls so: ISO 8601 UTC with a Z. Others: `seconds`, `milliseconds` since 1970,
+    `classic` (`dd/mm/yy hh:mm:ss`, UTC).
+    """
+    if form == "seconds":
+        return "%d" % utc
+    if form == "milliseconds":
+        return "%d000" % utc
+    y, mo, d, h, mi, s = civil(utc)
+    if form == "classic":
+        return '"%02d/%02d/%02d %02d:%02d:%02d"' % (d, mo, y % 100, h, mi, s)
+    return '"%04d-%02d-%02dT%02d:%02d:%02dZ"' % (y, mo, d, h, mi, s)
+
+
+class Envelope:
+    """What every record of this device starts with: `IMEI`, `TYPE`, `TS`, `P` and the meter's `ID`.
+
+    `tags` (summer, offset, plain) and `object_key` (DO, D0): the settings of the logger of these names.
+    """
+
+    tags = "summer"
+    object_key = "DO"
+
+    def __init__(self, imei, logger_id, time_form="unix"):
+        self.imei = imei
+        self.logger_id = logger_id
+        self.time_form = time_form
+
+    def begin(self, out, kind, utc, meter_id):
+        """Start a record of TYPE `kind`."""
+        out.begin()
+        out.text("IMEI", self.imei)
+        out.text("TYPE", kind)
+        out.key("TS")
+        out.raw(stamp(utc, self.time_form))
+        out.text("P", self.logger_id)
+        out.text("ID", meter_id)
+
+
+def begin(job, kind):
+    """Start a record of TYPE `kind` of what a Job (firmware/meters/session.py) reads; returns its Writer."""
+    job.envelope.begin(job.out, kind, job.utc(), job.meter.ident)
+    return job.out
+
+
+def time(job, tag):
+    """The text of a time tag: `2022-07-11T13:49` and the summer-time bit, the offset from UTC, or nothing.
+
+    The setting logger.tags says which: summer, offset, plain.
+    """
+    text, form, zone = tag.text(), job.envelope.tags, job.clock.zone
+    if form == "summer":
+        return text
+    if form == "offset" and tag.possible():
+        offset = zone.standard + (3600 if tag.su and zone.has_summer else 0)
+        return "%s+%02d:%02d" % (text[:-2], offset // 3600, offset // 60 % 60)
+    return text[:-2]

@@ -1,0 +1,249 @@
+"""The network: what it says of registration, signal, operator and time, and the way into it; loaded when there is
+something to ask or to understand. What is known of it stays in `link.cell`.
+
+3GPP TS 27.007: 7.2 +CREG, 10.1.20 +CGREG, 10.1.22 +CEREG, 8.5 +CSQ, 8.69 +CESQ, 7.3 +COPS, 8.15 +CCLK.
+"""
+
+from firmware.core import errors, log
+from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
+from firmware.core.errors import ModemError
+from firmware.net.modem.exchange import NoAnswer, fields_of, quietly
+from firmware.net.modem.link import Failure
+
+_RADIO_MS = const(15000)
+# Of the ladder's measures (describe.py).
+_REGISTER = const(1)
+_RADIO = const(2)
+# Codes of errors (core/errors.py).
+_STOPPED = const(212)
+_NO_NETWORK = const(221)
+
+# What core/error_network.py has for a state of the registration, from 0 to the last one, and for none.
+_STATES = const(260)
+_LAST_STATE = const(8)
+_NO_STATE = const(269)
+_ACCESS = ("2G", "2G", "3G", "2G", "3G", "3G", "3G", "4G", "Cat-M", "NB-IoT", "4G", "5G")
+_DENIED = const(3)
+
+
+def registered(cell):
+    return cell.stat in (1, 5)
+
+
+def _number(text):
+    return int(text) if text.isdigit() else None
+
+
+def parse_registration(line):
+    """(stat, access technology or None, reject cause or None) of a +CREG/+CGREG/+CEREG line.
+
+    Answers begin with the reporting mode, unsolicited ones do not; a line without a status gives (None, None, None).
+    """
+    fields = fields_of(line)
+    answer = len(fields) > 1 and fields[1].isdigit() and len(fields[1]) == 1 and '"' not in line[:10]
+    at = 1 if answer else 0
+    stat = _number(fields[at])
+    if stat is None or stat > _LAST_STATE:
+        return None, None, None
+    access = _number(fields[at + 3]) if len(fields) > at + 3 else None
+    cause = _number(fields[at + 5]) if len(fields) > at + 5 else None
+    return stat, access, cause
+
+
+def parse_csq(line):
+    """dBm of a +CSQ line, or None when unknown."""
+    value = _number(fields_of(line)[0])
+    return None if value is None or value > 31 else 2 * value - 113
+
+
+def parse_cesq(line):
+    """(RSRP in dBm, RSRQ in dB) of a +CESQ line; None each when unknown."""
+    fields = fields_of(line)
+    if len(fields) < 6:
+        return None, None
+    rsrq, rsrp = _number(fields[4]), _number(fields[5])
+    return (
+        None if rsrp is None or rsrp > 97 else rsrp - 141,
+        None if rsrq is None or rsrq > 34 else (rsrq - 40) // 2,
+    )
+
+
+def describe(link, status):
+    """Put what is known of the network into a status."""
+    catch_up(link)
+    cell = link.cell
+    status["registration"] = words(cell)
+    status["operator"] = cell.operator
+    status["technology"] = technology(cell)
+    status["signal"] = cell.signal
+    status["rsrp"] = cell.rsrp
+    status["rsrq"] = cell.rsrq
+
+
+def technology(cell):
+    known = cell.access is not None and cell.access < len(_ACCESS)
+    return _ACCESS[cell.access] if known else ""
+
+
+def words(cell):
+    return "" if cell.stat is None else errors.text(why(cell))
+
+
+def why(cell):
+    """The registration as a `why` of core/errors.py."""
+    if cell.stat is None:
+        return (_NO_STATE,)
+    denied = cell.cause and cell.stat == _DENIED
+    return (_STATES + cell.stat, cell.cause) if denied else (_STATES + cell.stat,)
+
+
+def catch_up(link):
+    """Understand the lines that have come unasked, which has waited until somebody wants to know."""
+    said, link.said = link.said, []
+    for line in said:
+        heard(link.cell, line)
+
+
+def heard(cell, line):
+    """A registration line that nobody has asked for."""
+    stat, access, cause = parse_registration(line)
+    if stat is None:
+        return
+    # Circuit switched (+CREG) may be in while packet is not: only its silence is believed when others speak.
+    if line.startswith("+CREG") and registered(cell) and stat not in (1, 5):
+        return
+    cell.stat, cell.cause = stat, cause
+    if access is not None:
+        cell.access = access
+
+
+async def look(cell, channel, commands):
+    """Ask for the registration; returns whether any question was answered."""
+    best, answered = None, False
+    for command in commands:
+        try:
+            lines = await channel.command("AT%s?" % command, tries=2)
+        except NoAnswer:
+            continue
+        except ModemError:
+            answered = True
+            continue
+        answered = True
+        for line in lines:
+            found = parse_registration(line) if line.startswith(command) else (None,)
+            if found[0] is not None and (best is None or _rank(found) > _rank(best)):
+                best = found
+    if best:
+        cell.stat, access, cell.cause = best
+        cell.access = access if access is not None else cell.access
+    return answered
+
+
+async def measure(cell, channel, deadline_ms):
+    """Signal and operator. Raises NoAnswer when the modem is silent; a refusal only leaves a gap."""
+    for command in ("+CSQ", "+CESQ", "+COPS?"):
+        try:
+            lines = await channel.command("AT" + command, deadline_ms, tries=2)
+        except NoAnswer:
+            raise
+        except ModemError:
+            continue
+        for line in lines:
+            if line.startswith("+CSQ"):
+                cell.signal = parse_csq(line)
+            elif line.startswith("+CESQ"):
+                cell.rsrp, cell.rsrq = parse_cesq(line)
+            elif line.startswith("+COPS"):
+                fields = fields_of(line)
+                cell.operator = fields[2] if len(fields) > 2 else ""
+                if len(fields) > 3 and fields[3].isdigit():
+                    cell.access = int(fields[3])
+
+
+def _rank(found):
+    """Registered beats denied beats searching: several domains may say different things."""
+    stat = found[0]
+    rank = 4 if stat in (1, 5) else 3 if stat == _DENIED else 2 if stat == 2 else 1
+    return rank * 2 + (found[1] is not None or found[2] is not None)
+
+
+def parse_clock(line):
+    """UTC seconds since 1970 of a +CCLK line (local time and zone in quarters), or None before 2025."""
+    text = fields_of(line)[0]
+    if len(text) < 17:
+        return None
+    try:
+        year, month, day, hour, minute, second = [int(text[at : at + 2]) for at in range(0, 18, 3)]
+        quarters = int(text[17:20]) if len(text) > 17 else 0
+    except ValueError:
+        return None
+    if not (25 <= year < 80 and 1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    # Days since 1970 with the year beginning in March, so that the leap day comes last.
+    year += 2000 - (month < 3)
+    days = 365 * year + year // 4 - year // 100 + year // 400
+    days += (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
+    return days * 86400 + hour * 3600 + minute * 60 + second - quarters * 900
+
+
+async def register(link):
+    """Wait for the network, then see how good it is and what time it has. Raises Failure with the reason."""
+    cell, channel = link.cell, link.channel
+    await _wait(link, cell, channel, link.timing)
+    try:
+        await measure(cell, channel, 5000)
+    except ModemError as error:
+        raise Failure(error.why(), _RADIO) from None
+    log.info("modem", "%s, %s %s, %s dBm", words(cell), cell.operator, technology(cell), cell.signal)
+    await take_time(link)
+
+
+async def _wait(link, cell, channel, timing):
+    """Return when registered. Raises Failure."""
+    start = ticks_ms()
+    denied_since = None
+    silent = 0
+    while True:
+        catch_up(link)
+        if await look(cell, channel, link.profile["reg"]):
+            silent = 0
+            link.said = []  # what came meanwhile is older than the answers
+        else:
+            silent += 1
+        if silent >= 3:
+            raise Failure(_STOPPED, _RADIO)
+        now = ticks_ms()
+        if registered(cell):
+            return
+        if cell.stat != _DENIED:
+            denied_since = None
+        elif denied_since is None:
+            denied_since = now
+        elif ticks_diff(now, denied_since) >= timing["denied"]:
+            raise Failure(why(cell), _REGISTER, _RADIO)
+        if ticks_diff(now, start) >= timing["register"]:
+            raise Failure((_NO_NETWORK, why(cell)), _REGISTER)
+        await sleep_ms(timing["look"])
+
+
+async def take_time(link):
+    """Hand on what time the network has told the modem, where somebody wants to know."""
+    lines = ()
+    if link.on_time:
+        try:
+            lines = await link.channel.command("AT+CCLK?", tries=2)
+        except ModemError:
+            pass  # it is asked again in some hours
+    for line in lines:
+        utc = parse_clock(line) if line.startswith("+CCLK") else None
+        if utc:
+            link.on_time(utc)
+            break
+
+
+async def leave(channel, network=False):
+    """Leave and come back: the network alone, or by flight mode."""
+    off, on = ("AT+COPS=2", "AT+COPS=0") if network else ("AT+CFUN=4", "AT+CFUN=1")
+    await quietly(channel, off, _RADIO_MS)
+    await sleep_ms(500)
+    await quietly(channel, on, _RADIO_MS)
