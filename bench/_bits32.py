@@ -29,7 +29,7 @@ _EVERYTHING = {"ha.enabled": True, "iec102.trace": "console"}
 CLASSES = {
     "small": (("pico_w",), _MODEM, ()),
     "middle": (("pico2_w",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.channels.tags",)),
-    "roomy": (("lilygo_t_a7670", "wiring", "netlink"), None, ()),
+    "roomy": (("lilygo_t_a7670", "wiring"), None, ("firmware.net.link",)),
 }
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
 _BESIDE_TWIN = ("packfs", "firmware.update.safestart")
@@ -83,10 +83,10 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards modem update.download net.http update.order update.release update.source"
-    " update.updater update.waiting config.text_import config.password config.help commands.handlers.help"
-    " commands.handlers.doctor commands.leave meters.frame_trace iec102.frame_text meters.line_probe delivery.discovery delivery.homeassistant commands.channels.tags"
-    " app.time_sync"
+    "boards net.modem update.download net.http update.order update.release update.source update.updater"
+    " update.waiting config.text_import config.password config.help commands.handlers.help commands.handlers.doctor"
+    " commands.leave meters.frame_trace iec102.frame_text meters.line_probe delivery.discovery"
+    " delivery.homeassistant commands.channels.tags app.time_sync net.url"
 )
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")

@@ -24,7 +24,7 @@ PLAIN = ("boot.py", "main.py")
 # What boot.py needs to reach a version: outside of them, on the root.
 HELPER = Path("packfs.mpy")
 # What only CPython needs of the firmware.
-HOST = (Path("firmware/__init__.py"), Path("firmware/cpython.py"))
+HOST = (Path("firmware/__init__.py"), Path("firmware/core/cpython.py"))
 # What mpy-cross makes of the firmware: libraries keep their asserts.
 LEVEL = "-O3"
 

@@ -2,9 +2,9 @@
 
 import json
 
+from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log, overlay
 from firmware.core.compat import monotonic_s
-from firmware.delivery.mqtt.session import LONGEST_TOPIC
 
 # A changed connection has to hold this long before it counts as good.
 _SETTLE_S = const(10)

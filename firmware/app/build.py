@@ -6,10 +6,11 @@
 import os
 
 from firmware.app import build_base
+from firmware.app.time_keeper import TimeKeeper
 from firmware.commands.dispatcher import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.core import errors, log, overlay
-from firmware.core.clock import HOST, Clock, TimeKeeper
+from firmware.core.clock import HOST, Clock
 from firmware.core.flash_gate import Gate
 from firmware.meters import readings
 from firmware.meters.ledger import Ledger

@@ -133,7 +133,7 @@ class App:
         self.restart_reason = reason
 
     def sync(self):
-        """Ask for the time as soon as possible (clock.TimeKeeper looks here)."""
+        """Ask for the time as soon as possible (time_keeper.TimeKeeper looks here)."""
         self.time_wanted = True
 
     def status(self):
@@ -151,14 +151,19 @@ class App:
             return appwork.crash(self)
 
     def update(self, url, force=False):
-        """Order an update over the air, or end one (no `url`): firmware/update/order.py, its OrderError if refused."""
+        """Order an update over the air, or end one (no `url`): firmware/update/order.py. Where it is refused the code
+        of the answer (commands/reply.py) and why, else ()."""
         with overlay.use("update"):
             from firmware.update import order
 
-            if url:
-                order.begin(self, url, force)
-            else:
-                order.stop(self)
+            try:
+                if url:
+                    order.begin(self, url, force)
+                else:
+                    order.stop(self)
+            except order.OrderError as error:
+                return error.answer, str(error)
+        return ()
 
     def brief(self):
         """(UTC or 0, words) for a short message."""

@@ -4,6 +4,7 @@ Let go afterwards. So nothing in here may be given to what stays, no function an
 """
 
 import json
+import os
 from binascii import hexlify
 
 import machine
@@ -11,7 +12,6 @@ import machine
 from firmware.boards.base import FileStore, ReplUart, Rtc, Sockets
 from firmware.core import log, overlay
 from firmware.core.serial_port import SerialPort
-from firmware.update import slots
 
 # The longest frame has 261 bytes, an AT line 256: a whole one must fit, or rp2 writes only part of
 # it. At each init() rp2 takes new buffers, of 256 bytes where it is not told (ports/rp2/machine_uart.c).
@@ -77,10 +77,13 @@ def reset_cause(board):
         if getattr(machine, name, None) == cause:
             text = words
             break
-    reason, last = slots.read_text(board.root + "/reason").strip(), log.before
-    if reason:
-        slots.remove(board.root + "/reason")
-        text = "%s (%s)" % (text, reason)
+    last = log.before
+    try:
+        with open(board.root + "/reason") as file:
+            text = "%s (%s)" % (text, file.read(200).strip())
+        os.remove(board.root + "/reason")
+    except (OSError, ValueError):
+        pass  # nobody has left one, or it cannot be read
     if last:
         text = "%s (last ran: %s)" % (text, last)
     board._cause = text

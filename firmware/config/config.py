@@ -10,6 +10,8 @@ import json
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
 
+# Bytes; the buffers of a session with the broker are made for it.
+LONGEST_TOPIC = const(250)
 # Defaults that are kept at hand between two commands.
 _MOST_SEEN = const(8)
 

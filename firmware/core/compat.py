@@ -19,7 +19,7 @@ if MICROPYTHON:
     wait_for_ms = asyncio.wait_for_ms
     print_exception = sys.print_exception
 else:
-    from firmware.cpython import *  # noqa: F403
+    from firmware.core.cpython import *  # noqa: F403
 
 _PIECE = const(256)
 

@@ -62,7 +62,7 @@ segments recordlog.segments
 login delivery.mqtt.login
 announce +reading delivery.homeassistant
 time app.time_sync
-update +guard update.order,source,waiting
+update +guard net.url update.order,source,waiting
 fetch +update net.http update.download,release,updater
 ask net.modem.exchange
 steps +ask +describe net.modem.bringup

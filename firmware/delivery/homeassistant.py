@@ -31,7 +31,7 @@ TF|Voltage|voltage|V|/10|1,2,3""")
 _TEMPLATE = const('{%%if value_json.ID=="%s" and value_json.%s is defined%%}{{value_json.%s%s}}{%%endif%%}')
 _PLAIN = const("abcdefghijklmnopqrstuvwxyz0123456789-")
 _STATE = const("{{value_json.STATE}}")
-# Bytes; what comes behind it has room in a topic then (session.LONGEST_TOPIC).
+# Bytes; what comes behind it has room in a topic then (config.LONGEST_TOPIC).
 _LONGEST_PREFIX = const(64)
 
 

@@ -4,9 +4,9 @@ A record is acknowledged in the log when the broker has confirmed it. One that c
 counted, one that has no topic now is held back in the log until the topics change: neither stops those behind it.
 """
 
+from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
-from firmware.delivery.mqtt.session import LONGEST_TOPIC
 
 _MOST_REPLIES = const(8)
 # Replies may use places beyond the window, so that unconfirmed records do not hold them up.

@@ -1,9 +1,9 @@
 """Frames as text: hex with what it means beside it, and no password in it. Loaded while frames are traced.
 
-`lines(data, opening)` is what firmware/meters/frame_trace.py and tools/doctor/trace.py show. A password stands in the ASDU
-183, its echo and its confirmation (protocol reference 6.1), and in the parameters 129 (6.6): its four bytes and the
-checksum, which would tell their sum, are shown as **. What is no good frame is not shown at all while such a frame
-may be it.
+`lines(data, opening)` is what firmware/meters/frame_trace.py and tools/doctor/trace.py show. A password stands in the
+ASDU 183, its echo and its confirmation (protocol reference 6.1), and in the parameters 129 (6.6): its four bytes and
+the checksum, which would tell their sum, are shown as **. What is no good frame is not shown at all while such a
+frame may be it.
 """
 
 from binascii import hexlify

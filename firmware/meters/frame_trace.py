@@ -8,9 +8,9 @@ trace must never cost a reading. It ends by itself after `iec102.trace_minutes`.
 import asyncio
 import os
 
+from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log, overlay
 from firmware.core.compat import monotonic_s, sleep_ms, ticks_diff, ticks_ms
-from firmware.delivery.mqtt.session import LONGEST_TOPIC
 
 # Bytes and entries that may wait to be shown.
 _MOST_BYTES = const(2048)

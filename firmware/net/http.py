@@ -9,7 +9,7 @@ http. The handshake is driven by the first write on a socket that does not block
 its arithmetic is not: a step of it holds the loop up, on a small board for a second or more.
 """
 
-from firmware.update.source import DownloadError
+from firmware.net.url import DownloadError
 
 # What a head has altogether; those of the large file hosts have 2 to 5 KB.
 HEAD_MOST = const(8192)

@@ -11,8 +11,9 @@ import random
 from firmware.core import log
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.net import http
+from firmware.net.url import DownloadError, split
 from firmware.update import slots
-from firmware.update.source import DownloadError, GiveWay, split
+from firmware.update.source import GiveWay
 from firmware.update.waiting import Pace
 
 _SILENCE_MS = const(30000)

@@ -8,15 +8,14 @@ import asyncio
 
 from firmware.core import log, overlay
 from firmware.core.compat import ticks_diff, ticks_ms
+from firmware.net.url import DownloadError, split
 from firmware.update import slots
 from firmware.update.source import (
-    DownloadError,
     GiveWay,
     OrderError,
     ReleaseError,
     lacking,
     read_key,
-    split,
 )
 from firmware.update.waiting import Order
 

@@ -4,25 +4,18 @@ import os
 
 from firmware.update import slots
 
-_ADDRESS_MOST = const(1000)
 # Bytes littlefs needs to go on working, beside the two versions.
 _RESERVE = const(65536)
 
 
 class OrderError(Exception):
-    """The order is not taken; the text is for who ordered it, `answer` the code of commands.answer.CommandError."""
+    """The order is not taken; the text is for who ordered it, `answer` the code of commands.reply.CommandError."""
 
     code = 501
 
     def __init__(self, answer, text):
         super().__init__(text)
         self.answer = answer
-
-
-class DownloadError(Exception):
-    """Given up; the text says why, for who ordered it. What was fetched stays for the next call."""
-
-    code = 502
 
 
 class ReleaseError(Exception):
@@ -41,26 +34,6 @@ class GiveWay(Exception):
     """Somebody else needs the heap: what was fetched stays for the next call."""
 
     code = 505
-
-
-def split(url):
-    """(host, port, path, whether TLS is wanted) of an http or https URL; DownloadError for anything else."""
-    scheme, mark, rest = url.partition("://")
-    if not mark or scheme not in ("http", "https"):
-        raise DownloadError("only http:// and https:// are understood, not %s" % url[:40])
-    if len(url) > _ADDRESS_MOST:
-        raise DownloadError("an address has %d characters at most" % _ADDRESS_MOST)
-    if any(not 32 < ord(c) < 127 for c in url):
-        raise DownloadError("an address has no blanks and plain letters only")
-    host, _, path = rest.partition("/")
-    host, _, port = host.partition(":")
-    if not host:
-        raise DownloadError("%s names no server" % url[:40])
-    secure = scheme == "https"
-    port = port or ("443" if secure else "80")
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise DownloadError("the port of %s is no number of a port" % url[:60])
-    return host, int(port), "/" + path, secure
 
 
 def read_key(root):

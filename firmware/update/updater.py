@@ -11,10 +11,11 @@ import sys
 
 from firmware.core import log
 from firmware.core.flash_gate import silence
+from firmware.net.url import DownloadError
 from firmware.update import safestart, slots
 from firmware.update.download import Download
 from firmware.update.release import HEAD_MOST, check, read_head, seal
-from firmware.update.source import DownloadError, ReleaseError, UpdateError, lacking, read_key
+from firmware.update.source import ReleaseError, UpdateError, lacking, read_key
 
 _OTHER = const("another version starts next: wait until it has been online")
 

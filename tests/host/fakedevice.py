@@ -3,7 +3,6 @@
 
 from firmware.config.config import Config
 from firmware.core.zone import Zone
-from firmware.update.source import OrderError
 
 
 class Result:
@@ -176,8 +175,9 @@ class Device:
 
     def update(self, url, force):
         if "://" not in url:
-            raise OrderError(4, "that is no address")
+            return 4, "that is no address"
         self.updates.append((url, force))
+        return ()
 
     def sync(self):
         self.synced += 1

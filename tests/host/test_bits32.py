@@ -52,7 +52,9 @@ def grown(tmp_path):
 
 
 # One that stays, one that is loaded for a command: that one costs nothing but the largest class, which keeps all.
-@pytest.mark.parametrize("module, over", [("firmware.core.overlay", CLASSES), ("firmware.commands.handlers.help", ("roomy",))])
+@pytest.mark.parametrize(
+    "module, over", [("firmware.core.overlay", CLASSES), ("firmware.commands.handlers.help", ("roomy",))]
+)
 def test_a_module_that_grows_is_noticed_where_it_stays(residents, sizes, grown, module, over):
     room = max(micropython.RESIDENT_CODE[name] - sum(sizes[name]) for name in CLASSES)
     # What is measured of it is up to 70 bytes less: the heap is counted in blocks, and the module is one of two now.

@@ -124,6 +124,7 @@ def test_what_is_done_apart_is_marked_counts_and_ends_as_the_task_that_waits_for
 def test_the_doctor_knows_each_line_by_its_number():
     number = "%04X" % log.number("connected, PPP starts")
     done = patience.run([sys.executable, "-m", "tools.doctor", "line", number], 60)
-    assert done.returncode == 0 and "connected, PPP starts" in done.stdout and "firmware/net/modem/dial.py" in done.stdout
+    assert done.returncode == 0
+    assert "connected, PPP starts" in done.stdout and "firmware/net/modem/dial.py" in done.stdout
     assert patience.run([sys.executable, "-m", "tools.doctor", "line", "0000"], 60).returncode == 1
     assert patience.run([sys.executable, "-m", "tools.doctor", "line", "xyz"], 60).returncode == 2

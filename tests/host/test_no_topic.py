@@ -6,9 +6,9 @@ import pytest
 
 from firmware.app import apply_settings
 from firmware.config import check
+from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log
 from firmware.delivery import homeassistant
-from firmware.delivery.mqtt.session import LONGEST_TOPIC
 from firmware.delivery.publisher import Publisher
 from firmware.meters import readings
 from firmware.recordlog.ring import Ring

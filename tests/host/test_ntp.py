@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from firmware.app import time_sync
+from firmware.app.time_keeper import TimeKeeper
 from firmware.app.time_sync import TimeRefused
 from firmware.core import clock, compat
-from firmware.core.clock import TimeKeeper
 from firmware.meters.meter import Meter
 from tests.host import fieldlab, virtual
 from tools import micropython, patience
@@ -123,6 +123,7 @@ def test_servers_of_every_kind(command):
 
 KEEP = """
 import asyncio, gc, socket, sys
+from firmware.app.time_keeper import TimeKeeper
 from firmware.core import clock
 from firmware.core import log as diag
 from firmware.meters import readings
@@ -149,7 +150,7 @@ class Device:
         feed = staticmethod(lambda: None)
 device = Device()
 async def main():
-    keeper = clock.TimeKeeper(device)
+    keeper = TimeKeeper(device)
     task = asyncio.create_task(keeper.run())
     while not device.clock.known:
         await sleep_ms(20)

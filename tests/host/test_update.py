@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
+from firmware.net.url import DownloadError, split
 from firmware.update.download import Download
-from firmware.update.source import DownloadError, split
 from tests.host import boardlab
 from tools import release
 from tools.board.deploy import compile_tree

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from firmware.net import http
+from firmware.net.url import DownloadError
 from firmware.update.download import Download
-from firmware.update.source import DownloadError, GiveWay
+from firmware.update.source import GiveWay
 from tests.host import boardlab, programs, serving
 from tests.host.test_update import begin, key, made, order  # noqa: F401
 from tools import patience, release

@@ -118,13 +118,9 @@ async def update(call):
     force = bool(comma) and last.strip().upper() == "FORCE"
     url = url.strip() if force else call.rest.strip()
     stop = url.upper() == "STOP"
-    with overlay.use("update"):
-        from firmware.update.source import OrderError
-
-        try:
-            call.device.update("" if stop else url, force)
-        except OrderError as error:
-            raise CommandError(error.answer, str(error)) from None
+    refused = call.device.update("" if stop else url, force)
+    if refused:
+        raise CommandError(*refused)
     await call.say("stopped" if stop else "fetching; GETSTATUS,update tells how far it is")
 
 

@@ -4,12 +4,12 @@ In memory only for that long (see service). `session` is a session.Session, its 
 service.MqttService.
 """
 
+from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
 from firmware.core.log import apart
 from firmware.delivery.mqtt.packets import later
-from firmware.delivery.mqtt.session import LONGEST_TOPIC
 
 _TURN_MS = const(10)
 _FAREWELL_MS = const(1000)

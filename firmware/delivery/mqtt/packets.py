@@ -24,7 +24,7 @@ _QUEUE = const(896)
 # What goes to the socket in one piece: just below a segment of lwIP's as MicroPython sets it (TCP_MSS is 800), the
 # rest of the queue is for small packets while a large one waits.
 _SEGMENT = const(768)
-# Copied bytes of the largest PUBLISH: head, topic (session.LONGEST_TOPIC), packet id, a payload that is copied.
+# Copied bytes of the largest PUBLISH: head, topic (config.LONGEST_TOPIC), packet id, a payload that is copied.
 _PACKET = const(392)
 
 _RX = const(1024)

@@ -4,6 +4,7 @@ umqtt.simple writes each packet into the guard; this module sends it, takes the 
 what is on the way. Anything that breaks the rules ends the session with an OSError.
 """
 
+from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log
 from firmware.core.compat import ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
@@ -17,7 +18,6 @@ _PINGRESP = const(0xD0)
 _SMALL_PACKETS = const(16)
 # umqtt.simple counts packet ids up for ever: 65536 is no id, its PUBACK never comes (platform facts 2.1).
 _LAST_PID = const(65000)
-LONGEST_TOPIC = const(250)
 # Codes of errors (core/errors.py).
 _NO_PUBACK = const(311)
 _TAKES_NOTHING = const(313)

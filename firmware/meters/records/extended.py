@@ -1,7 +1,7 @@
 """The `extended` form of the records: units, validity, direction, quadrants, qualifier names, RFC 3339 times.
 
-Loaded for a session while `logger.profile` asks for it, and let go with it. The modules in firmware/meters/readings hand
-over what the codec gave them; each method streams one record into the job's buffer and has it kept
+Loaded for a session while `logger.profile` asks for it, and let go with it. The modules in firmware/meters/readings
+hand over what the codec gave them; each method streams one record into the job's buffer and has it kept
 with the kind's EXTENDED bit. docs/json.md shows every record.
 """
 

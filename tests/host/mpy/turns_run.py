@@ -1,5 +1,5 @@
-"""What commands do in one turn of the loop: prints of each its name, the most modules (packages aside) it loaded in one, the most lines
-its answer it gave in one, and how many turns it took.
+"""What commands do in one turn of the loop: prints of each its name, the most modules (packages aside) it loaded in
+one, the most lines its answer it gave in one, and how many turns it took.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ def load(name, *more):
         return _import(name, *more)
     finally:
         _depth[0] = 0
-        loaded.extend(turn for each in sys.modules if each not in before and not hasattr(sys.modules[each], "__path__"))
+        new = [each for each in sys.modules if each not in before]
+        loaded.extend(turn for each in new if not hasattr(sys.modules[each], "__path__"))
 
 
 def most(turns):

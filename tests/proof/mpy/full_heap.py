@@ -114,7 +114,7 @@ SETTINGS = {
 }
 
 
-from firmware.app import main as app
+from firmware.app import main as app  # noqa: E402
 from firmware.core import log  # noqa: E402
 from firmware.update import starts  # noqa: E402
 
