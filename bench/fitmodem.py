@@ -69,7 +69,7 @@ def _live(folder, modem, seconds):
         answers = fit.live(lab, time.monotonic() + seconds)
         state = fit.status(lab)
         print("  behind a modem: %d records, %s" % (len(lab.records), answers), flush=True)
-    text = (folder / "firmware.recordlog").read_text()
+    text = (folder / "firmware.log").read_text()
     crashes = sum(text.count(word) for word in ("Traceback", "MemoryError", "not enough memory"))
     unanswered = answers["asked"] - answers["OK"] - answers["ERROR"]
     return fit.number(r"(\d+) bytes of heap", line), state, crashes, unanswered

@@ -39,7 +39,7 @@ def load(source, name, folder, monkeypatch):
 
 
 def test_every_link_leads_somewhere():
-    for page in [*DOCS.glob("*.md"), ROOT / "README.md"]:
+    for page in [*DOCS.glob("*.md"), *ROOT.glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
             assert "://" in target or (page.parent / target).exists(), (page.name, target)
 
@@ -51,6 +51,29 @@ def test_a_file_copied_by_mpremote_leaves_the_firmware_running():
     assert len(lines) == 2
     for line in lines:
         assert line.startswith(".venv/bin/mpremote resume cp ") and line.endswith(" + reset")
+
+
+def test_what_contributors_are_told_to_run_and_where_to_look_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    tests = re.findall(r"`(test_\w+\.py)`", text)
+    assert len(set(tests)) == len(tests) > 30
+    for name in tests:
+        assert (ROOT / "tests" / "host" / name).exists(), name
+    paths = re.findall(r"`((?:firmware|tools|tests|docs|bench|\.ci)/[\w./]*)`", text)
+    assert len(paths) > 20
+    for path in paths:
+        assert (ROOT / path).exists(), path
+    rules = "".join(path.read_text() for path in [ROOT / "Makefile", *(ROOT / "make").glob("*.mk")])
+    for target in set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)):
+        assert re.search(r"(?m)^%s:" % target, rules), target
+
+
+def test_every_room_has_tests_that_contributors_are_told_of():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = {path.parent.name for path in (ROOT / "firmware").glob("*/*.py")}
+    assert len(rooms) > 10
+    for room in rooms:
+        assert "`firmware/%s/`" % room in text, room
 
 
 def test_every_page_is_in_the_index():

@@ -157,7 +157,7 @@ def introduce(args, url, meter, twin, topic):
         ("meter line", "%s, %d meter(s) at %d baud" % (meter.path, args.meters, args.baud)),
         ("rights", "the broker may look and read meters; more is granted at the console, as to an installer's device:"
          " AT^MTXTUNNEL=SETPARAM,mqtt.commands,view,meter,setup,REBOOT"),
-        ("firmware log", os.path.relpath(twin.folder / "firmware.recordlog")),
+        ("firmware log", os.path.relpath(twin.folder / "firmware.log")),
         ("reading", "every %d s, aligned to the clock; Ctrl-C ends it" % args.interval),
     )  # fmt: skip
     for name, text in lines:

@@ -139,7 +139,7 @@ class Twin:
         return lay.environment(modem["control"], path) if modem else {"MICROPYPATH": path}
 
     def _read(self):
-        with open(self.folder / "firmware.recordlog", "a") as log:
+        with open(self.folder / "firmware.log", "a") as log:
             while True:
                 process = self.process
                 for line in process.stdout:
