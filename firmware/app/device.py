@@ -1,19 +1,18 @@
 """The device as a whole: its parts, what the supervisor runs and what commands do to it.
 
-starting.py makes it; its parts are filled in by assembly.py or, in the safe mode, by reach.py. What it does seldom
-is in appwork.py and applysettings.py.
+starting.py makes it; its parts are filled in by build.py or, in the safe mode, by build_base.py. What it does seldom
+is in status.py and apply_settings.py.
 """
 
 import asyncio
 import json
 
 from firmware.config.config import Config
-from firmware.core import log, overlay
+from firmware.core import VERSION, log, overlay
 from firmware.core.compat import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.core.flash_gate import silence
 from firmware.meters import readings
 
-VERSION = "0.1.0"
 _TURN_MS = const(100)
 # MqttService.leave() takes 6 s at most.
 _LEAVE_MS = const(10000)

@@ -34,7 +34,7 @@ def begin():
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
     with overlay.part:
-        from firmware.app.device import VERSION
+        from firmware.core import VERSION
 
     log.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     if not getattr(board, "versions", True):

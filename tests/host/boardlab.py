@@ -3,6 +3,7 @@
 import functools
 import json
 import random
+import re
 import shutil
 import ssl
 import time
@@ -23,9 +24,8 @@ PARTS = (
 APP = """
 import asyncio, json, os, socket
 from firmware import boards
+from firmware.core import VERSION
 from firmware.update import starts
-
-VERSION = %r
 
 def start():
     board = boards.this_board()
@@ -86,6 +86,11 @@ def inherit(folder, kind):
     _before[kind] = folder
 
 
+def set_version(folder, version):
+    path = Path(folder) / "firmware" / "core" / "__init__.py"
+    path.write_text(re.sub(r'VERSION = "[^"]*"', 'VERSION = "%s"' % version, path.read_text()))
+
+
 def tree(folder, version, early="pass", online="True", extra=()):
     """A source tree with the real safe start and update around a small app; returns its folder."""
     folder = Path(folder)
@@ -94,13 +99,13 @@ def tree(folder, version, early="pass", online="True", extra=()):
         target = folder / "firmware" / (part + ".py")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
-    (folder / "firmware" / "app.py").write_text(APP % (version, early, online))
+    (folder / "firmware" / "app.py").write_text(APP % (early, online))
     shutil.copyfile(ROOT / "boot.py", folder / "boot.py")
     # The pause before a restart is for people.
     text = (ROOT / "main.py").read_text()
     assert "time.sleep(3)" in text
     (folder / "main.py").write_text(text.replace("time.sleep(3)", "time.sleep(0.2)"))
-    (folder / "pyproject.toml").write_text('version = "%s"\n' % version)
+    set_version(folder, version)
     for path, text in extra:
         (folder / path).write_text(text)
     inherit(folder, "small")

@@ -27,10 +27,7 @@ def tree(folder, version, changes=()):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("boot.py", "main.py"):
         shutil.copyfile(ROOT / name, folder / name)
-    (folder / "pyproject.toml").write_text('version = "%s"\n' % version)
-    services = folder / "firmware" / "app" / "device.py"
-    own = services.read_text()
-    services.write_text(re.sub(r'VERSION = "[^"]*"', 'VERSION = "%s"' % version, own))
+    boardlab.set_version(folder, version)
     for path, text, other in changes:
         source = (folder / path).read_text()
         assert source.count(text) == 1, (path, text)

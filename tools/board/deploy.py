@@ -7,6 +7,7 @@ old one; then a small file is renamed, and the next start is the new one. `rollb
 """
 
 import hashlib
+import re
 import subprocess
 import time
 
@@ -23,6 +24,7 @@ UNIX = ("twin", "modem_twin", "unix")
 # Modules with a class Board that only serve as the base of others.
 _FAMILIES = ("twin", "modem_twin", "base", "esp32", "rp2")
 
+_VERSION = re.compile(r'(?m)^VERSION = "([^"]+)"$')
 # Runs on the board. A pack begins at 0, or behind the signed head of a release.
 _HELPERS = """
 import hashlib, binascii
@@ -70,16 +72,10 @@ def board_names(root=ROOT):
 
 
 def version(root=ROOT):
-    """The version a build carries: the project's, and the commit where there is one."""
-    number = "0"
-    for line in (
-        (root / "pyproject.toml").read_text().splitlines()
-        if (root / "pyproject.toml").exists()
-        else ()
-    ):
-        if line.startswith("version"):
-            number = line.split('"')[1]
-            break
+    """The version a build of `root` carries: the firmware's, "0" where it has none, and the commit if there is one."""
+    path = root / "firmware" / "core" / "__init__.py"
+    found = _VERSION.search(path.read_text()) if path.exists() else None
+    number = found.group(1) if found else "0"
     done = subprocess.run(
         ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude", "*"],
         capture_output=True,
