@@ -94,6 +94,8 @@ _LOOKS = const(100)
 LARGEST = const(4096)
 # Bytes held back. littlefs opens a file with 300 of them, or 1,300 where it programs 256 at a time (rp2).
 _HELD = const(2048)
+# Those of two tables of all modules, one of which grows.
+_TABLES = const(1280)
 # A command waits at most so long for the sessions under way, a session for the commands and for another line.
 _COMMAND_MS = const(20000)
 _SESSION_MS = const(5000)
@@ -207,9 +209,23 @@ def reclaim():
             else:
                 break
             _forget(name)
+        _sweep()
     except MemoryError:
         pass
     tidy()
+
+
+def _sweep():
+    """Make the table of modules anew. An import that has failed takes its key out of it and leaves the module, with all
+    that had been loaded of it, in the place (py/builtinimport.c, unregister_module_from_nlr_jump_callback).
+    """
+    if not MICROPYTHON:
+        return
+    room = bytearray(_TABLES)
+    modules = sys.modules.copy()
+    room = None  # noqa: F841  what follows must not fail
+    sys.modules.clear()
+    sys.modules.update(modules)
 
 
 class _Attempt:
