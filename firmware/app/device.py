@@ -42,7 +42,7 @@ class App:
         self.name = "lector102 on " + board.name
         self.reset_cause = board.reset_cause()
         log.info("start", "reset cause: %s", self.reset_cause)
-        self.config = Config(board.root + "/config.json")
+        self.config = Config(board.root + "/config.json", getattr(board, "defaults", {}))
         self.watched = []
         self.longest_turn_ms = 0
         self.restart_reason = ""

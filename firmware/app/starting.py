@@ -78,6 +78,8 @@ def make(board, guard=None):
     app = App(board, guard)
     if overlay.tight():
         _load()
+        if not app.safe:
+            _stays(board)
     with overlay.use("start"):
         if app.safe:
             from firmware.app import build_base as parts
@@ -96,9 +98,9 @@ def _services(app):
         with overlay.part:
             from firmware.commands.channels.mqtt import Remote
 
-        remote = Remote(app.mqtt, app.processor, app.answer_topic)
-        app.mqtt.paused = remote.paused
-        found += [("mqtt", app.mqtt), ("commands", remote)]
+        mqtt = Remote(app.mqtt, app.processor, app.answer_topic)
+        app.mqtt.paused = mqtt.paused
+        found += [("mqtt", app.mqtt), ("commands", mqtt)]
     if app.discovery:
         found.append(("ha", app.discovery))
     found += [(tagged.name, tagged) for tagged in app.tags]
@@ -163,6 +165,19 @@ def _load():
     for step in (_session, _readings, _grammar, _commands, _rights, _settings, _rest):
         step()
         overlay.reclaim()
+
+
+def _stays(board):
+    """Load what stays behind the names: beside what is in memory for the start, holes would come to lie between it."""
+    with overlay.part:
+        from firmware.commands import dispatcher  # noqa: F401
+        from firmware.core import clock  # noqa: F401
+        from firmware.delivery.mqtt import service  # noqa: F401
+        from firmware.meters import meter  # noqa: F401
+        from firmware.recordlog import ring  # noqa: F401
+
+        if getattr(board, "modem", None):
+            from firmware.net.modem import at, link  # noqa: F401
 
 
 def _session():

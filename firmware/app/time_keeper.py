@@ -42,7 +42,7 @@ class TimeKeeper:
 
     async def _once(self):
         """Ask once (firmware/app/time_sync.py); the seconds until the next time."""
-        with overlay.use("time"):
+        with await overlay.turn("time"):
             from firmware.app import time_sync
 
             return await time_sync.once(self)

@@ -6,3 +6,4 @@ from firmware.boards import pico_w
 class Board(pico_w.Board):
     name = "pico2_w"
     firmware = "RPI_PICO2_W"
+    defaults = {}

@@ -12,4 +12,6 @@ class Board(rp2.Board):
     name = "pico_w"
     wiring = ({"uart": 1, "tx": 4, "rx": 5, "de": 6},)
     modem = {"uart": 0, "tx": 0, "rx": 1, "power_key": 14}
+    # The multiplexer's code and buffers beside a session with a meter are more than the heap of this one holds.
+    defaults = {"uplink.cmux": False}
     led_pin = "LED"  # hangs on the radio chip

@@ -9,8 +9,8 @@ from firmware.config.text import row
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
 
-# Settings whose defaults have changed (files.py).
-_WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm"))
+# Settings whose defaults have changed (files.py), or are others on some boards.
+_WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm", "uplink.cmux"))
 
 
 def _checked(config, values):
@@ -37,6 +37,7 @@ def put(config, found, full, value):
     """Take a value that has been checked.
 
     What has had another default before is written down even as it is now: a version that is taken back has the other.
+    And so is what has another one on some boards: this may be none of them.
     """
     if value == settings.default(found) and full not in _WRITTEN:
         config.values.pop(full, None)

@@ -22,13 +22,14 @@ class Config:
     `problems`: what was wrong with the files, in words.
     `trying`: seconds the values on trial have to prove themselves (0: none are in force); `staged`: names -> values
     on trial, whether in force or not yet; `code`: what has to come over the new way before they stay. `expansions`:
-    what [IMEI], [ID] and [P] stand for.
+    what [IMEI], [ID] and [P] stand for. `own`: defaults of this board alone, by their names.
 
     What its methods do beside get(), expand() and release() stands in the modules changes and text.
     """
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, own={}):  # noqa: B006  only read
         self.path = path
+        self.own = own
         self._values = {}
         # They while nobody works with them: a line `name value-as-JSON` each, in a third of the room. One is found
         # without reading the others.
@@ -73,6 +74,8 @@ class Config:
                 value = json.loads(self._packed[at : self._packed.find("\n", at)])
         elif name in self._values:
             return self._values[name]
+        if value is None:
+            value = self.own.get(name)
         if value is None:
             with overlay.use("settings"):
                 from firmware.config import settings

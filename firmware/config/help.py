@@ -46,7 +46,7 @@ ssid|name of the WiFi
 key|key of the WiFi
 ping_host|host asked whether the link lives; empty: none
 ping_minutes|minutes between two such questions
-cmux|modem commands while online (CMUX)
+cmux|modem commands while online (CMUX); off by default on a Pico W
 model|profile of the modem; auto: it is asked
 baud|speed of the line to the modem
 """,

@@ -28,7 +28,7 @@ def text(config, name, masked=True):
     found, index = row(config, name)
     full = settings.key(found, index)
     # Not through get(), which remembers what is asked for.
-    value = config.values.get(full, settings.default(found))
+    value = config.values.get(full, config.own.get(full, settings.default(found)))
     value = config.staged.get(full, value)
     if value and masked and settings.secret(found):
         return "***"

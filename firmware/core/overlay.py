@@ -65,7 +65,7 @@ time app.time_sync
 update +guard net.url update.order,source,waiting
 fetch +update net.http update.download,release,updater
 ask net.modem.exchange
-steps +ask +describe net.modem.bringup
+steps +describe net.modem.bringup
 wake +ask net.modem.power
 bringup +ask net.modem.setup
 profiles net.modem.profiles
@@ -89,16 +89,19 @@ _RESERVE = const(99840)
 # All of the code with its names.
 _ALL = const(350000)
 _STEP_MS = const(20)
+_STEPS = const(50)
 _LOOKS = const(100)
 # Bytes of the longest record, one with closings (meters/readings/closings.py splits them).
 LARGEST = const(4096)
-# Bytes held back. littlefs opens a file with 300 of them, or 1,300 where it programs 256 at a time (rp2).
-_HELD = const(2048)
+# Bytes held back, what loading a module takes beside its code: an open file (littlefs takes 300 of them for one, or
+# 1,150 where it programs 256 at a time, rp2), the state of deflate with 1,296, the window with 2,048.
+_HELD = const(4608)
 # Those of two tables of all modules, one of which grows.
 _TABLES = const(1280)
-# A command waits at most so long for the sessions under way, a session for the commands and for another line.
+# A command waits at most so long for others, a session for the commands, and everybody for a session without which
+# there is no room at all.
 _COMMAND_MS = const(20000)
-_SESSION_MS = const(5000)
+_SESSION_MS = const(30000)
 _LINE_MS = const(120000)
 
 # Kinds of turns; a constant stands before its use, or a board has none.
@@ -160,14 +163,16 @@ def _words(name):
 
 
 def _enter(name):
+    global _held
     users = _users.get(name)
     if users is None:
         users = [0] + [word[1:] for word in _words(name) if word[:1] == "+"]
     for below in users[1:]:
         _enter(below)
     if not users[0] and _short(_RESERVE):
-        # What nobody uses makes room for what is loaded now.
+        # What nobody uses makes room for what is loaded now, and so does the piece that is held back.
         _users.pop(name, None)
+        _held = None
         reclaim()
     _users[name] = users
     users[0] += 1
@@ -181,6 +186,7 @@ def _leave(name):
         _leave(users[at])
     if not users[0] and _short(_RESERVE):
         _forget(name)
+        hold()
 
 
 def _forget(name, wholly=True):
@@ -216,8 +222,8 @@ def reclaim():
 
 
 def _sweep():
-    """Make the table of modules anew. An import that has failed takes its key out of it and leaves the module, with all
-    that had been loaded of it, in the place (py/builtinimport.c, unregister_module_from_nlr_jump_callback).
+    """Make the table of modules anew. An import that fails takes its key out of it and leaves the module, as far as it
+    has been loaded, in the place (py/builtinimport.c, unregister_module_from_nlr_jump_callback).
     """
     if not MICROPYTHON:
         return
@@ -249,7 +255,7 @@ running = [0, 0, 0]  # sessions, commands and guests (an update, which makes way
 wanted = 0  # sessions and commands that wait
 waiting = 0  # the commands of them
 peak = 0  # most bytes of heap seen in use
-_KINDS = {"session": _SESSION, "command": _COMMAND, "announce": _COMMAND, "login": _COMMAND, "fetch": _GUEST}
+_KINDS = {"session": _SESSION, "fetch": _GUEST}  # the others are commands
 
 
 def note():
@@ -261,16 +267,16 @@ def note():
 
 class _Turn(use):
     def __enter__(self):
-        running[_KINDS[self.name]] += 1
+        running[_KINDS.get(self.name, _COMMAND)] += 1
         try:
             _enter(self.name)
         except BaseException:
-            running[_KINDS[self.name]] -= 1
+            running[_KINDS.get(self.name, _COMMAND)] -= 1
             raise
 
     def __exit__(self, kind, error, trace):
         # Before anything that may fail in a full heap: who does not leave holds up the others from then on.
-        running[_KINDS[self.name]] -= 1
+        running[_KINDS.get(self.name, _COMMAND)] -= 1
         note()
         _leave(self.name)
 
@@ -279,6 +285,8 @@ def _limit(kind):
     """Milliseconds that a session or a command waits at most, as things are; 0: its turn has come."""
     sessions, commands, guests = running
     if kind == _COMMAND:
+        if sessions and _less(_NEED):
+            return _LINE_MS
         wait = (sessions and _less(2 * _NEED)) or ((commands or guests) and _less(_NEED))
         return _COMMAND_MS if wait else 0
     # What has just entered has yet to load its code: what is free now is not free for us.
@@ -292,9 +300,10 @@ def _limit(kind):
     return _LINE_MS if sessions or guests else _SESSION_MS
 
 
-async def _wait(name):
+async def room(name):
+    """Wait until it would be the turn of a group, for at most as long as turn() does."""
     global wanted, waiting
-    kind = _KINDS[name]
+    kind = _KINDS.get(name, _COMMAND)
     if kind == _GUEST:
         running[_GUEST] += 1  # what comes now waits for us, we for what is under way
         try:
@@ -311,7 +320,12 @@ async def _wait(name):
             limit = _limit(kind)
             if not limit or ticks_diff(ticks_ms(), start) > limit:
                 break
-            await sleep_ms(_STEP_MS)
+            # A look may cost a collection, which those we wait for should not have to bear all the time.
+            before = list(running)
+            for _ in range(_STEPS):
+                await sleep_ms(_STEP_MS)
+                if running != before:
+                    break
     finally:
         wanted -= 1
         waiting -= kind
@@ -320,13 +334,13 @@ async def _wait(name):
 async def turn(name):
     """Wait for the turn of a group; the context in which it is used."""
     mine = _Turn(name)
-    await _wait(name)
+    await room(name)
     return mine
 
 
 def aside(name):
     """Within a turn: others need the room more than we who only wait for them. back() afterwards."""
-    running[_KINDS[name]] -= 1
+    running[_KINDS.get(name, _COMMAND)] -= 1
     if _short(_RESERVE):
         for below in _users[name][1:]:
             _forget(below, False)
@@ -335,9 +349,9 @@ def aside(name):
 async def back(name):
     """Go on with a turn after aside(), when it comes."""
     try:
-        await _wait(name)
+        await room(name)
     finally:
-        running[_KINDS[name]] += 1
+        running[_KINDS.get(name, _COMMAND)] += 1
 
 
 def crowded():
@@ -356,9 +370,12 @@ async def answered():
 
 
 def hold():
-    """Take the reserve, or as much of it as there is in one piece; tried again at each call until it is whole."""
+    """Take the reserve, or as much of it as there is in one piece; tried again at each call until it is whole.
+
+    Not while somebody has a turn, who may need it for code.
+    """
     global _held
-    size = _HELD
+    size = 0 if running[_SESSION] or running[_COMMAND] else _HELD
     while size > 128 and (_held is None or len(_held) < size):
         try:
             _held = bytearray(size)

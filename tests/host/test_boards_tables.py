@@ -338,3 +338,8 @@ def test_repl_console_never_waits(monkeypatch, tmp_path):
         assert uart.any() and uart.readinto(buf) == 3 and buf[:3] == b"AT\r"
         assert uart.write(b"OK\r\n") == 4
         os.close(write)
+
+
+def test_only_the_board_without_room_for_it_has_no_multiplexer_by_default(name, monkeypatch, tmp_path):
+    _, board = made(name, monkeypatch, tmp_path)
+    assert getattr(board, "defaults", {}) == ({"uplink.cmux": False} if name == "pico_w" else {})

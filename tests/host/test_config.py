@@ -621,3 +621,16 @@ def test_the_same_on_micropython_and_what_it_costs(tmp_path):
     assert "ok" in done.stdout
     # The class, the values, and every name that was ever loaded: MicroPython keeps these, in tables of 3 KB.
     assert int(re.search(r"resident (\d+)", done.stdout).group(1)) < 22000, done.stdout
+
+
+def test_a_board_may_have_a_default_of_its_own_and_what_is_set_stays_set(tmp_path):
+    path = str(tmp_path / "config.json")
+    config = Config(path, {"uplink.cmux": False})
+    assert config.get("uplink.cmux") is False and config.text("GPRS_cmux") == "off"
+    assert Config(path).get("uplink.cmux") is True
+    config.change({"uplink.cmux": "on"})
+    for own in ({"uplink.cmux": False}, {}):
+        again = Config(path, own)
+        again.load()
+        again.release()
+        assert again.get("uplink.cmux") is True and again.text("uplink.cmux") == "on"

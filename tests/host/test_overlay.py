@@ -31,8 +31,9 @@ for line in overlay.GROUPS.strip().split("\n"):
 GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modules}
 # Not on every device, but never let go where it is: what `with overlay.part` imports.
 _PARTS = """
-app.device boards.base boards.modem_twin commands.channels.console commands.channels.mqtt commands.channels.tags
-core.serial_port delivery.discovery delivery.mqtt.service net.link net.modem.at net.modem.keepalive net.modem.link
+app.device boards.base boards.modem_twin commands.dispatcher commands.channels.console commands.channels.mqtt
+commands.channels.tags core.clock core.serial_port delivery.discovery delivery.mqtt.service meters.meter net.link
+net.modem.at net.modem.keepalive net.modem.link recordlog.ring
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}
 # Classes of theirs are caught by others, who would not know them again.

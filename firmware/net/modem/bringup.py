@@ -20,37 +20,37 @@ _POWER = const(4)
 _REBOOT = const(5)
 # How often each measure is tried in a row before the next one's turn.
 TRIES = (3, 2, 2, 2, 3, 1)
-_WAIT_MS = const(100)
-_WAITS = const(200)
 _OTHER = const(237)  # code of an error (core/errors.py)
 
 
 async def bring_up(link):
     link.enter("starting")
-    # Each part goes before the next one comes, also from here: beside a meter's session there is no room for all.
-    await _room()
-    with overlay.use("wake"):
+    # Each part has a turn of its own and goes with it, also from here: there is no room for it beside a session.
+    with await overlay.turn("wake"):
         from firmware.net.modem import power
 
         await power.wake(link)
     del power
-    await _room()
-    with overlay.use("bringup"):
+    with await overlay.turn("bringup"):
         from firmware.net.modem import setup
 
         await setup.setup(link)
     del setup
     link.enter("registering")
-    await _room()
-    with overlay.use("register"):
-        from firmware.net.modem import registration
+    waited = []
+    while True:
+        # A turn for each look: where there is no network for hours meters are read in between.
+        with await overlay.turn("register"):
+            from firmware.net.modem import registration
 
-        await registration.register(link)
-    del registration
+            found = await registration.register(link, waited)
+        del registration
+        if found:
+            break
+        await sleep_ms(link.timing["look"])
     await _messages(link)
-    await _room()
     if link.multiplexer:
-        with overlay.use("dial"):
+        with await overlay.turn("dial"):
             from firmware.net.modem import dial
 
             await dial.multiplex(link)
@@ -59,7 +59,7 @@ async def bring_up(link):
     if link.sms and monotonic_s() >= link.sms.due and (not link.mux or link.ladder.failures):
         await _report(link)
     link.enter("dialling")
-    with overlay.use("dial"):
+    with await overlay.turn("dial"):
         from firmware.net.modem import dial
 
         await dial.call(link)
@@ -71,18 +71,11 @@ async def bring_up(link):
     link.enter("online")
 
 
-async def _room():
-    """Let a meter's session end that needs the rest of the heap; not for longer than one takes."""
-    for _ in range(_WAITS):
-        if not overlay.crowded():
-            break
-        await sleep_ms(_WAIT_MS)
-
-
 async def _messages(link):
     """Messages that came while we were away, if SMS is on at all."""
     setting = link.settings.get("sms") or {}
     if setting.get("enabled") or setting.get("status"):
+        await overlay.room("sms")
         with overlay.use("sms"):
             from firmware.net.modem import sms
 
@@ -90,6 +83,7 @@ async def _messages(link):
 
 
 async def _report(link):
+    await overlay.room("sms")
     with overlay.use("sms"):
         from firmware.net.modem import sms
 
@@ -154,7 +148,7 @@ def backoff_ms(count, least, most):
 async def _take_down(link):
     """Hang up and close the multiplexer; the UART takes commands again, or so one hopes."""
     if link.session or link.mux:
-        with overlay.use("dial"):
+        with await overlay.turn("dial"):
             from firmware.net.modem import dial
 
             session, link.session = link.session, None
@@ -170,7 +164,7 @@ async def _measure(link, rung):
     if rung in (_REGISTER, _RADIO):
         if rung == _RADIO:
             link.configured = False
-        with overlay.use("register"):
+        with await overlay.turn("register"):
             from firmware.net.modem import registration
 
             await registration.leave(link.channel, rung == _REGISTER)
@@ -180,7 +174,7 @@ async def _measure(link, rung):
         link.store.set(RESTARTED, [last_reason(link), list(link.ladder.counts)])
         link.reboot("modem: " + last_reason(link))
     elif rung >= _RESET:
-        with overlay.use("wake"):
+        with await overlay.turn("wake"):
             from firmware.net.modem import power
 
             await power.restart(link, rung >= _POWER)

@@ -131,6 +131,7 @@ class ModemLink:
         """The way up, or the way out of trouble; in a frame of its own, which would else keep that code while the link
         stands.
         """
+        await overlay.room("steps")
         with overlay.use("steps"):
             from firmware.net.modem import bringup
 
@@ -285,6 +286,7 @@ class Session:
             raise Failure(_CARRIER_OFF)
 
     async def _aside(self, link, *what):
+        await overlay.room("aside")  # no turn: a message may be a command, which has one
         with overlay.use("aside"):
             from firmware.net.modem import aside
 

@@ -186,44 +186,48 @@ def parse_clock(line):
     return days * 86400 + hour * 3600 + minute * 60 + second - quarters * 900
 
 
-async def register(link):
-    """Wait for the network, then see how good it is and what time it has. Raises Failure with the reason."""
+async def register(link, waited):
+    """Look for the network; once it is there see how good it is and what time it has.
+
+    Returns whether it is; else it is to be asked again in a while, with the same `waited`: an empty list at first,
+    which gets [start, refused since or None, silent]. Raises Failure with the reason.
+    """
     cell, channel = link.cell, link.channel
-    await _wait(link, cell, channel, link.timing)
+    if not await _is_in(link, cell, channel, waited):
+        return False
     try:
         await measure(cell, channel, 5000)
     except ModemError as error:
         raise Failure(error.why(), _RADIO) from None
     log.info("modem", "%s, %s %s, %s dBm", words(cell), cell.operator, technology(cell), cell.signal)
     await take_time(link)
+    return True
 
 
-async def _wait(link, cell, channel, timing):
-    """Return when registered. Raises Failure."""
-    start = ticks_ms()
-    denied_since = None
-    silent = 0
-    while True:
-        catch_up(link)
-        if await look(cell, channel, link.profile["reg"]):
-            silent = 0
-            link.said = []  # what came meanwhile is older than the answers
-        else:
-            silent += 1
-        if silent >= 3:
-            raise Failure(_STOPPED, _RADIO)
-        now = ticks_ms()
-        if registered(cell):
-            return
-        if cell.stat != _DENIED:
-            denied_since = None
-        elif denied_since is None:
-            denied_since = now
-        elif ticks_diff(now, denied_since) >= timing["denied"]:
-            raise Failure(why(cell), _REGISTER, _RADIO)
-        if ticks_diff(now, start) >= timing["register"]:
-            raise Failure((_NO_NETWORK, why(cell)), _REGISTER)
-        await sleep_ms(timing["look"])
+async def _is_in(link, cell, channel, waited):
+    timing = link.timing
+    if not waited:
+        waited += [ticks_ms(), None, 0]
+    catch_up(link)
+    if await look(cell, channel, link.profile["reg"]):
+        waited[2] = 0
+        link.said = []  # what came meanwhile is older than the answers
+    else:
+        waited[2] += 1
+    if waited[2] >= 3:
+        raise Failure(_STOPPED, _RADIO)
+    now = ticks_ms()
+    if registered(cell):
+        return True
+    if cell.stat != _DENIED:
+        waited[1] = None
+    elif waited[1] is None:
+        waited[1] = now
+    elif ticks_diff(now, waited[1]) >= timing["denied"]:
+        raise Failure(why(cell), _REGISTER, _RADIO)
+    if ticks_diff(now, waited[0]) >= timing["register"]:
+        raise Failure((_NO_NETWORK, why(cell)), _REGISTER)
+    return False
 
 
 async def take_time(link):
