@@ -345,7 +345,7 @@ class Modem:
             self.regs_seen[name] = stat
         if "chatter" in self.faults and now >= self._next_chatter:
             self._next_chatter = now + float(self.faults["chatter"])
-            self.urc(self.random.choice(unasked.LINES))
+            self.urc(unasked.line(self))
 
     def sms(self, number, text):
         """A message arrives."""

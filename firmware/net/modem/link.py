@@ -30,7 +30,7 @@ _REBOOT = const(5)
 _CONNECTED = const(4)
 # Of PPPERR in lwIP's netif/ppp/ppp.h; status() gives it negative.
 _PPPERR_AUTHFAIL = const(-7)
-_NO_CARRIER = const(b"\r\nNO CARRIER\r\n")
+_NO_CARRIER = const(b"\nNO CARRIER\r")
 # Times `stable`: longer than the uplink waits between two tries. A complaint is forgotten then.
 _FORGOTTEN = const(10)
 # Each a network.PPP whose control block has not come back in time: lwIP has its address, the collector must not.
@@ -219,7 +219,7 @@ class Session:
         return ticks_diff(ticks_ms(), self.last_rx)
 
     def no_carrier(self, quiet_ms):
-        """Whether the modem has said so: its last words, and silence since (a packet would end with a flag)."""
+        """Whether the modem has said so: its last words, or lines behind them, and silence since."""
         ends_with = getattr(self.line, "ends_with", None)
         return bool(ends_with) and ends_with(_NO_CARRIER) and self.silent_ms() >= quiet_ms
 

@@ -117,7 +117,7 @@ def nothing_heard():
 
     cell = Facts()
     cell.stat = cell.access = cell.cause = cell.signal = cell.rsrp = cell.rsrq = None
-    cell.operator = ""
+    cell.operator = cell.domain = ""
     return cell
 
 
