@@ -8,7 +8,7 @@ behind CONNECT).
 
 # Some of it looks like an answer to something else.
 LINES = (
-    *("+CTZV: +4", '+QIND: "csq",19,99', "RING", "+CGEV: ME PDN ACT 1", "+UUPSDD: 0", "+CPIN: READY", "SMS DONE"),
+    *("+CTZV: +4", '+QIND: "csq",19,99', "RING", "+CGEV: ME PDN ACT 1", "+UUPSDD: 0", "+CPIN", "SMS DONE"),
     *("PB DONE", "SMS Ready", "Call Ready", '*PSUTTZ: 26,11,29,10,0,0,"+4",0', "+CEREG", "APP RDY", "DST: 1"),
     *("+CREG", "+CGEV: NW DETACH", "^MODE: 5,4", "+QUSIM: 1", "UNDER-VOLTAGE WARNNING", "+CSQ: 99,99"),
     *("+ICCID: 8934071100000000001", '+CTZE: "+04",0,"2026/11/29,10:00:00"', "*ATREADY: 1", "+CGREG"),
@@ -16,8 +16,10 @@ LINES = (
 
 
 def line(modem):
-    """One by chance; what it says of a registration is so."""
+    """One by chance; what it says of the SIM or a registration is so."""
     text = modem.random.choice(LINES)
+    if text == "+CPIN":
+        return "+CPIN: " + modem.sim.state(modem.now())
     return text if not text.endswith("REG") else "%s: %d" % (text, modem.stated(text))
 
 

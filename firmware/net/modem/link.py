@@ -231,7 +231,7 @@ class Session:
         """Serve the link until it is lost; always ends with a Failure that says why."""
         timing = link.timing
         self.suspicions = heard = 0  # `heard` were looked into, the last one at `heard_at`
-        start = looked = asked = heard_at = self.timed = ticks_ms()
+        start = looked = asked = heard_at = ticks_ms()
         calm, probe, mux = False, self.probe, link.mux
         while True:
             now = ticks_ms()

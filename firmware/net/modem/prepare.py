@@ -116,7 +116,7 @@ def nothing_heard():
         from firmware.net.modem.link import Facts
 
     cell = Facts()
-    cell.stat = cell.access = cell.cause = cell.signal = cell.rsrp = cell.rsrq = None
+    cell.timed = cell.stat = cell.access = cell.cause = cell.signal = cell.rsrp = cell.rsrq = None
     cell.operator = cell.domain = ""
     return cell
 

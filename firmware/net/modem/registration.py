@@ -11,6 +11,7 @@ from firmware.net.modem.exchange import NoAnswer, fields_of, quietly
 from firmware.net.modem.link import Failure
 
 _RADIO_MS = const(15000)
+_MORE = const(2)  # a wait is doubled with a failure, so many times
 # Of the ladder's measures (describe.py).
 _REGISTER = const(1)
 _RADIO = const(2)
@@ -214,6 +215,8 @@ async def register(link):
 async def _wait(link, cell, channel, timing):
     """Return when registered. Raises Failure."""
     start = ticks_ms()
+    # What did not come in time may need more of it: to begin again from the start does not help then.
+    more = min(link.ladder.failures, _MORE)
     denied_since = None
     silent = 0
     while True:
@@ -232,9 +235,9 @@ async def _wait(link, cell, channel, timing):
             denied_since = None
         elif denied_since is None:
             denied_since = now
-        elif ticks_diff(now, denied_since) >= timing["denied"]:
+        elif ticks_diff(now, denied_since) >= timing["denied"] << more:
             raise Failure(why(cell), _REGISTER, _RADIO)
-        if ticks_diff(now, start) >= timing["register"]:
+        if ticks_diff(now, start) >= timing["register"] << more:
             raise Failure((_NO_NETWORK, why(cell)), _REGISTER)
         await sleep_ms(timing["look"])
 
@@ -250,6 +253,7 @@ async def take_time(link):
     for line in lines:
         utc = parse_clock(line) if line.startswith("+CCLK") else None
         if utc:
+            link.cell.timed = ticks_ms()
             link.on_time(utc)
             break
 
