@@ -14,9 +14,10 @@ NTP = const(3)
 HOST = const(4)
 NAMES = ("unknown", "meter", "modem", "ntp", "host")
 
-# An RTC that was never set reads 2000, 1970 or the year of the firmware build.
-_EARLIEST = const(1735689600)  # 2025-01-01
-_LATEST = const(4102444800)  # 2100-01-01
+# An RTC that was never set reads 1970, 1980, 2000, 2004, 2070, 2080 or the year of a firmware: no source of time is
+# believed that is before this version's year or more than twenty years later (tools/release.py tells when).
+EARLIEST = const(1767225600)  # 2026-01-01
+LATEST = const(2398377600)  # 2046-01-01
 # A worse source may speak again when the better one has been silent this long.
 _STALE_S = const(3 * 86400)
 
@@ -58,7 +59,7 @@ class Clock:
 
         Refused: an impossible time, and a source worse than one that spoke within the last three days.
         """
-        if not _EARLIEST <= utc < _LATEST:
+        if not EARLIEST <= utc < LATEST:
             return False
         now = self._rtc.get()
         if source < self.source and now - self.set_at < _STALE_S:

@@ -1,11 +1,13 @@
 """`python -m tools.modem`: a modem on a pty or a TCP port."""
 
 import argparse
+import json
+import random
 import signal
 import sys
 import time
 
-from tools.modem import control
+from tools.modem import control, weather
 from tools.modem.engine import Modem
 from tools.modem.faults import NAMES, Faults
 from tools.modem.host import Control, Host, Pty, Tcp
@@ -13,7 +15,7 @@ from tools.modem.profiles import PROFILES
 
 
 def _arguments(argv):
-    faults = "\n".join("  %-10s %s" % item for item in NAMES.items())
+    faults = "\n".join("  %-12s %s" % item for item in NAMES.items())
     parser = argparse.ArgumentParser(
         prog="python -m tools.modem",
         description=__doc__,
@@ -51,6 +53,12 @@ def _arguments(argv):
     parser.add_argument(
         "--map", action="append", default=[], metavar="FROM:TO", help="port on loopback"
     )
+    parser.add_argument(
+        "--script", metavar="FILE", help="answers in place of its own: `script` of a file of tests/corpus/at"
+    )
+    parser.add_argument(
+        "--weather", type=int, metavar="SEED", help="a mix of faults that a link has to live with, by chance"
+    )
     parser.add_argument("--quiet", action="store_true")
     return parser.parse_args(argv)
 
@@ -63,9 +71,16 @@ def main(argv=None):
         if not args.quiet:
             print("%9.3f" % (time.monotonic() - started), *words, file=sys.stderr, flush=True)
 
+    faults = weather.mix(random.Random(args.weather)) if args.weather is not None else {}
+    faults.update(Faults.parse(args.fault))
+    script = {}
+    if args.script:
+        with open(args.script) as file:
+            script = json.load(file)["script"]
     modem = Modem(
         args.profile,
-        Faults.parse(args.fault),
+        faults,
+        script=script,
         log=log,
         pin=args.pin,
         imei=args.imei,

@@ -63,8 +63,8 @@ async def _measure(link, session, look):
             await registration.measure(link.cell, link.channel, link.timing["watch_answer"])
         except NoAnswer:
             raise Failure(_MUX_SILENT) from None
-        if look and ticks_diff(ticks_ms(), session.timed) >= link.timing["time"]:
-            session.timed = ticks_ms()
+        timed = link.cell.timed
+        if look and (timed is None or ticks_diff(ticks_ms(), timed) >= link.timing["time"]):
             await registration.take_time(link)
 
 

@@ -26,6 +26,7 @@ class AtChannel:
         self.fill = 0
         self.lock = asyncio.Lock()
         self.asked = None  # the command under way (exchange.Asked)
+        self.owed = False  # answers may come that nobody waits for any more
 
     def on(self, prefix, handler):
         """Call `handler(line)` for each unsolicited line that starts with `prefix`."""

@@ -276,13 +276,17 @@ class Channel(io.IOBase):
         """Nothing: who reads a channel asks it. network.PPP calls this, its end with the heap locked."""
 
     def ends_with(self, words):
-        """Whether the newest bytes that came, read or not, are `words`."""
-        size, at = len(self._ring), (self._head + self._count - len(words)) % len(self._ring)
-        for byte in words:
-            if self._ring[at] != byte:
-                return False
-            at = (at + 1) % size
-        return True
+        """Whether the newest bytes that came, read or not, are `words`, or text with them in front."""
+        ring, size, left = self._ring, len(self._ring), len(words)
+        end = self._head + self._count
+        for back in range(1, size):
+            byte = ring[(end - back) % size]
+            if byte == 126 or byte > 126 or byte < 32 and byte != 13 and byte != 10:
+                return False  # PPP, whose packets end with 126
+            left = left - 1 if byte == words[left - 1] else len(words) - (byte == words[-1])
+            if not left:
+                return True
+        return False
 
     def took(self, data):
         """Bytes from the modem (called by the Mux)."""

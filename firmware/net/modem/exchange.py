@@ -7,7 +7,8 @@ from firmware.core.errors import ModemError
 _TURN_MS = const(10)
 _RAW_MS = const(1000)
 _QUIET_MS = const(100)
-_SETTLE_MS = const(1000)
+_IN_STEP_MS = const(5000)
+_NAMED = const("AT+CMEE?")  # its answer has its name
 _LINES = const(64)  # longer answers lose their end
 _GOOD = const("OK")
 _BAD = const(("ERROR", "ABORTED"))
@@ -45,8 +46,9 @@ class CommandError(ModemError):
 class Asked:
     """A command under way, and what has come of its answer."""
 
-    def __init__(self, line, dial):
+    def __init__(self, line, dial, late=False):
         self._sent = line
+        self._late = late  # what comes before the name belongs to others
         self._dial = dial
         self._prefix = _prefix(line)
         self.lines = []
@@ -55,16 +57,20 @@ class Asked:
 
     def take(self, channel, text):
         """One line: part of the answer, its end, or unsolicited. True for CONNECT."""
-        if self.final is None:
-            if text.endswith(self._sent):
-                return False  # the echo
-            if text == _GOOD or text in _BAD or text.startswith(("+CME ERROR", "+CMS ERROR")):
-                self.final = text
-                return False
-            connected = text.startswith("CONNECT")
-            if self._dial and (connected or text in _NO_CALL):
-                self.final = text
-                return connected
+        if text.startswith(self._prefix):
+            self._late = False
+        if self.final is not None or self._late:
+            channel.told(text)
+            return False
+        if text.endswith(self._sent):
+            return False  # the echo
+        if text == _GOOD or text in _BAD or text.startswith(("+CME ERROR", "+CMS ERROR")):
+            self.final = text
+            return False
+        connected = text.startswith("CONNECT")
+        if self._dial and (connected or text in _NO_CALL):
+            self.final = text
+            return connected
         if not channel.told(text, self._prefix) and len(self.lines) < _LINES:
             self.lines.append(text)
         return False
@@ -73,25 +79,36 @@ class Asked:
 async def command(channel, line, deadline_ms, tries, dial, text):
     """See AtChannel.command()."""
     async with channel.lock:
-        while True:
-            tries -= 1
-            try:
-                return await _exchange(channel, line, deadline_ms, dial, text)
-            except NoAnswer:
-                if tries <= 0:
-                    raise
-            finally:
-                channel.asked = None
-            await _settle(channel)
+        try:
+            # Any answer, be it an old one, tells that somebody is there.
+            if channel.owed and line != "AT":
+                try:
+                    await _exchange(channel, _NAMED, _IN_STEP_MS, Asked(_NAMED, False, True))
+                    channel.owed = False
+                except ModemError:
+                    pass
+            asked = Asked(line, dial)
+            while True:
+                tries -= 1
+                try:
+                    return await _exchange(channel, line, deadline_ms, asked, dial, text)
+                except NoAnswer:
+                    channel.owed = True
+                    if tries <= 0:
+                        raise
+                await sleep_ms(_QUIET_MS)
+        finally:
+            channel.asked = None
 
 
-async def _exchange(channel, line, deadline_ms, dial, text):
+async def _exchange(channel, line, deadline_ms, asked, dial=False, text=None):
+    """`asked` may be that of the try before, whose answer is as good."""
     end = ticks_add(ticks_ms(), deadline_ms)
     if channel.stream is None:
         raise NoAnswer(_IN_DATA_MODE)
     channel.poll()
     channel.fill = 0
-    channel.asked = asked = Asked(line, dial)
+    channel.asked = asked
     await _send(channel, line.encode() + b"\r", end)
     await _until(channel, lambda: asked.prompt or asked.final, end, line)
     unasked = asked.prompt and not asked.final and text is None
@@ -134,15 +151,6 @@ async def _send(channel, data, end):
             await sleep_ms(_TURN_MS)
             if channel.stream is None:
                 raise NoAnswer(_IN_DATA_MODE)
-
-
-async def _settle(channel):
-    """Wait for silence, so that a late answer is not taken for the next one's."""
-    start = last = ticks_ms()
-    while ticks_diff(ticks_ms(), last) < _QUIET_MS and ticks_diff(ticks_ms(), start) <= _SETTLE_MS:
-        if channel.poll():
-            last = ticks_ms()
-        await sleep_ms(_TURN_MS)
 
 
 async def raw(channel, data):
@@ -193,7 +201,7 @@ def _prefix(line):
 
 def is_quotable(*texts):
     """Whether each of `texts` may stand between quotes in a line: no quote ends it, nothing ends the line."""
-    return all(" " <= c != '"' and c != "\x7f" for text in texts for c in text)
+    return all(" " <= c <= "~" and c != '"' for text in texts for c in text)
 
 
 def fields_of(line):

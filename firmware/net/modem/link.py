@@ -30,7 +30,7 @@ _REBOOT = const(5)
 _CONNECTED = const(4)
 # Of PPPERR in lwIP's netif/ppp/ppp.h; status() gives it negative.
 _PPPERR_AUTHFAIL = const(-7)
-_NO_CARRIER = const(b"\r\nNO CARRIER\r\n")
+_NO_CARRIER = const(b"\nNO CARRIER\r")
 # Times `stable`: longer than the uplink waits between two tries. A complaint is forgotten then.
 _FORGOTTEN = const(10)
 # Each a network.PPP whose control block has not come back in time: lwIP has its address, the collector must not.
@@ -67,7 +67,7 @@ class ModemLink:
     configured = False  # bringup.py is done and the modem has not restarted since
     connects = 0
     said = []  # unsolicited lines about the network that nobody has looked at yet
-    reboot = dcd = on_time = execute = tell = power_key = reset = dtr = set_baud = None
+    reboot = dcd = on_time = execute = tell = known_as = power_key = reset = dtr = set_baud = None
 
     # what others call ----------------------------------------------------------------------------
 
@@ -138,11 +138,12 @@ class ModemLink:
             await (bringup.bring_up(self) if up else bringup.recover(self, failure))
 
     def poll(self):
-        """Move the bytes there are: the multiplexer's and PPP's."""
+        """Move the bytes there are: the multiplexer's, PPP's, and lines, which have room for one such piece only."""
         for _ in range(_LOOKS):
             more = self.mux and self.mux.poll()
             if self.session:
                 self.session.poll()
+            self.channel.poll()
             if not more:
                 break
 
@@ -151,7 +152,6 @@ class ModemLink:
         while True:
             try:
                 self.poll()
-                self.channel.poll()
             except Exception as error:  # whatever it is: without this task no byte moves any more
                 log.warn("modem", "line: %s %s", type(error).__name__, error)
                 await sleep_ms(1000)
@@ -220,7 +220,7 @@ class Session:
         return ticks_diff(ticks_ms(), self.last_rx)
 
     def no_carrier(self, quiet_ms):
-        """Whether the modem has said so: its last words, and silence since (a packet would end with a flag)."""
+        """Whether the modem has said so: its last words, or lines behind them, and silence since."""
         ends_with = getattr(self.line, "ends_with", None)
         return bool(ends_with) and ends_with(_NO_CARRIER) and self.silent_ms() >= quiet_ms
 
@@ -232,7 +232,7 @@ class Session:
         """Serve the link until it is lost; always ends with a Failure that says why."""
         timing = link.timing
         self.suspicions = heard = 0  # `heard` were looked into, the last one at `heard_at`
-        start = looked = asked = heard_at = self.timed = ticks_ms()
+        start = looked = asked = heard_at = ticks_ms()
         calm, probe, mux = False, self.probe, link.mux
         while True:
             now = ticks_ms()

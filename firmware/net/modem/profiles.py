@@ -33,7 +33,7 @@ GENERIC = {
     "restart": "AT+CFUN=1,1",
 }
 
-# Beginning of what AT+CGMM answers, profile, its maker. The longer beginnings come first.
+# What AT+CGMM answers has in it, profile, its maker. The longer ones come first.
 _MODELS = b"""
 SIMCOM_SIM7600|sim7600|simcom
 SIM7600|sim7600|simcom
@@ -89,7 +89,7 @@ def detect(model):
     """The name of the profile for what AT+CGMM answered."""
     model = model.upper()
     for beginning, name, _ in _models():
-        if model.startswith(beginning):
+        if beginning in model:  # the maker may stand before it
             return name
     return "generic"
 

@@ -4,13 +4,14 @@ something to ask or to understand. What is known of it stays in `link.cell`.
 3GPP TS 27.007: 7.2 +CREG, 10.1.20 +CGREG, 10.1.22 +CEREG, 8.5 +CSQ, 8.69 +CESQ, 7.3 +COPS, 8.15 +CCLK.
 """
 
-from firmware.core import errors, log
+from firmware.core import clock, errors, log
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.errors import ModemError
 from firmware.net.modem.exchange import NoAnswer, fields_of, quietly
 from firmware.net.modem.link import Failure
 
 _RADIO_MS = const(15000)
+_MORE = const(2)  # a wait is doubled with a failure, so many times
 # Of the ladder's measures (describe.py).
 _REGISTER = const(1)
 _RADIO = const(2)
@@ -20,29 +21,35 @@ _NO_NETWORK = const(221)
 
 # What core/error_network.py has for a state of the registration, from 0 to the last one, and for none.
 _STATES = const(260)
-_LAST_STATE = const(8)
+_LAST_STATE = const(11)
+# Those without words of their own: in without calls is in, limited service is as for emergencies.
+_SAME = {9: 1, 10: 5, 11: 8}
 _NO_STATE = const(269)
 _ACCESS = ("2G", "2G", "3G", "2G", "3G", "3G", "3G", "4G", "Cat-M", "NB-IoT", "4G", "5G")
+_SEARCHING = const(2)
 _DENIED = const(3)
+_IN = (1, 5, 9, 10)
 
 
 def registered(cell):
-    return cell.stat in (1, 5)
+    return cell.stat in _IN
 
 
 def _number(text):
     return int(text) if text.isdigit() else None
 
 
-def parse_registration(line):
+def parse_registration(line, asked=False):
     """(stat, access technology or None, reject cause or None) of a +CREG/+CGREG/+CEREG line.
 
-    Answers begin with the reporting mode, unsolicited ones do not; a line without a status gives (None, None, None).
+    Answers begin with the reporting mode and have a number behind it, lines that come of the modem's own account begin
+    with the status, and an area (quoted, or of four digits) or nothing is behind that; with `asked` these are none,
+    as is a line without a status: (None, None, None).
     """
     fields = fields_of(line)
-    answer = len(fields) > 1 and fields[1].isdigit() and len(fields[1]) == 1 and '"' not in line[:10]
-    at = 1 if answer else 0
-    stat = _number(fields[at])
+    second = line.partition(",")[2].partition(",")[0].strip()
+    at = 1 if second.isdigit() and (asked or len(second) < 3) else 0
+    stat = None if asked and not at else _number(fields[at])
     if stat is None or stat > _LAST_STATE:
         return None, None, None
     access = _number(fields[at + 3]) if len(fields) > at + 3 else None
@@ -94,7 +101,8 @@ def why(cell):
     if cell.stat is None:
         return (_NO_STATE,)
     denied = cell.cause and cell.stat == _DENIED
-    return (_STATES + cell.stat, cell.cause) if denied else (_STATES + cell.stat,)
+    state = _STATES + _SAME.get(cell.stat, cell.stat)
+    return (state, cell.cause) if denied else (state,)
 
 
 def catch_up(link):
@@ -109,10 +117,11 @@ def heard(cell, line):
     stat, access, cause = parse_registration(line)
     if stat is None:
         return
-    # Circuit switched (+CREG) may be in while packet is not: only its silence is believed when others speak.
-    if line.startswith("+CREG") and registered(cell) and stat not in (1, 5):
+    domain = line.partition(":")[0]
+    # One domain may be out while another one is in: only that one's word of the end is believed.
+    if registered(cell) and stat not in _IN and domain != cell.domain:
         return
-    cell.stat, cell.cause = stat, cause
+    cell.stat, cell.cause, cell.domain = stat, cause, domain
     if access is not None:
         cell.access = access
 
@@ -130,9 +139,10 @@ async def look(cell, channel, commands):
             continue
         answered = True
         for line in lines:
-            found = parse_registration(line) if line.startswith(command) else (None,)
-            if found[0] is not None and (best is None or _rank(found) > _rank(best)):
-                best = found
+            found = parse_registration(line, True) if line.startswith(command) else (None,)
+            # Of equals the last one counts: packets come behind calls.
+            if found[0] is not None and (best is None or _rank(found) >= _rank(best)):
+                best, cell.domain = found, command
     if best:
         cell.stat, access, cell.cause = best
         cell.access = access if access is not None else cell.access
@@ -161,15 +171,17 @@ async def measure(cell, channel, deadline_ms):
 
 
 def _rank(found):
-    """Registered beats denied beats searching: several domains may say different things."""
+    """Registered beats searching beats denied: while one domain still searches, nothing is decided."""
     stat = found[0]
-    rank = 4 if stat in (1, 5) else 3 if stat == _DENIED else 2 if stat == 2 else 1
+    rank = 4 if stat in _IN else 3 if stat == _SEARCHING else 2 if stat == _DENIED else 1
     return rank * 2 + (found[1] is not None or found[2] is not None)
 
 
 def parse_clock(line):
-    """UTC seconds since 1970 of a +CCLK line (local time and zone in quarters), or None before 2025."""
-    text = fields_of(line)[0]
+    """UTC seconds since 1970 of a +CCLK line (local time and zone in quarters), or None: nobody has set that clock."""
+    text = line.partition(":")[2].strip(' "')
+    if text[4:5] == "/":
+        text = text[2:]
     if len(text) < 17:
         return None
     try:
@@ -177,13 +189,15 @@ def parse_clock(line):
         quarters = int(text[17:20]) if len(text) > 17 else 0
     except ValueError:
         return None
-    if not (25 <= year < 80 and 1 <= month <= 12 and 1 <= day <= 31):
+    last = 29 - (year % 4 > 0) if month == 2 else 31 - (month - 1) % 7 % 2
+    if not (1 <= month <= 12 and 1 <= day <= last and hour < 24 and minute < 60 and second < 61):
         return None
     # Days since 1970 with the year beginning in March, so that the leap day comes last.
     year += 2000 - (month < 3)
     days = 365 * year + year // 4 - year // 100 + year // 400
     days += (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
-    return days * 86400 + hour * 3600 + minute * 60 + second - quarters * 900
+    utc = days * 86400 + hour * 3600 + minute * 60 + second - quarters * 900
+    return utc if clock.EARLIEST <= utc < clock.LATEST else None
 
 
 async def register(link, waited):
@@ -206,6 +220,8 @@ async def register(link, waited):
 
 async def _is_in(link, cell, channel, waited):
     timing = link.timing
+    # What did not come in time may need more of it: to begin again from the start does not help then.
+    more = min(link.ladder.failures, _MORE)
     if not waited:
         waited += [ticks_ms(), None, 0]
     catch_up(link)
@@ -223,9 +239,9 @@ async def _is_in(link, cell, channel, waited):
         waited[1] = None
     elif waited[1] is None:
         waited[1] = now
-    elif ticks_diff(now, waited[1]) >= timing["denied"]:
+    elif ticks_diff(now, waited[1]) >= timing["denied"] << more:
         raise Failure(why(cell), _REGISTER, _RADIO)
-    if ticks_diff(now, waited[0]) >= timing["register"]:
+    if ticks_diff(now, waited[0]) >= timing["register"] << more:
         raise Failure((_NO_NETWORK, why(cell)), _REGISTER)
     return False
 
@@ -241,6 +257,7 @@ async def take_time(link):
     for line in lines:
         utc = parse_clock(line) if line.startswith("+CCLK") else None
         if utc:
+            link.cell.timed = ticks_ms()
             link.on_time(utc)
             break
 

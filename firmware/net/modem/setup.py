@@ -18,6 +18,10 @@ KEY = "sim_pin_tried"  # in the store: the digest
 _RADIO_MS = const(15000)
 _PIN_MS = const(10000)
 _LOOK_MS = const(500)
+_ENTERED = const(3)  # times a PIN is entered that the SIM takes, and asks for again
+_ASKS = const(3)
+_MORE = const(4)
+_GENERIC = const("generic")
 # Of the ladder's measures (describe.py).
 _RADIO = const(2)
 _POWER = const(4)
@@ -57,8 +61,8 @@ async def setup(link):
         await _identify(link, channel, facts)
         await quietly(channel, "AT+CFUN=1", _RADIO_MS)
         await unlock(channel, settings.get("pin", ""), link.store, link.timing["sim"])
-        facts["iccid"] = _digits(await quietly(channel, link.profile["iccid"]), 18)
-        facts["imsi"] = _digits(await quietly(channel, "AT+CIMI"), 14)
+        facts["iccid"] = _digits(await quietly(channel, link.profile["iccid"]), "CCID", 18)
+        facts["imsi"] = _digits(await quietly(channel, "AT+CIMI"), "IMI", 14)
         await _configure(link, channel, link.profile)
         link.configured = True
     except (NoAnswer, CommandError) as error:
@@ -73,36 +77,59 @@ async def _still_ours(channel):
     return False
 
 
-def _digits(lines, least):
-    """The first number of at least `least` digits in the answer, or an empty text."""
+def _texts(lines, name):
+    """What is said where the name of the command may stand before it or not; other names are not asked for."""
     for line in lines:
-        number = line.rpartition(":")[2].strip().strip('"').rstrip("Ff")
-        if len(number) >= least and number.isdigit():
+        head, colon, rest = line.partition(":")
+        if not colon or head.endswith(name):
+            yield (rest if colon else head).strip(' "')
+
+
+def _digits(lines, name, least):
+    """The first number of `least` digits or a few more in the answer, or an empty text."""
+    for text in _texts(lines, name):
+        number = text.rstrip("Ff")
+        if least <= len(number) <= least + _MORE and number.isdigit():
             return number
     return ""
 
 
-def _text(lines):
-    """The line that is not noise: the longest one."""
-    best = ""
-    for line in lines:
+async def _model(channel, known):
+    """What AT+CGMM says: the line that is `known`, else the longest one that comes each time: others come unasked."""
+    best, before = "", ()
+    for _ in range(_ASKS):
+        lines = list(_texts(await channel.command("AT+CGMM", tries=3), "GMM"))
+        for line in lines:
+            if known(line) != _GENERIC:
+                return line
+        before = [line for line in lines if not before or line in before] or before
+        if len(before) == 1:
+            break
+    for line in before:
         if len(line) > len(best):
             best = line
-    return best.rpartition(":")[2].strip().strip('"')
+    return best
 
 
 async def _identify(link, channel, facts):
-    facts["model"] = _text(await channel.command("AT+CGMM", tries=3))
-    facts["imei"] = _digits(await channel.command("AT+CGSN", tries=3), 15)
     name = link.settings.get("model") or "auto"
     with overlay.use("profiles"):
         from firmware.net.modem import profiles
 
+        model = facts["model"] = await _model(channel, profiles.detect)
+        facts["imei"] = await _imei(channel)
         if name == "auto":
-            name = profiles.detect(facts["model"])
+            name = profiles.detect(model)
         if link.profile["name"] != name:
             link.profile = profiles.get(name)
             log.info("modem", "%s: profile %s", facts["model"], name)
+    # Noise on the line must not change who the device is.
+    if link.known_as and facts["imei"] and facts["imei"] == await _imei(channel):
+        await link.known_as(facts["imei"])
+
+
+async def _imei(channel):
+    return _digits(await channel.command("AT+CGSN", tries=3), "GSN", 15)[:15]
 
 
 # --- SIM
@@ -118,6 +145,7 @@ async def unlock(channel, pin, store, deadline_ms):
     can help.
     """
     end = ticks_add(ticks_ms(), deadline_ms)
+    entered = False
     while True:
         state = await _state(channel)
         if state == "READY":
@@ -125,8 +153,9 @@ async def unlock(channel, pin, store, deadline_ms):
                 await silence(store)
                 store.set(KEY, None)
             return
-        if state == "SIM PIN":
+        if state == "SIM PIN" and not entered:
             await _enter(channel, pin, store)
+            entered = True
         elif state in ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK"):
             raise Failure(_PUK, blocked=True)
         elif ticks_diff(end, ticks_ms()) <= 0:
@@ -148,10 +177,11 @@ async def _state(channel):
         return error.why()  # busy, or not yet: look again
     except NoAnswer:
         raise Failure(_STOPPED, _RADIO) from None
+    state = "no answer"
     for line in lines:
         if line.startswith("+CPIN:"):
-            return line[6:].strip()
-    return "no answer"
+            state = line[6:].strip()  # one before it came unasked
+    return state
 
 
 async def _enter(channel, pin, store):
@@ -160,10 +190,13 @@ async def _enter(channel, pin, store):
     if pin.strip("0123456789"):
         raise Failure(_NO_DIGITS, blocked=True)
     mark = _digest(pin)
-    if store.get(KEY) == mark and not await _all_left(channel):
+    before = store.get(KEY) or ""
+    if mark in before and not await _all_left(channel):
         raise Failure(_REFUSED_BEFORE, blocked=True)
+    if before == mark * _ENTERED:
+        raise Failure((_NOT_READY, "SIM PIN"), blocked=True)  # it was taken, and nothing came of it
     await silence(store)
-    store.set(KEY, mark)
+    store.set(KEY, before + mark if mark in before else mark)
     try:
         await channel.command('AT+CPIN="%s"' % pin, _PIN_MS)
     except CommandError as error:
@@ -194,6 +227,7 @@ async def _configure(link, channel, profile):
         await quietly(channel, command)
     await quietly(channel, "AT&C1&D2" if link.dtr else "AT&C1&D0")
     await quietly(channel, profile["clock"])
+    await _one_of(channel, 'AT+CSCS="IRA"', 'AT+CSCS="GSM"')  # of the operator's name, too
     # 2G, 3G, 4G, NB-IoT, Cat-M or all. What the model cannot is left as it is, and said.
     choice, modes = link.settings.get("network") or "auto", profile["modes"]
     if choice != "auto" and choice not in modes:
@@ -203,11 +237,15 @@ async def _configure(link, channel, profile):
         await quietly(channel, command, _RADIO_MS)
     await _access_point(channel, profile, link.settings)
     for command in profile["reg"]:
-        try:
-            # 3 also tells why a registration was refused; not every model has it.
-            await channel.command("AT%s=3" % command)
-        except CommandError:
-            await quietly(channel, "AT%s=2" % command)
+        # 3 also tells why a registration was refused; not every model has it.
+        await _one_of(channel, "AT%s=3" % command, "AT%s=2" % command)
+
+
+async def _one_of(channel, first, second):
+    try:
+        await channel.command(first)
+    except CommandError:
+        await quietly(channel, second)
 
 
 def _is_first(line, apn):
@@ -225,7 +263,10 @@ async def _access_point(channel, profile, settings):
     lines = await quietly(channel, "AT+CGDCONT?")
     changed = not any(_is_first(line, apn) for line in lines)
     if changed:
-        await channel.command('AT+CGDCONT=1,"IP","%s"' % apn, tries=2)
+        try:
+            await channel.command('AT+CGDCONT=1,"IP","%s"' % apn, tries=2)
+        except CommandError as error:
+            raise Failure(error.why(), _RADIO, _RADIO) from None  # no power cycle mends what somebody has typed
     user = settings.get("user") or ""
     kind = settings.get("auth") or "none"
     password = settings.get("password") or ""
