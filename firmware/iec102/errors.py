@@ -12,7 +12,7 @@ class FrameError(Iec102Error):
 
 
 class AsduError(Iec102Error):
-    """An ASDU (or a part of it) has an unknown type, a wrong length or an impossible value (codes 123 to 128)."""
+    """An ASDU (or a part of it) has an unknown type, a wrong length or an impossible value (codes 123 to 129)."""
 
 
 class SessionError(Iec102Error):
@@ -42,12 +42,22 @@ class WrongLinkError(NoAnswerError):
     code = 103
 
 
-class NackError(SessionError):
+class Refusal(SessionError):
+    """Base of a no to one request: the session goes on."""
+
+
+class NackError(Refusal):
     code = 104
 
 
 class BusyError(SessionError):
     code = 105
+
+
+class UnconfirmedError(BusyError):
+    """Link and password were taken, the session was not confirmed."""
+
+    code = 111
 
 
 class PasswordError(SessionError):
@@ -67,11 +77,11 @@ class SessionClosedError(SessionError):
     code = 108
 
 
-class UnexpectedAsduError(SessionError):
+class UnexpectedAsduError(Refusal):
     code = 109
 
 
-class NotAvailableError(SessionError):
+class NotAvailableError(Refusal):
     """The meter refused with a cause of 13 to 18: the code is 100 more, or 110 for any other."""
 
     code = 110
