@@ -97,16 +97,14 @@ class Importer:
 
 def _near(row, value):
     """The value of ours nearest to one of the other product's range, or what it is."""
-    if row[2] == "bool" and value.lower() == "temporalclient":
+    kind, limits = row[2], row[3].split(",")
+    if kind == "bool" and value.lower() == "temporalclient":
         return "on"
-    if row[2] == "choice":
-        choices = row[3].split(",")
-        numbers = [int(choice) for choice in choices if choice.isdigit()]
-        if value.isdigit() and len(numbers) == len(choices) and value not in choices:
-            return str(min(numbers, key=lambda number: abs(number - int(value[:9]))))
-    if row[2] == "int" and value.isdigit():
-        least, most = [int(limit) for limit in row[3].split(",")]
-        if most == 1 and value != "2":
-            return value  # QoS, which nobody has more of
-        return str(max(least, min(int(value[:10]), most))) if not least <= int(value[:10]) <= most else value
-    return value
+    # Of QoS nobody has more than 2.
+    if kind not in ("int", "choice") or not (value + limits[0]).isdigit() or (limits[-1] == "1" and value != "2"):
+        return value
+    found = int(value[:10])
+    if kind == "choice":
+        return min(limits, key=lambda limit: abs(int(limit) - found))
+    limits = max(int(limits[0]), min(found, int(limits[1])))
+    return value if limits == found else str(limits)
