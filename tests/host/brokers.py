@@ -270,7 +270,7 @@ class OddBroker:
         for at in range(0, len(data), 1 if self.drip else len(data)):
             peer.sendall(data[at : at + (1 if self.drip else len(data))])
             if self.drip:
-                time.sleep(0.0005)
+                time.sleep(0.0001)
 
     def _message(self, peer, topic, payload, retain=0):
         name = topic.encode()

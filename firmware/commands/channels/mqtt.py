@@ -41,7 +41,12 @@ class Remote:
             if message is None:
                 await sleep_ms(_TURN_MS)
                 continue
-            await self._carry_out(message[1])
+            if message[2]:
+                # Too long: its first line is told, or as much as cannot hold a secret.
+                line = decode(message[1].partition(b",")[0]).strip().replace("\r", "\n").partition("\n")[0]
+                await self._reply(None, line.encode() + b"\r\n" + _ERROR)
+            else:
+                await self._carry_out(message[1])
 
     async def _carry_out(self, payload):
         """Execute a message; each gets an answer, whatever there is of the heap."""
@@ -68,8 +73,10 @@ class Remote:
         with overlay.attempt:
             channel.echo = get("mqtt.echo")
             channel.end = b"\n" if get("mqtt.lines") == "lf" else b"\r\n"
-        after, collector = await self._processor.collect(decode(payload), channel)
-        await self._conclude(collector, after)
+        text = decode(payload)
+        if text.strip():  # else somebody has cleared a retained message
+            after, collector = await self._processor.collect(text, channel)
+            await self._conclude(collector, after)
 
     async def _conclude(self, collector, after):
         """Send the answer; a restart does not depend on whether there is memory for one."""

@@ -8,6 +8,7 @@ read raises `Pending` and the call returns to us, its packet on the way.
 Stream is the TCP connection, which never waits: bytes go out as the socket takes them, packets come in whole.
 """
 
+from firmware.core import overlay
 from firmware.core.compat import ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
 
@@ -28,6 +29,8 @@ _SEGMENT = const(768)
 _PACKET = const(392)
 
 _RX = const(1024)
+# The longest message: all the settings of a device have 2,700 bytes.
+LARGEST = const(4096)
 # Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports spell them; 119 and 120 are
 # newlib's (ESP32), where 118 is "no route to host". And ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of
 # the link, it clears as the peer takes its bytes.
@@ -172,6 +175,7 @@ class Stream:
         sock, self.socket = self.socket, None
         self.read = None  # into a buffer, as the port spells it
         self._start = self._have = self.used = self._skip = 0
+        self._large = None  # a packet that has a buffer of its own, `_have` bytes of it have come
         self.blocked = None
         self.cut = False
         if sock:
@@ -209,8 +213,12 @@ class Stream:
     def receive(self):
         """The next whole packet as a memoryview, valid until the next call, or None; OSError at the end.
 
-        Of a packet larger than the buffer only the first KiB comes (`cut` is then set), the rest is skipped.
+        One larger than the buffer gets one of its own, up to LARGEST bytes. Else only the first KiB comes (`cut` is
+        then set), the rest is skipped.
         """
+        if self._large is not None and self.used:
+            self._large = None
+            self._have = self.used = 0
         self._start += self.used
         self.used = 0
         self.cut = False
@@ -221,6 +229,9 @@ class Stream:
 
     def _fill(self):
         """Read what is there; False when nothing new stands in the buffer."""
+        if self._large is not None:
+            self._have += self._take(self._large[self._have :])
+            return True
         if self._skip:
             self._skip -= self._take(self._view[: min(self._skip, _RX)])
             return False
@@ -252,6 +263,12 @@ class Stream:
     def _complete(self):
         """The packet at `_start` if all of it, or as much as the buffer holds, has come."""
         start, have = self._start, self._have
+        if self._large is not None:
+            self.used = len(self._large)
+            if have == self.used:
+                return self._large
+            self.used = 0
+            return None
         length = shift = 0
         at = start + 1
         while True:
@@ -270,6 +287,13 @@ class Stream:
             self.used = total
             return self._view[start : start + total]
         if total > _RX and have == _RX and not start:
+            with overlay.attempt:
+                if total <= LARGEST:
+                    large = memoryview(bytearray(total))
+                    large[:_RX] = self._view
+                    self._start = 0
+                    self._large = large
+                    return None
             self.cut = True
             self._skip = total - _RX
             self.used = _RX

@@ -22,9 +22,11 @@ _MOST_MESSAGES = const(8)
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(307)
 _ANSWERED = const(308)  # the last of those for which the link has carried the question and the answer
+_HUNG_UP = const(312)
 _NETWORK_GONE = const(314)
 _NO_MEMORY = const(318)
 _OTHER = const(319)
+_REFUSED_TOPIC = const(326)
 
 
 class MqttService:
@@ -57,7 +59,7 @@ class MqttService:
         self._away = False
         self._backoff = _FIRST_BACKOFF_MS
         self._attempts = 0
-        self.messages = []  # (topic, payload) that have come, oldest first
+        self.messages = []  # (topic, payload, cut) that have come, oldest first
         # Whether nobody takes messages for long; else what is behind them, the confirmations of records, would wait.
         self.paused = lambda: False
         self.connections = self.overrun = 0
@@ -75,6 +77,7 @@ class MqttService:
     def reconfigure(self, settings):
         """Use other settings from now on: leaves the broker and comes back."""
         self.settings = settings
+        self.session.banned = []
         self._away = False
         self._changed = True
 
@@ -87,21 +90,21 @@ class MqttService:
             self._away = self._changed = True
 
     def next_message(self):
-        """The oldest incoming (topic, payload), both bytes, or None."""
+        """The oldest incoming (topic, payload, whether it was too long: its first bytes), or None."""
         return self.messages.pop(0) if self.messages else None
 
     def _has_room(self):
         """Whether the next message is to be read: what cannot wait here waits at the broker, for a while."""
         return len(self.messages) < _MOST_MESSAGES or self.paused()
 
-    def _arrived(self, topic, payload):
+    def _arrived(self, topic, payload, cut=False):
         # Only what was asked for is a command: brokers have been seen to send retained messages of other topics.
         if not any(name.encode() == topic for name in self.settings.get("subscribe", ())):
             self.session.rejected += 1
         elif len(self.messages) >= _MOST_MESSAGES:
             self.overrun += 1  # in a long pause, or during a login, which waits for other answers
         else:
-            self.messages.append((topic, payload))
+            self.messages.append((topic, payload, cut))
 
     # --- the task
 
@@ -153,6 +156,9 @@ class MqttService:
                 self.why = failure.why()
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
+            if self.session.asked and self.why[0] in (_HUNG_UP, _OTHER):
+                self.session.doubts += 1
+                self.why = (_REFUSED_TOPIC, self.session.asked[0])
             if self.why[0] > _ANSWERED:
                 self._link.suspect()
                 await self.publisher.note_acks()
@@ -162,6 +168,7 @@ class MqttService:
             self.publisher.lost()
             if self.connected and monotonic_s() - self.since > _STABLE_S:
                 self._backoff = _FIRST_BACKOFF_MS
+                self.session.banned = []  # its rights may be others now
             self._enter("waiting")
         wait = self._next_wait()
         log.warn("mqtt", "connection lost: %s; again in %d ms", errors.text(self.why), wait)
