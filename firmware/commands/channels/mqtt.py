@@ -37,16 +37,15 @@ class Remote:
     async def run(self):
         self._processor.release()
         while True:
+            if getattr(self._mqtt, "cut", None):
+                # Too long: its first line is told, or as much as cannot hold a secret.
+                line = decode(self._mqtt.cut.pop(0).split(b",")[0]).strip().replace("\r", "\n").split("\n")[0]
+                await self._reply(None, line.encode() + b"\r\n" + _ERROR)
             message = self._mqtt.next_message()
             if message is None:
                 await sleep_ms(_TURN_MS)
                 continue
-            if message[2]:
-                # Too long: its first line is told, or as much as cannot hold a secret.
-                line = decode(message[1].partition(b",")[0]).strip().replace("\r", "\n").partition("\n")[0]
-                await self._reply(None, line.encode() + b"\r\n" + _ERROR)
-            else:
-                await self._carry_out(message[1])
+            await self._carry_out(message[1])
 
     async def _carry_out(self, payload):
         """Execute a message; each gets an answer, whatever there is of the heap."""

@@ -29,8 +29,6 @@ _SEGMENT = const(768)
 _PACKET = const(392)
 
 _RX = const(1024)
-# The longest message: all the settings of a device have 2,700 bytes.
-LARGEST = const(4096)
 # Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports spell them; 119 and 120 are
 # newlib's (ESP32), where 118 is "no route to host". And ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of
 # the link, it clears as the peer takes its bytes.
@@ -162,7 +160,8 @@ class Stream:
     of what receive() has given last; with 0 in their place it gives that once more.
     """
 
-    def __init__(self):
+    def __init__(self, largest=0):
+        self._largest = largest
         self.socket = None
         self._rx = bytearray(_RX)
         self._view = memoryview(self._rx)
@@ -213,7 +212,7 @@ class Stream:
     def receive(self):
         """The next whole packet as a memoryview, valid until the next call, or None; OSError at the end.
 
-        One larger than the buffer gets one of its own, up to LARGEST bytes. Else only the first KiB comes (`cut` is
+        One larger than the buffer gets one of its own, up to `largest` bytes. Else only the first KiB comes (`cut` is
         then set), the rest is skipped.
         """
         if self._large is not None and self.used:
@@ -288,7 +287,7 @@ class Stream:
             return self._view[start : start + total]
         if total > _RX and have == _RX and not start:
             with overlay.attempt:
-                if total <= LARGEST:
+                if total <= self._largest:
                     large = memoryview(bytearray(total))
                     large[:_RX] = self._view
                     self._start = 0

@@ -59,7 +59,9 @@ class MqttService:
         self._away = False
         self._backoff = _FIRST_BACKOFF_MS
         self._attempts = 0
-        self.messages = []  # (topic, payload, cut) that have come, oldest first
+        self.messages = []  # (topic, payload) that have come, oldest first
+        self.cut = []  # first bytes of those that were too long
+        self.session.too_long = self._too_long
         # Whether nobody takes messages for long; else what is behind them, the confirmations of records, would wait.
         self.paused = lambda: False
         self.connections = self.overrun = 0
@@ -90,21 +92,25 @@ class MqttService:
             self._away = self._changed = True
 
     def next_message(self):
-        """The oldest incoming (topic, payload, whether it was too long: its first bytes), or None."""
+        """The oldest incoming (topic, payload), both bytes, or None."""
         return self.messages.pop(0) if self.messages else None
 
     def _has_room(self):
         """Whether the next message is to be read: what cannot wait here waits at the broker, for a while."""
         return len(self.messages) < _MOST_MESSAGES or self.paused()
 
-    def _arrived(self, topic, payload, cut=False):
+    def _too_long(self, topic, start):
+        if len(self.cut) < _MOST_MESSAGES and any(name.encode() == topic for name in self.settings.get("subscribe", ())):
+            self.cut.append(start)
+
+    def _arrived(self, topic, payload):
         # Only what was asked for is a command: brokers have been seen to send retained messages of other topics.
         if not any(name.encode() == topic for name in self.settings.get("subscribe", ())):
             self.session.rejected += 1
         elif len(self.messages) >= _MOST_MESSAGES:
             self.overrun += 1  # in a long pause, or during a login, which waits for other answers
         else:
-            self.messages.append((topic, payload, cut))
+            self.messages.append((topic, payload))
 
     # --- the task
 

@@ -15,6 +15,8 @@ _PUBACK = const(0x40)
 _PINGRESP = const(0xD0)
 _SUBACK = const(0x90)
 _ECHO = const(64)
+# The longest message: all the settings of a device have 2,700 bytes.
+_LARGEST = const(4096)
 # Copied bytes of the small packets that may go out at any time: PUBACK, PINGREQ, DISCONNECT.
 _SMALL_PACKETS = const(16)
 # umqtt.simple counts packet ids up for ever: 65536 is no id, its PUBACK never comes (platform facts 2.1).
@@ -50,7 +52,7 @@ class Session:
         self._unsent = []  # cargo of QoS 0 messages that the socket has not taken yet
         self._ping_at = None  # ticks of a ping that has no answer yet
         self._broken = None  # what sending ended with
-        self.stream = Stream()
+        self.stream = Stream(_LARGEST)
         self.guard = Guard()
         self.flying = {}
         self.asked = []  # topics whose SUBACK is due
@@ -58,6 +60,7 @@ class Session:
         self.banned = []  # topics that are not asked for, since the broker hangs up then
         self.on_acked = None
         self.arrived = arrived
+        self.too_long = None  # called with (topic, first bytes) of a message that was, and is not taken
         self._takes = takes  # whether arrived() has room for a message; until then nothing more is read
         self.holds = False  # a message waits for that, and what came behind it with it
         self.rejected = 0  # incoming messages that were broken or too large
@@ -209,8 +212,8 @@ class Session:
                 self.guard.write(b"\x40\x02")
                 self.guard.write(packet[at : at + 2])
             at += 2
-        if not packet[0] & 1:
-            self.arrived(name, bytes(packet[at : at + _ECHO]), True)
+        if not packet[0] & 1 and self.too_long:
+            self.too_long(name, bytes(packet[at : at + _ECHO]))
 
     # --- sending
 
