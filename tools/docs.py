@@ -67,7 +67,8 @@ Types: *choice* is one of the allowed words; *word* has no blanks and none of `,
 *list* is words with commas between them; *secret* shows as `***` everywhere.
 
 In client id, topics and `logger.id` these stand for something: `[IMEI]` the device's identity, `[P]` the expanded
-`logger.id`, `[ID]` the ID of the first meter.
+`logger.id`, `[ID]` the ID of the meter: in the topics of
+records (`logger.topic`, `logger.extended_topic`, `mqtt.status_topic`) that of the record's own, elsewhere of the first.
 
 The settings are kept in `config.json` on the flash, which holds what differs from the defaults, and under `defaults`
 the number of these. A damaged file costs its last change: `config.json.bak`, the good one before it, is used then, and
