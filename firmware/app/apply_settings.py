@@ -62,7 +62,7 @@ def _topic(app, name, each=False):
     """
     text, expand = app.config.get(name), app.config.expand
     if len(expand(text).encode()) <= LONGEST_TOPIC:
-        return "[ID]".join([expand(part) for part in text.split("[ID]")]) if each else expand(text)
+        return expand(text.replace("[ID]", "\0")).replace("\0", "[ID]") if each else expand(text)
     log.error("config", "%s is longer than %d bytes with what it stands for; it is not used", name, LONGEST_TOPIC)
     return ""
 

@@ -39,8 +39,8 @@ class Remote:
         while True:
             if getattr(self._mqtt, "cut", None):
                 # Too long: its first line is told, or as much as cannot hold a secret.
-                line = decode(self._mqtt.cut.pop(0).split(b",")[0]).strip().replace("\r", "\n").split("\n")[0]
-                await self._reply(None, line.encode() + b"\r\n" + _ERROR)
+                line = self._mqtt.cut.pop(0).split(b"\n")[0].split(b",")[0].strip()
+                await self._reply(None, line + b"\r\n" + _ERROR)
             message = self._mqtt.next_message()
             if message is None:
                 await sleep_ms(_TURN_MS)

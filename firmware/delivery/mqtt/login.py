@@ -37,9 +37,9 @@ async def enter(session, settings, sockets):
     session.close()
     session.settings = settings
     session.refused = ""
-    if session.doubts > 1:
+    if session.fails > 1:
         session.banned.append(session.asked[0])
-        session.doubts = 0
+        session.fails = 0
     session.asked = []
     session.feed()
     await connect(session.stream, sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000))
@@ -152,7 +152,7 @@ async def _subscribe(session, topic):
         log.error("mqtt", "the broker hangs up when asked for the topic %s; no commands from there", topic)
     else:
         session.asked.append(topic)
-        session.asked_at = ticks_ms()
+        session.since = ticks_ms()
         session.call(session.client.subscribe, raw, 1)
         while not session.room():
             session.flush()

@@ -60,8 +60,7 @@ class MqttService:
         self._backoff = _FIRST_BACKOFF_MS
         self._attempts = 0
         self.messages = []  # (topic, payload) that have come, oldest first
-        self.cut = []  # first bytes of those that were too long
-        self.session.too_long = self._too_long
+        self.cut = self.session.cut
         # Whether nobody takes messages for long; else what is behind them, the confirmations of records, would wait.
         self.paused = lambda: False
         self.connections = self.overrun = 0
@@ -98,10 +97,6 @@ class MqttService:
     def _has_room(self):
         """Whether the next message is to be read: what cannot wait here waits at the broker, for a while."""
         return len(self.messages) < _MOST_MESSAGES or self.paused()
-
-    def _too_long(self, topic, start):
-        if len(self.cut) < _MOST_MESSAGES and any(name.encode() == topic for name in self.settings.get("subscribe", ())):
-            self.cut.append(start)
 
     def _arrived(self, topic, payload):
         # Only what was asked for is a command: brokers have been seen to send retained messages of other topics.
@@ -163,7 +158,7 @@ class MqttService:
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
             if self.session.asked and self.why[0] in (_HUNG_UP, _OTHER):
-                self.session.doubts += 1
+                self.session.fails += 1
                 self.why = (_REFUSED_TOPIC, self.session.asked[0])
             if self.why[0] > _ANSWERED:
                 self._link.suspect()

@@ -14,7 +14,9 @@ _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _PINGRESP = const(0xD0)
 _SUBACK = const(0x90)
+# Of messages that are too long: bytes for the answer, and how many of them wait for it.
 _ECHO = const(64)
+_ECHOES = const(8)
 # The longest message: all the settings of a device have 2,700 bytes.
 _LARGEST = const(4096)
 # Copied bytes of the small packets that may go out at any time: PUBACK, PINGREQ, DISCONNECT.
@@ -42,7 +44,7 @@ class Session:
 
     _retained = False  # a command that was retained has come, which was told
     refused = ""  # the topic the broker did not let us subscribe to last
-    doubts = 0  # how often in a row it hung up when it was asked for asked[0]
+    fails = 0  # how often in a row it hung up when it was asked for asked[0]
 
     def __init__(self, umqtt, feed, arrived, takes=None):
         self.umqtt = umqtt
@@ -56,11 +58,11 @@ class Session:
         self.guard = Guard()
         self.flying = {}
         self.asked = []  # topics whose SUBACK is due
-        self.asked_at = 0  # ticks of the last of these SUBSCRIBEs
+        self.since = 0  # ticks of the last of these SUBSCRIBEs
         self.banned = []  # topics that are not asked for, since the broker hangs up then
         self.on_acked = None
         self.arrived = arrived
-        self.too_long = None  # called with (topic, first bytes) of a message that was, and is not taken
+        self.cut = []  # first bytes of messages that were too long
         self._takes = takes  # whether arrived() has room for a message; until then nothing more is read
         self.holds = False  # a message waits for that, and what came behind it with it
         self.rejected = 0  # incoming messages that were broken or too large
@@ -127,7 +129,7 @@ class Session:
         now = ticks_ms()
         s = self.settings
         stream = self.stream
-        if self.asked and not self.holds and ticks_diff(now, self.asked_at) > s.get("answer_ms", 10000):
+        if self.asked and not self.holds and ticks_diff(now, self.since) > s.get("answer_ms", 10000):
             raise BrokerError(_SILENT)
         limit = s.get("puback_ms", 20000)
         for pid in () if self.holds else self.flying:
@@ -166,7 +168,7 @@ class Session:
             self._ping_at = None
         elif kind == _SUBACK and self.asked:
             topic = self.asked.pop(0)
-            self.doubts = self.doubts if self.asked else 0
+            self.fails = self.fails if self.asked else 0
             if packet[len(packet) - 1] & 0x80:
                 self.refused = topic
                 log.error("mqtt", "the broker refuses the topic %s", topic)
@@ -201,19 +203,17 @@ class Session:
         at = 2
         while packet[at - 1] & 0x80:
             at += 1
-        topic = at + 2
-        if topic <= len(packet):
-            at = topic + (packet[at] << 8 | packet[at + 1])
+        if at + 2 <= len(packet):
+            at += 2 + (packet[at] << 8 | packet[at + 1])
         if at + 2 > len(packet):
             return
-        name = bytes(packet[topic:at])
         if packet[0] & 6:
             if packet[0] & 6 == 2:
                 self.guard.write(b"\x40\x02")
                 self.guard.write(packet[at : at + 2])
             at += 2
-        if not packet[0] & 1 and self.too_long:
-            self.too_long(name, bytes(packet[at : at + _ECHO]))
+        if not packet[0] & 1 and len(self.cut) < _ECHOES:
+            self.cut.append(bytes(packet[at : at + _ECHO]))
 
     # --- sending
 
