@@ -139,8 +139,9 @@ def frame(raw, zone):
 
 
 def _asdu(raw, primary):
-    """(the Asdu, whether only its head counts): meters shorten and alter what follows the head of a mirrored request, a
-    refusal or a confirmation, and the master looks at no more of it. Iec102Error."""
+    """(the Asdu, whether only its head counts): meters shorten and alter what follows the head of a mirrored request,
+    a refusal or a confirmation, and the master looks at no more of it. Iec102Error.
+    """
     try:
         return codec.decode(raw), False
     except Iec102Error:

@@ -128,8 +128,8 @@ def _topics(get, expansions):
     _use("logger.id", "[P]" not in get("logger.id"), "a text without [P], which stands for this very one")
     imei = get("device.imei") or expansions.get("IMEI") or "0" * 15
     # Records have that of their meter.
-    idents = [get("meter.%d.id" % index) or "ID00000" for index in range(MAX_METERS) if get("meter.%d.enabled" % index)]
-    ident = max(idents + [get("meter.0.id")], key=len)
+    numbers = [index for index in range(MAX_METERS) if not index or get("meter.%d.enabled" % index)]
+    ident = max([get("meter.%d.id" % index) or "ID00000" for index in numbers], key=len)
 
     def text(key, most):
         found = get(key)

@@ -302,25 +302,30 @@ class OddBroker:
                 topic = body[4 : 4 + int.from_bytes(body[2:4], "big")].decode()
                 if topic in self.hang_up:
                     return
-                self.subscribed.append(topic)
-                answer = b"\x90\x03" + body[:2] + b"\x01"
-                if not self.early:
-                    self._send(peer, answer)
-                if topic in self.retained:
-                    self._message(peer, topic, self.retained[topic], 1)
-                for name, payload in [each for each in self.flood if each[0] == topic]:
-                    self._message(peer, name, payload)
-                if self.early:
-                    self._send(peer, answer)
+                self._subscribe(peer, topic, b"\x90\x03" + body[:2] + b"\x01")
             elif kind & 0xF0 == 0x30:
-                at = 2 + int.from_bytes(body[:2], "big")
-                quality = kind >> 1 & 3
-                self.published.append((body[2:at].decode(), body[at + (2 if quality else 0) :]))
-                if quality:
-                    due.append(body[at : at + 2])
-                if len(due) >= self.late:
-                    self._send(peer, b"".join(b"\x40\x02" + pid for pid in reversed(due)))
-                    due.clear()
+                self._published(peer, kind, body, due)
+
+    def _subscribe(self, peer, topic, answer):
+        self.subscribed.append(topic)
+        if not self.early:
+            self._send(peer, answer)
+        if topic in self.retained:
+            self._message(peer, topic, self.retained[topic], 1)
+        for name, payload in [each for each in self.flood if each[0] == topic]:
+            self._message(peer, name, payload)
+        if self.early:
+            self._send(peer, answer)
+
+    def _published(self, peer, kind, body, due):
+        at = 2 + int.from_bytes(body[:2], "big")
+        quality = kind >> 1 & 3
+        self.published.append((body[2:at].decode(), body[at + (2 if quality else 0) :]))
+        if quality:
+            due.append(body[at : at + 2])
+        if len(due) >= self.late:
+            self._send(peer, b"".join(b"\x40\x02" + pid for pid in reversed(due)))
+            due.clear()
 
     def payloads(self, topic):
         return [payload for name, payload in list(self.published) if name == topic]

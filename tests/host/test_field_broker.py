@@ -15,7 +15,7 @@ PATIENT = {"puback_ms": 10000, "answer_ms": 10000}
 AT, ATR, RECORDS = "d/AT", "d/ATR", "t/é"
 
 
-def run(umqtt, broker, done, records=3, topics=(AT,), rights="*", seconds=8):
+def run(umqtt, broker, done, records=3, topics=(AT,), rights="*", seconds=8):  # noqa: F811
     """The service with the real commands behind it; returns (service, processor)."""
     desk = Desk(rights={"mqtt.commands": rights, "device.confirm": "off"})
     ring = FakeRing([b"record %d" % number for number in range(records)])
@@ -140,7 +140,9 @@ def test_an_empty_message_is_no_command(umqtt, payload):  # noqa: F811
     assert [answer.split()[-1] for answer in broker.payloads(ATR)] == [b"OK"]
 
 
-@pytest.mark.parametrize("payload", [b"\xef\xbb\xbfAT", b"AT\0", b"\0AT\0\0", b"\xef\xbb\xbfAT\r\n\0", b"AT\r\n\xef\xbb\xbfAT"])
+@pytest.mark.parametrize(
+    "payload", [b"\xef\xbb\xbfAT", b"AT\0", b"\0AT\0\0", b"\xef\xbb\xbfAT\r\n\0", b"AT\r\n\xef\xbb\xbfAT"]
+)
 def test_what_surrounds_a_command_is_cut_off(umqtt, payload):  # noqa: F811
     broker = brokers.OddBroker(flood=[(AT, payload)])
     run(umqtt, broker, lambda made: broker.payloads(ATR))

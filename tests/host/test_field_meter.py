@@ -1,5 +1,5 @@
-"""What public reports of real meters told of, over the real protocol and in virtual time: each reading keeps what there
-is, tells what there is not, and takes no other reading and no other meter along.
+"""What public reports of real meters told of, over the real protocol and in virtual time: each reading keeps what
+there is, tells what there is not, and takes no other reading and no other meter along.
 
 The sources stand in tools/meter/manners.py, where each manner can be switched on by hand.
 """
@@ -121,7 +121,9 @@ def test_a_label_that_is_no_time_is_counted_and_told(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("manner", ["twice", "again"])
-@pytest.mark.parametrize("kind, key", [(readings.CLOSINGS, "CTAVM2"), (readings.TARIFF, "TAVC"), (readings.EVENTS, "EV")])
+@pytest.mark.parametrize(
+    "kind, key", [(readings.CLOSINGS, "CTAVM2"), (readings.TARIFF, "TAVC"), (readings.EVENTS, "EV")]
+)
 def test_what_comes_twice_counts_once(tmp_path, manner, kind, key):
     async def main():
         made = bench(tmp_path, {manner: "on"}, days=70, event_days=30)
@@ -217,7 +219,9 @@ def test_a_meter_that_has_lost_a_week_does_not_hold_up_what_came_after_it(tmp_pa
 
 
 @pytest.mark.parametrize("profile", ["titan", "both", "extended"])
-@pytest.mark.parametrize("manners", [{"shift": 8}, {"shift": 184}, {"vsq": 0}, {"vsq": 100}, {"leave_out": "192,193,194"}])
+@pytest.mark.parametrize(
+    "manners", [{"shift": 8}, {"shift": 184}, {"vsq": 0}, {"vsq": 100}, {"leave_out": "192,193,194"}]
+)
 def test_what_no_meter_should_say_is_that_reading_s_failure(tmp_path, profile, manners):
     async def main():
         made = bench(
@@ -276,7 +280,9 @@ def test_any_bytes_in_an_answer_fail_that_reading_alone(tmp_path, seed):
 # --- 7: blocks that are refused
 
 
-@pytest.mark.parametrize("refused", ["190=13", "190=14", "190=15", "190=16", "190=17", "190=18", "190=nack", "190.9=17"])
+@pytest.mark.parametrize(
+    "refused", ["190=13", "190=14", "190=15", "190=16", "190=17", "190=18", "190=nack", "190.9=17"]
+)
 def test_a_curve_that_is_not_given_in_blocks_is_read_without(tmp_path, refused):
     async def main():
         made = bench(tmp_path, {"refuse": refused}, curve_days=2)

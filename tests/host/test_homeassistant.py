@@ -216,7 +216,8 @@ def test_what_a_meter_calls_invalid_is_no_state():
         totals = [{"value": 5, "invalid": next(values)} for _ in range(3)]
         powers = [{"active": 5, "reactive": 5, "cos_phi": 5, "invalid": next(values)} for _ in range(4)]
         phases = [{"current": 5, "voltage": 5, "invalid": next(values)} for _ in range(3)]
-        return [{"address": 192, "totals": totals}, {"address": 193, "powers": powers}, {"address": 194, "phases": phases}]
+        kinds = (192, "totals", totals), (193, "powers", powers), (194, "phases", phases)
+        return [{"address": address, part: values} for address, part, values in kinds]
 
     templates = [payload["val_tpl"] for _, payload in announced(Device(METER))[1:]]
     silent = []

@@ -187,8 +187,8 @@ def _faults(parser):
 
 def _manners(parser):
     group = parser.add_argument_group("odd manners", "of real meters; as orders they are typed without the dashes")
-    for name, (values, text) in manners.HELP.items():
-        switch = {"action": "store_const", "const": "on"} if values == "on|off" else {"metavar": values}
+    for name, (kind, text) in manners.HELP.items():
+        switch = {"action": "store_const", "const": "on"} if kind == "on|off" else {"metavar": kind}
         group.add_argument("--" + name, dest="manner_" + name, help=text.replace("%", "%%"), **switch)
 
 
