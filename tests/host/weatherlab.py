@@ -186,7 +186,7 @@ class Link:
 
 
 class Life:
-    """One device for `hours`; run() ends with everything delivered. `kept`: (UTC, record) as they came into the log."""
+    """One device for `hours`; run() ends with all delivered. `kept`: (UTC, record) as they came into the log."""
 
     def __init__(self, root, seed, hours):
         self.seconds = hours * HOUR
