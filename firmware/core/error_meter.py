@@ -18,7 +18,8 @@ raise iec102.session_deadline; is the line noisy?
 108|SessionClosedError|no session is open||
 109|UnexpectedAsduError|unexpected ASDU: type {1}, cause {0}||
 110|NotAvailableError|cause {0} (cause {0}, type {1})||
-111|UnconfirmedError|the password was taken, no confirmation came||\
+111|BusyError|the meter was busy too long: the password was taken, no confirmation came|\
+the password was taken, no confirmation came|\
 the meter does not end its log-in (183 with cause 7): is it set up for reading?
 113|NotAvailableError|the data record is not available|the data record is not available (cause 13)|\
 nothing is stored yet: try again later

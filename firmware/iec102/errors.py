@@ -2,6 +2,8 @@
 
 from firmware.core.errors import Coded
 
+_UNCONFIRMED = const(111)  # code of an error (core/errors.py)
+
 
 class Iec102Error(Coded, Exception):
     """Base of all errors of the protocol."""
@@ -51,13 +53,12 @@ class NackError(Refusal):
 
 
 class BusyError(SessionError):
+    """The code is another one where it is the log-in (type 183) that was taken and is not confirmed."""
+
     code = 105
 
-
-class UnconfirmedError(BusyError):
-    """Link and password were taken, the session was not confirmed."""
-
-    code = 111
+    def why(self):
+        return _UNCONFIRMED if self.type == 183 else 105, self.cause, self.type
 
 
 class PasswordError(SessionError):

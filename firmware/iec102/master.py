@@ -87,7 +87,7 @@ class Master:
                 raise errors.PasswordError(refusal.cause) from refusal
             except errors.BusyError:
                 self.quick = True
-                raise errors.UnconfirmedError() from None
+                raise errors.BusyError(0, _START_SESSION) from None
         except errors.Iec102Error as error:
             self._failed(error, True)
             raise

@@ -30,7 +30,7 @@ ROWS = {
 CODES = {
     "NoAnswerError": 101, "GarbledError": 102, "WrongLinkError": 103, "NackError": 104, "BusyError": 105,
     "PasswordError": 106, "SessionDeadlineError": 107, "SessionClosedError": 108, "UnexpectedAsduError": 109,
-    "NotAvailableError": 110, "UnconfirmedError": 111, "TimeRefused": 281, "ConfigError": 411, "OrderError": 501,
+    "NotAvailableError": 110, "TimeRefused": 281, "ConfigError": 411, "OrderError": 501,
     "DownloadError": 502, "ReleaseError": 503, "UpdateError": 504, "GiveWay": 505,
 }  # fmt: skip
 # Codes that are computed: a refusal's cause, the measuring point named in a login, CONNACK, a state of +CREG.
