@@ -212,7 +212,8 @@ MQTT_password: secret
 On the console `AT^MTXTUNNEL=SAVECONFIG,TEXT` begins such a text and a line `END` ends it. `make config FILE=` takes
 the same text, and SAVECONFIG lines in the form of such files, `name = value`. A message has room for 4096 bytes: all
 settings of a device, as `GETCONFIG` shows them, have 2,700. What is longer is answered with its first line and
-`ERROR`.
+`ERROR`; so is, on a small board, what its memory has no room for at that moment (`+MTXERR: 11`): send it in two parts
+then.
 
 Whole settings of another product need no work beforehand ([titan.md](titan.md)): names that this device does not have
 are listed as `unknown:`, what has no meaning here as `taken, without effect:`, a value of that product's range gives
