@@ -23,6 +23,8 @@ MNEMONICS = {
     151: "R_TA_IN_2", 156: "P_RM_R2_2", 157: "R_RM_R2_2", 162: "P_IN_VA_2", 163: "R_IN_VA_2", 181: "C_CS_TA_2",
     182: "C_PI_NA_2", 183: "C_AC_NA_2", 187: "C_FS_NA_2", 189: "C_CB_NT_2", 190: "C_CB_NU_2",
 }  # fmt: skip
+# What a master asks with, and a meter mirrors.
+REQUESTS = (100, 102, 103, 122, 123, 133, 134, 141, 144, 147, 150, 156, 162, 181, 182, 183, 187, 189, 190)
 CAUSES = {
     3: "spontaneous", 4: "initialised", 5: "request", 6: "activation", 7: "activation confirmation",
     8: "deactivation", 9: "deactivation confirmation", 10: "activation termination",
@@ -115,7 +117,9 @@ def frame(raw, zone):
     }
     if parser.fixed:
         return result
-    asdu = codec.decode(parser.asdu)
+    asdu, cut = _asdu(bytes(parser.asdu), primary)
+    if cut:
+        result["cut"] = True
     result.update(
         {
             "type": asdu.type,
@@ -132,6 +136,24 @@ def frame(raw, zone):
     if asdu.time:
         result["time"] = plain(asdu.time, zone)
     return result
+
+
+def _asdu(raw, primary):
+    """(the Asdu, whether only its head counts): meters shorten and alter what follows the head of a mirrored request,
+    a refusal or a confirmation, and the master looks at no more of it. Iec102Error.
+    """
+    try:
+        return codec.decode(raw), False
+    except Iec102Error:
+        cause = raw[2] & 0x3F
+        mirrored = raw[0] in REQUESTS and cause in (7, 10)
+        refused = raw[2] & 0x40 or 13 <= cause <= 18
+        if primary or raw[0] not in MNEMONICS or not (mirrored or refused):
+            raise
+        asdu = codec.Asdu(raw[0], cause, raw[3] | raw[4] << 8, raw[5])
+        asdu.count, asdu.sq = raw[1] & 0x7F, raw[1] >= 0x80
+        asdu.negative, asdu.test = bool(raw[2] & 0x40), raw[2] >= 0x80
+        return asdu, True
 
 
 def with_address(item):
@@ -189,6 +211,8 @@ def explain(result):
     )
     point = (result["point"], result["record"], result["vsq"])
     yield "  measuring point %d, record address %d, VSQ %d" % point
+    if "cut" in result:
+        yield "  what follows the head is cut or altered, as meters do in such answers"
     for item in result["objects"]:
         yield from tell(item, 2)
     if "time" in result:

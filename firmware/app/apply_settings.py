@@ -57,11 +57,14 @@ def mqtt_settings(app):
     }
 
 
-def _topic(app, name):
-    """A topic as it goes to the broker; empty where that is longer than a topic may be, which is told."""
-    topic = app.config.expand(app.config.get(name))
-    if len(topic.encode()) <= LONGEST_TOPIC:
-        return topic
+def _topic(app, name, each=False):
+    """A topic as it goes to the broker; empty where that is longer than a topic may be, which is told.
+
+    `each`: a topic of records, [ID] stays in it for the meter of each.
+    """
+    text, expand = app.config.get(name), app.config.expand
+    if len(expand(text).encode()) <= LONGEST_TOPIC:
+        return expand(text.replace("[ID]", "\0")).replace("\0", "[ID]") if each else expand(text)
     log.error("config", "%s is longer than %d bytes with what it stands for; it is not used", name, LONGEST_TOPIC)
     return ""
 
@@ -77,7 +80,7 @@ def _window(app):
 def look_up_topics(app):
     """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
     get = app.config.get
-    topics = [_topic(app, name) for name in ("logger.topic", "logger.extended_topic", "mqtt.status_topic")]
+    topics = [_topic(app, name, True) for name in ("logger.topic", "logger.extended_topic", "mqtt.status_topic")]
     app.topics = topics if get("logger.enabled") else ["", "", ""]
     if not get("mqtt.status_topic"):
         app.topics[2] = None  # nobody wants to know: what is not there yet is not kept

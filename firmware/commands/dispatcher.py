@@ -122,6 +122,7 @@ class Processor:
         A message is complete in itself: settings can't be typed in the next one. Returns (what execute() returns, the
         Collector with the answer or None: there is no memory even for that).
         """
+        text = decode(text)
         await self._pace(text, channel)
         try:
             with overlay.attempt, await overlay.turn("command"):
@@ -171,14 +172,14 @@ class Processor:
 
 
 def decode(raw):
-    """Bytes of a channel as text; what is no UTF-8 becomes question marks."""
-    if isinstance(raw, str):
-        return raw
-    data = bytearray(raw)
-    try:
-        return data.decode()
-    except ValueError:
-        for at in range(len(data)):
-            if not 32 <= data[at] < 127 and data[at] not in b"\r\n":
-                data[at] = 63
-        return data.decode()
+    """Bytes of a channel as text, without NUL and BOM; what is no UTF-8 becomes question marks."""
+    if not isinstance(raw, str):
+        data = bytearray(raw)
+        try:
+            raw = data.decode()
+        except ValueError:
+            for at in range(len(data)):
+                if not 32 <= data[at] < 127 and data[at] not in b"\0\r\n":
+                    data[at] = 63
+            raw = data.decode()
+    return raw.replace("\0", "").replace("\ufeff", "")

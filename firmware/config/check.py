@@ -19,7 +19,7 @@ _SAID = const(
 )
 # Topics it takes commands from, and more whose length counts with what [IMEI], [ID] and [P] stand for; that itself.
 _HEARD = const("mqtt.at_topic mqtt.at_topic2")
-_MORE = const("mqtt.id ha.prefix logger.id device.imei meter.0.id")
+_MORE = const("ha.prefix device.imei")
 # They go between quotes to the modem.
 _QUOTED = const("uplink.apn uplink.user uplink.password uplink.pin")
 _HOSTS = const("uplink.ping_host ntp.server ntp.server2")
@@ -119,7 +119,7 @@ def usable(get, news, expansions):
             _use(key, '"' not in text, "a text without quotes")
         if key in _HOSTS.split():
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
-        topics = topics or key in (_SAID + " " + _HEARD + " " + _MORE).split()
+        topics = topics or key.endswith(".id") or key in (_SAID + " " + _HEARD + " " + _MORE).split()
     if topics:
         _topics(get, expansions)
 
@@ -127,12 +127,15 @@ def usable(get, news, expansions):
 def _topics(get, expansions):
     _use("logger.id", "[P]" not in get("logger.id"), "a text without [P], which stands for this very one")
     imei = get("device.imei") or expansions.get("IMEI") or "0" * 15
+    # Records have that of their meter.
+    numbers = [index for index in range(MAX_METERS) if not index or get("meter.%d.enabled" % index)]
+    ident = max([get("meter.%d.id" % index) or "ID00000" for index in numbers], key=len)
 
     def text(key, most):
         found = get(key)
         # One may stand in another: in which order they are put in nobody says.
         for _ in range(3):
-            found = found.replace("[P]", get("logger.id")).replace("[ID]", get("meter.0.id")).replace("[IMEI]", imei)
+            found = found.replace("[P]", get("logger.id")).replace("[ID]", ident).replace("[IMEI]", imei)
         _use(key, len(found.encode()) <= most, "up to %d bytes with what [IMEI], [ID] and [P] stand for" % most)
         return found
 

@@ -12,7 +12,7 @@ _PAUSE_MS = const(30000)
 
 
 class Discovery:
-    """`device`: has `mqtt`, `processor`, `config`, `lines`, `header`, `imei`, `name`, `version` and
+    """`device`: has `mqtt`, `clock`, `processor`, `config`, `lines`, `header`, `imei`, `name`, `version` and
     `topics`, a new list after each change of settings."""
 
     def __init__(self, device):
@@ -20,6 +20,7 @@ class Discovery:
         self.prefix = ""  # where announcements stand; empty: nowhere
         self.plan = None  # what homeassistant.plan() found
         self.at = 0  # number of the next message
+        self.watched = []  # [meter, its topic, seconds after which it is not there, what was said]
         self.connection = None  # number of the connection it goes through
         self._topics = None
         self._done = False
@@ -37,6 +38,11 @@ class Discovery:
                 self._done = False
             if not self._done:
                 await self._go_on()
+            for each in self.watched:
+                there = device.clock.utc() - each[0].last_ok < each[2]
+                if there != each[3] and not mqtt.replies_wait():
+                    await mqtt.reply(each[1], b"online" if there else b"offline", True)
+                    each[3] = there
 
     async def _go_on(self):
         try:

@@ -5,8 +5,9 @@ when no other reply waits, and records go on in between. Keys are Home Assistant
 classes: home-assistant.io, "MQTT", "MQTT sensor"; developers.home-assistant.io, "Sensor entity"; reactive_energy needs
 Home Assistant 2025.6.
 
-All meters share one topic, so each template takes the records of its meter and says nothing for the others, which
-leaves a sensor as it is.
+Meters may share one topic, and devices, too: each template takes the records of its meter (IMEI and ID) and says
+nothing for the others, which leaves a sensor as it is. Home Assistant takes any message there for a sign of life, so
+that of a meter has a topic of its own (discovery.py).
 """
 
 import json
@@ -28,7 +29,14 @@ PR|Reactive power|reactive_power|var|*1000|T,F1,F2,F3
 FP|Power factor|power_factor||/1000|T,F1,F2,F3
 IF|Current|current|A|/10|1,2,3
 TF|Voltage|voltage|V|/10|1,2,3""")
-_TEMPLATE = const('{%%if value_json.ID=="%s" and value_json.%s is defined%%}{{value_json.%s%s}}{%%endif%%}')
+_TEMPLATE = const(
+    '{%%if value_json.IMEI=="%s" and value_json.ID=="%s" and value_json.%s is defined%s%%}'
+    "{{value_json.%s%s}}{%%endif%%}"
+)
+# What a meter calls invalid is no state: bits of Q (meters/readings/instant.py) where that is there. Without it a counter at
+# 0 may be an invalid one: it counts from the first kWh on.
+_VALID = const(" and not value_json.Q|default(0)|bitwise_and(%d)")
+_COUNTS = const(" and value_json.%s>0")
 _PLAIN = const("abcdefghijklmnopqrstuvwxyz0123456789-")
 _STATE = const("{{value_json.STATE}}")
 # Bytes; what comes behind it has room in a topic then (config.LONGEST_TOPIC).
@@ -61,6 +69,9 @@ async def go_on(service):
     if service.prefix and service.prefix != prefix:
         if not await _say(service, service.prefix, online, end, False):
             return False
+        for meter in _meters(device):
+            await device.mqtt.reply(_life(device, service.prefix, meter), b"", True)
+        service.watched = []
         log.info("ha", "announcements under %s are taken back", service.prefix)
         service.at = 0
         service.prefix = ""
@@ -69,6 +80,10 @@ async def go_on(service):
         service.prefix = prefix
         if not await _say(service, prefix, online, end, True):
             return False
+        # Told once more: to a broker that has lost it, perhaps.
+        service.watched = [
+            [meter, _life(device, prefix, meter), 3 * _interval(meter) + 60, None] for meter in _meters(device)
+        ]
         count = len(_meters(device)) * _COUNT + bool(online)
         log.info("ha", "%d entities announced under %s", count, prefix)
     return True
@@ -114,15 +129,16 @@ def message(device, prefix, online, number):
     meter = meters[number // _COUNT]
     ident = box + "_" + _plain(meter.ident)
     about = {"ids": ident, "name": meter.ident, "mdl": "IEC 60870-5-102 meter"}
-    found = _entity(meter.ident, ident, number % _COUNT)
-    found["stat_t"] = device.topics[0]
+    found = _entity(device.imei, meter.ident, ident, number % _COUNT)
+    found["stat_t"] = device.topics[0].replace("[ID]", meter.ident)
     found["qos"] = 1
     # Three readings that do not arrive: the meter is not there, whatever the online topic says.
     found["exp_aft"] = 3 * _interval(meter) + 60
+    found["avty"] = [{"t": _life(device, prefix, meter)}]
     if online:
         about["via_device"] = box
-        found["avty_t"] = online
-        found["avty_tpl"] = _STATE
+        found["avty"].append({"t": online, "val_tpl": _STATE})
+        found["avty_mode"] = "all"
     found["dev"] = about
     found["o"] = origin
     return _topic(prefix, "sensor", found["uniq_id"]), found
@@ -144,21 +160,30 @@ def _box(device, prefix, online, box, origin):
     }
 
 
-def _entity(meter, ident, number):
+def _life(device, prefix, meter):
+    """The topic that says online or offline of a meter."""
+    return "%s/sensor/lector102_%s_%s/state" % (prefix, _plain(device.imei), _plain(meter.ident))
+
+
+def _entity(imei, meter, ident, number):
+    bit = 1
     for row in _ENTITIES.split("\n"):
         start, name, kind, unit, factor, ends = row.split("|")
         ends = ends.split(",")
         if number >= len(ends):
             number -= len(ends)
+            # Q has a bit for each counter, then one for all that is of one phase.
+            bit = {"VABA": 2, "VABRI": 4, "FP": 128, "IF": 128}.get(start, 8)
             continue
         end = ends[number]
         key = start + end
+        more = (_COUNTS % key if "energy" in kind else "") + _VALID % (bit << number)
         found = {
             "name": name + (" L" + end[-1] if end[-1:].isdigit() else ""),
             "uniq_id": ident + "_" + key,
             "dev_cla": kind,
             "stat_cla": "total_increasing" if "energy" in kind else "measurement",
-            "val_tpl": _TEMPLATE % (meter, key, key, factor),
+            "val_tpl": _TEMPLATE % (imei, meter, key, more, key, factor),
         }
         if unit:
             found["unit_of_meas"] = unit

@@ -28,8 +28,10 @@ class Meter:
     """
 
     # What a session leaves to the next one; most meters never have their own.
-    partial = None  # (key of a closing that broke off, its objects that were kept)
+    partial = None  # (key of a closing that broke off, its objects that were kept, UTC of the range that is left)
     failing = False  # it did not answer its last reading, or not as it should
+    passed = None  # (UTC before which it has nothing more of its curve, seconds from the uptime to our clock then)
+    quiet = False  # it does not say that its data end, or that a session begins
     no_blocks = False  # it has answered that it knows no blocks (189, 190)
 
     def __init__(self, ident, address, schedules, log=True, options=None, ledger=None, place=""):

@@ -23,6 +23,7 @@ _REFUSED = const(110)
 _LAST_REFUSED = const(118)
 _NO_MEMORY = const(131)
 _NOT_KEPT = const(132)
+_OTHER = const(133)
 # Seconds between the attempts at one due reading; the last one repeats.
 _RETRY_S = const((2, 5, 10, 30))
 _ATTEMPTS = const(4)
@@ -133,6 +134,12 @@ async def _read(line, meter, kind, args, result):
             if kind == readings.ERROR:
                 return await session.report(line, meter, buffer)
             return await session.run(line, meter, kind, args, result, buffer)
+    except Exception as failure:
+        # The line goes on with the other meters: a flash that takes nothing, or what nobody has thought of.
+        if isinstance(failure, MemoryError):
+            raise
+        log.error("meter", "%s: %r", meter.ident, failure)
+        return (_NOT_KEPT if isinstance(failure, OSError) else _OTHER, type(failure).__name__, str(failure))
     finally:
         if buffer is not None:
             overlay.give_back(buffer)
@@ -171,6 +178,8 @@ class Schedule:
             return
         zone = clock.zone
         after = next_aligned(clock.utc(), self.interval, zone)
+        if self.done > after:
+            self.done = 0  # the clock was ahead then
         current = after - self.interval
         if self.interval > _HOUR:
             # The slot under way may be an hour longer or shorter: a day of a switch of summer time.

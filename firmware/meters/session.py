@@ -6,7 +6,6 @@
 from firmware.core import errors, log, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.flash_gate import silence
-from firmware.iec102.errors import Iec102Error
 from firmware.iec102.master import LinkAddress, Master
 from firmware.meters import readings
 from firmware.meters.reading import store
@@ -108,25 +107,33 @@ async def run(line, meter, kind, args, result, buffer):
     job = Job(line, meter, kind, args, result, buffer)
     master = Master(line.port, line.trace, line.gate)
     master.link.clean = line.clean
+    master.quick = meter.quiet
     if result is not None:
         result.sizes = []
-    why = None
+    why = none = None
     try:
         await master.open(LinkAddress(*meter.address, **meter.options.get("times", {})))
-        await readings.reader(kind)(master, meter, job)
-    except (Iec102Error, OSError, ValueError) as failure:
+        none = await readings.reader(kind)(master, meter, job)
+    except Exception as failure:
+        # Whatever the meter has said: it is this reading that failed.
+        if isinstance(failure, MemoryError):
+            raise
         why = _why(failure)
     finally:
         # What arrived before a failure is good and stays.
-        await job.flush()
-        await master.close()
-        line.clean = master.link.clean
+        try:
+            await job.flush()
+        finally:
+            await master.close()
+            line.clean = master.link.clean
+            meter.quiet = master.quick
     took = ticks_diff(ticks_ms(), start)
     if why:
         log.warn("meter", "%s: %s (%d ms)", meter.ident, errors.text(why, True), took)
         await sleep_ms(0)
     else:
-        log.info("meter", "%s: %s read in %d ms", meter.ident, readings.name_of(kind), took)
+        what = "%s: the meter has no %s (%d ms)" if none else "%s: %s read in %d ms"
+        log.info("meter", what, meter.ident, readings.name_of(kind), took)
     return why
 
 

@@ -238,6 +238,102 @@ class AckingBroker:
         self._server.close()
 
 
+class OddBroker:
+    """A broker with the manners of some in the field, each by its name; `published` has (topic, payload) as they came.
+
+    `retained`: {topic: payload} given to whoever subscribes. `hang_up`: topics whose SUBSCRIBE ends the connection
+    (RabbitMQ where the right is missing). `flood`: [(topic, payload)] sent at once behind the SUBACK of that topic;
+    `early`: before it. `twice`: each of its messages comes again with DUP. `late`: PUBACKs are held back until so many
+    are due, then sent last first. `drip`: everything leaves one byte at a time. `acked` are the packet ids of its
+    messages that were confirmed.
+    """
+
+    def __init__(self, retained=(), hang_up=(), flood=(), early=False, twice=False, late=1, drip=False):
+        self.retained, self.hang_up, self.flood = dict(retained), tuple(hang_up), list(flood)
+        self.early, self.twice, self.late, self.drip = early, twice, late, drip
+        self.published, self.subscribed, self.acked = [], [], []
+        self.connections = 0
+        self._number = 0
+        self._server = serving.serve(self._talk, apart=True)
+        self.port = self._server.getsockname()[1]
+
+    def _talk(self, peer):
+        self.connections += 1
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            with peer:
+                self._converse(peer)
+        except OSError:
+            return
+
+    def _send(self, peer, data):
+        for at in range(0, len(data), 1 if self.drip else len(data)):
+            peer.sendall(data[at : at + (1 if self.drip else len(data))])
+            if self.drip:
+                time.sleep(0.0001)
+
+    def _message(self, peer, topic, payload, retain=0):
+        name = topic.encode()
+        for dup in (0, 8) if self.twice else (0,):
+            if not dup:
+                self._number += 1
+            body = len(name).to_bytes(2, "big") + name + self._number.to_bytes(2, "big") + payload
+            length, left = b"", len(body)
+            while True:
+                left, byte = left >> 7, left & 0x7F
+                length += bytes((byte | (0x80 if left else 0),))
+                if not left:
+                    break
+            self._send(peer, bytes((0x32 | dup | retain,)) + length + body)
+
+    def _converse(self, peer):
+        due = []
+        while True:
+            kind, body = read_packet(peer)
+            if kind == 0x10:
+                self._send(peer, b"\x20\x02\x00\x00")
+            elif kind == 0xC0:
+                self._send(peer, b"\xd0\x00")
+            elif kind == 0xE0:
+                return
+            elif kind == 0x40:
+                self.acked.append(int.from_bytes(body[:2], "big"))
+            elif kind & 0xF0 == 0x80:
+                topic = body[4 : 4 + int.from_bytes(body[2:4], "big")].decode()
+                if topic in self.hang_up:
+                    return
+                self._subscribe(peer, topic, b"\x90\x03" + body[:2] + b"\x01")
+            elif kind & 0xF0 == 0x30:
+                self._published(peer, kind, body, due)
+
+    def _subscribe(self, peer, topic, answer):
+        self.subscribed.append(topic)
+        if not self.early:
+            self._send(peer, answer)
+        if topic in self.retained:
+            self._message(peer, topic, self.retained[topic], 1)
+        for name, payload in [each for each in self.flood if each[0] == topic]:
+            self._message(peer, name, payload)
+        if self.early:
+            self._send(peer, answer)
+
+    def _published(self, peer, kind, body, due):
+        at = 2 + int.from_bytes(body[:2], "big")
+        quality = kind >> 1 & 3
+        self.published.append((body[2:at].decode(), body[at + (2 if quality else 0) :]))
+        if quality:
+            due.append(body[at : at + 2])
+        if len(due) >= self.late:
+            self._send(peer, b"".join(b"\x40\x02" + pid for pid in reversed(due)))
+            due.clear()
+
+    def payloads(self, topic):
+        return [payload for name, payload in list(self.published) if name == topic]
+
+    def close(self):
+        self._server.close()
+
+
 class _Paced:
     """The reading side of a socket, `pace` bytes each 10 ms."""
 

@@ -620,7 +620,7 @@ def test_the_same_on_micropython_and_what_it_costs(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok" in done.stdout
     # The class, the values, and every name that was ever loaded: MicroPython keeps these, in tables of 3 KB.
-    assert int(re.search(r"resident (\d+)", done.stdout).group(1)) < 22000, done.stdout
+    assert int(re.search(r"resident (\d+)", done.stdout).group(1)) < 24000, done.stdout
 
 
 def test_a_board_may_have_a_default_of_its_own_and_what_is_set_stays_set(tmp_path):

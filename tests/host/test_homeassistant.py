@@ -33,8 +33,8 @@ CLASSES = {
     "voltage": ({"V", "mV", "µV", "kV", "MV"}, {"measurement"}),
 }  # fmt: skip
 ABBREVIATIONS = {
-    "avty_t": "availability_topic",
-    "avty_tpl": "availability_template",
+    "avty": "availability",
+    "avty_mode": "availability_mode",
     "dev": "device",
     "dev_cla": "device_class",
     "ent_cat": "entity_category",
@@ -51,7 +51,7 @@ ABBREVIATIONS = {
     "val_tpl": "value_template",
 }
 BOTH = {
-    "availability_topic", "availability_template", "device", "device_class", "entity_category", "expire_after",
+    "availability", "availability_mode", "device", "device_class", "entity_category", "expire_after",
     "name", "origin", "qos", "state_topic", "unique_id", "value_template",
 }  # fmt: skip
 OPTIONS = {
@@ -62,7 +62,8 @@ DEVICE = {"ids", "name", "mf", "mdl", "hw", "sw", "sn", "via_device"}
 ORIGIN = {"name", "sw", "url"}
 TOPIC = re.compile(r"(?P<prefix>.+)/(?P<component>sensor|binary_sensor)/(?P<object>[a-zA-Z0-9_-]+)/config")
 TEMPLATE = re.compile(
-    r'\{%if value_json\.ID=="([^"]*)" and value_json\.(\w+) is defined%\}'
+    r'\{%if value_json\.IMEI=="([^"]*)" and value_json\.ID=="([^"]*)" and value_json\.(\w+) is defined'
+    r"( and value_json\.\w+>0)? and not value_json\.Q\|default\(0\)\|bitwise_and\((\d+)\)%\}"
     r"\{\{value_json\.(\w+)([*/]\d+)?\}\}\{%endif%\}"
 )
 
@@ -92,9 +93,11 @@ def check(topic, payload, prefix="homeassistant"):
 
 def value(template, record):
     """What Home Assistant makes of a record: the template's text; empty where it says nothing."""
-    meter, asked, key, factor = TEMPLATE.fullmatch(template).groups()
-    assert asked == key
-    if record.get("ID") != meter or key not in record:
+    imei, meter, asked, counts, bits, key, factor = TEMPLATE.fullmatch(template).groups()
+    assert asked == key and (not counts or key in counts)
+    if record.get("IMEI") != imei or record.get("ID") != meter or key not in record:
+        return ""
+    if (counts and not record[key] > 0) or record.get("Q", 0) & int(bits):
         return ""
     # Jinja's * and / of numbers are Python's.
     number = record[key]
@@ -143,7 +146,7 @@ def test_every_value_of_a_record_has_its_entity_and_its_scale():
     for topic, payload in announced(Device(METER))[1:]:
         options = check(topic, payload)
         text = value(options["value_template"], record)
-        key = TEMPLATE.fullmatch(options["value_template"])[2]
+        key = TEMPLATE.fullmatch(options["value_template"])[3]
         shown[key] = (text, options.get("unit_of_measurement"), options["device_class"])
         assert options["state_topic"] == "lector102/x/LOGGER"
         assert options["expire_after"] > 2 * 900
@@ -159,12 +162,15 @@ def test_every_value_of_a_record_has_its_entity_and_its_scale():
 
 def test_a_template_says_nothing_for_another_meter_another_type_or_a_value_that_is_missing():
     template = announced(Device(METER))[4][1]["val_tpl"]
-    assert value(template, {"ID": "ID00000", "PAT": 7}) == "7"
-    assert value(template, {"ID": "ID00001", "PAT": 7}) == ""
-    assert value(template, {"ID": "ID00000"}) == ""
+    ours = {"IMEI": "869101054287764"}
+    assert value(template, {**ours, "ID": "ID00000", "PAT": 7}) == "7"
+    assert value(template, {**ours, "ID": "ID00001", "PAT": 7}) == ""
+    assert value(template, {**ours, "ID": "ID00000"}) == ""
+    # Another device of the same topic whose meter has the same ID.
+    assert value(template, {"IMEI": "1", "ID": "ID00000", "PAT": 7}) == ""
     kinds = [each for kind, each in json_examples.records() if not kind & readings.EXTENDED]
     for record in kinds:
-        keys = {TEMPLATE.fullmatch(p["val_tpl"])[2] for _, p in announced(Device(METER))[1:]}
+        keys = {TEMPLATE.fullmatch(p["val_tpl"])[3] for _, p in announced(Device(METER))[1:]}
         assert record["TYPE"] == "IEC102" or not keys & set(record), record["TYPE"]
 
 
@@ -172,21 +178,118 @@ def test_each_meter_is_a_device_behind_the_box():
     second = ("ID00001", readings.INSTANT, 60, True)
     found = [check(topic, payload) for topic, payload in announced(Device(METER, second))]
     box = found[0]["device"]["ids"]
-    assert found[0]["state_topic"] == "lector102/x/ONLINE" and "availability_topic" not in found[0]
+    assert found[0]["state_topic"] == "lector102/x/ONLINE" and "availability" not in found[0]
     devices = {each["device"]["ids"]: each["device"] for each in found[1:]}
     assert len(devices) == 2 and box not in devices
     assert {each["name"] for each in devices.values()} == {"ID00000", "ID00001"}
     assert all(each["via_device"] == box for each in devices.values())
     for each in found[1:]:
-        assert each["availability_topic"] == "lector102/x/ONLINE"
-        assert each["availability_template"] == "{{value_json.STATE}}"
+        life = {"t": "homeassistant/sensor/%s/state" % each["device"]["ids"]}
+        assert each["availability"] == [life, {"t": "lector102/x/ONLINE", "val_tpl": "{{value_json.STATE}}"}]
+        assert each["availability_mode"] == "all"
     assert len({each["unique_id"] for each in found}) == len(found)
 
 
-def test_without_an_online_topic_there_is_no_availability_and_no_box():
+def test_without_an_online_topic_there_is_the_meter_s_availability_and_no_box():
     for topic, payload in announced(Device(METER), online=""):
         options = check(topic, payload)
-        assert "availability_topic" not in options and "via_device" not in options["device"]
+        assert len(options["availability"]) == 1 and "via_device" not in options["device"]
+
+
+def test_what_a_meter_calls_invalid_is_no_state():
+    import firmware.meters.readings.instant as instant
+
+    class Out(dict):
+        def int(self, name, value):
+            self[name] = value
+
+        def end(self):
+            return self
+
+    class Nothing:
+        def begin(self, *_):
+            pass
+
+    def parts(bad):
+        bits = [n == bad for n in range(10)]
+        values = iter(bits)
+        totals = [{"value": 5, "invalid": next(values)} for _ in range(3)]
+        powers = [{"active": 5, "reactive": 5, "cos_phi": 5, "invalid": next(values)} for _ in range(4)]
+        phases = [{"current": 5, "voltage": 5, "invalid": next(values)} for _ in range(3)]
+        kinds = (192, "totals", totals), (193, "powers", powers), (194, "phases", phases)
+        return [{"address": address, part: values} for address, part, values in kinds]
+
+    templates = [payload["val_tpl"] for _, payload in announced(Device(METER))[1:]]
+    silent = []
+    for bad in range(10):
+        record = instant.write(Out(), Nothing(), 0, "ID00000", parts(bad), "mark")
+        record.update(IMEI="869101054287764", ID="ID00000")
+        silent.append([TEMPLATE.fullmatch(each)[3] for each in templates if value(each, record) == ""])
+    phases = [["PA" + p, "PR" + p, "FP" + p] for p in ("T", "F1", "F2", "F3")]
+    assert silent == [["VABA"], ["VABRI"], ["VABRC"], *phases, *[["IF%d" % n, "TF%d" % n] for n in (1, 2, 3)]]
+
+
+def test_a_counter_at_zero_is_no_state():
+    """With iec102.invalid keep an invalid total may say so: the whole counter would be booked afterwards."""
+    for _, payload in announced(Device(METER))[1:]:
+        key = TEMPLATE.fullmatch(payload["val_tpl"])[3]
+        said = value(payload["val_tpl"], {"IMEI": "869101054287764", "ID": "ID00000", key: 0})
+        assert (said == "") == (payload["stat_cla"] == "total_increasing"), key
+
+
+def test_a_topic_may_be_each_meter_s_own():
+    second = ("ID00001", readings.INSTANT, 60, True)
+    found = announced(Device(METER, second, topic="x/[ID]/LOGGER"))[1:]
+    assert {payload["stat_t"] for _, payload in found} == {"x/ID00000/LOGGER", "x/ID00001/LOGGER"}
+
+
+def test_each_meter_says_for_itself_whether_it_is_there():
+    import asyncio
+
+    from tests.host import virtual
+
+    class Mqtt:
+        connected, connections, settings = True, 1, {"online_topic": "o"}
+
+        def __init__(self):
+            self.said = []
+
+        def replies_wait(self):
+            return False
+
+        async def reply(self, topic, payload, retain=False):
+            if topic.endswith("/state"):
+                assert retain
+                self.said.append((topic.split("_")[-1], payload))
+
+    class Clock:
+        def utc(self):
+            return asyncio.get_running_loop().utc()
+
+    class Settings:
+        def get(self, name):
+            return {"ha.prefix": "homeassistant", "ha.enabled": True}[name]
+
+    class Nobody:
+        def release(self):
+            pass
+
+    async def main():
+        device = Device(("A", readings.INSTANT, 60, True), ("B", readings.INSTANT, 60, True))
+        device.mqtt, device.clock, device.config, device.processor = Mqtt(), Clock(), Settings(), Nobody()
+        device.header = [None] * 3 + ["titan"]
+        task = asyncio.create_task(discovery.Discovery(device).run())
+        for minute in range(20):
+            now = device.clock.utc()
+            device.meters[0].last_ok = now
+            if minute < 5:
+                device.meters[1].last_ok = now
+            await asyncio.sleep(60)
+        assert not task.done()
+        task.cancel()
+        return device.mqtt.said
+
+    assert virtual.run(main(), 1792891800) == [("A/state", b"online"), ("B/state", b"online"), ("B/state", b"offline")]
 
 
 @pytest.mark.parametrize(

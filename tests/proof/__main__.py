@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-NAMES = ("power_cuts", "upgrade_cuts", "cmux_day", "months", "years", "full_heap", "many_commands")
+NAMES = ("power_cuts", "upgrade_cuts", "cmux_day", "months", "years", "full_heap", "many_commands", "weather")
 
 
 def main(argv=None):

@@ -14,6 +14,7 @@ from pathlib import Path
 from firmware.config import settings as table
 from firmware.config.config import Config
 from firmware.config.files import NUMBER, open_channels
+from firmware.config.text_import import Importer
 from firmware.core.errors import ConfigError
 from tools.board.device import BoardError
 
@@ -48,8 +49,11 @@ GRANTS = (
 _IMPLIED = {"mqtt.broker": "mqtt.enabled", "meter.0.link": "meter.0.enabled"}
 
 
-def parse_file(path):
-    """{name: value} of a settings file: JSON, or lines `name = value` with # comments."""
+def parse_file(path, out=print):
+    """{name: value} of a settings file: JSON, or lines `name = value` or `NAME: value` with # comments.
+
+    The latter may be those of a TITAN or MTX-Tunnel, as SAVECONFIG takes them; `out` hears what of that is not here.
+    """
     path = Path(path)
     try:
         text = path.read_text("utf-8-sig")  # Windows editors begin with a mark
@@ -62,15 +66,21 @@ def parse_file(path):
             return json.loads(text)
         except ValueError as error:
             raise BoardError("%s is not JSON: %s" % (path, error)) from None
-    values = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        name, equals, value = line.partition("=")
-        if not equals:
-            raise BoardError("%s line %d is not `name = value`: %s" % (path, number, line))
-        values[name.strip()] = value.strip()
+    importer = Importer(Config())
+    for line in text.splitlines():
+        importer.feed(line)
+    ours = [name for name in importer.unknown if "." in name]
+    if ours:
+        # Not of the other product but mistyped.
+        raise BoardError("%s: there is no setting %s" % (path, ", ".join(ours)))
+    try:
+        values = importer.finish()
+    except ConfigError as error:
+        raise BoardError("%s: %s" % (path, error)) from None
+    for note in importer.notes + ["unknown: " + name for name in importer.unknown]:
+        out(note)
+    if importer.unknowns > len(importer.unknown):
+        out("unknown: %d more" % (importer.unknowns - len(importer.unknown)))
     return values
 
 
@@ -235,7 +245,7 @@ def run(device, args, out=print):
     if args.show:
         return show(device, out)
     if args.file:
-        values = parse_file(args.file)
+        values = parse_file(args.file, out)
         check(values)
         config = Config()
         if any(table.secret(config.row(name)[0]) for name in values) and open_to_others(args.file):

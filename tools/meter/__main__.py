@@ -8,7 +8,7 @@ import sys
 import time
 
 from firmware.core import zone
-from tools.meter import faults, values
+from tools.meter import faults, manners, values
 from tools.meter.control import Control, Orders
 from tools.meter.line import Line
 from tools.meter.model import Meter
@@ -72,6 +72,7 @@ def arguments(argv):
         help="end when the process that started this one ends (Linux)",
     )
     _faults(parser)
+    _manners(parser)
     args = parser.parse_args(argv)
     _check(parser, args)
     return args
@@ -184,6 +185,26 @@ def _faults(parser):
     add("--echo", action="store_true", help="repeat what is heard, as optical heads do")
 
 
+def _manners(parser):
+    group = parser.add_argument_group("odd manners", "of real meters; as orders they are typed without the dashes")
+    for name, (kind, text) in manners.HELP.items():
+        switch = {"action": "store_const", "const": "on"} if kind == "on|off" else {"metavar": kind}
+        group.add_argument("--" + name, dest="manner_" + name, help=text.replace("%", "%%"), **switch)
+
+
+def _odd(parser, args):
+    """The Manners that the options ask for."""
+    found = manners.Manners()
+    for name in manners.HELP:
+        value = getattr(args, "manner_" + name)
+        try:
+            if value is not None:
+                found.set(name, value)
+        except ValueError as error:
+            parser.error("--%s: %s" % (name, error))
+    return found
+
+
 def _check(parser, args):
     links = args.link or [1]
     if len(links) > 1 and args.meters > 1:
@@ -205,6 +226,7 @@ def _check(parser, args):
         parser.error("--point: 0 to 65535")
     if not 0 <= args.password <= 0x100000000 - len(args.link):
         parser.error("--password: 0 to 4294967295, also that of the last meter")
+    args.manners = _odd(parser, args)
     if args.clock_speed <= 0:
         parser.error("--clock-speed: more than 0")
     try:
@@ -236,6 +258,7 @@ def build(args):
             no_types=args.no_type,
             no_events=args.no_events,
             ticks=time.monotonic,
+            manners=args.manners,
         )
         for i, link in enumerate(args.link)
     ]
@@ -251,7 +274,7 @@ def build(args):
         transport, stations, wrong, args.baud, 10 if args.format == "8N1" else 11, args.log
     )
     stdin = sys.stdin.fileno() if sys.stdin and not sys.stdin.closed else None
-    return line, Control(Orders(wrong, stations), stdin, args.control)
+    return line, Control(Orders(wrong, stations, args.manners), stdin, args.control)
 
 
 def _ended(*_):

@@ -47,8 +47,9 @@ def span_of(request, zone):
 class Curves:
     """Answers to 122, 123, 189 and 190; each an iterator over data ASDUs, or a Refusal."""
 
-    def __init__(self, meter):
+    def __init__(self, meter, manners):
         self._meter = meter
+        self._manners = manners
 
     def totals(self, request, type, increments):
         """Type 8 or 11: one ASDU a period, with the objects `first` to `last`."""
@@ -77,6 +78,7 @@ class Curves:
         start, end = span_of(request, self._meter.zone)
         step, days = KEPT[record]
         now = self._meter.clock()
+        self._manners.check(end, now)
         labels = self._ends(
             step, max(start, now - days * DAY, self._meter.installed), min(end, now)
         )

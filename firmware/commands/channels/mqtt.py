@@ -37,6 +37,10 @@ class Remote:
     async def run(self):
         self._processor.release()
         while True:
+            if getattr(self._mqtt, "cut", None):
+                # Too long: its first line is told, or as much as cannot hold a secret.
+                line = self._mqtt.cut.pop(0).split(b"\n")[0].split(b",")[0].strip()
+                await self._reply(None, line + b"\r\n" + _ERROR)
             message = self._mqtt.next_message()
             if message is None:
                 await sleep_ms(_TURN_MS)
@@ -68,8 +72,10 @@ class Remote:
         with overlay.attempt:
             channel.echo = get("mqtt.echo")
             channel.end = b"\n" if get("mqtt.lines") == "lf" else b"\r\n"
-        after, collector = await self._processor.collect(decode(payload), channel)
-        await self._conclude(collector, after)
+        text = decode(payload)
+        if text.strip():  # else somebody has cleared a retained message
+            after, collector = await self._processor.collect(text, channel)
+            await self._conclude(collector, after)
 
     async def _conclude(self, collector, after):
         """Send the answer; a restart does not depend on whether there is memory for one."""

@@ -102,6 +102,8 @@ async def _take(call, importer):
     if 0 < values.get("logger.size", 0) < _CLOSING:
         # TITAN has 300 here, and sends longer records all the same.
         await call.say("warning: logger.size: longer records are not kept, such as closings; 0 keeps all")
+    for note in importer.notes:
+        await call.say(note)
     for name in importer.unknown:
         await call.say("unknown: " + name)
     if importer.unknowns > len(importer.unknown):

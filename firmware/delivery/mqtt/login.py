@@ -14,7 +14,6 @@ from firmware.delivery.mqtt.packets import later
 _TURN_MS = const(10)
 _FAREWELL_MS = const(1000)
 _CONNACK = const(0x20)
-_SUBACK = const(0x90)
 # umqtt.simple 1.3.4 writes the length of a SUBSCRIBE into a single byte.
 _LONGEST_FILTER = const(122)
 # Codes of errors (core/errors.py).
@@ -38,6 +37,10 @@ async def enter(session, settings, sockets):
     session.close()
     session.settings = settings
     session.refused = ""
+    if session.fails > 1:
+        session.banned.append(session.asked[0])
+        session.fails = 0
+    session.asked = []
     session.feed()
     await connect(session.stream, sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000))
     client = session.client = _client(session.umqtt, settings)
@@ -52,7 +55,7 @@ async def enter(session, settings, sockets):
     if code:
         raise BrokerError(_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
     for name in settings.get("subscribe", ()):
-        await _subscribe(session, name.encode())
+        await _subscribe(session, name)
     if topic:
         text = await apart(_told(settings["online"]))
         session.publish(topic, text.encode(), None, 1, True)
@@ -137,14 +140,23 @@ def _connect(session):
 
 
 async def _subscribe(session, topic):
-    """A topic that can't be had costs its messages, not the connection."""
-    if len(topic) > _LONGEST_FILTER:
-        log.error("mqtt", "topic %s: longer than %d bytes", topic.decode(), _LONGEST_FILTER)
-        return
-    session.call(session.client.subscribe, topic, 1)
-    if (await _answer(session, _SUBACK, 5))[4] & 0x80:
-        session.refused = topic.decode()
-        log.error("mqtt", "the broker refuses the topic %s", session.refused)
+    """A topic that can't be had costs its messages, not the connection.
+
+    Its SUBACK is not waited for here: messages may come before it, and more than there is room for.
+    """
+    raw = topic.encode()
+    if len(raw) > _LONGEST_FILTER:
+        log.error("mqtt", "topic %s: longer than %d bytes", topic, _LONGEST_FILTER)
+    elif topic in session.banned:
+        session.refused = topic
+        log.error("mqtt", "the broker hangs up when asked for the topic %s; no commands from there", topic)
+    else:
+        session.asked.append(topic)
+        session.since = ticks_ms()
+        session.call(session.client.subscribe, raw, 1)
+        while not session.room():
+            session.flush()
+            await sleep_ms(_TURN_MS)
 
 
 async def _answer(session, kind, length):

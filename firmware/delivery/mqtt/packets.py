@@ -8,6 +8,7 @@ read raises `Pending` and the call returns to us, its packet on the way.
 Stream is the TCP connection, which never waits: bytes go out as the socket takes them, packets come in whole.
 """
 
+from firmware.core import overlay
 from firmware.core.compat import ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
 
@@ -64,7 +65,7 @@ class Guard:
         self.out = 0
         self._end = 0  # bytes in the queue
         self.large = None
-        self._large_at = 0  # it belongs before that byte of the queue
+        self.large_at = 0  # it belongs before that byte of the queue
         self._packet = None
         self._at = 0
 
@@ -82,7 +83,7 @@ class Guard:
     def head(self):
         """What is to be sent next (a memoryview), or None: small pieces and a payload behind each other."""
         self._draw()
-        end = self._end if self.large is None else self._large_at
+        end = self._end if self.large is None else self.large_at
         return self._view[self.out : min(end, self.out + _SEGMENT)] if end > self.out else None
 
     def _draw(self):
@@ -91,14 +92,14 @@ class Guard:
         if large is None:
             return
         self._compact()
-        count = min(len(large), _SEGMENT - self._large_at, _QUEUE - self._end)
+        count = min(len(large), _SEGMENT - self.large_at, _QUEUE - self._end)
         if count <= 0:
             return
-        view, at = self._view, self._large_at
+        view, at = self._view, self.large_at
         self._end += count
         view[at + count : self._end] = view[at : self._end - count]
         view[at : at + count] = large[:count]
-        self._large_at = at + count
+        self.large_at = at + count
         self.large = large[count:] if count < len(large) else None
 
     def _compact(self):
@@ -106,7 +107,7 @@ class Guard:
         if out:
             self._end -= out
             self._view[: self._end] = self._view[out : self._end + out]
-            self._large_at -= out
+            self.large_at -= out
             self.out = 0
 
     def offer(self, packet):
@@ -125,7 +126,7 @@ class Guard:
         self._compact()
         if length >= _COPY_BELOW and self.large is None:
             self.large = memoryview(data)[:length]
-            self._large_at = self._end
+            self.large_at = self._end
             return length
         end = self._end + length
         if end > _QUEUE:
@@ -159,7 +160,8 @@ class Stream:
     of what receive() has given last; with 0 in their place it gives that once more.
     """
 
-    def __init__(self):
+    def __init__(self, largest=0):
+        self.most = largest
         self.socket = None
         self._rx = bytearray(_RX)
         self._view = memoryview(self._rx)
@@ -172,6 +174,7 @@ class Stream:
         sock, self.socket = self.socket, None
         self.read = None  # into a buffer, as the port spells it
         self._start = self._have = self.used = self._skip = 0
+        self.large = None  # a packet that has a buffer of its own, `_have` bytes of it have come
         self.blocked = None
         self.cut = False
         if sock:
@@ -209,8 +212,12 @@ class Stream:
     def receive(self):
         """The next whole packet as a memoryview, valid until the next call, or None; OSError at the end.
 
-        Of a packet larger than the buffer only the first KiB comes (`cut` is then set), the rest is skipped.
+        One larger than the buffer gets one of its own, up to `largest` bytes. Else only the first KiB comes (`cut` is
+        then set), the rest is skipped.
         """
+        if self.large is not None and self.used:
+            self.large = None
+            self._have = self.used = 0
         self._start += self.used
         self.used = 0
         self.cut = False
@@ -221,6 +228,9 @@ class Stream:
 
     def _fill(self):
         """Read what is there; False when nothing new stands in the buffer."""
+        if self.large is not None:
+            self._have += self._take(self.large[self._have :])
+            return True
         if self._skip:
             self._skip -= self._take(self._view[: min(self._skip, _RX)])
             return False
@@ -252,6 +262,12 @@ class Stream:
     def _complete(self):
         """The packet at `_start` if all of it, or as much as the buffer holds, has come."""
         start, have = self._start, self._have
+        if self.large is not None:
+            self.used = len(self.large)
+            if have == self.used:
+                return self.large
+            self.used = 0
+            return None
         length = shift = 0
         at = start + 1
         while True:
@@ -270,6 +286,13 @@ class Stream:
             self.used = total
             return self._view[start : start + total]
         if total > _RX and have == _RX and not start:
+            with overlay.attempt:
+                if total <= self.most:
+                    large = memoryview(bytearray(total))
+                    large[:_RX] = self._view
+                    self._start = 0
+                    self.large = large
+                    return None
             self.cut = True
             self._skip = total - _RX
             self.used = _RX

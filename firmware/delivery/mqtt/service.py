@@ -22,9 +22,11 @@ _MOST_MESSAGES = const(8)
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(307)
 _ANSWERED = const(308)  # the last of those for which the link has carried the question and the answer
+_HUNG_UP = const(312)
 _NETWORK_GONE = const(314)
 _NO_MEMORY = const(318)
 _OTHER = const(319)
+_REFUSED_TOPIC = const(326)
 
 
 class MqttService:
@@ -58,6 +60,7 @@ class MqttService:
         self._backoff = _FIRST_BACKOFF_MS
         self._attempts = 0
         self.messages = []  # (topic, payload) that have come, oldest first
+        self.cut = self.session.cut
         # Whether nobody takes messages for long; else what is behind them, the confirmations of records, would wait.
         self.paused = lambda: False
         self.connections = self.overrun = 0
@@ -75,6 +78,7 @@ class MqttService:
     def reconfigure(self, settings):
         """Use other settings from now on: leaves the broker and comes back."""
         self.settings = settings
+        self.session.banned = []
         self._away = False
         self._changed = True
 
@@ -153,6 +157,9 @@ class MqttService:
                 self.why = failure.why()
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
+            if self.session.asked and self.why[0] in (_HUNG_UP, _OTHER):
+                self.session.fails += 1
+                self.why = (_REFUSED_TOPIC, self.session.asked[0])
             if self.why[0] > _ANSWERED:
                 self._link.suspect()
                 await self.publisher.note_acks()
@@ -162,6 +169,7 @@ class MqttService:
             self.publisher.lost()
             if self.connected and monotonic_s() - self.since > _STABLE_S:
                 self._backoff = _FIRST_BACKOFF_MS
+                self.session.banned = []  # its rights may be others now
             self._enter("waiting")
         wait = self._next_wait()
         log.warn("mqtt", "connection lost: %s; again in %d ms", errors.text(self.why), wait)

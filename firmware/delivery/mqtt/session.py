@@ -14,11 +14,18 @@ _MOST_PACKETS = const(16)  # handled in one turn
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _PINGRESP = const(0xD0)
+_SUBACK = const(0x90)
+# Of messages that are too long: bytes for the answer, and how many of them wait for it.
+_ECHO = const(64)
+_ECHOES = const(8)
+# The longest message: all the settings of a device have 2,700 bytes.
+_LARGEST = const(4096)
 # Copied bytes of the small packets that may go out at any time: PUBACK, PINGREQ, DISCONNECT.
 _SMALL_PACKETS = const(16)
 # umqtt.simple counts packet ids up for ever: 65536 is no id, its PUBACK never comes (platform facts 2.1).
 _LAST_PID = const(65000)
 # Codes of errors (core/errors.py).
+_SILENT = const(310)
 _NO_PUBACK = const(311)
 _TAKES_NOTHING = const(313)
 _NOTHING_HEARD = const(315)
@@ -37,6 +44,7 @@ class Session:
 
     _retained = False  # a command that was retained has come, which was told
     refused = ""  # the topic the broker did not let us subscribe to last
+    fails = 0  # how often in a row it hung up when it was asked for asked[0]
 
     def __init__(self, umqtt, feed, arrived, takes=None):
         self.umqtt = umqtt
@@ -46,11 +54,15 @@ class Session:
         self._unsent = []  # cargo of QoS 0 messages that the socket has not taken yet
         self._ping_at = None  # ticks of a ping that has no answer yet
         self._broken = None  # what sending ended with
-        self.stream = Stream()
+        self.stream = Stream(_LARGEST)
         self.guard = Guard()
         self.flying = {}
+        self.asked = []  # topics whose SUBACK is due
+        self.since = 0  # ticks of the last of these SUBSCRIBEs
+        self.banned = []  # topics that are not asked for, since the broker hangs up then
         self.on_acked = None
         self.arrived = arrived
+        self.cut = []  # first bytes of messages that were too long
         self._takes = takes  # whether arrived() has room for a message; until then nothing more is read
         self.holds = False  # a message waits for that, and what came behind it with it
         self.rejected = 0  # incoming messages that were broken or too large
@@ -117,6 +129,8 @@ class Session:
         now = ticks_ms()
         s = self.settings
         stream = self.stream
+        if self.asked and not self.holds and ticks_diff(now, self.since) > s.get("answer_ms", 10000):
+            raise BrokerError(_SILENT)
         limit = s.get("puback_ms", 20000)
         for pid in () if self.holds else self.flying:
             if ticks_diff(now, self.flying[pid][1]) > limit:
@@ -152,6 +166,12 @@ class Session:
                 self.on_acked(flight[0])
         elif kind == _PINGRESP:
             self._ping_at = None
+        elif kind == _SUBACK and self.asked:
+            topic = self.asked.pop(0)
+            self.fails = self.fails if self.asked else 0
+            if packet[len(packet) - 1] & 0x80:
+                self.refused = topic
+                log.error("mqtt", "the broker refuses the topic %s", topic)
 
     def _incoming(self, packet):
         """Have umqtt.simple take a PUBLISH apart; a broken one is counted and forgotten."""
@@ -176,17 +196,24 @@ class Session:
             self.guard.offer(None)
 
     def _pass_over(self, packet):
-        """A message that is not taken is acknowledged, or the broker would send it again and again."""
-        if packet[0] & 6 != 2:
-            return
+        """A message that is not taken is acknowledged, or the broker would send it again and again.
+
+        One that was too long gets an answer, too.
+        """
         at = 2
         while packet[at - 1] & 0x80:
             at += 1
         if at + 2 <= len(packet):
             at += 2 + (packet[at] << 8 | packet[at + 1])
-        if at + 2 <= len(packet):
-            self.guard.write(b"\x40\x02")
-            self.guard.write(packet[at : at + 2])
+        if at + 2 > len(packet):
+            return
+        if packet[0] & 6:
+            if packet[0] & 6 == 2:
+                self.guard.write(b"\x40\x02")
+                self.guard.write(packet[at : at + 2])
+            at += 2
+        if not packet[0] & 1 and len(self.cut) < _ECHOES:
+            self.cut.append(bytes(packet[at : at + _ECHO]))
 
     # --- sending
 

@@ -7,9 +7,9 @@ split between two of them so that a record stays below the log's limit.
 
 from binascii import crc32
 
-from firmware.iec102 import errors, timetag
+from firmware.iec102 import errors
 from firmware.iec102.totals import FIELDS
-from firmware.meters.records.titan import begin, time
+from firmware.meters.records.titan import begin, span, time
 
 _CLOSINGS = const("IEC102_CTAVM2")
 _TARIFF = const("IEC102_TAVC")
@@ -18,6 +18,7 @@ _STORED = const(134)
 _CONTRACT_I = const(134)  # record addresses 134, 135, 136: contracts I, II, III
 _SPLIT = const(600)
 _DAY = const(86400)
+_NEVER = const(0xFFFFFFFF)
 _NOT_THERE = const((13, 18))  # causes: record or period not available
 
 
@@ -25,11 +26,15 @@ async def tariff(master, meter, job):
     """ASDU 133, answered by one 135 per tariff object."""
     out = begin(job, _TARIFF)
     out.open("TAVC", "[")
+    seen = []
 
     record = _CONTRACT_I + meter.options.get("contract", 1) - 1
 
     async def take(answer):
         for item in answer.objects:
+            if item["DO"] in seen:
+                continue
+            seen.append(item["DO"])
             out.item()
             _write(job, item)
             if job.extended:
@@ -57,15 +62,17 @@ async def closings(master, meter, job):
     options = meter.options
     record = _CONTRACT_I + options.get("contract", 1) - 1
     if job.args:
-        start, end = (timetag.from_utc(utc, job.clock.zone) for utc in job.args)
+        start, end = job.args
     else:
-        end = timetag.from_utc(job.utc() + _DAY, job.clock.zone)
-        start = timetag.from_utc(job.utc() - options.get("days", 31) * _DAY, job.clock.zone)
-        for tag in (start, end):
-            tag.hour = tag.minute = 0
+        end = job.utc()
+        start = end - options.get("days", 31) * _DAY
+        start -= (start + job.clock.zone.offset(start)) % _DAY
+        if meter.partial and job.result is None:
+            # On from where the session before broke off, from whichever end the meter begins.
+            start, end = max(start, meter.partial[2]), min(end, meter.partial[3])
     collector = Closings(meter, job, record, options.get("resend") or job.result is not None)
     try:
-        await master.stream(_STORED, record, ({"start": start, "end": end},), collector.take)
+        await span(master, job, _STORED, record, start, end, collector.take)
     except errors.NotAvailableError as refusal:
         if job.result is not None or refusal.cause not in _NOT_THERE:
             raise
@@ -88,6 +95,8 @@ class Closings:
         self.open = False
         self.whole = 0  # length of the open record up to the last complete closing; 0: it has none
         self.count = 0  # objects of the closing under way
+        self.seen = []  # their addresses
+        self.first = self.last = None  # the first closing and the one under way: an object of each
 
     async def take(self, answer):
         out, keys = self.job.out, self.keys
@@ -97,12 +106,18 @@ class Closings:
             key = crc32(period.encode())
             if not self.everything and self.meter.ledger.seen(key):
                 continue
+            if key in keys and (key != keys[-1] or item["DO"] in self.seen):
+                continue  # some meters send twice
             if not keys or key != keys[-1]:
                 if self.open and out.length > _SPLIT:
                     await self._close()
                 self.whole = out.length if self.open else 0
                 self.count = 0
+                self.seen = []
                 keys.append(key)
+                self.last = item
+                self.first = self.first or item
+            self.seen.append(item["DO"])
             if not self.open:
                 self._begin()
             out.item()
@@ -129,7 +144,17 @@ class Closings:
         """The reply broke off: keep the closings that are complete; the next attempt brings the others."""
         if self.job.result is not None or not self.keys:
             return
-        self.meter.partial = (self.keys.pop(), self.count)
+        start, end = 0, _NEVER
+        try:
+            zone = self.job.clock.zone
+            start, end = self.last["DINI"].to_utc(zone), self.last["DEND"].to_utc(zone)
+            if start < self.first["DINI"].to_utc(zone):
+                start = 0  # it begins with the newest
+            else:
+                end = _NEVER
+        except errors.AsduError:
+            pass  # all of it once more
+        self.meter.partial = (self.keys.pop(), self.count, start, end)
         if self.open and self.whole:
             self.job.out.length = self.whole
             await self._close()

@@ -5,20 +5,26 @@ of a day, so that a month without power is caught up session by session and no o
 per period, its time the label of the meter: the END of the period (protocol reference 6.3).
 """
 
-from firmware.iec102 import errors, timetag
-from firmware.meters.records.titan import begin, time
+from firmware.core import log
+from firmware.core.compat import monotonic_s
+from firmware.iec102 import errors
+from firmware.meters.records.titan import begin, span, time
 
 _INCREMENTS = const(123)
 _BLOCKS = const(190)
 _BLOCK_OF_8 = const(9)
 _FIRST = const(1)
-_LAST = const(8)
+_LASTS = const((8, 6, 1))  # totals that meters have
+_MARGIN = const(3600)
+_LABELS = const(100)  # that are remembered, since some send twice
 _DAY = const(86400)
-_PIECES = const(4)  # days fetched in one session at the most
+_PIECES = const(40)  # ten times the days fetched in one session at the most; one that brings nothing is a tenth
 _HOURLY = const(11)
 _QUARTERLY = const(12)
 _NOT_THERE = const((13, 18))  # causes: record or period not available
 _NO_SUCH_TYPE = const(14)
+_NO_OBJECT = const(17)
+_ODD_OBJECT = const(129)  # code of an error (core/errors.py)
 # Names of the eight integrated totals by object address (protocol reference 3.3).
 _TOTALS = const(("AI", "AE", "R1", "R2", "R3", "R4", "R7", "R8"))
 
@@ -31,10 +37,16 @@ async def curve(master, meter, job):
     period = period_of(meter, record)
     now = job.utc() // period * period
     name = "lc%d" % record
-    mark = meter.ledger.mark(name) or now - meter.options.get("curve_days", 1) * _DAY
-    for _ in range(_PIECES):
-        if mark >= now:
-            break
+    mark = meter.ledger.mark(name)
+    if not 0 < mark <= now:
+        # Never, or when the clock was ahead.
+        mark = now - meter.options.get("curve_days", 1) * _DAY
+    # That goes by our clock, which may have been wrong then.
+    shift = job.utc() - monotonic_s()
+    if meter.passed and abs(meter.passed[1] - shift) < _MARGIN:
+        mark = max(mark, meter.passed[0])
+    left = _PIECES
+    while mark < now and left > 0:
         end = min(mark + _DAY, now)
         piece = Piece(meter, job, record, mark, end, name)
         try:
@@ -42,13 +54,14 @@ async def curve(master, meter, job):
         except errors.NotAvailableError as refusal:
             if refusal.cause not in _NOT_THERE:
                 raise
-        # A period the meter does not have will not come by asking again; one it has not closed yet will.
-        mark = end if end < now else max(piece.newest, min(mark, now))
-        if piece.newest or end < now:
-            meter.ledger.set_mark(name, mark)
-            await job.flush()
+        await job.flush()
         if end == now:
             break
+        # A period the meter does not have will not come by asking again. That is not kept: the ledger's mark is of
+        # what has come, whatever our clock says.
+        mark = piece.newest if master.unended and piece.newest else end
+        meter.passed = (mark, shift)
+        left -= 10 if piece.newest else 1
 
 
 def period_of(meter, record):
@@ -67,25 +80,42 @@ class Piece:
         self.end = end
         self.newest = 0
         self.name = name  # of the mark in the ledger; it moves with each period
+        self.seen = []  # minutes of the last labels
+        self.odd = 0  # labels that are no time
 
     async def fetch(self, master):
-        zone = self.job.clock.zone
         # A margin on both sides: meters disagree on whether the borders belong to the range.
-        span = {
-            "start": timetag.from_utc(self.start - 3600, zone),
-            "end": timetag.from_utc(self.end + 3600, zone),
-        }
-        if not self.meter.no_blocks:
-            try:
-                span["address"] = _BLOCK_OF_8
-                await master.stream(_BLOCKS, self.record, (span,), self.blocks)
-                return
-            except errors.NotAvailableError as refusal:
-                if refusal.cause != _NO_SUCH_TYPE:
+        first = None
+        try:
+            if not self.meter.no_blocks:
+                try:
+                    if await self._ask(master, _BLOCKS, self.blocks, {"address": _BLOCK_OF_8}):
+                        return
+                except (errors.Refusal, errors.BusyError, errors.AsduError) as refusal:
+                    first = refusal
+                    self.meter.no_blocks = getattr(refusal, "cause", 0) == _NO_SUCH_TYPE
+            newest = self.newest
+            for last in _LASTS:
+                try:
+                    await self._ask(master, _INCREMENTS, self.totals, {"first": _FIRST, "last": last})
+                    break
+                except errors.NotAvailableError as refusal:
+                    if refusal.cause == _NO_OBJECT and last > _FIRST:
+                        continue
+                    if refusal.cause == _NO_SUCH_TYPE and first:
+                        raise first from None
                     raise
-                self.meter.no_blocks = True
-        span = {"first": _FIRST, "last": _LAST, "start": span["start"], "end": span["end"]}
-        await master.stream(_INCREMENTS, self.record, (span,), self.totals)
+            # Whoever gives single values only need not be asked for blocks.
+            self.meter.no_blocks = self.meter.no_blocks or self.newest > newest
+        finally:
+            if self.odd:
+                self.meter.missed += self.odd
+                log.warn("meter", "%s: %d periods dropped, their label is no time", self.meter.ident, self.odd)
+
+    def _ask(self, master, type, take, more):
+        step = period_of(self.meter, self.record)
+        start, end = self.start - _MARGIN, self.end + _MARGIN
+        return span(master, self.job, type, self.record, start, end, take, more, step)
 
     async def blocks(self, answer):
         for block in answer.objects:
@@ -102,9 +132,17 @@ class Piece:
         try:
             utc = tag.to_utc(self.job.clock.zone)
         except errors.AsduError:
-            return  # a label that is no time belongs to no period
-        if not self.start < utc <= self.end:
+            self.odd += 1
             return
+        minute = (utc - self.start) // 60
+        if not self.start < utc <= self.end or minute in self.seen:
+            return
+        self.seen.append(minute)
+        if len(self.seen) > _LABELS:
+            self.seen.pop(0)
+        for address, _ in pairs:
+            if not 0 < address <= len(_TOTALS):
+                raise errors.AsduError(_ODD_OBJECT, address, _INCREMENTS)
         self.newest = max(self.newest, utc)
         out = begin(self.job, "IEC102_LC")
         out.int("REC", self.record)

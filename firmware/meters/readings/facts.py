@@ -5,9 +5,11 @@ clock is off by default (option `set_clock`) and never moves it by more than `ma
 wants a person. As a last resort the device takes its own time from the meter.
 """
 
+from binascii import crc32
+
 from firmware.core import clock, log
 from firmware.iec102 import errors, timetag
-from firmware.meters.records.titan import begin, time
+from firmware.meters.records.titan import begin, span, time
 
 _IDENTITY = const(100)
 _EVENTS = const(102)
@@ -18,6 +20,9 @@ _SET_CLOCK = const(181)
 _CONTRACT_I = const(134)
 _SECTIONS = const((52, 53, 54, 55, 128, 129, 131, 132, 133))
 _DAY = const(86400)
+_KEY = const(0x3FFFFFFF)
+_EVENTS_KEPT = const(100)
+_TAIL = const(16)
 # A section the meter lacks, or one without events in the range, is no failure.
 _NOTHING = const((13, 14, 15, 18))
 # A difference of the clocks below this is the line's and the tag's own resolution.
@@ -75,50 +80,84 @@ async def power(master, meter, job):
 
 
 async def events(master, meter, job):
-    """ASDU 102 for each event record, answered by lists of 1."""
+    """ASDU 102 for each event record, answered by lists of 1. True: the meter has none at all.
+
+    A record that is refused takes no other along; it is a failure where nothing else was read.
+    """
     now = job.utc()
+    good, wrong = False, None
     for section in meter.options.get("event_records", _SECTIONS):
-        name = "ev%d" % section
+        name = "" if job.args else "%d" % section
+        reader = Section(meter, job, section, now, name)
+        end = now
         if job.args:
-            start, end = job.args
-        else:
-            start = meter.ledger.mark(name) or now - meter.options.get("event_days", 7) * _DAY
-            end = now
-        reader = Section(meter, job, section, start, "" if job.args else name)
-        span = {
-            "start": timetag.from_utc(start - 60, job.clock.zone),
-            "end": timetag.from_utc(end + 60, job.clock.zone),
-        }
+            reader.after, end = job.args
         try:
-            await master.stream(_EVENTS, section, (span,), reader.take)
-        except errors.NotAvailableError as refusal:
-            if refusal.cause not in _NOTHING:
-                raise
+            await span(master, job, _EVENTS, section, reader.after - 60, end, reader.take)
+            good = True
+        except (errors.Refusal, errors.AsduError) as refusal:
+            if getattr(refusal, "cause", 0) not in _NOTHING:
+                wrong = refusal
+                log.warn("meter", "%s: event record %d: %s", meter.ident, section, refusal)
+    if wrong and not good:
+        raise wrong
+    return not good
 
 
 class Section:
-    """One event record: emits what is newer than `after` (UTC) and moves its mark in the ledger behind it."""
+    """One event record: emits what is newer than its mark in the ledger and moves that behind it.
 
-    def __init__(self, meter, job, section, after, name):
+    Events of one second may come in two readings, and those of a meter that is ahead are beyond now, where no mark
+    goes: the ledger has the keys (30 bits each) of those from the mark on, too.
+    """
+
+    def __init__(self, meter, job, section, now, name):
         self.meter = meter
         self.job = job
         self.section = section
-        self.after = after
-        self.newest = after
-        self.name = name  # of the mark in the ledger
+        self.name = name  # of the marks in the ledger
+        self.now = now
+        known = 0
+        self.after = meter.ledger.mark("ev" + name) if name else 0
+        if 0 < self.after <= now:
+            known = meter.ledger.mark("es" + name)
+        else:
+            self.after = now - meter.options.get("event_days", 7) * _DAY
+        self.exact = known > 0 or not name
+        self.newest = self.after
+        self.tail = []  # (UTC, key) from the newest on
+        self.seen = []
+        while known:
+            self.seen.append(known & _KEY)
+            known >>= 30
+
+    def _is_new(self, event):
+        try:
+            utc = event["time"].to_utc(self.job.clock.zone)
+        except errors.AsduError:
+            return False  # without a time an event can't be told from an old one
+        if utc < self.after or (utc == self.after and not self.exact):
+            return False
+        words = "%d %d %d %d %d" % (utc, event["time"].millisecond, event["spa"], event["spq"], event["spi"])
+        key = crc32(words.encode()) & _KEY
+        new = key not in self.seen
+        if new:
+            self.seen.append(key)
+            if len(self.seen) > _EVENTS_KEPT:
+                self.seen.pop(0)
+        self.newest = max(self.newest, min(utc, self.now))
+        if (utc, key) not in self.tail:
+            self.tail.append((utc, key))
+        self.tail = [each for each in self.tail if each[0] >= self.newest][-_TAIL:]
+        return new
 
     async def take(self, answer):
         out = self.job.out
         new = []
         for event in answer.objects:
-            tag = event["time"]
-            try:
-                utc = tag.to_utc(self.job.clock.zone)
-            except errors.AsduError:
-                continue  # without a time an event can't be told from an old one
-            if utc <= self.after:
+            if not self._is_new(event):
                 continue
-            self.newest = max(self.newest, utc)
+            tag = event["time"]
             if not new:
                 begin(self.job, "IEC102_EV")
                 out.int("REC", self.section)
@@ -137,7 +176,11 @@ class Section:
             if self.job.extended:
                 await self.job.extended.events(self.section, new)
             if self.name:
-                self.meter.ledger.set_mark(self.name, self.newest)
+                known = 0
+                for _, key in self.tail:
+                    known = known << 30 | key
+                self.meter.ledger.set_mark("ev" + self.name, self.newest)
+                self.meter.ledger.set_mark("es" + self.name, known)
 
 
 # --- the clock

@@ -4,13 +4,14 @@ VABA, VABRI and VABRC are A+, Q1 and Q4 of object 192 or, with `iec102.totals` t
 current tariff total: ASDU 133, object 20 (TITAN reference O6).
 """
 
-from firmware.iec102.errors import NotAvailableError
+from firmware.iec102 import errors
 
 _READ = const(162)
 _OBJECTS = const((192, 193, 194))
 _CURRENT = const(133)  # current tariff values, and the record of contract I
 _CONTRACT_I = const(134)
 _TOTAL = const(20)
+_NO_SUCH_TYPE = const(14)
 
 _PHASES = const(("T", "F1", "F2", "F3"))
 
@@ -53,15 +54,33 @@ def write(out, envelope, utc, meter_id, objects, invalid="keep"):
 
 
 async def instant(master, meter, job):
-    answer = await master.read(_READ, 0, _OBJECTS)
+    options = meter.options
+    answered, refused = await _read(master)
     utc = job.utc()
-    objects, options = answer.objects, meter.options
+    objects = answered
     if options.get("totals") == "tariff":
         objects = await _with_tariff(master, options, objects)
+    if not objects:
+        raise refused or errors.UnexpectedAsduError(5, 163)
     invalid = options.get("invalid", "keep")
     await job.emit(write(job.out, job.envelope, utc, meter.ident, objects, invalid))
-    if job.extended:
-        await job.extended.instant(answer.objects)
+    if job.extended and answered:
+        await job.extended.instant(answered)
+
+
+async def _read(master):
+    """(objects, the refusal or None): those there are, one by one where all together are refused."""
+    try:
+        return (await master.read(_READ, 0, _OBJECTS)).objects, None
+    except errors.Refusal as refusal:
+        first = refusal
+    found = []
+    for address in _OBJECTS if first.cause != _NO_SUCH_TYPE else ():
+        try:
+            found += (await master.read(_READ, 0, (address,))).objects
+        except errors.Refusal:
+            continue
+    return found, first
 
 
 async def _with_tariff(master, options, objects):
@@ -82,6 +101,6 @@ async def _with_tariff(master, options, objects):
 
     try:
         await master.stream(_CURRENT, _CONTRACT_I + options.get("contract", 1) - 1, (), take)
-    except NotAvailableError:
+    except errors.Refusal:
         pass
     return found

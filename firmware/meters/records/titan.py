@@ -5,6 +5,7 @@
 """
 
 from firmware.core.zone import civil
+from firmware.iec102 import errors, timetag
 
 _GROW = const(512)
 _HEX = const("0123456789abcdef")
@@ -140,6 +141,24 @@ def begin(job, kind):
     """Start a record of TYPE `kind` of what a Job (firmware/meters/session.py) reads; returns its Writer."""
     job.envelope.begin(job.out, kind, job.utc(), job.meter.ident)
     return job.out
+
+
+async def span(master, job, type, record, start, end, take, more=(), step=900):
+    """master.stream() of a range, UTC, with `more` in its object. What the first try brings stays.
+
+    Its end is not beyond now: meters refuse that (cause 18). One whose clock is behind ours is asked once more, `step`
+    seconds earlier, and four times that.
+    """
+    now, zone = job.utc(), job.clock.zone
+    end = min(end, now or end)
+    for back in (0, step, 4 * step):
+        item = dict(more, start=timetag.from_utc(min(start, end - back), zone), end=timetag.from_utc(end - back, zone))
+        try:
+            return await master.stream(type, record, (item,), take)
+        except errors.NotAvailableError as refusal:
+            if refusal.cause != 18 or back > step or end < now - step:
+                raise
+    return 0
 
 
 def time(job, tag):
