@@ -11,7 +11,7 @@ import sys
 
 from firmware import boards
 from firmware.app import main as watch
-from firmware.core import log, overlay
+from firmware.core import VERSION, log, overlay
 
 # Bytes allocated between two collections: while code is loaded, and afterwards.
 _LOADING = const(2048)
@@ -34,7 +34,6 @@ def begin():
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
     with overlay.part:
-        from firmware.core import VERSION
 
     log.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     if not getattr(board, "versions", True):
