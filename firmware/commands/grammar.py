@@ -12,6 +12,7 @@ handlers/help.py, and a board has it nowhere else (tools/columns.py).
 
 from firmware.commands.dispatcher import LONGEST
 from firmware.commands.reply import CommandError, clean
+from firmware.config import settings
 
 # Codes of CommandError.
 _SYNTAX = const(1)
@@ -56,7 +57,7 @@ AT||0|0|view|general|answers OK
 ATI||0|0|view|general|what this device is
 ATE0||0|0|view|general|answers on this channel no longer begin with the command
 ATE1||0|0|view|general|answers on this channel begin with the command
-HELP|[command or setting]|0|1|view|help|the commands, or one of them, or a setting
+HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
 VERSION||0|0|view|general|version of the firmware
 GETSTATUS|[section]|0|1|view|general|state of the device, or of one section of it: log, mqtt, link, meters, start, \
 crash, update
@@ -145,10 +146,19 @@ def allowed(name, role, whitelist):
 def look_up(processor):
     """What a Processor has at hand: the whitelists (their names) with which REBOOT is allowed, and more."""
     get = processor.device.config.get
-    names = ("mqtt.commands", "console.commands", "sms.commands", "port.1.commands", "port.2.commands")
-    processor.restarts = [name for name in names if allowed("REBOOT", "danger", get(name))]
+    processor.restarts = [name for name in _whitelists() if allowed("REBOOT", "danger", get(name))]
     processor.guarded = bool(get("device.password"))
     processor.most = get("limit.commands")
+
+
+def _whitelists():
+    """The settings that say what a channel may: each list called `commands`."""
+    for group in settings.NAMES:
+        found = settings.row(group + ".commands")
+        if found and found[2] == "list":
+            first, count = settings.GROUPS.get(group, (None, 1))
+            for number in range(count):
+                yield settings.key(found, None if first is None else first + number)
 
 
 # --- lines
@@ -170,7 +180,7 @@ def understand(call):
     call.name, call.rest = name, rest
     if not allowed(found[0], found[4], config.get(channel.whitelist)):
         raise CommandError(_FORBIDDEN, "%s is not allowed on this channel" % found[0])
-    locked = channel.login and not channel.known and name not in _OPEN
+    locked = channel.person and not channel.known and name not in _OPEN
     if locked and config.get("device.password"):
         raise CommandError(_FORBIDDEN, "log in first: AT^MTXTUNNEL=LOGIN,password")
     call.module = found[5]
@@ -217,9 +227,10 @@ def split(line, both=False):
 
 
 def _separator(text, start, both=True):
-    """Where the next separator is; the length where there is none."""
-    found = [text.find(mark, start) for mark in (",;" if both else ",")]
-    return min([at for at in found if at >= 0] or [len(text)])
+    """Where the next separator is; the length (or a `start` beyond it) where there is none."""
+    while start < len(text) and text[start] not in (",;" if both else ","):
+        start += 1
+    return start
 
 
 def _for_modem(text, upper):

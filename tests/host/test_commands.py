@@ -10,11 +10,11 @@ from hypothesis import given, settings, strategies
 
 from firmware.commands import grammar
 from firmware.commands import reply as answer_module
-from firmware.commands.dispatcher import Channel, Processor, decode
+from firmware.commands.dispatcher import Processor, decode
 from firmware.commands.reply import Collector, CommandError
 from firmware.meters import readings
 from tests.host import virtual
-from tests.host.fakedevice import Device, Modem
+from tests.host.fakedevice import Device, Modem, channel_of
 from tests.host.roles import GRANTED, WITH_WAY
 from tools import build, micropython, patience
 
@@ -25,11 +25,11 @@ OURS = "AT^MTXTUNNEL="
 class Desk:
     """A device and one channel to it. `say(line)` gives the answer as text."""
 
-    def __init__(self, channel="mqtt", whitelist="mqtt.commands", login=False, rights=GRANTED, **device):
+    def __init__(self, channel="mqtt", whitelist="mqtt.commands", rights=GRANTED, **device):
         self.device = Device(**device)
         self.device.config.set_many(rights)
         self.processor = Processor(self.device)
-        self.channel = Channel(channel, whitelist, login=login)
+        self.channel = channel_of(channel, whitelist)
         self.after = None
         self.run = asyncio.run
 
@@ -337,7 +337,7 @@ def test_a_password_guards_the_console(monkeypatch):
     from firmware.commands.handlers import general
 
     monkeypatch.setattr(general, "sleep_ms", no_wait)
-    desk = Desk("console", "console.commands", login=True)
+    desk = Desk("console", "console.commands")
     desk.ok(OURS + "GETSTATUS")
     desk.device.config.set_many({"device.password": "door"})
     desk.device.modem = Modem()
@@ -405,6 +405,7 @@ def test_no_secret_comes_out_of_any_command(console):
         {"mqtt.password": "sesame1", "uplink.key": "sesame2", "device.password": "sesame3"}
     )
     config.set_many({"uplink.pin": "sesame"})
+    console.channel.known = True
     for line in (
         "GETCONFIG",
         "GETSTATUS",
