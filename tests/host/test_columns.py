@@ -1,5 +1,6 @@
 """The help of settings and commands: one row in the source, rows without words and words alone on a board."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -85,3 +86,17 @@ def test_a_row_without_help_is_told_by_the_build(tmp_path, row):
         (tmp_path / path).write_text((ROOT / path).read_text().replace("AT||0|0|view|general|answers OK", row))
     with pytest.raises(build.CompileError, match="grammar.py does not compile(.|\n)*'AT.*lacks a field"):
         build.text_of(Path("firmware/commands/grammar.py"), tmp_path)
+
+
+def test_what_the_guide_says_of_a_command_and_a_setting_is_so():
+    """docs/development.md: one file for all that is said of it, beside the one that acts."""
+    guide = (ROOT / "docs" / "development.md").read_text().split("# Six tasks", 1)[1]
+    for path in re.findall(r"`((?:firmware|tests|tools)/\S+?)`", guide):
+        assert (ROOT / path).exists(), path
+    sources = {path: path.read_text().replace("\\\n", "") for path in sorted((ROOT / "firmware").rglob("*.py"))}
+    for row in source_rows():
+        where = [path.name for path, text in sources.items() if "|" + row[6] + "\n" in text]
+        assert where == [{True: "settings_table.py", False: "grammar.py"}["." in row[0]]], row[0]
+    for row in grammar.rows():
+        handlers = (ROOT / "firmware" / "commands" / "handlers" / (row[5] + ".py")).read_text()
+        assert "async def %s(call)" % row[0].lower() in handlers or "async def run(call)" in handlers, row[0]

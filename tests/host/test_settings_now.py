@@ -35,7 +35,7 @@ BASE = {
     "iec102.trace": "topic", "sms.commands": "view,setup", "port.1.commands": "*", "ntp.hours": "168",
 }  # fmt: skip
 # A value that is neither the default nor in BASE, by type; numbers and choices have one of their own.
-OTHERS = {"list": "view,setup,way,danger", "word": "another", "topic": "another", "secret": "another"}
+OTHERS = {"list": "view,setup,way,danger", "broker": "tcp://another", "code": "7"}
 # These are about the next change, which would make the App look at all the others, too.
 OF_CHANGES = ("device.trial", "device.confirm")
 
@@ -48,7 +48,7 @@ def other(row):
         return row[3].split(",")[row[3].startswith(row[4] + ",")]
     if row[2] == "choice":
         return next(word for word in row[3].split(",") if word not in (row[4], "topic"))
-    return OTHERS[row[2]]
+    return OTHERS.get(row[2], "another")
 
 
 class Rtc:
