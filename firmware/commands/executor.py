@@ -128,9 +128,9 @@ def _both(first, second):
 
 
 def _wrong(channel):
-    """A line was no command, or none for this channel: the tenth in a minute makes all of it wait, but the console."""
+    """A line was no command, or none for this channel: the tenth in a minute makes all of it wait, a person aside."""
     channel.bad += 1
-    if channel.bad >= _WRONG and channel.name != "console":
+    if channel.bad >= _WRONG and not channel.person:
         channel.pause = min(2 * channel.pause or _FIRST_PAUSE_S, _LAST_PAUSE_S)
         # The second that has begun does not count.
         channel.since = monotonic_s() + channel.pause + 1
@@ -193,30 +193,13 @@ async def _run(call):
         await sleep_ms(0)
     if call.module == "toomany":
         raise CommandError(_TOO_LONG, "at most %d lines at a time" % _MOST_LINES)
-    if call.module == "help":
-        with overlay.use("help"):
-            from firmware.config import help as settings_help  # noqa: F401  loading takes a while on a board
-
-            await sleep_ms(0)
-            from firmware.commands.handlers import help
-
-            await sleep_ms(0)
-            await help.help(call)
-        return
     module = _module(call.module)
     await sleep_ms(0)
     await (getattr(module, call.name.lower(), None) or module.run)(call)
 
 
 def _module(name):
-    """The module of a row of the table, with a function of the command's name or run()."""
+    """The module that a row of the table names, with a function of the command's name or run()."""
     with overlay.use("command"):
-        if name == "general":
-            from firmware.commands.handlers import general as found
-        elif name == "doctor":
-            from firmware.commands.handlers import doctor as found
-        elif name == "readings":
-            from firmware.commands.handlers import readings as found
-        else:
-            from firmware.commands.handlers import settings as found
-        return found
+        # The table chooses: the second place where a module is imported by its name, after boards.this_board().
+        return __import__("firmware.commands.handlers." + name, None, None, ("run",))

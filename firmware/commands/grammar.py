@@ -2,16 +2,17 @@
 
 With `device.separator` both, a semicolon separates as a comma does (TITAN reference 7).
 
-Every command has a line: `name|arguments|least|most|role|module`. `least` and `most` count the arguments; most 0: the
-last one goes to the end of the line. `module` has a function of the command's name, or one called `run`. Roles:
+Every command has a line: `name|arguments|least|most|role|module|help`. `least` and `most` count the arguments; most 0:
+the last one goes to the end of the line. `module` has a function of the command's name, or one called `run`. Roles:
 `view` looks, `meter` reads a meter or the like, `setup` changes settings, `way` those of the way out, too (leave.py),
 `danger` interrupts the service or deletes; lines for the modem count as `modem`, some questions to it as `view`. The
-channels' whitelists (settings *.commands) name commands or roles. One text for the sake of RAM; what each command is
-for stands in help.py.
+channels' whitelists (settings *.commands) name commands or roles. One text for the sake of RAM; the help is told by
+handlers/help.py, and a board has it nowhere else (tools/columns.py).
 """
 
 from firmware.commands.dispatcher import LONGEST
 from firmware.commands.reply import CommandError, clean
+from firmware.config import settings
 
 # Codes of CommandError.
 _SYNTAX = const(1)
@@ -52,46 +53,54 @@ _PRIVATE = const((
 # What may be done before the password was given.
 _OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
 TABLE = """
-AT||0|0|view|general
-ATI||0|0|view|general
-ATE0||0|0|view|general
-ATE1||0|0|view|general
-HELP|[command or setting]|0|1|view|help
-VERSION||0|0|view|general
-GETSTATUS|[section]|0|1|view|general
-GETLOG||0|0|view|general
-CLEARLOG|[YES]|0|1|danger|general
-DOCTOR|[id or modem or broker]|0|1|meter|doctor
-SYNC||0|0|meter|general
-REBOOT||0|0|danger|general
-UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general
-CONFIRM|code|0|1|view|settings
-LOGIN|password|1|0|view|general
-LOGOUT||0|0|view|general
-SETBAUDRATE|port,speed|2|2|setup|general
-GETPARAM|name|1|1|view|settings
-SETPARAM|name,value|1|0|setup|settings
-GETCONFIG|[prefix]|0|1|view|settings
-SAVECONFIG|[TEXT]|0|1|setup|settings
-FORCEREAD|[id]|0|1|meter|readings
-SETIEC102|id|1|1|meter|readings
-GETIEC102|id|1|1|view|readings
-SETIEC102_CTAVM2|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
-GETIEC102_CTAVM2|id|1|1|view|readings
-SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
-GETIEC102_LC|id|1|1|view|readings
-SETIEC102_EV|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
-GETIEC102_EV|id|1|1|view|readings
-SETIEC102_TAVC|id|1|1|meter|readings
-GETIEC102_TAVC|id|1|1|view|readings
-SETIEC102_ID|id|1|1|meter|readings
-GETIEC102_ID|id|1|1|view|readings
-SETIEC102_CLOCK|id|1|1|meter|readings
-GETIEC102_CLOCK|id|1|1|view|readings
-SETIEC102_PC|id|1|1|meter|readings
-GETIEC102_PC|id|1|1|view|readings
-SETIEC102_CFG|id|1|1|meter|readings
-GETIEC102_CFG|id|1|1|view|readings
+AT||0|0|view|general|answers OK
+ATI||0|0|view|general|what this device is
+ATE0||0|0|view|general|answers on this channel no longer begin with the command
+ATE1||0|0|view|general|answers on this channel begin with the command
+HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
+VERSION||0|0|view|general|version of the firmware
+GETSTATUS|[section]|0|1|view|general|state of the device, or of one section of it: log, mqtt, link, meters, start, \
+crash, update
+GETLOG||0|0|view|general|the log: how many records wait, numbers and times of the oldest and the newest, how many \
+were dropped
+CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES it only says how many they are
+DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with the id of a meter its line is \
+tried, which takes up to a minute
+SYNC||0|0|meter|general|ask for the time now
+REBOOT||0|0|danger|general|start again
+UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general|fetch a signed release, check it, start it on \
+trial; FORCE takes an older one; STOP ends it; GETSTATUS,update
+CONFIRM|code|0|1|view|settings|the way out that was changed stays; the code stood in the answer to the change; on the \
+console without one
+LOGIN|password|1|0|view|general|log in on the console, where device.password is set
+LOGOUT||0|0|view|general|end that
+SETBAUDRATE|port,speed|2|2|setup|general|speed of a serial port until the next start; port 0 or 1
+GETPARAM|name|1|1|view|settings|value of a setting, by our name or the heritage one
+SETPARAM|name,value|1|0|setup|settings|change a setting and keep it
+GETCONFIG|[prefix]|0|1|view|settings|the settings as NAME: value lines, or those whose name begins so
+SAVECONFIG|[TEXT]|0|1|setup|settings|take over the NAME: value lines behind it in the same message; TEXT: those typed \
+next, up to END
+FORCEREAD|[id]|0|1|meter|readings|read a meter now and show its instantaneous values; nothing is logged
+SETIEC102|id|1|1|meter|readings|read instantaneous values in the background
+GETIEC102|id|1|1|view|readings|the instantaneous values last read
+SETIEC102_CTAVM2|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read closings between two local times in the \
+background; hour, minute, day, month, year
+GETIEC102_CTAVM2|id|1|1|view|readings|the closings last read
+SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the load curve between two local times in the \
+background
+GETIEC102_LC|id|1|1|view|readings|the load curve last read
+SETIEC102_EV|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read events between two local times in the background
+GETIEC102_EV|id|1|1|view|readings|the events last read
+SETIEC102_TAVC|id|1|1|meter|readings|read the current tariff values in the background
+GETIEC102_TAVC|id|1|1|view|readings|the tariff values last read
+SETIEC102_ID|id|1|1|meter|readings|read the identity in the background
+GETIEC102_ID|id|1|1|view|readings|the identity last read
+SETIEC102_CLOCK|id|1|1|meter|readings|read the meter's clock in the background
+GETIEC102_CLOCK|id|1|1|view|readings|the clock last read
+SETIEC102_PC|id|1|1|meter|readings|read the contracted powers in the background
+GETIEC102_PC|id|1|1|view|readings|the contracted powers last read
+SETIEC102_CFG|id|1|1|meter|readings|read the meter's configuration in the background
+GETIEC102_CFG|id|1|1|view|readings|the configuration last read
 """
 
 
@@ -103,14 +112,14 @@ def row(name):
     at = TABLE.find("\n" + name + "|")
     if at < 0:
         return None
-    found = TABLE[at + 1 : TABLE.find("\n", at + 1)].split("|")
+    found = TABLE[at + 1 : TABLE.find("\n", at + 1)].split("|", 6)
     return found if found[0] == name else None
 
 
 def rows():
     """Every row in the order of the table."""
     for line in TABLE.strip().split("\n"):
-        yield line.split("|")
+        yield line.split("|", 6)
 
 
 def form(found):
@@ -137,10 +146,19 @@ def allowed(name, role, whitelist):
 def look_up(processor):
     """What a Processor has at hand: the whitelists (their names) with which REBOOT is allowed, and more."""
     get = processor.device.config.get
-    names = ("mqtt.commands", "console.commands", "sms.commands", "port.1.commands", "port.2.commands")
-    processor.restarts = [name for name in names if allowed("REBOOT", "danger", get(name))]
+    processor.restarts = [name for name in _whitelists() if allowed("REBOOT", "danger", get(name))]
     processor.guarded = bool(get("device.password"))
     processor.most = get("limit.commands")
+
+
+def _whitelists():
+    """The settings that say what a channel may: each list called `commands`."""
+    for group in settings.NAMES:
+        found = settings.row(group + ".commands")
+        if found and found[2] == "list":
+            first, count = settings.GROUPS.get(group, (None, 1))
+            for number in range(count):
+                yield settings.key(found, None if first is None else first + number)
 
 
 # --- lines
@@ -162,7 +180,7 @@ def understand(call):
     call.name, call.rest = name, rest
     if not allowed(found[0], found[4], config.get(channel.whitelist)):
         raise CommandError(_FORBIDDEN, "%s is not allowed on this channel" % found[0])
-    locked = channel.login and not channel.known and name not in _OPEN
+    locked = channel.person and not channel.known and name not in _OPEN
     if locked and config.get("device.password"):
         raise CommandError(_FORBIDDEN, "log in first: AT^MTXTUNNEL=LOGIN,password")
     call.module = found[5]
@@ -209,9 +227,10 @@ def split(line, both=False):
 
 
 def _separator(text, start, both=True):
-    """Where the next separator is; the length where there is none."""
-    found = [text.find(mark, start) for mark in (",;" if both else ",")]
-    return min([at for at in found if at >= 0] or [len(text)])
+    """Where the next separator is; the length (or a `start` beyond it) where there is none."""
+    while start < len(text) and text[start] not in (",;" if both else ","):
+        start += 1
+    return start
 
 
 def _for_modem(text, upper):

@@ -49,8 +49,8 @@ def code(call, values):
         # The password at the broker is one of the way's secrets, too.
         elif not danger and _own(name, row) and not (way and row[5] == "link"):
             _refuse(name, "danger")
-    # Who is at the console holds the device and all that is in it.
-    if not moved or channel.name == "console":
+    # Who stands before the device holds it and all that is in it.
+    if not moved or channel.person:
         return ""
     for name, *secrets in _BRINGS:
         for secret in secrets if name in moved else ():

@@ -1,7 +1,7 @@
 """The table of every setting: one line each, and nothing else knows their names, ranges or defaults.
 
-The lines are in settings_table.py: `name|heritage name|type|limits|default|needs`, the name
-without its group, `needs` what a change needs: nothing, a `restart`, or it is a `link` change that could cut the
+The lines are in settings_table.py: `name|heritage name|type|limits|default|when|help`, the name without its group,
+`when` a change is in force: at once (nothing), after a `restart`, or it is a `link` change that could cut the
 device off; one that moves the way out (`way`) is such a change, too, and has a role of its own. Types (checked in
 check.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and of at most `limits` characters
 `str`, `secret`, `word` (no blanks, nothing that means something in a topic or a command), `topic` (no wildcards),
@@ -11,8 +11,8 @@ The heritage name is the one of TITAN or of its predecessor, MTX-Tunnel, where o
 One in its style that we made up has a `~` before it, or is not there at all: then `titan()` derives it.
 
 Names that begin with `port.` exist twice and those that begin with `meter.` eight times: `port.1.baud`,
-`meter.0.id`. Texts, not tuples: they cost a board a fifth of the RAM. What each setting is for stands in
-settings_help.py, which is only loaded when somebody asks.
+`meter.0.id`. Texts, not tuples: they cost a board a fifth of the RAM. The help is told by help.py, which is only
+loaded when somebody asks; a board has it nowhere else (tools/columns.py).
 """
 
 from firmware.config.settings_table import TABLES
@@ -36,7 +36,7 @@ def _map(text, name):
 
 
 def row(name):
-    """[name, heritage name, type, limits, default, needs] of a setting by our name in lower case, or None."""
+    """[name, heritage name, type, limits, default, when] of a setting by our name in lower case, or None."""
     group, _, field = name.partition(".")
     if group not in NAMES or not field:
         return None
@@ -44,7 +44,7 @@ def row(name):
     at = table.find("\n" + field + "|")
     if at < 0:
         return None
-    found = table[at + 1 : table.find("\n", at + 1)].split("|")
+    found = table[at + 1 : table.find("\n", at + 1)].split("|", 6)
     if found[0] != field:
         return None
     found[0] = name
@@ -58,7 +58,7 @@ def rows(groups=NAMES):
         at = 1
         while at < len(table):
             end = table.find("\n", at)
-            found = table[at:end].split("|")
+            found = table[at:end].split("|", 6)
             found[0] = group + "." + found[0]
             yield found
             at = end + 1

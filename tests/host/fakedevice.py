@@ -5,6 +5,13 @@ from firmware.config.config import Config
 from firmware.core.zone import Zone
 
 
+def channel_of(name, whitelist=None):
+    """A channel as the one of that name is."""
+    from firmware.commands.dispatcher import Channel
+
+    return Channel(name, whitelist or name + ".commands", person=name == "console", way=name == "mqtt")
+
+
 class Result:
     def __init__(self, payloads=(), error="", running=False):
         self.payloads = list(payloads)

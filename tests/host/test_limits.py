@@ -13,12 +13,12 @@ from firmware.commands import executor
 from firmware.commands import reply as answer
 from firmware.commands.channels.console import Console
 from firmware.commands.channels.mqtt import Remote
-from firmware.commands.dispatcher import Channel, Processor
+from firmware.commands.dispatcher import Processor
 from firmware.commands.reply import Collector
 from firmware.core import overlay
 from firmware.delivery.mqtt.service import MqttService
 from tests.host import umqtts, virtual
-from tests.host.fakedevice import Device
+from tests.host.fakedevice import Device, channel_of
 from tests.host.fakelog import FakeRing
 from tests.host.fakes import MemoryPort
 from tests.host.test_uplink_parts import Sink, packet, session_on
@@ -122,7 +122,7 @@ def test_the_pause_is_one_channels_and_never_the_consoles(name):
     seen = []
 
     async def beside(processor):
-        channel = Channel(name, name + ".commands")
+        channel = channel_of(name)
         start = asyncio.get_running_loop().time()
         for _ in range(60):
             collector = Collector()
@@ -262,7 +262,7 @@ def test_a_right_that_was_taken_away_is_gone_in_a_full_heap_too():
     device = Device()
     device.config.set_many({"mqtt.commands": "view,REBOOT"})
     processor = Processor(device)
-    channel = Channel("mqtt", "mqtt.commands")
+    channel = channel_of("mqtt")
     assert processor.rescue("AT^MTXTUNNEL=REBOOT", 19, channel)
     device.config.set_many({"mqtt.commands": "view"})
     processor.look_up()

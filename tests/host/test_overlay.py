@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.commands import grammar
 from firmware.core import overlay
 from tests.host import virtual
 from tools import build, counts, micropython, pack
@@ -145,7 +146,10 @@ def test_no_other_way():
     assert not outside("gc.collect", "firmware/core/overlay.py")
     # packfs.py is none of the version's: it imports nothing of it.
     assert not outside("sys.modules", "firmware/core/overlay.py", "firmware/packfs.py")
-    assert not outside("__import__", "firmware/boards/__init__.py")
+    # By the name of a board, and by that of a handler in its row.
+    assert not outside("__import__", "firmware/boards/__init__.py", "firmware/commands/executor.py")
+    handlers = {"firmware.commands.handlers." + row[5] for row in grammar.rows()}
+    assert handlers <= {module for module, name in GROUP.items() if name == "command"}
     assert len(found["MemoryError handlers"]) <= 4
     assert not found["renaming tools"]
 
@@ -202,6 +206,7 @@ def test_an_attempt_ends_where_memory_does_and_nothing_else_is_swallowed():
 
 SCRIPT = """
 import gc, sys
+from firmware.commands import grammar
 from firmware.core import overlay
 
 def there():

@@ -439,7 +439,7 @@ def test_login_knows_both_forms(monkeypatch):
 
     monkeypatch.setattr(general, "sleep_ms", no_wait)
     for kept in ("door", password.seal("door")):
-        desk = Desk("console", "console.commands", login=True, rights={"device.password": kept})
+        desk = Desk("console", "console.commands", rights={"device.password": kept})
         assert desk.error(OURS + "LOGIN,doo")[0] == desk.error(OURS + "LOGIN,%s" % password.seal("x"))[0] == 3
         desk.ok(OURS + "LOGIN,door")
         desk.ok(OURS + "GETSTATUS")

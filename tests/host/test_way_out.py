@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from firmware.commands.dispatcher import Channel
 from firmware.commands.reply import Collector
+from tests.host.fakedevice import channel_of
 from tests.host.roles import WITH_WAY
 from tests.host.test_commands import OURS
 from tests.host.test_trial import pass_time, reboot, start
@@ -29,7 +29,7 @@ def again(tmp_path):
 def say(app, text, name="mqtt"):
     """The answer to one message, and what is done once that is out."""
     collector = Collector()
-    channel = Channel(name, name + ".commands")
+    channel = channel_of(name)
     after = asyncio.run(app.processor.execute(text, channel, collector.write, collector))
     if after:
         after()

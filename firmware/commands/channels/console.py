@@ -18,7 +18,7 @@ class Console:
         self.processor = processor
         self.echo = echo
         # What was typed stands on the screen already: answers do not begin with it.
-        self.channel = Channel("console", "console.commands", False, login=True)
+        self.channel = Channel("console", "console.commands", False, person=True)
         self.last = 0  # byte that was typed
         self._buf = bytearray(64)
         self._kept = bytearray(64)  # of a line for which there is no room

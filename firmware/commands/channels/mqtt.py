@@ -27,7 +27,7 @@ class Remote:
         self._mqtt = mqtt
         self._processor = processor
         self._topic = answer_topic
-        self._channel = Channel("mqtt", "mqtt.commands")
+        self._channel = Channel("mqtt", "mqtt.commands", way=True)
 
     def paused(self):
         """Whether the channel is in a pause so long that nobody can wait for its end; allocates nothing."""

@@ -45,7 +45,7 @@ async def doctor(call):
             if meters or not call.device.faults:
                 await _meters(call, meters, doctor_texts)
             # A short message has no room for that.
-            if call.channel.name != "sms":
+            if not call.channel.most:
                 await sleep_ms(0)
                 for name, found in doctor_texts.channels(call.device.config):
                     await _say(call, name, found)

@@ -25,6 +25,17 @@ async def ati(call):
     await call.say(call.device.version)
 
 
+async def help(call):
+    with overlay.use("help"):
+        from firmware.config import help as settings_help  # noqa: F401  loading takes a while on a board
+
+        await sleep_ms(0)
+        from firmware.commands.handlers import help as found
+
+        await sleep_ms(0)
+        await found.help(call)
+
+
 async def version(call):
     await call.say("lector102 " + call.device.version)
 

@@ -47,7 +47,7 @@ async def saveconfig(call):
 
         importer = Importer(config)
     if not call.text:
-        if call.channel.name != "console":
+        if not call.channel.person:
             raise CommandError(
                 _SYNTAX, "the settings stand behind the command in the same message"
             )
@@ -83,10 +83,10 @@ def _code(call, values):
 
 async def confirm(call):
     channel = call.channel
-    if channel.name not in ("mqtt", "console"):
+    if not (channel.way or channel.person):
         raise CommandError(_FORBIDDEN, "CONFIRM comes over MQTT, the new way, or is typed on the console")
     await silence(call.device)
-    problem = call.device.confirm(call.args[0] if call.args else "", channel.name == "console")
+    problem = call.device.confirm(call.args[0] if call.args else "", channel.person)
     if problem:
         raise CommandError(_FORBIDDEN, problem)
 

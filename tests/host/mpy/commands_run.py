@@ -19,7 +19,7 @@ from firmware.commands.dispatcher import Channel, Processor  # noqa: E402
 from firmware.commands.reply import Collector  # noqa: E402
 
 processor = Processor(device)
-channel = Channel("console", "console.commands")
+channel = Channel("console", "console.commands", person=True)
 OURS = "AT^MTXTUNNEL="
 RANGE = ",0,0,1,07,22,0,0,13,07,22"
 for kind in range(1, 10):

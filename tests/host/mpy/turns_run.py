@@ -43,7 +43,7 @@ async def count():
 
 async def main():
     counting = asyncio.create_task(count())
-    channel = Channel("console", "console.commands")
+    channel = Channel("console", "console.commands", person=True)
     processor = Processor(Device())
     processor.release()
     for name in sys.argv[1:]:

@@ -63,7 +63,7 @@ def values():
     from firmware.config import settings
 
     found = []
-    for name, _, kind, limits, default, needs in settings.rows():
+    for name, _, kind, limits, default, needs in (row[:6] for row in settings.rows()):
         if name in LEFT or needs in ("link", "way"):
             continue
         other = {"int": limits.split(",")[0], "bool": "off" if default == "on" else "on"}.get(kind)
