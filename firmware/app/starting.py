@@ -33,8 +33,6 @@ def begin():
         gc.threshold(_LOADING)
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
-    with overlay.part:
-
     log.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
     if not getattr(board, "versions", True):
         return board, None

@@ -33,8 +33,8 @@ _TEMPLATE = const(
     '{%%if value_json.IMEI=="%s" and value_json.ID=="%s" and value_json.%s is defined%s%%}'
     "{{value_json.%s%s}}{%%endif%%}"
 )
-# What a meter calls invalid is no state: bits of Q (meters/readings/instant.py) where that is there. Without it a counter at
-# 0 may be an invalid one: it counts from the first kWh on.
+# What a meter calls invalid is no state: bits of Q (meters/readings/instant.py) where that is there. Without it a
+# counter at 0 may be an invalid one: it counts from the first kWh on.
 _VALID = const(" and not value_json.Q|default(0)|bitwise_and(%d)")
 _COUNTS = const(" and value_json.%s>0")
 _PLAIN = const("abcdefghijklmnopqrstuvwxyz0123456789-")
