@@ -149,19 +149,21 @@ def _apply(app):
     """Use the settings as they are now."""
     look_up_topics(app)
     app.ring.order = app.config.get("logger.order")
-    head(app)
+    write_format(app)
     if app.mqtt:
         settings = mqtt_settings(app) or OFF
         if settings != app.mqtt.settings:
             app.mqtt.reconfigure(settings)
 
 
-def head(app):
-    """What each record begins with, in the list that the lines have, too."""
-    get = app.config.get
-    logger_id = app.config.expansions["P"] = app.config.expand(get("logger.id"))
-    app.header[1:] = [logger_id, get("logger.time"), get("logger.profile")]
-    app.header += [get("logger.tags"), get("logger.object_key")]
+def write_format(app):
+    """How records are written, into the object that the lines have, too."""
+    get, form = app.config.get, app.format
+    form.logger_id = app.config.expansions["P"] = app.config.expand(get("logger.id"))
+    form.time_form = get("logger.time")
+    form.profile = get("logger.profile")
+    form.tags = get("logger.tags")
+    form.object_key = get("logger.object_key")
 
 
 def watch_trial(app):

@@ -117,7 +117,7 @@ def _build_lines(app):
             meters,
             app.clock,
             app.keep,
-            app.header,
+            app.format,
             app.gate,
         )
         app.lines.append(line)

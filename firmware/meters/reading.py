@@ -116,7 +116,7 @@ async def _read(line, meter, kind, args, result):
 
                 return await line_probe.run(line, meter, args)
             # First of all, while there still is so much in one piece.
-            size = _USUAL if line.header[3] == "titan" else _WIDE
+            size = _USUAL if line.format.profile == "titan" else _WIDE
             buffer = overlay.borrow(overlay.LARGEST if kind == readings.CLOSINGS else size)
             # Loading takes a while on a board; the others have their turn in between.
             from firmware.iec102 import ft12  # noqa: F401

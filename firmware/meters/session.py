@@ -34,10 +34,9 @@ class Job:
         self.result = result  # None: a scheduled reading
         self.out = titan.Writer(buffer)
         # Answers on demand and errors have TITAN's form only.
-        profile = "titan" if result is not None or kind == readings.ERROR else line.header[3]
+        profile = "titan" if result is not None or kind == readings.ERROR else line.format.profile
         self.titan = profile != "extended"
-        self.envelope = titan.Envelope(*line.header[:3])
-        self.envelope.tags, self.envelope.object_key = line.header[4:6]
+        self.format = line.format
         self.clock = line.clock
         self._line = line
         self._batch = []
@@ -141,7 +140,7 @@ def _why(error):
 async def report(line, meter, buffer):
     """Keep a record that tells the platform why an interval has no data."""
     job = Job(line, meter, readings.ERROR, None, None, buffer)
-    job.envelope.begin(job.out, "IEC102_ERR", job.utc(), meter.ident)
+    titan.begin(job, "IEC102_ERR")
     # Platforms know these words: where there is no memory for them the record waits, too.
     job.out.text("ERR", errors.words(meter.why, True))
     job.out.int("MISSED", meter.missed)

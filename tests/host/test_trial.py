@@ -10,6 +10,7 @@ import pytest
 from firmware.app import apply_settings, device
 from firmware.commands.dispatcher import Processor
 from firmware.config import password
+from firmware.meters.records import RecordFormat
 from firmware.recordlog.ring import Ring
 
 
@@ -56,7 +57,7 @@ def start(tmp_path, online=True):
     app.imei = "1"
     app.ring = Ring(str(tmp_path / "log"))
     app.ring.mount()
-    app.header = ["1", "P", "unix", "titan", "summer", "DO"]
+    app.format = RecordFormat("1", "P")
     app.lines = []
     app.mqtt = None
     if app.config.get("mqtt.enabled"):

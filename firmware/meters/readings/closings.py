@@ -48,7 +48,7 @@ def _write(job, item):
         if length == 5:
             out.text(key, time(job, item[key]))
         else:
-            out.int(job.envelope.object_key if key == "DO" else key, item[key])
+            out.int(job.format.object_key if key == "DO" else key, item[key])
     out.raw("}")
 
 

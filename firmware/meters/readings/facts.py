@@ -7,7 +7,7 @@ wants a person. As a last resort the device takes its own time from the meter.
 
 from firmware.core import clock, log
 from firmware.iec102 import errors, timetag
-from firmware.meters.records.titan import begin, time
+from firmware.meters.records.titan import begin, envelope, time
 
 _IDENTITY = const(100)
 _EVENTS = const(102)
@@ -62,7 +62,7 @@ async def power(master, meter, job):
     for item in answer.objects:
         out.item()
         out.raw("{")
-        out.int(job.envelope.object_key, item["address"])
+        out.int(job.format.object_key, item["address"])
         out.int("PC", item["power"])
         out.raw("}")
     out.raw("]")
@@ -161,7 +161,7 @@ async def meterclock(master, meter, job):
     drift = meter.drift
     was_set = await _maybe_set(master, meter, job)
     out = job.out
-    job.envelope.begin(out, "IEC102_CLOCK", now, meter.ident)
+    envelope(out, job.format, "IEC102_CLOCK", now, meter.ident)
     out.text("DT", time(job, tag))
     out.int("DRIFT", meter.drift)
     out.flag("IV", tag.iv)

@@ -47,13 +47,13 @@ class Form:
             # The first form goes on afterwards: this one is written behind it.
             room = self.job.out.rest()
             self.out = titan.Writer(room if len(room) >= _SIZE else _SIZE)
-        out, envelope = self.out, self.job.envelope
+        out, form = self.out, self.job.format
         out.begin()
-        out.text("IMEI", envelope.imei)
+        out.text("IMEI", form.imei)
         out.text("TYPE", name)
         out.key("TS")
         out.raw(titan.stamp(self.job.utc()))
-        out.text("P", envelope.logger_id)
+        out.text("P", form.logger_id)
         out.text("ID", self.job.meter.ident)
         out.text("FORM", "extended")
         return out
