@@ -173,7 +173,11 @@ def _session():
 
 def _readings():
     with overlay.use("session"):
-        from firmware.meters.readings import closings, curve, facts, instant  # noqa: F401
+        from firmware.meters.readings import kinds
+
+        for kind in kinds.every():
+            if kind.module:
+                kinds.reader(kind)
 
 
 def _grammar():

@@ -27,6 +27,7 @@ class Job:
 
     def __init__(self, utc=1792891800):
         self.format = RecordFormat("1", "P", "seconds")
+        self.type = "T"
         self.meter = type("M", (), {"ident": "M"})
         self.clock = type("C", (), {"zone": MADRID})
         self.kept = []
@@ -170,6 +171,7 @@ class Job:
     class clock:
         zone = Zone("Europe/Madrid")
     format = RecordFormat("1", "P")
+    type = "T"
     out = telemetry.Writer()
     def utc(self):
         return 1792891800
@@ -189,7 +191,7 @@ def form(kind):
 async def main():
     await form(1).instant([{"totals": [total] * 6, "time": tag}, {"powers": [power] * 4}, {"phases": [phase] * 3}])
     await form(3).period(11, 3600, tag, [(i, total) for i in range(1, 9)])
-    await form(4).tariff("IEC102_TAVC", 134, item)
+    await form(4).tariff(134, item)
     await form(5).events(52, [{"spa": 1, "spq": 2, "spi": 1, "time": tag}] * 20)
     await form(7).clock(tag, -3, True)
     await form(9).setup({"a": 1, "b": "x", "c": tag})

@@ -11,8 +11,6 @@ from firmware.iec102 import errors, timetag
 from firmware.iec102.totals import FIELDS
 from firmware.meters.records.titan import begin, time
 
-_CLOSINGS = const("IEC102_CTAVM2")
-_TARIFF = const("IEC102_TAVC")
 _CURRENT = const(133)
 _STORED = const(134)
 _CONTRACT_I = const(134)  # record addresses 134, 135, 136: contracts I, II, III
@@ -23,7 +21,7 @@ _NOT_THERE = const((13, 18))  # causes: record or period not available
 
 async def tariff(master, meter, job):
     """ASDU 133, answered by one 135 per tariff object."""
-    out = begin(job, _TARIFF)
+    out = begin(job)
     out.open("TAVC", "[")
 
     record = _CONTRACT_I + meter.options.get("contract", 1) - 1
@@ -33,7 +31,7 @@ async def tariff(master, meter, job):
             out.item()
             _write(job, item)
             if job.extended:
-                await job.extended.tariff(_TARIFF, record, item)
+                await job.extended.tariff(record, item)
 
     await master.stream(_CURRENT, record, (), take)
     out.raw("]")
@@ -109,7 +107,7 @@ class Closings:
             _write(self.job, item)
             self.count += 1
             if self.job.extended and self._unwritten(key):
-                await self.job.extended.tariff(_CLOSINGS, self.record, item)
+                await self.job.extended.tariff(self.record, item)
 
     def _unwritten(self, key):
         """Whether the extended form of this object was not kept before an earlier attempt broke off."""
@@ -117,7 +115,7 @@ class Closings:
         return not done or done[0] != key or self.count > done[1]
 
     def _begin(self):
-        begin(self.job, _CLOSINGS).open("CTAVM2", "[")
+        begin(self.job).open("CTAVM2", "[")
         self.open = True
 
     async def _close(self):

@@ -106,7 +106,7 @@ class Piece:
         if not self.start < utc <= self.end:
             return
         self.newest = max(self.newest, utc)
-        out = begin(self.job, "IEC102_LC")
+        out = begin(self.job)
         out.int("REC", self.record)
         out.text("DT", time(self.job, tag))
         for address, total in pairs:

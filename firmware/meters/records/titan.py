@@ -122,9 +122,9 @@ def envelope(out, form, kind, utc, meter_id):
     out.text("ID", meter_id)
 
 
-def begin(job, kind):
-    """Start a record of TYPE `kind` of what a Job (firmware/meters/session.py) reads; returns its Writer."""
-    envelope(job.out, job.format, kind, job.utc(), job.meter.ident)
+def begin(job):
+    """Start a record of what a Job (firmware/meters/session.py) reads; returns its Writer."""
+    envelope(job.out, job.format, job.type, job.utc(), job.meter.ident)
     return job.out
 
 
