@@ -102,8 +102,7 @@ def change(app, values, code=""):
     on trial in any case: begin_trial() when the answer with the code is out, confirm() when it comes back.
     """
     config = app.config
-    online = app.mqtt and app.mqtt.connections
-    seconds = config.get("device.trial") * 60 if online or code else 0
+    seconds = config.get("device.trial") * 60 if _logins(app) or code else 0
     needs = config.change(_sealed(app, values), seconds, code)
     if config.staged and ("link" in needs or "way" in needs):
         if any(name.startswith("uplink.") for name in config.staged):
@@ -116,6 +115,11 @@ def change(app, values, code=""):
     if any("commands" in name or "password" in name for name in values):
         app.processor.look_up()
     _apply(app)
+
+
+def _logins(app):
+    """How often a delivery has been connected."""
+    return sum([each.connections for each in app.deliveries])
 
 
 def _on_trial(app):
@@ -189,7 +193,7 @@ def _watch(app):
     if not config.trying:
         return
     passed = monotonic_s() - app.trial_since
-    if app.mqtt and app.mqtt.connected and passed > _SETTLE_S and not config.code:
+    if app.reached() and passed > _SETTLE_S and not config.code:
         _stay(app)
     elif passed > config.trying:
         text = "not confirmed in time; taken back: %s"
@@ -204,7 +208,7 @@ def _begin(app):
             app.way = 0
             _take_back(app, "the answer with the code did not arrive; taken back: %s")
         return
-    app.way = app.mqtt.connections if app.mqtt else 0
+    app.way = _logins(app)
     if config.staged and not any(name.startswith("uplink.") for name in config.staged):
         config.begin_trial()
         app.trial_since = monotonic_s()
@@ -229,7 +233,7 @@ def _take_back(app, text):
 
 def confirm(app, code, console):
     """What is on trial stays; "" or why it does not. On the console no code is needed. OSError."""
-    config, mqtt = app.config, app.mqtt
+    config = app.config
     if not config.staged:
         return "nothing waits to be confirmed"
     if console:
@@ -238,7 +242,7 @@ def confirm(app, code, console):
             config.begin_trial()
     elif not config.code:
         return "it needs no code: it stays when the broker is reached with it"
-    elif app.way < 0 or not config.trying or not mqtt.connected or mqtt.connections <= app.way:
+    elif app.way < 0 or not config.trying or not app.reached() or _logins(app) <= app.way:
         return "it has to come over the new way, when that is in force"
     elif not _is_code(config, code):
         return "that is not the code"

@@ -74,6 +74,7 @@ def uplink(app):
         jitter(app, 0),
         deaf=getattr(app.board, "deaf", False),
     )
+    app.deliveries.append(app.mqtt)
 
 
 def console(app):

@@ -91,14 +91,14 @@ def make(board, guard=None):
 
 def _services(app):
     """(name, object with run()) of each service, for the supervisor."""
-    found = [(line.name, line) for line in app.lines]
+    found = [(each.name, each) for each in list(app.lines) + app.deliveries]
     if app.mqtt:
         with overlay.part:
             from firmware.commands.channels.mqtt import Remote
 
         remote = Remote(app.mqtt, app.processor, app.answer_topic)
         app.mqtt.paused = remote.paused
-        found += [("mqtt", app.mqtt), ("commands", remote)]
+        found.append(("commands", remote))
     if app.discovery:
         found.append(("ha", app.discovery))
     found += [(tagged.name, tagged) for tagged in app.tags]

@@ -106,6 +106,7 @@ def device(flash, gate):
     app.lines = []
     app.config.set_many({"mqtt.enabled": "on", "mqtt.broker": "tcp://one"})
     app.mqtt = Mqtt(app)
+    app.deliveries.append(app.mqtt)
     app.look_up_topics()
     app.processor = Processor(app)
     return app

@@ -31,6 +31,8 @@ class Board:
 class Mqtt:
     """What the App needs of the uplink."""
 
+    name = "mqtt"
+    state = "online"
     connections = 1
     connected = True
     answering = False  # an answer has yet to go out
@@ -63,6 +65,7 @@ def start(tmp_path, online=True):
     if app.config.get("mqtt.enabled"):
         app.mqtt = Mqtt(app)
         app.mqtt.connections = int(online)
+        app.deliveries.append(app.mqtt)
     app.unsealed = password.typed(app.config)
     app.processor = Processor(app)
     app.look_up_topics()
