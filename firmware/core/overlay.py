@@ -60,11 +60,12 @@ trace meters.frame_trace
 words iec102.frame_text
 find recordlog.find
 segments recordlog.segments
-login delivery.mqtt.login
+connect net.connect
+login +connect delivery.mqtt.login
 announce +reading delivery.homeassistant
 time app.time_sync
 update +guard net.url update.order,source,waiting
-fetch +update net.http update.download,release,updater
+fetch +update +connect net.http,tls update.download,release,updater
 ask net.modem.exchange
 steps +ask +describe net.modem.bringup
 wake +ask net.modem.power
