@@ -1,4 +1,5 @@
-"""Figures of the house: files, lines, which room imports which, and what goes round in a circle.
+"""Figures of the house: files, lines, which room imports which, what goes round in a circle, and how many stations a
+record and a command pass, as docs/architecture.md lists them.
 
     python -m tools.house [FOLDER]      of this checkout, or of another one by its folder
     python -m tools.house --list        the imports and circles, too
@@ -9,6 +10,7 @@ function counts as much as one at the top: both tie two files together.
 
 import argparse
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,12 +106,43 @@ def circles(ties):
     return found
 
 
+def ways(root=ROOT):
+    """{"record": [(path, name of a function), …], "command": …} of docs/architecture.md; empty where it lists none."""
+    text = (root / "docs" / "architecture.md").read_text()
+    found = {}
+    for part in text.split("\n## "):
+        title = re.match(r"One (\w+)'s way\n", part)
+        stations = re.findall(r"(?m)^\d+\. `(firmware/[\w/]+\.py): ([\w.]+)`", part)
+        if title and stations:
+            found[title.group(1)] = stations
+    return found
+
+
+def defined(tree):
+    """The names of a module's functions, those of its classes as Class.function."""
+    found = set()
+    for node in tree.body:
+        found.add(getattr(node, "name", ""))
+        for each in node.body if isinstance(node, ast.ClassDef) else ():
+            found.add("%s.%s" % (node.name, getattr(each, "name", "")))
+    return found
+
+
+def _passed(stations):
+    """How many moves lie between stations, and through how many rooms they go."""
+    return len(stations) - 1, len({path.split("/")[1] for path, _ in stations})
+
+
 def figures(root=ROOT):
     """{what: number or list} of the checkout in `root`."""
     trees = modules(root)
     found = imports(trees)
     ties = between_rooms(found)
     paths = list((root / "firmware").rglob("*.py"))
+    passed = {
+        "moves of one %s, through %d rooms" % (what, _passed(stations)[1]): _passed(stations)[0]
+        for what, stations in ways(root).items()
+    }
     return {
         "files": len(paths),
         "lines": sum(len(path.read_text().splitlines()) for path in paths),
@@ -127,6 +160,7 @@ def figures(root=ROOT):
         "circles of modules": circles(
             [(name, each) for name, wanted in found.items() for each in wanted]
         ),
+        **passed,
     }
 
 

@@ -107,8 +107,7 @@ def change(app, values, code=""):
     on trial in any case: begin_trial() when the answer with the code is out, confirm() when it comes back.
     """
     config = app.config
-    online = app.mqtt and app.mqtt.connections
-    seconds = config.get("device.trial") * 60 if online or code else 0
+    seconds = config.get("device.trial") * 60 if _logins(app) or code else 0
     needs = config.change(_sealed(app, values), seconds, code)
     if config.staged and ("link" in needs or "way" in needs):
         if any(name.startswith("uplink.") for name in config.staged):
@@ -124,6 +123,11 @@ def change(app, values, code=""):
     if "ntp." in names:
         app.sync()  # it may be hours until the next question
     _apply(app)
+
+
+def _logins(app):
+    """How often a delivery has been connected."""
+    return sum([each.connections for each in app.deliveries])
 
 
 def _on_trial(app):
@@ -157,19 +161,21 @@ def _apply(app):
     """Use the settings as they are now."""
     look_up_topics(app)
     app.ring.order = app.config.get("logger.order")
-    head(app)
+    write_format(app)
     if app.mqtt:
         settings = mqtt_settings(app) or OFF
         if settings != app.mqtt.settings:
             app.mqtt.reconfigure(settings)
 
 
-def head(app):
-    """What each record begins with, in the list that the lines have, too."""
-    get = app.config.get
-    logger_id = app.config.expansions["P"] = app.config.expand(get("logger.id"))
-    app.header[1:] = [logger_id, get("logger.time"), get("logger.profile")]
-    app.header += [get("logger.tags"), get("logger.object_key")]
+def write_format(app):
+    """How records are written, into the object that the lines have, too."""
+    get, form = app.config.get, app.format
+    form.logger_id = app.config.expansions["P"] = app.config.expand(get("logger.id"))
+    form.time_form = get("logger.time")
+    form.profile = get("logger.profile")
+    form.tags = get("logger.tags")
+    form.object_key = get("logger.object_key")
 
 
 async def known_as(app, imei):
@@ -192,7 +198,7 @@ async def known_as(app, imei):
     store.set(IMEI, imei)
     if imei and imei != app.imei:
         log.info("config", "identity %s", imei)
-        app.header[0] = app.imei = app.config.expansions["IMEI"] = imei
+        app.format.imei = app.imei = app.config.expansions["IMEI"] = imei
         with overlay.attempt:  # else it is so from the next start on
             _apply(app)
 
@@ -220,7 +226,7 @@ def _watch(app):
     if not config.trying:
         return
     passed = monotonic_s() - app.trial_since
-    if app.mqtt and app.mqtt.connected and passed > _SETTLE_S and not config.code:
+    if app.reached() and passed > _SETTLE_S and not config.code:
         _stay(app)
     elif passed > config.trying:
         text = "not confirmed in time; taken back: %s"
@@ -235,7 +241,7 @@ def _begin(app):
             app.way = 0
             _take_back(app, "the answer with the code did not arrive; taken back: %s")
         return
-    app.way = app.mqtt.connections if app.mqtt else 0
+    app.way = _logins(app)
     if config.staged and not any(name.startswith("uplink.") for name in config.staged):
         config.begin_trial()
         app.trial_since = monotonic_s()
@@ -260,7 +266,7 @@ def _take_back(app, text):
 
 def confirm(app, code, console):
     """What is on trial stays; "" or why it does not. On the console no code is needed. OSError."""
-    config, mqtt = app.config, app.mqtt
+    config = app.config
     if not config.staged:
         return "nothing waits to be confirmed"
     if console:
@@ -269,7 +275,7 @@ def confirm(app, code, console):
             config.begin_trial()
     elif not config.code:
         return "it needs no code: it stays when the broker is reached with it"
-    elif app.way < 0 or not config.trying or not mqtt.connected or mqtt.connections <= app.way:
+    elif app.way < 0 or not config.trying or not app.reached() or _logins(app) <= app.way:
         return "it has to come over the new way, when that is in force"
     elif not _is_code(config, code):
         return "that is not the code"

@@ -16,6 +16,7 @@ from firmware.meters import readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter, MeterLine
 from firmware.meters.reading import Schedule
+from firmware.meters.readings import kinds
 from firmware.meters.records import titan
 from firmware.recordlog.ring import Ring
 
@@ -29,16 +30,6 @@ _LEAST = const(128 * 1024)
 _NO_PORT = const(401)
 _NO_SERIAL = const(402)
 _NO_TAGS = const(403)
-# Setting of a schedule -> kind of reading; all in minutes.
-_SCHEDULES = (
-    ("meter.curve", readings.CURVE, True),
-    ("meter.tariff", readings.TARIFF, False),
-    ("meter.events", readings.EVENTS, True),
-    ("meter.clock", readings.CLOCK, False),
-    ("meter.identity", readings.IDENTITY, False),
-    ("meter.power", readings.POWER, False),
-    ("meter.setup", readings.SETUP, False),
-)
 
 
 def build(app):
@@ -117,7 +108,7 @@ def _build_lines(app):
             meters,
             app.clock,
             app.keep,
-            app.header,
+            app.format,
             app.gate,
         )
         app.lines.append(line)
@@ -179,16 +170,13 @@ def _meter(app, index):
     get = app.config.get
     address = get("meter.link", index), get("meter.point", index), int(get("meter.password", index) or 0)
     schedules = []
-    aligned = get("iec102.align")
-    unit = getattr(app.board, "interval_unit", 60)
-    if get("meter.interval", index):
-        seconds = get("meter.interval", index) * unit
-        schedules.append(Schedule(readings.INSTANT, seconds, aligned=aligned))
-    if get("meter.closing", index):
-        schedules.append(Schedule(readings.CLOSINGS, _DAY, True))
-    for name, kind, once in _SCHEDULES:
-        if get(name, index):
-            schedules.append(Schedule(kind, get(name, index) * 60, once, aligned))
+    for kind in kinds.every():
+        often = get("meter." + kind.setting, index) if kind.setting else 0
+        if often is True:
+            schedules.append(Schedule(kind.number, _DAY, kind.once))
+        elif often:
+            unit = getattr(app.board, "interval_unit", 60) if kind.number == readings.INSTANT else 60
+            schedules.append(Schedule(kind.number, often * unit, kind.once, get("iec102.align")))
     options = {
         "days": get("meter.closing_days", index),
         "contract": get("meter.contract", index),

@@ -11,6 +11,7 @@ from firmware.config import password
 from firmware.core import log, overlay
 from firmware.core.clock import Clock
 from firmware.core.flash_gate import Gate
+from firmware.meters.records import RecordFormat
 from firmware.update.safestart import crashed
 
 _NOT_MADE = const(258)  # code of an error (core/errors.py)
@@ -29,8 +30,8 @@ def settings(app):
     # The identity: the setting, or what the board knows: the modem's from before, or its own number.
     app.imei = config.get("device.imei") or app.board.ident()
     config.expansions["IMEI"] = app.imei
-    app.header = [app.imei]
-    apply_settings.head(app)
+    app.format = RecordFormat(app.imei)
+    apply_settings.write_format(app)
     config.expansions["ID"] = config.get("meter.id", 0)
     log.info("start", "identity %s", app.imei)
 
@@ -74,6 +75,7 @@ def uplink(app):
         jitter(app, 0),
         deaf=getattr(app.board, "deaf", False),
     )
+    app.deliveries.append(app.mqtt)
 
 
 def console(app):

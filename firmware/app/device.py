@@ -14,7 +14,7 @@ from firmware.core.flash_gate import silence
 from firmware.meters import readings
 
 _TURN_MS = const(100)
-# MqttService.leave() takes 6 s at most.
+# A delivery's leave() takes 6 s at most.
 _LEAVE_MS = const(10000)
 COMMANDED = "command on "  # begin of the reason of a restart that somebody asked for
 
@@ -44,6 +44,8 @@ class App:
         log.info("start", "reset cause: %s", self.reset_cause)
         self.config = Config(board.root + "/config.json", getattr(board, "defaults", {}))
         self.watched = []
+        # The ways of the records to who wants them (firmware/delivery/__init__.py), and `mqtt`, that one's own.
+        self.deliveries = []
         self.longest_turn_ms = 0
         self.restart_reason = ""
         self.time_wanted = False
@@ -93,6 +95,14 @@ class App:
             from firmware.app import status as appwork
 
             return appwork.online_text(self)
+
+    def reached(self):
+        """Whether some delivery is connected; None: none is switched on. Allocates nothing."""
+        found = None
+        for each in self.deliveries:
+            if each.state != "off":
+                found = found or each.connected
+        return found
 
     # --- what commands do to the device
 
@@ -182,9 +192,8 @@ class App:
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""
         # Without memory the broker finds out by itself.
         with overlay.attempt:
-            if self.mqtt:
-                leaving = asyncio.create_task(self.mqtt.leave())
-                since = ticks_ms()
+            since = ticks_ms()
+            for leaving in [asyncio.create_task(each.leave()) for each in self.deliveries]:
                 while not leaving.done() and ticks_diff(ticks_ms(), since) < _LEAVE_MS:
                     self.board.feed()
                     await sleep_ms(_TURN_MS)

@@ -101,7 +101,7 @@ async def _watch(app, guard):
                 last = ticks_ms()
                 app.watch_trial()
                 if guard:
-                    reason = guard.tick(app.mqtt is not None and app.mqtt.connected)
+                    reason = guard.tick(app.reached())
                     if reason:
                         app.restart(reason)
                 if ticks_diff(now, reported) > wait:
@@ -149,9 +149,10 @@ def _led(app):
     """What the board's LED shows now. Every turn: nothing here allocates."""
     if app.safe:
         return _LED_SAFE
-    if not app.lines or not app.mqtt or app.mqtt.state == "off":
+    reached = app.reached()
+    if not app.lines or reached is None:
         return _LED_SETUP
-    if not app.mqtt.connected:
+    if not reached:
         return _LED_OFFLINE
     for line in app.lines:
         for meter in line.meters:

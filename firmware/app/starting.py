@@ -90,14 +90,14 @@ def make(board, guard=None):
 
 def _services(app):
     """(name, object with run()) of each service, for the supervisor."""
-    found = [(line.name, line) for line in app.lines]
+    found = [(each.name, each) for each in list(app.lines) + app.deliveries]
     if app.mqtt:
         with overlay.part:
             from firmware.commands.channels.mqtt import Remote
 
-        mqtt = Remote(app.mqtt, app.processor, app.answer_topic)
-        app.mqtt.paused = mqtt.paused
-        found += [("mqtt", app.mqtt), ("commands", mqtt)]
+        remote = Remote(app.mqtt, app.processor, app.answer_topic)
+        app.mqtt.paused = remote.paused
+        found.append(("commands", remote))
     if app.discovery:
         found.append(("ha", app.discovery))
     found += [(tagged.name, tagged) for tagged in app.tags]
@@ -185,7 +185,11 @@ def _session():
 
 def _readings():
     with overlay.use("session"):
-        from firmware.meters.readings import closings, curve, facts, instant  # noqa: F401
+        from firmware.meters.readings import kinds
+
+        for kind in kinds.every():
+            if kind.module:
+                kinds.reader(kind)
 
 
 def _grammar():

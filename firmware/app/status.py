@@ -78,7 +78,7 @@ def status(app):
     last_crash = start.pop("crash", "")
     if app.faults:
         start["faults"] = [errors.text(why) for _, why, _ in app.faults]
-    return {
+    found = {
         "version": app.version,
         "imei": app.imei,
         "reset": app.reset_cause,
@@ -88,7 +88,7 @@ def status(app):
         "heap_peak": overlay.peak,
         "turn_ms": app.longest_turn_ms,
         "log": app.ring.stats(),
-        "mqtt": app.mqtt.status() if app.mqtt else {},
+        "mqtt": {},
         "link": app.link.status,
         "meters": [_meter(meter) for line in app.lines for meter in line.meters],
         "restarts": {w.name: w.restarts for w in app.watched if w.restarts},
@@ -96,6 +96,9 @@ def status(app):
         "crash": last_crash or "none",
         "update": _update(app),
     }
+    for each in app.deliveries:
+        found[each.name] = each.status()
+    return found
 
 
 def brief(app):

@@ -12,6 +12,7 @@ from firmware.core import clock, log, overlay
 from firmware.core.compat import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.core.errors import Coded
 from firmware.meters import readings
+from firmware.net.tcp import now
 
 _FIRST_S = const(15)
 _LONGEST_S = const(3600)
@@ -24,7 +25,6 @@ _STALE_S = const(3 * 86400)
 _METER_S = const(6 * 3600)
 _PORT = const(123)
 _STEP_MS = const(20)
-_AGAIN = const(11)  # EAGAIN: nothing has come yet
 _LENGTH = const(48)
 _CLIENT = const(0x23)  # leap 0, version 4, mode 3
 _SERVER = const(4)
@@ -155,11 +155,8 @@ async def ask(sockets, host, limit_ms=3000):
         why = "no answer from " + name
         while ticks_diff(ticks_ms(), start) < limit_ms:
             await sleep_ms(_STEP_MS)
-            try:
-                answer = sock.recv(_LENGTH)
-            except OSError as error:
-                if error.args[0] != _AGAIN:
-                    raise
+            answer = now(sock.recv, _LENGTH)
+            if answer is None:
                 continue
             wrong = _check(answer, nonce)
             if not wrong:

@@ -1,7 +1,7 @@
 """One module per board: pins, UARTs, flash, clock, network, watchdog.
 
-The only place in firmware/ that may import `machine`, `esp32`, `rp2`, `network` or `termios`. A
-board module has a class `Board` with:
+May import net, config and core, and alone in firmware/ `machine`, `esp32`, `rp2`, `network` and `termios`. A board
+module has a class `Board` with:
 
 - `name`, `root` (folder of the flash file system, `""` on boards), `reset_cause()` (text),
 - `ident()`: a text of up to 15 characters that is the same for ever (used as IMEI until a modem
@@ -19,7 +19,7 @@ board module has a class `Board` with:
 - `led(code)`: shows one of the codes of docs/boards.md on the board's LED, if it has one; called ten
   times a second.
 
-`common.py` holds what all boards share while they run, `wiring.py` what is done once, at the start; `esp32.py` and
+`base.py` holds what all boards share while they run, `wiring.py` what is done once, at the start; `esp32.py` and
 `rp2.py` what one family shares. A board's own module is a table of pins (docs/boards.md tells how to write one).
 """
 

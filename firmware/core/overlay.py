@@ -45,25 +45,27 @@ check +settings config.check
 files config.files
 password config.password
 texts +settings config.help
-command +zone commands.executor,reply commands.handlers.doctor,general,readings,settings
+kinds meters.readings.kinds
+command +zone +kinds commands.executor,reply commands.handlers.doctor,general,readings,settings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
 doctor +grammar +files +errorwords commands.handlers.doctor_texts
 help +grammar +texts commands.handlers.help
 typing commands.channels.line_editor
 zone core.zone
-reading +zone meters.ledger,reading,result
+reading +zone +kinds meters.ledger,reading,result
 session +reading iec102.address,asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
  meters.line_probe,session meters.readings.closings,curve,facts,instant meters.records.extended,titan
 trace meters.frame_trace
 words iec102.frame_text
 find recordlog.find
 segments recordlog.segments
-login delivery.mqtt.login
+connect net.connect
+login +connect delivery.mqtt.login
 announce +reading delivery.homeassistant
 time app.time_sync
 update +guard net.url update.order,source,waiting
-fetch +update net.http update.download,release,updater
+fetch +update +connect net.http,tls update.download,release,updater
 ask net.modem.exchange
 steps +describe net.modem.bringup
 wake +ask net.modem.power

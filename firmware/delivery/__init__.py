@@ -1,7 +1,8 @@
-"""The way to the broker: an MQTT session over umqtt.simple that never blocks, and the drain of the log.
+"""The records' ways out, each a delivery; so far there is one, `mqtt/`. `publisher` drains the record log for it.
 
-`stream` is the socket and what stands between umqtt.simple and it, `session` a connection that is up, `login` (in
-memory only while it is needed) its beginning and end, `publisher` what goes out, `service` keeps it all going, `state`
-tells of it.
-May import port and diag; handed everything else by the app.
+A delivery is a service in `device.deliveries`: `name` (what GETSTATUS calls it), `run()`, `state` ("off" where it is
+not wanted), `connected` (bool), `connections` (how often it has been), `status()` (dict), `await leave()` before a
+restart. It is handed the log and acknowledges there what it has delivered, never before. What is MQTT's own (topics,
+replies, Home Assistant: `discovery` and, loaded for a moment, `homeassistant`) asks for `device.mqtt`.
+May import net, meters, recordlog, config and core; handed everything else by the app.
 """

@@ -12,7 +12,7 @@ _PAUSE_MS = const(30000)
 
 
 class Discovery:
-    """`device`: has `mqtt`, `clock`, `processor`, `config`, `lines`, `header`, `imei`, `name`, `version` and
+    """`device`: has `mqtt`, `clock`, `processor`, `config`, `lines`, `format`, `imei`, `name`, `version` and
     `topics`, a new list after each change of settings."""
 
     def __init__(self, device):

@@ -48,7 +48,7 @@ def plan(service):
     device = service.device
     get = device.config.get
     prefix = get("ha.prefix") if get("ha.enabled") else ""
-    if prefix and device.header[3] == "extended":
+    if prefix and device.format.profile == "extended":
         log.error("ha", "Home Assistant gets the titan form: set logger.profile to titan or both")
         prefix = None
     elif prefix and (not device.topics[0] or len(prefix.encode()) > _LONGEST_PREFIX):

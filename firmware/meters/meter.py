@@ -89,13 +89,13 @@ class MeterLine:
 
     trace = None  # sees each frame, see iec102/master.py
 
-    def __init__(self, name, port, meters, clock, keep, header, gate=None):
-        """`header`: [IMEI, logger id, form of TS, profile, form of the meter's times, key of object addresses]."""
+    def __init__(self, name, port, meters, clock, keep, form, gate=None):
+        """`form`: the device's records.RecordFormat."""
         self.name = name
         self.port = port
         self.meters = meters
         self.clock = clock
-        self.header = header
+        self.format = form
         self.gate = gate
         self.keep = keep
         self.clean = False  # nothing of an earlier session can be on the line

@@ -10,10 +10,9 @@ from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms
 from firmware.core.flash_gate import silence
 from firmware.meters import readings
+from firmware.meters.readings import kinds
 
-# Bytes of the longest record of all readings but the closings.
-_USUAL = const(1024)
-# Those of the extended form.
+# Bytes of the longest record in the extended form.
 _WIDE = const(2048)
 _STORE_TRIES = const(20)
 _STORE_WAIT_MS = const(100)
@@ -117,8 +116,8 @@ async def _read(line, meter, kind, args, result):
 
                 return await line_probe.run(line, meter, args)
             # First of all, while there still is so much in one piece.
-            size = _USUAL if line.header[3] == "titan" else _WIDE
-            buffer = overlay.borrow(overlay.LARGEST if kind == readings.CLOSINGS else size)
+            found = kinds.find(kind)
+            buffer = overlay.borrow(max(found.longest, 0 if line.format.profile == "titan" else _WIDE))
             # Loading takes a while on a board; the others have their turn in between.
             from firmware.iec102 import ft12  # noqa: F401
 
@@ -132,8 +131,8 @@ async def _read(line, meter, kind, args, result):
             from firmware.meters import session
 
             if kind == readings.ERROR:
-                return await session.report(line, meter, buffer)
-            return await session.run(line, meter, kind, args, result, buffer)
+                return await session.report(line, meter, found, buffer)
+            return await session.run(line, meter, found, args, result, buffer)
     except Exception as failure:
         # The line goes on with the other meters: a flash that takes nothing, or what nobody has thought of.
         if isinstance(failure, MemoryError):

@@ -9,14 +9,15 @@ from firmware.core.flash_gate import silence
 from firmware.iec102.master import LinkAddress, Master
 from firmware.meters import readings
 from firmware.meters.reading import store
+from firmware.meters.readings import kinds
 from firmware.meters.records import titan
 
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
 _BATCH_BYTES = const(2048)
 _LARGER_BATCH = const(3072)
-# A longer record is not copied but kept at once; closings need most of the heap for themselves.
+# A longer record is not copied but kept at once; a kind with longer ones needs most of the heap for itself.
 _COPIED = const(1100)
-_COPIED_CLOSING = const(512)
+_COPIED_LESS = const(512)
 # Codes of errors (core/errors.py).
 _NO_MEMORY = const(131)
 _NOT_KEPT = const(132)
@@ -28,19 +29,20 @@ class Job:
 
     def __init__(self, line, meter, kind, args, result, buffer):
         self.meter = meter
-        self.kind = kind
+        self.kind = kind.number
+        self.type = kind.type
         self.args = args
         self.result = result  # None: a scheduled reading
         self.out = titan.Writer(buffer)
         # Answers on demand and errors have TITAN's form only.
-        profile = "titan" if result is not None or kind == readings.ERROR else line.header[3]
+        profile = "titan" if result is not None or self.kind == readings.ERROR else line.format.profile
         self.titan = profile != "extended"
-        self.envelope = titan.Envelope(*line.header[:3])
-        self.envelope.tags, self.envelope.object_key = line.header[4:6]
+        self.format = line.format
         self.clock = line.clock
         self._line = line
         self._batch = []
         self._size = 0
+        self._copied = _COPIED_LESS if kind.longest > _COPIED else _COPIED
         self.extended = None  # the extended.Form that writes the second form, where that is wanted
         if profile != "titan":
             with overlay.use("session"):
@@ -65,9 +67,8 @@ class Job:
         if not self.titan and not kind & readings.EXTENDED:
             return
         kind = kind or self.kind
-        most = _COPIED_CLOSING if self.kind == readings.CLOSINGS else _COPIED
         copy = None
-        if len(view) <= most:
+        if len(view) <= self._copied:
             with overlay.attempt:
                 copy = bytes(view)
         if copy is None:
@@ -99,7 +100,7 @@ class Job:
 
 
 async def run(line, meter, kind, args, result, buffer):
-    """Read `kind` of `meter` and write its records into `buffer`; they go to the log or into `result`.
+    """Read `kind` (a kinds.Kind) of `meter` and write its records into `buffer`; they go to the log or into `result`.
 
     Returns why it failed (core/errors.py), None if all went well.
     """
@@ -113,7 +114,7 @@ async def run(line, meter, kind, args, result, buffer):
     why = none = None
     try:
         await master.open(LinkAddress(*meter.address, **meter.options.get("times", {})))
-        none = await readings.reader(kind)(master, meter, job)
+        none = await kinds.reader(kind)(master, meter, job)
     except Exception as failure:
         # Whatever the meter has said: it is this reading that failed.
         if isinstance(failure, MemoryError):
@@ -133,7 +134,7 @@ async def run(line, meter, kind, args, result, buffer):
         await sleep_ms(0)
     else:
         what = "%s: the meter has no %s (%d ms)" if none else "%s: %s read in %d ms"
-        log.info("meter", what, meter.ident, readings.name_of(kind), took)
+        log.info("meter", what, meter.ident, kind.name, took)
     return why
 
 
@@ -145,10 +146,10 @@ def _why(error):
     return (code, type(error).__name__, str(error))
 
 
-async def report(line, meter, buffer):
+async def report(line, meter, kind, buffer):
     """Keep a record that tells the platform why an interval has no data."""
-    job = Job(line, meter, readings.ERROR, None, None, buffer)
-    job.envelope.begin(job.out, "IEC102_ERR", job.utc(), meter.ident)
+    job = Job(line, meter, kind, None, None, buffer)
+    titan.begin(job)
     # Platforms know these words: where there is no memory for them the record waits, too.
     job.out.text("ERR", errors.words(meter.why, True))
     job.out.int("MISSED", meter.missed)

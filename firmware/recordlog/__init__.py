@@ -1,1 +1,3 @@
-"""The record log: ring.py is its face, format.py how it stands on flash. Imported by the app; imports port, core."""
+"""The record log: `ring` is its face, `format` how it stands on flash; `mount`, `find` and `segments` are loaded for a
+moment. Handed to the app's other parts; may import core.
+"""

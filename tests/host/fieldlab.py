@@ -7,6 +7,7 @@ import asyncio
 
 from firmware.core.clock import HOST, Clock
 from firmware.meters.meter import MeterLine
+from firmware.meters.records import RecordFormat
 from tests.host.fakes import StationMeter
 from tools.meter.model import Meter as Model
 from tools.meter.station import Station
@@ -48,10 +49,10 @@ def port_of(found):
 def line_of(port, meters, keep, profile="titan", clock=None):
     """The service of one line over `port`; `keep(batch)` has what is logged, payloads as bytes."""
     clock = clock or Clock(Rtc(), "Europe/Madrid", HOST)
-    header = [IMEI, "ID-" + IMEI, "unix", profile, "summer", "DO"]
+    form = RecordFormat(IMEI, "ID-" + IMEI, "unix", profile)
 
     def copied(batch):
         # A payload may be a view of the session's buffer, which the next record overwrites.
         keep([(kind, utc, bytes(payload)) for kind, utc, payload in batch])
 
-    return MeterLine("port 1", port, meters, clock, copied, header)
+    return MeterLine("port 1", port, meters, clock, copied, form)

@@ -13,7 +13,7 @@ from firmware.core.zone import Zone
 from firmware.iec102.timetag import TimeTag, from_utc
 from firmware.meters import reading, readings
 from firmware.meters.meter import Meter
-from firmware.meters.records import extended
+from firmware.meters.records import RecordFormat, extended
 from firmware.meters.records import titan as telemetry
 from tests.host import fieldlab, json_examples, twinlab, virtual
 from tools import micropython, patience
@@ -26,7 +26,8 @@ class Job:
     """What a Form sees of a session."""
 
     def __init__(self, utc=1792891800):
-        self.envelope = telemetry.Envelope("1", "P", "seconds")
+        self.format = RecordFormat("1", "P", "seconds")
+        self.type = "T"
         self.meter = type("M", (), {"ident": "M"})
         self.clock = type("C", (), {"zone": MADRID})
         self.kept = []
@@ -161,7 +162,7 @@ def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, fo
 # Runs on both; what it prints must be the same.
 SCRIPT = """
 import asyncio
-from firmware.meters.records import extended, titan as telemetry
+from firmware.meters.records import RecordFormat, extended, titan as telemetry
 from firmware.iec102.timetag import from_utc
 from firmware.core.zone import Zone
 class Job:
@@ -169,7 +170,8 @@ class Job:
         ident = "M"
     class clock:
         zone = Zone("Europe/Madrid")
-    envelope = telemetry.Envelope("1", "P")
+    format = RecordFormat("1", "P")
+    type = "T"
     out = telemetry.Writer()
     def utc(self):
         return 1792891800
@@ -189,7 +191,7 @@ def form(kind):
 async def main():
     await form(1).instant([{"totals": [total] * 6, "time": tag}, {"powers": [power] * 4}, {"phases": [phase] * 3}])
     await form(3).period(11, 3600, tag, [(i, total) for i in range(1, 9)])
-    await form(4).tariff("IEC102_TAVC", 134, item)
+    await form(4).tariff(134, item)
     await form(5).events(52, [{"spa": 1, "spq": 2, "spi": 1, "time": tag}] * 20)
     await form(7).clock(tag, -3, True)
     await form(9).setup({"a": 1, "b": "x", "c": tag})

@@ -229,7 +229,7 @@ def test_what_no_meter_should_say_is_that_reading_s_failure(tmp_path, profile, m
             schedules=[(readings.INSTANT, 900), (readings.CURVE, HOUR, True), (readings.TARIFF, HOUR)],
         )  # fmt: skip
         made.stations[0].answers.no_types = {190}
-        made.line.header[3] = profile
+        made.line.format.profile = profile
         task = asyncio.create_task(made.line.run())
         await sleep_ms((6 * HOUR + 60) * 1000)
         assert not task.done()
@@ -267,7 +267,7 @@ def test_any_bytes_in_an_answer_fail_that_reading_alone(tmp_path, seed):
         made = bench(tmp_path, curve_days=1, days=70, totals=chance.choice(("object192", "tariff")))
         station = made.stations[0]
         made.line.port = StationMeter(station.receive, to_master=spoilt).port
-        made.line.header[3] = "both"
+        made.line.format.profile = "both"
         for kind in range(readings.INSTANT, readings.SETUP + 1):
             await reading.session(made.line, made.meters[0], kind)
         made.line.port = fieldlab.port_of(made.stations)
@@ -389,7 +389,7 @@ def test_an_object_that_is_refused_leaves_its_keys_out(tmp_path, totals, missing
 def test_totals_come_from_the_tariff_where_162_is_not_known(tmp_path, cause, profile):
     async def main():
         made = bench(tmp_path, {"refuse": "162=" + cause}, totals="tariff")
-        made.line.header[3] = profile
+        made.line.format.profile = profile
         good, records = await tried(made, readings.INSTANT)
         assert good, made.meters[0].last_error
         return records

@@ -19,6 +19,7 @@ from firmware.meters import reading, readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
+from firmware.meters.records import RecordFormat
 from firmware.net.modem import setup
 from firmware.recordlog.ring import Ring
 from tests.host import fieldlab, virtual
@@ -101,10 +102,11 @@ def device(flash, gate):
     app.gate = gate
     app.ring = Ring(folder + "/log")
     app.ring.mount()
-    app.header = ["1", "P", "unix", "titan", "summer", "DO"]
+    app.format = RecordFormat("1", "P")
     app.lines = []
     app.config.set_many({"mqtt.enabled": "on", "mqtt.broker": "tcp://one"})
     app.mqtt = Mqtt(app)
+    app.deliveries.append(app.mqtt)
     app.look_up_topics()
     app.processor = Processor(app)
     return app

@@ -16,6 +16,7 @@ from firmware.delivery import discovery, homeassistant
 from firmware.meters import readings
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
+from firmware.meters.records import RecordFormat
 from tests.host import json_examples
 from tests.host.roles import GRANTED
 from tests.host.together import together
@@ -277,7 +278,7 @@ def test_each_meter_says_for_itself_whether_it_is_there():
     async def main():
         device = Device(("A", readings.INSTANT, 60, True), ("B", readings.INSTANT, 60, True))
         device.mqtt, device.clock, device.config, device.processor = Mqtt(), Clock(), Settings(), Nobody()
-        device.header = [None] * 3 + ["titan"]
+        device.format = RecordFormat("", "", "", "titan")
         task = asyncio.create_task(discovery.Discovery(device).run())
         for minute in range(20):
             now = device.clock.utc()
@@ -446,7 +447,7 @@ def test_the_extended_form_alone_is_refused_in_words(monkeypatch):
         settings = {"online_topic": "o"}
 
     device = Device(METER)
-    device.config, device.mqtt, device.header = Config, Mqtt, ["", "", "", "extended"]
+    device.config, device.mqtt, device.format = Config, Mqtt, RecordFormat("", "", "", "extended")
     told = []
     monkeypatch.setattr(homeassistant.log, "sink", lambda *words: told.append(words))
     assert homeassistant.plan(discovery.Discovery(device)) == (None, "o")

@@ -1,6 +1,9 @@
 """The house's direction (docs/architecture.md): a room imports those below its own, nothing goes round in a circle."""
 
+import re
 from pathlib import Path
+
+import pytest
 
 from tools import house
 
@@ -41,6 +44,26 @@ def test_every_room_says_what_lives_there_and_what_it_may_import():
         tree = TREES.get("firmware." + room)
         text = tree and (tree.body[0].value.value if tree.body else "")
         assert tree is None or "ay import" in text or "imports" in text, room
+
+
+@pytest.mark.parametrize(("what", "most"), [("record", 8), ("command", 11)])
+def test_every_station_of_a_way_is_a_function_that_a_reader_can_open(what, most):
+    stations = house.ways()[what]
+    assert 3 < len(stations) <= most
+    for path, name in stations:
+        tree = TREES[path.removesuffix(".py").replace("/", ".")]
+        assert name in house.defined(tree), "%s: %s" % (path, name)
+
+
+def test_the_page_says_of_each_room_what_it_imports():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    told = dict(re.findall(r"(?m)^\| `firmware/(\w+)/` \|.*\| ([^|]+) \|$", page))
+    assert {"firmware." + name for name in told} == {
+        name for name in TREES if name.count(".") == 1 and name != "firmware.packfs"
+    }
+    for start, end in TIES:
+        if start != "firmware" and told[start] != "every room":
+            assert end in told[start].split(", "), "%s imports %s" % (start, end)
 
 
 def test_an_import_against_the_direction_is_found():

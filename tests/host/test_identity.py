@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from firmware.app import apply_settings
+from firmware.meters.records import RecordFormat
 
 _CHIP, _MODEM, _OTHER = "e66118604b", "861122334455667", "867000000000007"
 
@@ -36,14 +37,14 @@ def told(tmp_path, imei=_MODEM, stored=None, setting="", slots=()):
         guard=SimpleNamespace(root=str(tmp_path), folder=slots[0]) if slots else None,
         config=SimpleNamespace(get=lambda name: setting, expansions={"IMEI": _CHIP}),
         imei=_CHIP,
-        header=[_CHIP],
+        format=RecordFormat(_CHIP),
     )
     real, apply_settings._apply = apply_settings._apply, applied.append
     try:
         asyncio.run(apply_settings.known_as(app, imei))
     finally:
         apply_settings._apply = real
-    assert app.header[0] == app.imei == app.config.expansions["IMEI"]
+    assert app.format.imei == app.imei == app.config.expansions["IMEI"]
     assert bool(applied) == (app.imei != _CHIP)
     return app.imei, store.get("imei")
 

@@ -32,7 +32,8 @@ def app(monkeypatch, tmp_path):
     monkeypatch.setattr(module.Board, "console", lambda self: None)
     board = module.Board()
     found = starting.make(board)
-    found.mqtt = SimpleNamespace(connected=True, state="online")
+    found.delivery = SimpleNamespace(connected=True, state="online")
+    found.deliveries = [found.delivery]
     found.pin = chip.pins[board.led_pin]
     return found
 
@@ -62,7 +63,7 @@ def test_all_is_well(app):
 
 
 def test_no_broker(app):
-    app.mqtt.connected = False
+    app.delivery.connected = False
     app.lines[0].meters[0].failing = True
     assert flashes(app) == 2
 
@@ -77,15 +78,23 @@ def test_not_configured(app, what):
     if what == "meter":
         app.lines = []
     elif what == "broker":
-        app.mqtt = None
+        app.deliveries = []
     else:
-        app.mqtt = SimpleNamespace(connected=False, state="off")
+        app.deliveries = [SimpleNamespace(connected=False, state="off")]
     assert flashes(app) == 4
+
+
+def test_one_delivery_of_several_is_enough(app):
+    app.deliveries.insert(0, SimpleNamespace(connected=False, state="waiting"))
+    app.deliveries.append(SimpleNamespace(connected=False, state="off"))
+    assert flashes(app) == 1
+    app.delivery.connected = False
+    assert flashes(app) == 2
 
 
 def test_safe_mode(app):
     app.safe = True
-    app.mqtt = None
+    app.deliveries = []
     assert flashes(app) == 5
 
 

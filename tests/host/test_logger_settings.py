@@ -4,6 +4,7 @@ import pytest
 
 from firmware.app.device import App
 from firmware.meters import readings
+from firmware.meters.records import RecordFormat
 from firmware.recordlog.ring import Ring
 
 
@@ -23,7 +24,7 @@ def app(tmp_path):
     found.config.load()
     found.ring = Ring(str(tmp_path / "log"))
     found.ring.mount()
-    found.header = ["1", "P", "unix", "titan", "summer", "DO"]
+    found.format = RecordFormat("1", "P")
     found.lines = []
     found.mqtt = None
     found.look_up_topics()
@@ -87,6 +88,6 @@ def test_a_record_longer_than_size_is_not_kept_and_told(app, capsys):
 
 def test_the_profile_and_the_topics_of_both_forms(app):
     app.change({"logger.profile": "both", "logger.extended_topic": "deep"})
-    assert app.header[3] == "both"
+    assert app.format.profile == "both"
     assert app.topic_for(readings.CURVE | readings.EXTENDED) == "deep"
     assert app.topic_for(readings.CURVE).endswith("LOGGER")

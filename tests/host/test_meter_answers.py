@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.meters.readings import instant
-from firmware.meters.records import titan
+from firmware.meters.records import RecordFormat, titan
 from tests.host.meter_reader import (
     NOW,
     ZONE,
@@ -305,9 +305,9 @@ def test_the_application_notes_values():
     meter = Meter(1, lambda: 1657705326, fixed=values.load(SAMPLE))
     reader, _ = opened(meter)
     out = titan.Writer()
-    envelope = titan.Envelope("869101054287764", "ID-869101054287764")
+    form = RecordFormat("869101054287764", "ID-869101054287764")
     asdu = reader.ask(162, objects=(192, 193, 194))[0]
-    record = bytes(instant.write(out, envelope, 1657705326, "ID00000", asdu.objects)).decode()
+    record = bytes(instant.write(out, form, 1657705326, "ID00000", asdu.objects)).decode()
     assert record == (
         '{"IMEI":"869101054287764","TYPE":"IEC102","TS":"2022-07-13T09:42:06Z","P":"ID-869101054287764",'
         '"ID":"ID00000","VABA":0,"VABRI":0,"VABRC":0,"PAT":0,"PRT":0,"FPT":1000,"PAF1":0,"PRF1":0,"FPF1":1000,'

@@ -9,7 +9,7 @@ import pytest
 from firmware.meters import reading, readings
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
-from firmware.meters.records import titan
+from firmware.meters.records import RecordFormat, titan
 from tests.host import fieldlab, virtual
 from tests.host.test_app_note import Installer
 from tests.host.test_commands import Desk
@@ -30,7 +30,7 @@ def read(kind, options=None, header=("summer", "DO"), no_types=()):
         meter = Meter("M", (1, 1, 1), [], True, options or {})
         kept = []
         line = fieldlab.line_of(fieldlab.port_of(stations), [meter], kept.extend)
-        line.header[4:] = header
+        line.format.tags, line.format.object_key = header
         assert await reading.session(line, meter, kind), meter.last_error
         return [json.loads(payload) for _, _, payload in kept], stations[0].meter
 
@@ -62,8 +62,8 @@ def test_invalid_values(mode):
     items[0]["totals"][2]["invalid"] = True  # VABRI
     items[1]["powers"][0]["invalid"] = True  # the total
     items[2]["phases"][2]["invalid"] = True  # F3
-    envelope = titan.Envelope("1", "P")
-    record = json.loads(bytes(instant.write(titan.Writer(), envelope, 0, "M", items, mode)))
+    form = RecordFormat("1", "P")
+    record = json.loads(bytes(instant.write(titan.Writer(), form, 0, "M", items, mode)))
     doubtful = {"VABRI", "PAT", "PRT", "FPT", "IF3", "TF3"}
     assert doubtful & set(record) == (set() if mode == "omit" else doubtful)
     assert record.get("Q") == (1 << 1 | 1 << 3 | 1 << 9 if mode == "mark" else None)

@@ -21,6 +21,7 @@ from firmware.config.config import Config
 from firmware.core.clock import Clock
 from firmware.delivery import homeassistant
 from firmware.delivery.discovery import Discovery
+from firmware.meters.records import RecordFormat
 from firmware.recordlog.ring import Ring
 from tests.host import virtual
 from tests.host.fakedevice import Line, Link, Meter, channel_of
@@ -90,7 +91,8 @@ def device(folder):
     app.clock = Clock(Rtc(), "Europe/Madrid")
     app.ring = Ring(str(folder) + "/log")
     app.ring.mount()
-    app.header = ["1", "P", "unix", "titan", "summer", "DO"]
+    app.format = RecordFormat("1", "P")
+    app.deliveries = []
     app.lines = [Line("port 1", [Meter("ID00000")])]
     app.link = Network()
     app.mqtt = Topics(app)

@@ -122,7 +122,7 @@ def app_with(service):
         board=Board(),
         safe=False,
         lines=[],
-        mqtt=None,
+        reached=lambda: None,
         gate=None,
         restart_reason="",
         watch_trial=lambda: None,

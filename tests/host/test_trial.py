@@ -10,6 +10,7 @@ import pytest
 from firmware.app import apply_settings, device
 from firmware.commands.dispatcher import Processor
 from firmware.config import password
+from firmware.meters.records import RecordFormat
 from firmware.recordlog.ring import Ring
 
 
@@ -30,6 +31,8 @@ class Board:
 class Mqtt:
     """What the App needs of the uplink."""
 
+    name = "mqtt"
+    state = "online"
     connections = 1
     connected = True
     answering = False  # an answer has yet to go out
@@ -56,12 +59,13 @@ def start(tmp_path, online=True):
     app.imei = "1"
     app.ring = Ring(str(tmp_path / "log"))
     app.ring.mount()
-    app.header = ["1", "P", "unix", "titan", "summer", "DO"]
+    app.format = RecordFormat("1", "P")
     app.lines = []
     app.mqtt = None
     if app.config.get("mqtt.enabled"):
         app.mqtt = Mqtt(app)
         app.mqtt.connections = int(online)
+        app.deliveries.append(app.mqtt)
     app.unsealed = password.typed(app.config)
     app.processor = Processor(app)
     app.look_up_topics()

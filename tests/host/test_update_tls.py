@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from firmware.net import http
+from firmware.net import tls
 from firmware.net.url import DownloadError
 from firmware.update.download import Download
 from firmware.update.source import GiveWay
@@ -197,7 +197,7 @@ def test_a_handshake_without_memory_is_no_matter_of_the_connection(tmp_path, cer
 
     closed = []
     with boardlab.WebServer(b"a" * 5000, certificate=certificate) as web:
-        monkeypatch.setattr(http, "wrap", lambda sock, host: sock.close() or Full())
+        monkeypatch.setattr(tls, "wrap", lambda sock, host: sock.close() or Full())
         with pytest.raises(MemoryError):
             asyncio.run(download(tmp_path, web.url).fetch())
     assert closed == [True]
@@ -211,7 +211,7 @@ def test_a_build_without_tls_says_so(tmp_path, certificate, monkeypatch):
 
 
 def test_what_breaks_later_is_a_drop_in_words():
-    named = http.named(OSError(-0x7200, "MBEDTLS_ERR_SSL_INVALID_RECORD"), "a.b", False)
+    named = tls.named(OSError(-0x7200, "MBEDTLS_ERR_SSL_INVALID_RECORD"), "a.b", False)
     assert type(named) is OSError and str(named) == "TLS: the connection broke: MBEDTLS_ERR_SSL_INVALID_RECORD"
-    assert str(http.named(OSError(104, "ECONNRESET"), "a.b", True)) == "TLS: the handshake with a.b failed: ECONNRESET"
-    assert "does not speak TLS" in str(http.named(OSError(-0x7200), "a.b", True))
+    assert str(tls.named(OSError(104, "ECONNRESET"), "a.b", True)) == "TLS: the handshake with a.b failed: ECONNRESET"
+    assert "does not speak TLS" in str(tls.named(OSError(-0x7200), "a.b", True))

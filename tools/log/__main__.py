@@ -16,6 +16,7 @@ import tempfile
 from datetime import datetime, timezone
 
 from firmware.meters import readings
+from firmware.meters.readings import kinds
 from tools.log.reader import Reader
 from tools.log.source import SourceError, fetch
 
@@ -30,7 +31,7 @@ def kind_name(kind):
     """`instant`, `closings extended`, …"""
     base = kind & ~readings.EXTENDED
     try:
-        name = "error" if base == readings.ERROR else readings.name_of(base)
+        name = kinds.find(base).name
     except KeyError:
         return "kind %d" % kind
     return name + (" extended" if kind & readings.EXTENDED else "")

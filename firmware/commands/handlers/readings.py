@@ -10,6 +10,7 @@ from firmware.core import errors, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.zone import days_in_month
 from firmware.meters import readings
+from firmware.meters.readings import kinds
 
 # Codes of CommandError.
 _SYNTAX = const(1)
@@ -20,8 +21,6 @@ _BUSY = const(7)
 _FAILED = const(8)
 _TOO_LONG = const(10)
 
-# What stands behind SETIEC102 and GETIEC102, in the order of the kinds (readings.INSTANT ... readings.SETUP).
-_SUFFIXES = const(" _CTAVM2 _LC _TAVC _EV _ID _CLOCK _PC _CFG")
 _WAIT_MS = const(90000)
 _STEP_MS = const(50)
 
@@ -30,8 +29,8 @@ async def run(call):
     if call.name == "FORCEREAD":
         await _force(call)
         return
-    suffix = call.name[len("GETIEC102") :]
-    kind = _SUFFIXES.split(" ").index(suffix) + readings.INSTANT
+    # SET or GET, and the TYPE of the records.
+    kind = kinds.find(type=call.name[3:]).number
     if call.name.startswith("GET"):
         try:
             _, meter = find(call, call.args[0])

@@ -9,7 +9,8 @@ from firmware.core import log
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
 from firmware.core.log import apart
-from firmware.delivery.mqtt.packets import later
+from firmware.net.connect import connect as reach
+from firmware.net.connect import look_up, reader, refused
 
 _TURN_MS = const(10)
 _FAREWELL_MS = const(1000)
@@ -27,9 +28,6 @@ _CUT_SHORT = const(323)
 _REFUSED = const(300)
 # ENOMEM, ENOBUFS: no memory is no answer about a name.
 _FULL = const((12, 105))
-_CONNECTED = const((106, 127))  # EISCONN
-# ECONNRESET, ECONNREFUSED; EBADF is what lwIP says when connect() is asked again after the refusal (extmod/modlwip.c).
-_CLOSED = const((104, 111, 9))
 
 
 async def enter(session, settings, sockets):
@@ -63,39 +61,29 @@ async def enter(session, settings, sockets):
 
 async def connect(stream, sockets, host, port, deadline_ms):
     """Look `host` up (this may block, the caller feeds the watchdog) and connect; OSError on failure."""
-    # What socket() makes; a name may have IPv6 addresses too.
-    family = getattr(sockets, "AF_INET", 0)
     try:
-        address = sockets.getaddrinfo(host, port, family, sockets.SOCK_STREAM)[0][-1]
+        address = look_up(sockets, host, port)
     except OSError as error:
         # The ports have numbers of their own for it, or none but in a text.
         if error.args[0] in _FULL:
             raise
         raise BrokerError(_NO_NAME, str(error)) from None
-    sock = stream.socket = sockets.socket()
-    stream.read = getattr(sock, "recv_into", None) or sock.readinto
     # No Nagle's algorithm: with it what follows a short piece waits for that one's acknowledgement, which servers
     # put off by 40 ms. The guard gives whole segments instead, since each piece has memory of its own in lwIP,
     # and where that runs out send() of MicroPython waits, up to ten seconds, also in a socket that does not
     # (extmod/modlwip.c).
-    sock.setsockopt(getattr(sockets, "IPPROTO_TCP", 6), getattr(sockets, "TCP_NODELAY", 1), 1)
-    sock.setblocking(False)
-    start = ticks_ms()
-    while True:
-        try:
-            sock.connect(address)
-            break
-        except OSError as error:
-            code = error.args[0]
-            if code in _CONNECTED:
-                break
-            if code in _CLOSED:
-                raise BrokerError(_NOBODY_LISTENS, "%s:%d" % (host, port)) from None
-            if not later(error):
-                raise
-        if ticks_diff(ticks_ms(), start) > deadline_ms:
-            raise BrokerError(_NO_ANSWER, host, port, deadline_ms)
-        await sleep_ms(_TURN_MS)
+    no_delay = getattr(sockets, "IPPROTO_TCP", 6), getattr(sockets, "TCP_NODELAY", 1), 1
+    sock = stream.socket = sockets.socket()
+    stream.read = reader(sock)
+    sock.setsockopt(*no_delay)
+    try:
+        answered = await reach(sock, address, deadline_ms)
+    except OSError as error:
+        if refused(error):
+            raise BrokerError(_NOBODY_LISTENS, "%s:%d" % (host, port)) from None
+        raise
+    if not answered:
+        raise BrokerError(_NO_ANSWER, host, port, deadline_ms)
     stream.last_rx = stream.last_tx = ticks_ms()
 
 

@@ -5,12 +5,13 @@ umqtt.simple waits for answers with blocking reads: a broker that stalls hangs t
 writes is queued; a read is served from a packet that has come completely; where it wants to wait for one, the
 read raises `Pending` and the call returns to us, its packet on the way.
 
-Stream is the TCP connection, which never waits: bytes go out as the socket takes them, packets come in whole.
+Stream is the connection (net/tcp.py): bytes go out as the socket takes them, packets come in whole.
 """
 
 from firmware.core import overlay
 from firmware.core.compat import ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
+from firmware.net import tcp
 
 # Codes of errors (core/errors.py).
 _HUNG_UP = const(312)
@@ -29,19 +30,9 @@ _SEGMENT = const(768)
 _PACKET = const(392)
 
 _RX = const(1024)
-# Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports spell them; 119 and 120 are
-# newlib's (ESP32), where 118 is "no route to host". And ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of
-# the link, it clears as the peer takes its bytes.
-_AGAIN = const((11, 35, 36, 114, 115, 119, 120))
-_FULL = const((12, 105))
 # Payloads larger than the guard's queue go out in steps of a segment with a pause: sent at once they overran lwIP's
 # memory and the buffer of the modem's UART, which holds 8 KiB (platform facts 3b).
 _STEP_MS = const(5)
-
-
-def later(error):
-    """Whether an OSError of a socket says no more than: try again."""
-    return error.args[0] in _AGAIN or error.args[0] in _FULL
 
 
 class Pending(Exception):
@@ -177,11 +168,7 @@ class Stream:
         self.large = None  # a packet that has a buffer of its own, `_have` bytes of it have come
         self.blocked = None
         self.cut = False
-        if sock:
-            try:
-                sock.close()
-            except OSError:
-                pass  # a socket that can't be closed is gone already
+        tcp.close(sock)
 
     def flush(self, guard):
         """Send what the socket takes now of what waits in `guard`; True when nothing waits any more."""
@@ -192,11 +179,7 @@ class Stream:
             if not more or ticks_diff(ticks_ms(), self._stepped) >= _STEP_MS:
                 if more:
                     self._stepped = ticks_ms()
-                try:
-                    count = self.socket.send(piece)
-                except OSError as error:
-                    if not later(error):
-                        raise
+                count = tcp.now(self.socket.send, piece)
             if not count:
                 if self.blocked is None:
                     self.blocked = ticks_ms()
@@ -245,12 +228,7 @@ class Stream:
         return count > 0
 
     def _take(self, view):
-        try:
-            count = self.read(view)
-        except OSError as error:
-            if error.args[0] in _AGAIN:
-                return 0
-            raise
+        count = tcp.now(self.read, view)
         if count is None:
             return 0
         if count == 0:

@@ -41,6 +41,8 @@ class MqttService:
     `deaf`: while the flash is written nothing is heard of what the link brings.
     """
 
+    name = "mqtt"
+
     def __init__(
         self, umqtt, settings, ring, link, topic_for, feed, gate=None, jitter=0, on_state=None, deaf=False
     ):

@@ -11,8 +11,6 @@ from firmware.iec102 import errors
 from firmware.iec102.totals import FIELDS
 from firmware.meters.records.titan import begin, span, time
 
-_CLOSINGS = const("IEC102_CTAVM2")
-_TARIFF = const("IEC102_TAVC")
 _CURRENT = const(133)
 _STORED = const(134)
 _CONTRACT_I = const(134)  # record addresses 134, 135, 136: contracts I, II, III
@@ -24,7 +22,7 @@ _NOT_THERE = const((13, 18))  # causes: record or period not available
 
 async def tariff(master, meter, job):
     """ASDU 133, answered by one 135 per tariff object."""
-    out = begin(job, _TARIFF)
+    out = begin(job)
     out.open("TAVC", "[")
     seen = []
 
@@ -38,7 +36,7 @@ async def tariff(master, meter, job):
             out.item()
             _write(job, item)
             if job.extended:
-                await job.extended.tariff(_TARIFF, record, item)
+                await job.extended.tariff(record, item)
 
     await master.stream(_CURRENT, record, (), take)
     out.raw("]")
@@ -53,7 +51,7 @@ def _write(job, item):
         if length == 5:
             out.text(key, time(job, item[key]))
         else:
-            out.int(job.envelope.object_key if key == "DO" else key, item[key])
+            out.int(job.format.object_key if key == "DO" else key, item[key])
     out.raw("}")
 
 
@@ -124,7 +122,7 @@ class Closings:
             _write(self.job, item)
             self.count += 1
             if self.job.extended and self._unwritten(key):
-                await self.job.extended.tariff(_CLOSINGS, self.record, item)
+                await self.job.extended.tariff(self.record, item)
 
     def _unwritten(self, key):
         """Whether the extended form of this object was not kept before an earlier attempt broke off."""
@@ -132,7 +130,7 @@ class Closings:
         return not done or done[0] != key or self.count > done[1]
 
     def _begin(self):
-        begin(self.job, _CLOSINGS).open("CTAVM2", "[")
+        begin(self.job).open("CTAVM2", "[")
         self.open = True
 
     async def _close(self):

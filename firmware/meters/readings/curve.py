@@ -144,7 +144,7 @@ class Piece:
             if not 0 < address <= len(_TOTALS):
                 raise errors.AsduError(_ODD_OBJECT, address, _INCREMENTS)
         self.newest = max(self.newest, utc)
-        out = begin(self.job, "IEC102_LC")
+        out = begin(self.job)
         out.int("REC", self.record)
         out.text("DT", time(self.job, tag))
         for address, total in pairs:

@@ -9,7 +9,7 @@ from binascii import crc32
 
 from firmware.core import clock, log
 from firmware.iec102 import errors, timetag
-from firmware.meters.records.titan import begin, span, time
+from firmware.meters.records.titan import begin, envelope, span, time
 
 _IDENTITY = const(100)
 _EVENTS = const(102)
@@ -32,7 +32,7 @@ _LEAST_STEP = const(2)
 async def identity(master, meter, job):
     """ASDU 100, answered by 71."""
     item = (await master.read(_IDENTITY)).objects[0]
-    out = begin(job, "IEC102_ID")
+    out = begin(job)
     out.int("MAN", item["manufacturer"])
     out.int("EQ", item["equipment"])
     out.text("STD", "%04d-%02d" % (item["standard_year"], item["standard_month"]))
@@ -44,7 +44,7 @@ async def identity(master, meter, job):
 async def setup(master, meter, job):
     """ASDU 141, answered by 142."""
     item = (await master.read(_SETUP)).objects[0]
-    out = begin(job, "IEC102_CFG")
+    out = begin(job)
     # MicroPython keeps no order of its own.
     for name in sorted(item):
         value = item[name]
@@ -61,13 +61,13 @@ async def power(master, meter, job):
     """ASDU 144, answered by 145."""
     record = _CONTRACT_I + meter.options.get("contract", 1) - 1
     answer = await master.read(_POWERS, record)
-    out = begin(job, "IEC102_PC")
+    out = begin(job)
     out.text("DT", time(job, answer.time))
     out.open("PC", "[")
     for item in answer.objects:
         out.item()
         out.raw("{")
-        out.int(job.envelope.object_key, item["address"])
+        out.int(job.format.object_key, item["address"])
         out.int("PC", item["power"])
         out.raw("}")
     out.raw("]")
@@ -159,7 +159,7 @@ class Section:
                 continue
             tag = event["time"]
             if not new:
-                begin(self.job, "IEC102_EV")
+                begin(self.job)
                 out.int("REC", self.section)
                 out.open("EV", "[")
             new.append(event)
@@ -204,7 +204,7 @@ async def meterclock(master, meter, job):
     drift = meter.drift
     was_set = await _maybe_set(master, meter, job)
     out = job.out
-    job.envelope.begin(out, "IEC102_CLOCK", now, meter.ident)
+    envelope(out, job.format, job.type, now, meter.ident)
     out.text("DT", time(job, tag))
     out.int("DRIFT", meter.drift)
     out.flag("IV", tag.iv)

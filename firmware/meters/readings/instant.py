@@ -5,6 +5,7 @@ current tariff total: ASDU 133, object 20 (TITAN reference O6).
 """
 
 from firmware.iec102 import errors
+from firmware.meters.records.titan import envelope
 
 _READ = const(162)
 _OBJECTS = const((192, 193, 194))
@@ -16,15 +17,16 @@ _NO_SUCH_TYPE = const(14)
 _PHASES = const(("T", "F1", "F2", "F3"))
 
 
-def write(out, envelope, utc, meter_id, objects, invalid="keep"):
-    """Write the `IEC102` record of a 163 answer (`objects` as the codec gives them); returns the view.
+def write(out, form, utc, meter_id, objects, invalid="keep"):
+    """Write the `IEC102` record of a 163 answer (`objects` as the codec gives them) in the RecordFormat `form`;
+    returns the view.
 
     Values are the wire's integers (kWh, kvarh, kW, kvar, per mille, 0.1 A, 0.1 V). An object the meter
     does not have leaves its keys out. `invalid`: values the meter calls so are kept, omitted, or kept and told in
     `Q`: bits 0 to 2 the three absolute energies, 3 to 6 the powers of all, F1, F2, F3, 7 to 9 the phases.
     """
     by_address = {item["address"]: item for item in objects}
-    envelope.begin(out, "IEC102", utc, meter_id)
+    envelope(out, form, "IEC102", utc, meter_id)
     wrong = 0
     bit = 1
     for address, part, count in ((192, "totals", 3), (193, "powers", 4), (194, "phases", 3)):
@@ -63,7 +65,7 @@ async def instant(master, meter, job):
     if not objects:
         raise refused or errors.UnexpectedAsduError(5, 163)
     invalid = options.get("invalid", "keep")
-    await job.emit(write(job.out, job.envelope, utc, meter.ident, objects, invalid))
+    await job.emit(write(job.out, job.format, utc, meter.ident, objects, invalid))
     if job.extended and answered:
         await job.extended.instant(answered)
 

@@ -1,4 +1,21 @@
-"""Readings to JSON: `telemetry` in TITAN's form, `extended` and its parts in the second one (docs/json.md).
+"""Readings to JSON: `titan` in TITAN's form, `extended` in the second one (docs/json.md), both loaded for a session.
 
-Loaded for a session and let go. May import iec102, clock.zone and port; where a record goes is not known here.
+What they write into each record stands in the device's one RecordFormat. May import iec102 and core; where a record
+goes is not known here.
 """
+
+
+class RecordFormat:
+    """How the records of this device are written: one object, which the lines have, too.
+
+    `imei`, `logger_id`: texts of each record; `time_form` of TS, `profile` (titan, extended, both), `tags` (form of
+    the meter's times: summer, offset, plain), `object_key` (DO, D0): the settings of the logger of these names.
+    """
+
+    def __init__(self, imei, logger_id="", time_form="unix", profile="titan"):
+        self.imei = imei
+        self.logger_id = logger_id
+        self.time_form = time_form
+        self.profile = profile
+        self.tags = "summer"
+        self.object_key = "DO"

@@ -7,7 +7,7 @@ with the kind's EXTENDED bit. docs/json.md shows every record.
 
 from firmware.core.zone import civil
 from firmware.iec102 import errors
-from firmware.meters.readings import CLOSINGS, EXTENDED, TARIFF
+from firmware.meters.readings import EXTENDED
 from firmware.meters.records import titan
 
 # Bytes of a tariff object.
@@ -39,21 +39,23 @@ class Form:
         self.job = job
         # The first form of most records is complete before the second begins: one buffer serves both.
         self.out = job.out
-        self._between = job.kind in (CLOSINGS, TARIFF)
 
-    def begin(self, name):
-        """Start a record of TYPE `name`: TITAN's envelope, TS always RFC 3339, and what form this is."""
-        if self._between:
-            # The first form goes on afterwards: this one is written behind it.
+    def begin(self, between=False):
+        """Start a record: TITAN's envelope, TS always RFC 3339, and what form this is.
+
+        `between`: the first form goes on afterwards.
+        """
+        if between:
+            # This one is written behind it.
             room = self.job.out.rest()
             self.out = titan.Writer(room if len(room) >= _SIZE else _SIZE)
-        out, envelope = self.out, self.job.envelope
+        out, form = self.out, self.job.format
         out.begin()
-        out.text("IMEI", envelope.imei)
-        out.text("TYPE", name)
+        out.text("IMEI", form.imei)
+        out.text("TYPE", self.job.type)
         out.key("TS")
         out.raw(titan.stamp(self.job.utc()))
-        out.text("P", envelope.logger_id)
+        out.text("P", form.logger_id)
         out.text("ID", self.job.meter.ident)
         out.text("FORM", "extended")
         return out
@@ -65,7 +67,7 @@ class Form:
 
     async def events(self, section, events):
         """The new events of one answer (protocol reference 6.7)."""
-        out = self.begin("IEC102_EV")
+        out = self.begin()
         out.int("record", section)
         out.open("events", "[")
         for event in events:
@@ -82,7 +84,7 @@ class Form:
 
     async def clock(self, tag, drift, was_set):
         """The meter's clock (72) and how many seconds it is ahead."""
-        out = self.begin("IEC102_CLOCK")
+        out = self.begin()
         self.meter_time(tag)
         out.key("drift")
         out.raw("null" if drift is None else '{"value":%d,"unit":"s"}' % drift)
@@ -91,7 +93,7 @@ class Form:
 
     async def identity(self, item):
         """Manufacturer and equipment (71)."""
-        out = self.begin("IEC102_ID")
+        out = self.begin()
         for name in ("manufacturer", "equipment"):
             out.int(name, item[name])
         out.text("standard", "%04d-%02d" % (item["standard_year"], item["standard_month"]))
@@ -99,7 +101,7 @@ class Form:
 
     async def power(self, record, answer):
         """Contracted powers (145)."""
-        out = self.begin("IEC102_PC")
+        out = self.begin()
         out.int("contract", record - 133)
         self.time("since", answer.time)
         out.open("contracted")
@@ -111,7 +113,7 @@ class Form:
 
     async def setup(self, item):
         """The meter's configuration (142), names as in the protocol reference 6.6."""
-        out = self.begin("IEC102_CFG")
+        out = self.begin()
         # MicroPython keeps no order of its own.
         for name in sorted(item):
             value = item[name]
@@ -125,9 +127,9 @@ class Form:
 
     # --- what has periods
 
-    async def tariff(self, name, record, item):
+    async def tariff(self, record, item):
         """One tariff object of a closing or of the current values (135, 136; protocol reference 6.5)."""
-        out = self.begin(name)
+        out = self.begin(True)
         out.int("contract", record - 133)
         address = item["DO"]
         out.int("object", address)
@@ -142,7 +144,7 @@ class Form:
 
     async def period(self, record, seconds, tag, pairs):
         """One period of a load curve; its label is its end (protocol reference 6.3). `seconds` is its length."""
-        out = self.begin("IEC102_LC")
+        out = self.begin()
         out.int("record", record)
         out.int("minutes", seconds // 60)
         zone = self.job.clock.zone
@@ -165,7 +167,7 @@ class Form:
 
     async def instant(self, objects):
         """Objects 192, 193 and 194 of a 163 (protocol reference 6.8)."""
-        out = self.begin("IEC102")
+        out = self.begin()
         self.meter_time(objects[0]["time"])
         for item in objects:
             if "totals" in item:

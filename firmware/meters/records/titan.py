@@ -112,34 +112,20 @@ def stamp(utc, form="unix"):
     return '"%04d-%02d-%02dT%02d:%02d:%02dZ"' % (y, mo, d, h, mi, s)
 
 
-class Envelope:
-    """What every record of this device starts with: `IMEI`, `TYPE`, `TS`, `P` and the meter's `ID`.
-
-    `tags` (summer, offset, plain) and `object_key` (DO, D0): the settings of the logger of these names.
-    """
-
-    tags = "summer"
-    object_key = "DO"
-
-    def __init__(self, imei, logger_id, time_form="unix"):
-        self.imei = imei
-        self.logger_id = logger_id
-        self.time_form = time_form
-
-    def begin(self, out, kind, utc, meter_id):
-        """Start a record of TYPE `kind`."""
-        out.begin()
-        out.text("IMEI", self.imei)
-        out.text("TYPE", kind)
-        out.key("TS")
-        out.raw(stamp(utc, self.time_form))
-        out.text("P", self.logger_id)
-        out.text("ID", meter_id)
+def envelope(out, form, kind, utc, meter_id):
+    """Start a record of TYPE `kind` with what each has: `IMEI`, `TYPE`, `TS`, `P` and the meter's `ID`."""
+    out.begin()
+    out.text("IMEI", form.imei)
+    out.text("TYPE", kind)
+    out.key("TS")
+    out.raw(stamp(utc, form.time_form))
+    out.text("P", form.logger_id)
+    out.text("ID", meter_id)
 
 
-def begin(job, kind):
-    """Start a record of TYPE `kind` of what a Job (firmware/meters/session.py) reads; returns its Writer."""
-    job.envelope.begin(job.out, kind, job.utc(), job.meter.ident)
+def begin(job):
+    """Start a record of what a Job (firmware/meters/session.py) reads; returns its Writer."""
+    envelope(job.out, job.format, job.type, job.utc(), job.meter.ident)
     return job.out
 
 
@@ -166,7 +152,7 @@ def time(job, tag):
 
     The setting logger.tags says which: summer, offset, plain.
     """
-    text, form, zone = tag.text(), job.envelope.tags, job.clock.zone
+    text, form, zone = tag.text(), job.format.tags, job.clock.zone
     if form == "summer":
         return text
     if form == "offset" and tag.possible():

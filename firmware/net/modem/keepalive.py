@@ -10,9 +10,9 @@ from firmware.core.compat import ticks_diff, ticks_ms
 _DNS = const(53)
 # Connected already (EISCONN here and there), or refused (ECONNREFUSED, ECONNRESET, and EBADF where lwIP is asked again
 # after the refusal): somebody is there.
-_ANSWERS = (106, 127, 111, 104, 9)
+_ANSWERS = const((106, 127, 111, 104, 9))
 # ENOMEM, ENOBUFS: lwIP's memory is full of what others send, which says nothing of the host.
-_FULL = (12, 105)
+_FULL = const((12, 105))
 # A question for the root name servers, RFC 1035 4.1.
 _QUESTION = b"\x10\x02\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
 _TRIES = const(3)

@@ -22,7 +22,7 @@ processor = Processor(device)
 channel = Channel("console", "console.commands", person=True)
 OURS = "AT^MTXTUNNEL="
 RANGE = ",0,0,1,07,22,0,0,13,07,22"
-for kind in range(1, 10):
+for kind in range(1, 14):
     device.lines[0].answers[kind] = [b'{"kind":%d}' % kind]
 
 
