@@ -20,7 +20,8 @@ record. The one answer to a MemoryError is reclaim(), and `with overlay.attempt:
 there ends there, and the statement behind it is the next. A `return` within is the sign that it did not.
 
 A piece of the heap is held back from the start for what has to succeed in a full one (hold(), let_go()): starting a
-service again, keeping its traceback, restarting the board. Another one is kept for records (borrow(), give_back()).
+service again, keeping its traceback, restarting the board; and for whoever enters a group, whose code needs room to be
+loaded in. Another one is kept for records (borrow(), give_back()).
 """
 
 import gc
@@ -98,8 +99,8 @@ LARGEST = const(4096)
 # Bytes held back, what loading a module takes beside its code: an open file (littlefs takes 300 of them for one, or
 # 1,150 where it programs 256 at a time, rp2), the state of deflate with 1,296, the window with 2,048.
 _HELD = const(4608)
-# Those of two tables of all modules, one of which grows.
-_TABLES = const(1280)
+# Those of two tables of modules, one of which grows, for each module.
+_TABLES = const(24)
 # A command waits at most so long for others, a session for the commands, and everybody for a session without which
 # there is no room at all.
 _COMMAND_MS = const(20000)
@@ -188,7 +189,8 @@ def _leave(name):
         _leave(users[at])
     if not users[0] and _short(_RESERVE):
         _forget(name)
-        hold()
+        if _held is None:
+            hold()
 
 
 def _forget(name, wholly=True):
@@ -229,7 +231,7 @@ def _sweep():
     """
     if not MICROPYTHON:
         return
-    room = bytearray(_TABLES)
+    room = bytearray(len(sys.modules) * (2 * _TABLES if sys.maxsize > 0x7FFFFFFF else _TABLES))
     modules = sys.modules.copy()
     room = None  # noqa: F841  what follows must not fail
     sys.modules.clear()
