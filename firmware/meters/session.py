@@ -15,6 +15,9 @@ from firmware.meters.records import titan
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
 _BATCH_BYTES = const(2048)
 _LARGER_BATCH = const(3072)
+# Bytes of the longest record of all readings but the closings, in TITAN's form: what a buffer has beyond them keeps
+# the batch, which would else be the largest part of what a session takes beside its code.
+_RECORD = const(1024)
 # A longer record is not copied but kept at once; a kind with longer ones needs most of the heap for itself.
 _COPIED = const(1100)
 _COPIED_LESS = const(512)
@@ -33,7 +36,6 @@ class Job:
         self.type = kind.type
         self.args = args
         self.result = result  # None: a scheduled reading
-        self.out = titan.Writer(buffer)
         # Answers on demand and errors have TITAN's form only.
         profile = "titan" if result is not None or self.kind == readings.ERROR else line.format.profile
         self.titan = profile != "extended"
@@ -43,6 +45,10 @@ class Job:
         self._batch = []
         self._size = 0
         self._copied = _COPIED_LESS if kind.longest > _COPIED else _COPIED
+        self._copies = buffer[:0]  # room for those of the batch
+        if profile == "titan" and kind.longest <= _RECORD < len(buffer):
+            buffer, self._copies = memoryview(buffer)[:_RECORD], memoryview(buffer)[_RECORD:]
+        self.out = titan.Writer(buffer)
         self.extended = None  # the extended.Form that writes the second form, where that is wanted
         if profile != "titan":
             with overlay.use("session"):
@@ -68,7 +74,10 @@ class Job:
             return
         kind = kind or self.kind
         copy = None
-        if len(view) <= self._copied:
+        if self._size + len(view) <= len(self._copies):
+            copy = self._copies[self._size : self._size + len(view)]
+            copy[:] = view
+        elif len(view) <= self._copied:
             with overlay.attempt:
                 copy = bytes(view)
         if copy is None:

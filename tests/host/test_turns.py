@@ -4,11 +4,13 @@ commands. And an import that ran out of memory leaves none of it taken.
 
 import asyncio
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from firmware.core import overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
+from firmware.meters import readings, session
 from tests.host import virtual
 from tests.host.modem_world import World, run_virtual
 from tests.host.test_commands import OURS, Desk
@@ -135,6 +137,32 @@ def test_getstatus_looks_for_secrets_with_code_that_is_loaded_once(short, monkey
     monkeypatch.setattr(overlay, "_enter", entered)
     lines = Desk().ok(OURS + "GETSTATUS")
     assert len(loads) < 8 < len(lines), (len(loads), len(lines))
+
+
+def test_the_batch_of_a_session_lies_in_the_buffer_that_is_kept_for_records():
+    kept = []
+
+    def keep(batch):
+        kept.extend((type(payload), bytes(payload)) for _, _, payload in batch)
+
+    async def main():
+        header = ["86", "ID", "iso", "titan", "utc", "address"]
+        clock = SimpleNamespace(utc=lambda: 1)
+        line = SimpleNamespace(header=header, clock=clock, keep=keep, gate=None)
+        meter = SimpleNamespace(log=True, ledger=SimpleNamespace(dirty=False))
+        for kind in (readings.CURVE, readings.CLOSINGS):
+            job = session.Job(line, meter, kind, None, None, bytearray(overlay.LARGEST))
+            for number in range(20):
+                job.out.begin()
+                job.out.int("N", number)
+                job.out.raw(" " * 300)
+                await job.emit(job.out.end())
+            await job.flush()
+
+    virtual.run(main())
+    records = [data.replace(b" ", b"") for _, data in kept]
+    assert records == [b'{"N":%d}' % number for number in range(20)] * 2
+    assert {kind for kind, _ in kept[:20]} == {memoryview} and {kind for kind, _ in kept[20:]} == {bytes}
 
 
 FAILING = """
