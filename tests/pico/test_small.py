@@ -25,7 +25,7 @@ _VALUES = {
 
 
 # Whoever makes room for the multiplexer beside a session (docs/development.md says how much) takes the mark away.
-_CMUX = pytest.mark.xfail(strict=True, reason="3,000 bytes are missing: docs/development.md")
+_CMUX = pytest.mark.xfail(strict=True, reason="2,000 bytes are missing: docs/development.md")
 
 
 @pytest.mark.parametrize("cmux", [pytest.param(True, id="cmux", marks=_CMUX), pytest.param(False, id="no_cmux")])
