@@ -159,13 +159,7 @@ class Board:
         vfs.mount(vfs.VfsLfs2(flash, progsize=32), self.root)
 
     def ident(self):
-        return self._setup.get("modem") and self._store().get("imei") or self._setup["ident"]
-
-    def _store(self):
-        with overlay.part:
-            from firmware.boards.base import FileStore
-
-        return FileStore(self.root + "/modem.json")
+        return self._setup["ident"]
 
     def preset(self):
         """Settings laid over the stored ones at each start."""
@@ -188,9 +182,10 @@ class Board:
         if config.get("uplink.type") != "modem" or not modem:
             return HostLink()
         with overlay.part:
+            from firmware.boards.base import FileStore
             from firmware.boards.modem_twin import link
 
-        return link(modem, config, self._store(), self.reset)
+        return link(modem, config, FileStore(self.root + "/modem.json"), self.reset)
 
     def feed(self):
         self.fed += 1

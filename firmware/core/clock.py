@@ -17,7 +17,7 @@ HOST = const(4)
 NAMES = ("unknown", "meter", "modem", "ntp", "host")
 
 # An RTC that was never set reads 1970, 1980, 2000, 2004, 2070, 2080 or the year of a firmware: no source of time is
-# believed that is before this version's year or more than twenty years later (tools/release.py tells when).
+# believed that is before this version's year (tools/release.py has it moved on) or twenty years behind its beginning.
 EARLIEST = const(1767225600)  # 2026-01-01
 LATEST = const(2398377600)  # 2046-01-01
 # A worse source may speak again when the better one has been silent this long.
@@ -93,8 +93,7 @@ class TimeKeeper:
         self.device = device
         self.fails = 0
         self.second = False
-        self.doubt = None  # (difference, server, how many before) of answers that would move a known clock far
-        self.alone = False  # a single answer has set the clock, and nobody has agreed yet
+        self.doubt = None  # (difference, ) of an answer that would move a known clock far
         self.metered = None  # monotonic seconds of the last look at a meter's clock
         if hasattr(device.link, "on_time"):
             device.link.on_time = self.network_time

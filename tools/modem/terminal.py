@@ -20,8 +20,7 @@ class Sim:
         self._faults = faults
         self.imsi = "214070000000001"
         self.iccid = "8934071100000000001"
-        self.inbox = {}  # index -> [state, number, stamp, text, header]; number None: the text is a PDU
-        self.messages = 0
+        self.inbox = {}  # index -> [state, number, stamp, text]; number None: the text is a PDU
         self.sent = []
 
     def state(self, now=None):
@@ -77,7 +76,7 @@ class Terminal:
         wait = float(faults.get("slow", 0))
         if "late" in faults and not self.modem.random.randrange(8):
             wait += float(faults["late"])
-        if wait or "late" in faults and self._later:
+        if wait or self._later:
             # In order: what is late holds up what comes behind it.
             self._later.append((max([self.modem.now() + wait, *(due for due, _ in self._later)]), text))
         else:

@@ -67,7 +67,7 @@ class ModemLink:
     configured = False  # bringup.py is done and the modem has not restarted since
     connects = 0
     said = []  # unsolicited lines about the network that nobody has looked at yet
-    reboot = dcd = on_time = execute = tell = known_as = power_key = reset = dtr = set_baud = None
+    reboot = dcd = on_time = execute = tell = power_key = reset = dtr = set_baud = None
 
     # what others call ----------------------------------------------------------------------------
 
@@ -137,12 +137,11 @@ class ModemLink:
             await (bringup.bring_up(self) if up else bringup.recover(self, failure))
 
     def poll(self):
-        """Move the bytes there are: the multiplexer's, PPP's, and lines, which have room for one such piece only."""
+        """Move the bytes there are: the multiplexer's and PPP's."""
         for _ in range(_LOOKS):
             more = self.mux and self.mux.poll()
             if self.session:
                 self.session.poll()
-            self.channel.poll()
             if not more:
                 break
 
@@ -151,6 +150,7 @@ class ModemLink:
         while True:
             try:
                 self.poll()
+                self.channel.poll()
             except Exception as error:  # whatever it is: without this task no byte moves any more
                 log.warn("modem", "line: %s %s", type(error).__name__, error)
                 await sleep_ms(1000)

@@ -3,7 +3,7 @@
 from firmware.core import overlay
 
 # Of what has come on each channel of the multiplexer: control, data, commands.
-_RINGS = const((1, 1536, 640))
+_RINGS = const((1, 1536, 512))
 # lwIP sends at once what it may, 6,400 bytes (TCP_SND_BUF) in eight segments of 800 (TCP_MSS), and takes a line that
 # does not hold it for broken (ERR_IF). Each has 40 bytes of IP and TCP and 8 of PPP, which writes two bytes for some
 # of them: in JSON for one of 25 or so. 400 are left for a name that is looked up, or a ping, meanwhile.
@@ -74,9 +74,8 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
     one, is waited for before set().
 
     `wires`, each of them a function or None: `power_key(pressed)`, `reset(pressed)`, `dtr(on)`, `dcd() -> carrier`,
-    `set_baud(baud)` in place of the UART's init(), `reboot(reason)`, `on_time(utc)`, `known_as(imei)`, `execute(line,
-    channel)` (both to be awaited) and `tell() -> (UTC or 0, words about the device)` for SMS. They stay: none may be
-    from a module that does not.
+    `set_baud(baud)` in place of the UART's init(), `reboot(reason)`, `on_time(utc)`, `execute(line, channel)` and
+    `tell() -> (UTC or 0, words about the device)` for SMS. They stay: none may be from a module that does not.
     """
     with overlay.part:
         from firmware.net.modem.at import AtChannel
