@@ -19,6 +19,7 @@ _UNWANTED_S = const(86400)
 # A known clock is moved farther than this only when a second answer agrees.
 _SUSPECT_S = const(1000)
 _AGREE_S = const(5)
+_OFTEN = const(3)
 _STALE_S = const(3 * 86400)
 _METER_S = const(6 * 3600)
 _PORT = const(123)
@@ -54,7 +55,10 @@ async def once(keeper):
     try:
         with overlay.attempt:
             await _ask(keeper, host)
-            keeper.fails = 0
+            fails, keeper.fails = keeper.fails, 0
+            if keeper.alone and len(servers) > 1 and not fails:
+                keeper.second = not keeper.second
+                return _FIRST_S  # what does the other one say?
             hours = device.config.get("ntp.hours") * 3600
             return hours + _random(hours // 8)
         log.warn("time", "%s: not enough memory", host)
@@ -80,21 +84,26 @@ async def _ask(keeper, host):
     utc = await ask(device.link.socket, host)
     ours = device.clock.utc()
     moved = utc - ours
-    if device.clock.known and abs(moved) > _SUSPECT_S and not _confirmed(keeper, moved, ours):
+    known = device.clock.known
+    if known and abs(moved) > _SUSPECT_S and not _confirmed(keeper, moved, ours, host):
         raise ValueError("would move the clock by %d s: not believed" % moved)
-    keeper.doubt = None
+    keeper.doubt, keeper.alone = None, not known
     if not device.clock.set(utc, clock.NTP):
         raise ValueError("%d is no possible time" % utc)
     log.info("time", "%s: clock set, it was off by %d s", host, moved if ours else 0)
 
 
-def _confirmed(keeper, moved, ours):
-    """A clock that NTP itself has set is not moved far; another only when two answers agree."""
+def _confirmed(keeper, moved, ours, host):
+    """A clock that NTP itself has set is moved far when both servers say so again and again; where a single answer
+    has set it, or another source, when two answers agree.
+    """
     known = keeper.device.clock
-    if known.source == clock.NTP and ours - known.set_at < _STALE_S:
-        return False
-    doubt, keeper.doubt = keeper.doubt, moved
-    return doubt is not None and abs(doubt - moved) <= _AGREE_S
+    before, server, count = keeper.doubt or (moved, host, 0)
+    count = count if abs(before - moved) <= _AGREE_S else 0
+    keeper.doubt = moved, host, count + 1
+    if known.source == clock.NTP and ours - known.set_at < _STALE_S and not keeper.alone:
+        return count >= _OFTEN and server != host
+    return count > 0
 
 
 def _ask_meter(keeper):

@@ -93,7 +93,8 @@ class TimeKeeper:
         self.device = device
         self.fails = 0
         self.second = False
-        self.doubt = None  # (difference, ) of an answer that would move a known clock far
+        self.doubt = None  # (difference, server, how many before) of answers that would move a known clock far
+        self.alone = False  # a single answer has set the clock, and nobody has agreed yet
         self.metered = None  # monotonic seconds of the last look at a meter's clock
         if hasattr(device.link, "on_time"):
             device.link.on_time = self.network_time

@@ -275,6 +275,45 @@ def test_a_server_that_is_wrong_by_years_does_not_move_a_good_clock(monkeypatch)
     assert len(device.asked) > 8
 
 
+_WRONG = (3600, -3600, 7200, 1001, 10 * 365 * 86400 - 4 * 86400, 2085978496 - NOW)
+
+
+@pytest.mark.parametrize("wrong", _WRONG)
+@pytest.mark.parametrize("answers", [1, 2, 3])
+def test_who_spoke_first_is_not_believed_for_that(monkeypatch, wrong, answers):
+    """gmag11/NtpClient 70, 74: the first answers after power-on are wrong, all later ones right."""
+    device = Device(monkeypatch, wrong=-NOW, **{"ntp.server2": "two"})
+    device.servers = Servers(device, wrong, answers)
+    # Wrong once: within minutes. Wrong again and again: both are asked the next time, and then within minutes.
+    assert device.live(600 if answers == 1 else 14 * 3600) == (0, "ntp")
+    assert len(device.asked) < 12
+
+
+class Servers(dict):
+    """Both are wrong until so many answers have been given."""
+
+    def __init__(self, device, wrong, answers):
+        super().__init__()
+        self.wrong, self.left = wrong, answers
+
+    def __getitem__(self, host):
+        self.left -= 1
+        return self.wrong if self.left >= 0 else 0
+
+
+@pytest.mark.parametrize("wrong", _WRONG)
+def test_with_a_single_server_the_next_two_answers_put_a_first_wrong_one_right(monkeypatch, wrong):
+    device = Device(monkeypatch, wrong=-NOW)
+    device.servers = Servers(device, wrong, 1)
+    assert device.live(15 * 3600) == (0, "ntp")
+
+
+@pytest.mark.parametrize("liar", ["one", "two"])
+def test_one_of_two_servers_does_not_move_a_clock_that_both_have_set(monkeypatch, liar):
+    device = Device(monkeypatch, wrong=-NOW, **{"ntp.server2": "two"})
+    assert device.live(86400, (3600, lambda: device.servers.update({liar: 7200}))) == (0, "ntp")
+
+
 def test_an_impossible_year_is_never_taken(monkeypatch):
     device = Device(monkeypatch, wrong=-NOW)
     device.servers["one"] = -10 * 365 * 86400
