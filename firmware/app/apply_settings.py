@@ -4,8 +4,10 @@ import json
 
 from firmware.core import log, overlay
 from firmware.core.compat import monotonic_s
+from firmware.core.flash_gate import silence
 from firmware.delivery.mqtt.session import LONGEST_TOPIC
 
+IMEI = const("imei")  # in the modem's store
 # A changed connection has to hold this long before it counts as good.
 _SETTLE_S = const(10)
 # The answer with the code of a changed way has so long to reach the broker that is left.
@@ -162,6 +164,31 @@ def head(app):
     logger_id = app.config.expansions["P"] = app.config.expand(get("logger.id"))
     app.header[1:] = [logger_id, get("logger.time"), get("logger.profile")]
     app.header += [get("logger.tags"), get("logger.object_key")]
+
+
+async def known_as(app, imei):
+    """The modem's IMEI is the device's identity where no other is set.
+
+    One that is in the field under its board's own number when this version comes over the air stays that: the platform
+    knows it so. "" in the modem's store says that.
+    """
+    store, guard = app.modem.store, app.guard
+    known = store.get(IMEI)
+    if app.config.get("device.imei") or known == "" or known == imei == app.imei:
+        return
+    if known is None and guard:
+        with overlay.use("guard"):
+            from firmware.update import slots
+
+            if slots.complete(guard.root, slots.other(guard.folder)):
+                imei = ""
+    await silence(store)
+    store.set(IMEI, imei)
+    if imei:
+        log.info("config", "identity %s", imei)
+        app.header[0] = app.imei = app.config.expansions["IMEI"] = imei
+        with overlay.attempt:  # else it is so from the next start on
+            _apply(app)
 
 
 def watch_trial(app):

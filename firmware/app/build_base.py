@@ -26,7 +26,7 @@ def settings(app):
     if preset:
         config.set_many(preset())
     app.unsealed = password.typed(config)
-    # The identity: the setting, or the board's own number.
+    # The identity: the setting, or what the board knows: the modem's from before, or its own number.
     app.imei = config.get("device.imei") or app.board.ident()
     config.expansions["IMEI"] = app.imei
     app.header = [app.imei]
@@ -49,6 +49,7 @@ def link(app):
         app.modem.on_time = app.clock.set  # no function of ours: it would keep this module
         app.modem.execute = app.processor.answer  # of a short message
         app.modem.tell = app.brief
+        app.modem.known_as = app.known_as
 
 
 def uplink(app):

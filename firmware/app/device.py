@@ -128,6 +128,13 @@ class App:
 
                 apply_settings.watch_trial(self)
 
+    async def known_as(self, imei):
+        """The modem has told its IMEI."""
+        with overlay.use("apply"):
+            from firmware.app import apply_settings
+
+            await apply_settings.known_as(self, imei)
+
     def restart(self, reason):
         """Start again once the answer is out."""
         self.restart_reason = reason

@@ -159,7 +159,13 @@ class Board:
         vfs.mount(vfs.VfsLfs2(flash, progsize=32), self.root)
 
     def ident(self):
-        return self._setup["ident"]
+        return self._setup.get("modem") and self._store().get("imei") or self._setup["ident"]
+
+    def _store(self):
+        with overlay.part:
+            from firmware.boards.base import FileStore
+
+        return FileStore(self.root + "/modem.json")
 
     def preset(self):
         """Settings laid over the stored ones at each start."""
@@ -182,10 +188,9 @@ class Board:
         if config.get("uplink.type") != "modem" or not modem:
             return HostLink()
         with overlay.part:
-            from firmware.boards.base import FileStore
             from firmware.boards.modem_twin import link
 
-        return link(modem, config, FileStore(self.root + "/modem.json"), self.reset)
+        return link(modem, config, self._store(), self.reset)
 
     def feed(self):
         self.fed += 1

@@ -61,7 +61,7 @@ def _pin(what, pin, high):
 
 
 def ident(board):
-    return hexlify(machine.unique_id()).decode()[-15:]
+    return FileStore(board.root + "/modem.json").get("imei") or hexlify(machine.unique_id()).decode()[-15:]
 
 
 def reset_cause(board):

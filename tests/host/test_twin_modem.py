@@ -120,6 +120,23 @@ def test_the_device_dials_delivers_and_tells_of_its_network(online):
     assert not [line for line in lab.twin.lines if "MemoryError" in line or "starts again" in line]
 
 
+def test_without_a_setting_the_device_is_who_its_modem_is(online):
+    """device.imei empty: the modem's, in topics, commands and records; from the next start on before it is asked."""
+    imei = "861122334455667"
+    lab, _ = online("--running", "--imei", imei)
+    told = json.loads(lab.next(60, "lector102/%s/ONLINE" % imei)[1])
+    assert told["IMEI"] == imei and told["STATE"] == "online"
+    lab.client.publish("lector102/%s/AT" % imei, "AT^MTXTUNNEL=GETSTATUS,device", qos=1)
+    assert imei in lab.next(20, "lector102/%s/ATR" % imei)[1].decode()
+    while json.loads(lab.next(30, "lector102/%s/LOGGER" % imei)[1])["IMEI"] != imei:
+        pass  # read before the modem was asked
+    lab.twin.stop()
+    begin = len(lab.twin.lines)
+    lab.twin.start()
+    lab.twin.wait_line("identity ")
+    assert [line for line in lab.twin.lines[begin:] if "identity " + imei in line]
+
+
 def read_so_far(lab):
     return sum("instant read in" in line for line in lab.twin.lines)
 

@@ -111,7 +111,7 @@ class MqttService:
             if self._away or not self.settings.get("enabled", True):
                 self._enter("off")
                 await self._pause(_LOOK_MS)
-            elif await self._network():
+            elif await self._network() and not self._changed:
                 await self._attempt()
 
     def _enter(self, state):

@@ -67,7 +67,7 @@ class ModemLink:
     configured = False  # bringup.py is done and the modem has not restarted since
     connects = 0
     said = []  # unsolicited lines about the network that nobody has looked at yet
-    reboot = dcd = on_time = execute = tell = power_key = reset = dtr = set_baud = None
+    reboot = dcd = on_time = execute = tell = known_as = power_key = reset = dtr = set_baud = None
 
     # what others call ----------------------------------------------------------------------------
 

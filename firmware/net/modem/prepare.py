@@ -74,7 +74,7 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
     one, is waited for before set().
 
     `wires`, each of them a function or None: `power_key(pressed)`, `reset(pressed)`, `dtr(on)`, `dcd() -> carrier`,
-    `set_baud(baud)` in place of the UART's init(), `reboot(reason)`, `on_time(utc)`, `execute(line, channel)` and
+    `set_baud(baud)` in place of the UART's init(), `reboot(reason)`, `on_time(utc)`, `known_as(imei)` to be awaited, `execute(line, channel)` and
     `tell() -> (UTC or 0, words about the device)` for SMS. They stay: none may be from a module that does not.
     """
     with overlay.part:

@@ -117,12 +117,19 @@ async def _identify(link, channel, facts):
         from firmware.net.modem import profiles
 
         model = facts["model"] = await _model(channel, profiles.detect)
-        facts["imei"] = _digits(await channel.command("AT+CGSN", tries=3), "GSN", 14)
+        facts["imei"] = await _imei(channel)
         if name == "auto":
             name = profiles.detect(model)
         if link.profile["name"] != name:
             link.profile = profiles.get(name)
             log.info("modem", "%s: profile %s", facts["model"], name)
+    # Noise on the line must not change who the device is.
+    if link.known_as and facts["imei"] and facts["imei"] == await _imei(channel):
+        await link.known_as(facts["imei"])
+
+
+async def _imei(channel):
+    return _digits(await channel.command("AT+CGSN", tries=3), "GSN", 15)[:15]
 
 
 # --- SIM
