@@ -184,7 +184,7 @@ async def known_as(app, imei):
                 imei = ""
     await silence(store)
     store.set(IMEI, imei)
-    if imei:
+    if imei and imei != app.imei:
         log.info("config", "identity %s", imei)
         app.header[0] = app.imei = app.config.expansions["IMEI"] = imei
         with overlay.attempt:  # else it is so from the next start on

@@ -126,7 +126,7 @@ def test_without_a_setting_the_device_is_who_its_modem_is(online):
     lab, _ = online("--running", "--imei", imei)
     told = json.loads(lab.next(60, "lector102/%s/ONLINE" % imei)[1])
     assert told["IMEI"] == imei and told["STATE"] == "online"
-    lab.client.publish("lector102/%s/AT" % imei, "AT^MTXTUNNEL=GETSTATUS,device", qos=1)
+    lab.client.publish("lector102/%s/AT" % imei, "AT^MTXTUNNEL=GETSTATUS", qos=1)
     assert imei in lab.next(20, "lector102/%s/ATR" % imei)[1].decode()
     while json.loads(lab.next(30, "lector102/%s/LOGGER" % imei)[1])["IMEI"] != imei:
         pass  # read before the modem was asked

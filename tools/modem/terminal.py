@@ -76,7 +76,7 @@ class Terminal:
         wait = float(faults.get("slow", 0))
         if "late" in faults and not self.modem.random.randrange(8):
             wait += float(faults["late"])
-        if wait or self._later:
+        if wait or "late" in faults and self._later:
             # In order: what is late holds up what comes behind it.
             self._later.append((max([self.modem.now() + wait, *(due for due, _ in self._later)]), text))
         else:

@@ -74,8 +74,9 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
     one, is waited for before set().
 
     `wires`, each of them a function or None: `power_key(pressed)`, `reset(pressed)`, `dtr(on)`, `dcd() -> carrier`,
-    `set_baud(baud)` in place of the UART's init(), `reboot(reason)`, `on_time(utc)`, `known_as(imei)` to be awaited, `execute(line, channel)` and
-    `tell() -> (UTC or 0, words about the device)` for SMS. They stay: none may be from a module that does not.
+    `set_baud(baud)` in place of the UART's init(), `reboot(reason)`, `on_time(utc)`, `known_as(imei)`, `execute(line,
+    channel)` (both to be awaited) and `tell() -> (UTC or 0, words about the device)` for SMS. They stay: none may be
+    from a module that does not.
     """
     with overlay.part:
         from firmware.net.modem.at import AtChannel
