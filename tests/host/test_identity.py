@@ -1,4 +1,4 @@
-"""Who the device is: device.imei, else the modem's IMEI, else what it was before an update (applysettings.known_as)."""
+"""Who the device is: device.imei, else the modem's IMEI, else what it was before an update (applysettings)."""
 
 import asyncio
 from types import SimpleNamespace
