@@ -11,7 +11,7 @@ A file has
 - `expect`: what is right. `online`: whether, `within` so many seconds (120); `reason`: words of the last one; `lost`:
   noticed within so many seconds after the last line of `then`; `time`: whether the network's time is believed, or
   the UTC seconds; `ran`: lines that were run; `sent`: beginnings of commands that the modem got, `never`: those it did
-  not; `pins`: how often a PIN was entered, at most; else a key of the link's status.
+  not; `pins`, `boots`: how often a PIN was entered, the modem started, at most; else a key of the link's status.
 """
 
 import asyncio
@@ -84,5 +84,6 @@ def test_a_dialogue(path):
     for beginning in expect.pop("never", ()):
         assert not any(command.startswith(beginning) for command in commands), commands
     assert world.modem.sim.pin_attempts <= expect.pop("pins", 1)
+    assert world.modem.boots <= expect.pop("boots", 99)
     assert expect.pop("reason", "") in status["last_reason"]
     assert {key: status[key] for key in expect} == expect

@@ -9,7 +9,7 @@ pty or a TCP port.
 import random
 import time
 
-from tools.modem import unasked
+from tools.modem import pdu, unasked
 from tools.modem.faults import Faults
 from tools.modem.mux import Mux
 from tools.modem.peer import Peer
@@ -348,10 +348,13 @@ class Modem:
             self.urc(unasked.line(self))
 
     def sms(self, number, text):
-        """A message arrives."""
-        index = 1
-        while index in self.sim.inbox:
-            index += 1
+        """A message arrives; a long one in parts, the last one first (nobody promises an order)."""
         stamp = time.strftime("%y/%m/%d,%H:%M:%S+00", time.gmtime(self.utc()))
-        self.sim.inbox[index] = ["REC UNREAD", number, stamp, text]
-        self.urc('+CMTI: "SM",%d' % index)
+        self.sim.messages += 1
+        parts = pdu.parts(text, self.sim.messages & 255)
+        for part, header in reversed(parts):
+            index = 1
+            while index in self.sim.inbox:
+                index += 1
+            self.sim.inbox[index] = ["REC UNREAD", number, stamp, part, header]
+            self.urc('+CMTI: "SM",%d' % index)

@@ -159,11 +159,11 @@ def _in_text(modem):
 
 def _shown(modem, message):
     """A message as its mode shows it: what is in its text stands there as it is, line by line."""
-    state, number, stamp, text = message
+    state, number, stamp, text, *header = message
     if _in_text(modem):
         number, text = [alphabets.shown(modem, each).decode("latin-1") for each in (number, text)]
         return '"%s","%s",,"%s"\r\n%s' % (state, number, stamp, text)
-    data = text if number is None else pdu.deliver(number, text, modem.utc())
+    data = text if number is None else pdu.deliver(number, text, modem.utc(), *header)
     return "%d,,%d\r\n%s" % (state == "REC READ", len(data) // 2 - 1 - int(data[:2] or "0", 16), data)
 
 

@@ -20,7 +20,8 @@ class Sim:
         self._faults = faults
         self.imsi = "214070000000001"
         self.iccid = "8934071100000000001"
-        self.inbox = {}  # index -> [state, number, stamp, text]; number None: the text is a PDU
+        self.inbox = {}  # index -> [state, number, stamp, text, header]; number None: the text is a PDU
+        self.messages = 0
         self.sent = []
 
     def state(self, now=None):

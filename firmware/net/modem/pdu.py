@@ -35,6 +35,22 @@ def received(line):
         return None
 
 
+def part_of(line):
+    """(reference, how many, which one) where `line` is one of several messages that are one (23.040 9.2.3.24.1)."""
+    data = unhexlify(line)
+    at = 1 + data[0]
+    if data[at] & 0x40:
+        at += 13 + (data[at + 1] + 1) // 2
+        end = at + data[at] + 1
+        at += 1
+        while at + 4 < end:
+            kind, size = data[at], data[at + 1]
+            if kind == 0 or kind == 8:
+                return data[at + 2 : at + size], data[at + size], data[at + size + 1]
+            at += 2 + size
+    return None
+
+
 def _sender(data, digits, kind):
     if kind == 5:
         return "'%s'" % _letters(_septets(data, digits * 4 // 7))

@@ -23,6 +23,7 @@ from firmware.net.modem.link import Facts
 _HEX = const("AT+CMGF=0")
 _PART = const(150)  # characters of a message's part; 160 fit, some models count worse
 _PARTS = const(4)
+_PARTS_MOST = const(8)  # of one that comes
 _SEND_MS = const(60000)
 _RUN_MS = const(30000)
 _LISTS = const(40)  # a SIM keeps 10 to 50 messages
@@ -69,6 +70,7 @@ async def begin(link):
 def _state(setting):
     state = Facts()
     state.arrived = False
+    state.key = None  # of the message whose `parts` have not all come
     state.received = state.refused = 0
     state.due = _NEVER
     state.phone = setting.get("status_phone") or (setting.get("numbers") or [""])[0]
@@ -107,7 +109,7 @@ async def collect(link):
             for index, line in messages:
                 # Deleted first: a message that breaks the device must not do so again after the restart.
                 await channel.command("AT+CMGD=%d" % index)
-                found = _received(line)
+                found = _received(link, line)
                 if found:
                     await _one(link, *found)
     except ModemError as error:
@@ -190,12 +192,30 @@ async def send(link, number, text):
     return True
 
 
-def _received(line):
-    """(number, text) of a message in hexadecimal, or None."""
+def _received(link, line):
+    """(number, text) of a message in hexadecimal, or None: it is none, or not all of it is there yet."""
     with overlay.use("pdu"):
         from firmware.net.modem import pdu
 
-        return pdu.received(line)
+        found = pdu.received(line)
+        part = found and pdu.part_of(line)
+    if not part or not _allowed(link.settings["sms"], found[0]):
+        return found
+    return _join(link.sms, found[0], found[1], *part)
+
+
+def _join(state, number, text, reference, count, which):
+    """One message at a time is put together; a new one takes the place of one that has never become whole."""
+    key = (number, reference)
+    if state.key != key:
+        state.key, state.parts = key, [None] * min(count, _PARTS_MOST)
+    if not 0 < which <= len(state.parts):
+        return None
+    state.parts[which - 1] = text
+    if None in state.parts:
+        return None
+    state.key = None
+    return number, "".join(state.parts)
 
 
 def _to_send(number, text):
