@@ -137,11 +137,12 @@ class ModemLink:
             await (bringup.bring_up(self) if up else bringup.recover(self, failure))
 
     def poll(self):
-        """Move the bytes there are: the multiplexer's and PPP's."""
+        """Move the bytes there are: the multiplexer's, PPP's, and lines, which have room for one such piece only."""
         for _ in range(_LOOKS):
             more = self.mux and self.mux.poll()
             if self.session:
                 self.session.poll()
+            self.channel.poll()
             if not more:
                 break
 
@@ -150,7 +151,6 @@ class ModemLink:
         while True:
             try:
                 self.poll()
-                self.channel.poll()
             except Exception as error:  # whatever it is: without this task no byte moves any more
                 log.warn("modem", "line: %s %s", type(error).__name__, error)
                 await sleep_ms(1000)

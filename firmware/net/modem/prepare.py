@@ -3,7 +3,7 @@
 from firmware.core import overlay
 
 # Of what has come on each channel of the multiplexer: control, data, commands.
-_RINGS = const((1, 1536, 512))
+_RINGS = const((1, 1536, 640))
 # lwIP sends at once what it may, 6,400 bytes (TCP_SND_BUF) in eight segments of 800 (TCP_MSS), and takes a line that
 # does not hold it for broken (ERR_IF). Each has 40 bytes of IP and TCP and 8 of PPP, which writes two bytes for some
 # of them: in JSON for one of 25 or so. 400 are left for a name that is looked up, or a ping, meanwhile.
