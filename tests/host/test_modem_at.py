@@ -149,6 +149,45 @@ def test_a_late_answer_is_not_taken_for_the_next_ones():
     run_virtual(main)
 
 
+@pytest.mark.parametrize("late", [0.05, 0.35, 0.9, 3.1])
+def test_each_answer_belongs_to_its_question_however_late_they_all_come(late):
+    """vshymanskyy/TinyGSM 296: a modem that is slow from its first AT on."""
+
+    class Late(Script):
+        def __init__(self, answers):
+            super().__init__(answers)
+            self.coming = []
+
+        def write(self, data):
+            count = super().write(data)
+            if self.rx:
+                self.coming.append((asyncio.get_running_loop().time() + late, bytes(self.rx)))
+                self.rx.clear()
+            return count
+
+        def any(self):
+            while self.coming and self.coming[0][0] <= asyncio.get_running_loop().time():
+                self.rx += self.coming.pop(0)[1]
+            return super().any()
+
+    async def main():
+        ok = b"\r\nOK\r\n"
+        answers = {b"AT+CMEE?": b"\r\n+CMEE: 1\r\n" + ok, b"AT": ok, b"ATE0": ok}
+        answers.update({b"AT+CGMM": b"\r\nEC25\r\n" + ok, b"AT+CGSN": b"\r\n860000000000001\r\n" + ok})
+        channel = AtChannel(Late(answers))
+        for _ in range(3):
+            try:
+                await channel.command("AT", 300, 2)
+            except NoAnswer:
+                pass
+        assert await channel.command("ATE0", 5000) == []
+        assert await channel.command("AT+CGMM", 5000, 3) == ["EC25"]
+        assert await channel.command("AT+CGSN", 5000) == ["860000000000001"]
+        assert channel.owed is False
+
+    run_virtual(main)
+
+
 def test_connect_leaves_the_bytes_behind_it_alone():
     (lines, channel) = ask(
         {b"ATD*99#": b"\r\nCONNECT 115200\r\n\x7e\xff\x7d\x23"}, "ATD*99#", dial=True
@@ -214,6 +253,25 @@ def test_registration_lines(line, expected):
 
 
 @pytest.mark.parametrize(
+    ("line", "asked", "unasked"),
+    [
+        ("+CEREG: 3,11", (11, None, None), (11, None, None)),
+        ("+CEREG: 0,10", (10, None, None), (10, None, None)),
+        ("+CEREG: 11", (None, None, None), (11, None, None)),
+        ("+CEREG: 2,12", (None, None, None), (None, None, None)),
+        ('+CREG: 1,"11","0123ABCD",7', (None, None, None), (1, 7, None)),
+        ("+CREG: 5,1234,5678,7", (None, None, None), (5, 7, None)),
+        ("+CREG: 2,5,1F2A,1234,7", (5, 7, None), (5, 7, None)),
+        ("+CEREG: 3,,,,0,11", (None, None, None), (3, None, 11)),
+        ('+CEREG: 5 , 9 , "1F2A","0123ABCD", 9', (9, 9, None), (9, 9, None)),
+    ],
+)
+def test_what_was_asked_for_is_known_by_its_form(line, asked, unasked):
+    assert registration.parse_registration(line, True) == asked
+    assert registration.parse_registration(line) == unasked
+
+
+@pytest.mark.parametrize(
     ("line", "dbm"),
     [("+CSQ: 19,99", -75), ("+CSQ: 0,0", -113), ("+CSQ: 31,0", -51), ("+CSQ: 99,99", None)],
 )
@@ -237,6 +295,13 @@ def test_lte_signal():
         ('+CCLK: "80/01/06,00:00:12+00"', None),
         ('+CCLK: "04/01/01,00:00:12+00"', None),
         ('+CCLK: ""', None),
+        ('+CCLK: "70/01/01,00:00:08+00"', None),
+        ('+CCLK: "69/12/31,16:00:08-32"', None),
+        ('+CCLK: "26/02/29,10:00:00+04"', None),
+        ('+CCLK: "26/04/31,10:00:00+04"', None),
+        ('+CCLK: "26/11/23,24:00:00+04"', None),
+        ('+CCLK: "2026/11/23,20:33:07+04"', 1795462387),
+        ("+CCLK: 26/11/23,20:33:07+04", 1795462387),
     ],
 )
 def test_network_time(line, utc):
