@@ -17,7 +17,7 @@ HOST = const(4)
 NAMES = ("unknown", "meter", "modem", "ntp", "host")
 
 # An RTC that was never set reads 1970, 1980, 2000, 2004, 2070, 2080 or the year of a firmware: no source of time is
-# believed that is before this version's year or more than twenty years later (tools/release.py says when to move them).
+# believed that is before this version's year or more than twenty years later (tools/release.py tells when).
 EARLIEST = const(1767225600)  # 2026-01-01
 LATEST = const(2398377600)  # 2046-01-01
 # A worse source may speak again when the better one has been silent this long.

@@ -9,7 +9,7 @@ DOC = Path(__file__).resolve().parents[2] / "docs" / "modems.md"
 
 MEANING = {
     "turn": "one turn of the watch and of the byte pump",
-    "at": "one `AT` while looking for the modem; pause between two looks during the boot",
+    "at": "one `AT` while looking for the modem",
     "guard": "the silence before and after `+++`",
     "sim": "the SIM being ready",
     "register": "the search for a network",

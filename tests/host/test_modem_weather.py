@@ -32,7 +32,7 @@ def wrong(seed):
         while clock() - start < _HOURS * 3600:
             await asyncio.sleep(1)
             up += world.link.is_up()
-            if world.link.is_up() and up % 600 == 300:
+            if world.link.is_up() and up % 600 == 300 and clock() - start < _HOURS * 3600 - 60:
                 world.modem.sms(_ME, "mtx " + _LINE)
                 asked += 1
         return world, up / (_HOURS * 3600), asked, int(world.epoch + clock() - start)

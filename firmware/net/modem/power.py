@@ -57,9 +57,9 @@ async def _boot(link):
     link.configured = False
     end = ticks_add(ticks_ms(), _ms(link, "boot_ms"))
     while ticks_diff(end, ticks_ms()) > 0:
-        if await answers(link, 1):
+        # One after the other: an answer that comes between two would be lost.
+        if await answers(link):
             return True
-        await sleep_ms(link.timing["at"])
     return False
 
 
