@@ -3,8 +3,8 @@ modem answers so. A new file there is a new test.
 
 A file has
 - `source`: where it was seen, `about`: what is special,
-- `script`: command line -> answer in place of the simulator's own: lines, null (none at all), or a list of answers,
-  one after the other, the last one again and again,
+- `script`: command line -> answer in place of the simulator's own: lines, null (none at all), "*" (its own), or a
+  list of answers, one after the other, the last one again and again,
 - `faults`: words of `python -m tools.modem --fault`; `modem`: options of tools.modem.engine.Modem (`pin` …),
 - `settings`: those of a link that are not the usual ones (prepare.py, link()),
 - `then`: [[seconds after it is online, a control line of tools/modem/control.py], …],

@@ -58,13 +58,15 @@ def execute(terminal, line):
 
 
 def told(terminal, text):
-    """Answer a line as the modem's `script` has it: lines of text, None: nothing at all. Whether it has it."""
+    """Answer a line as `script` has it: lines of text, None: nothing at all, "*": its own. Whether it has it."""
     script = terminal.modem.script
     answer = script.get(text.upper(), terminal)
     if answer is terminal:
         return False
     if isinstance(answer, list):
         answer, script[text.upper()] = answer[0], answer[1:] or answer[0]
+    if answer == "*":
+        return False
     for each in (answer or "").split("\n"):
         if each:
             terminal.answer(each)

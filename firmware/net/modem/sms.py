@@ -34,6 +34,7 @@ _WRITTEN = const("0123456789+ -()./")
 _KEY = const("sms_status")
 _LOOK_S = const(600)
 _AGAIN_S = const(900)
+_SOON_S = const(60)
 _TRIES = const(3)
 _NEVER = const(0x3FFFFFFF)
 
@@ -69,7 +70,7 @@ async def begin(link):
 
 def _state(setting):
     state = Facts()
-    state.arrived = False
+    state.arrived = state.again = False
     state.key = None  # of the message whose `parts` have not all come
     state.received = state.refused = 0
     state.due = _NEVER
@@ -84,10 +85,14 @@ def _state(setting):
 
 async def turn(link):
     """Messages have arrived, or a report may be due."""
-    if link.sms.arrived:
+    state = link.sms
+    if state.arrived or state.again:
         await collect(link)
-    if monotonic_s() >= link.sms.due:
-        await report(link)
+    if monotonic_s() >= state.due:
+        if link.settings["sms"].get("status"):
+            await report(link)
+        else:
+            state.due = _NEVER
 
 
 # --- commands
@@ -95,7 +100,7 @@ async def turn(link):
 
 async def collect(link):
     """Read, run and delete every message on the SIM."""
-    link.sms.arrived = False
+    link.sms.arrived = link.sms.again = False
     channel = link.channel
     if not link.settings["sms"].get("enabled"):
         return  # we only send: what comes is not for us, and stays
@@ -114,6 +119,9 @@ async def collect(link):
                     await _one(link, *found)
     except ModemError as error:
         log.warn("sms", "%s", error)
+        # They are there still, and nobody tells of them again.
+        link.sms.again = True
+        link.sms.due = min(link.sms.due, monotonic_s() + _SOON_S)
 
 
 async def _one(link, number, text):
