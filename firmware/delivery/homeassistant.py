@@ -67,11 +67,10 @@ async def go_on(service):
         return True
     end = ticks_add(ticks_ms(), _TURN_MS)
     if service.prefix and service.prefix != prefix:
+        while service.watched:
+            await device.mqtt.reply(service.watched.pop()[1], b"", True)
         if not await _say(service, service.prefix, online, end, False):
             return False
-        for meter in _meters(device):
-            await device.mqtt.reply(_life(device, service.prefix, meter), b"", True)
-        service.watched = []
         log.info("ha", "announcements under %s are taken back", service.prefix)
         service.at = 0
         service.prefix = ""
@@ -82,7 +81,7 @@ async def go_on(service):
             return False
         # Told once more: to a broker that has lost it, perhaps.
         service.watched = [
-            [meter, _life(device, prefix, meter), 3 * _interval(meter) + 60, None] for meter in _meters(device)
+            [meter, _life(device, online, meter), 3 * _interval(meter) + 60, None] for meter in _meters(device)
         ]
         count = len(_meters(device)) * _COUNT + bool(online)
         log.info("ha", "%d entities announced under %s", count, prefix)
@@ -134,7 +133,7 @@ def message(device, prefix, online, number):
     found["qos"] = 1
     # Three readings that do not arrive: the meter is not there, whatever the online topic says.
     found["exp_aft"] = 3 * _interval(meter) + 60
-    found["avty"] = [{"t": _life(device, prefix, meter)}]
+    found["avty"] = [{"t": _life(device, online, meter)}]
     if online:
         about["via_device"] = box
         found["avty"].append({"t": online, "val_tpl": _STATE})
@@ -160,9 +159,11 @@ def _box(device, prefix, online, box, origin):
     }
 
 
-def _life(device, prefix, meter):
-    """The topic that says online or offline of a meter."""
-    return "%s/sensor/lector102_%s_%s/state" % (prefix, _plain(device.imei), _plain(meter.ident))
+def _life(device, online, meter):
+    """The topic that says online or offline of a meter: below the device's, where there is one that has room."""
+    if not online or len(online.encode()) > _LONGEST_PREFIX:
+        online = "lector102/%s/ONLINE" % _plain(device.imei)
+    return online + "/" + _plain(meter.ident)
 
 
 def _entity(imei, meter, ident, number):

@@ -185,7 +185,7 @@ def test_each_meter_is_a_device_behind_the_box():
     assert {each["name"] for each in devices.values()} == {"ID00000", "ID00001"}
     assert all(each["via_device"] == box for each in devices.values())
     for each in found[1:]:
-        life = {"t": "homeassistant/sensor/%s/state" % each["device"]["ids"]}
+        life = {"t": "lector102/x/ONLINE/" + each["device"]["name"]}
         assert each["availability"] == [life, {"t": "lector102/x/ONLINE", "val_tpl": "{{value_json.STATE}}"}]
         assert each["availability_mode"] == "all"
     assert len({each["unique_id"] for each in found}) == len(found)
@@ -259,9 +259,9 @@ def test_each_meter_says_for_itself_whether_it_is_there():
             return False
 
         async def reply(self, topic, payload, retain=False):
-            if topic.endswith("/state"):
+            if topic.startswith("o/"):
                 assert retain
-                self.said.append((topic.split("_")[-1], payload))
+                self.said.append((topic, payload))
 
     class Clock:
         def utc(self):
@@ -290,7 +290,7 @@ def test_each_meter_says_for_itself_whether_it_is_there():
         task.cancel()
         return device.mqtt.said
 
-    assert virtual.run(main(), 1792891800) == [("A/state", b"online"), ("B/state", b"online"), ("B/state", b"offline")]
+    assert virtual.run(main(), 1792891800) == [("o/A", b"online"), ("o/B", b"online"), ("o/B", b"offline")]
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,9 @@ def test_the_twin_announces_its_meters_after_each_connection_and_takes_them_back
         first = entities(lab, ALL)
         options = [check(topic, json.loads(payload)) for topic, payload in first.items()]
         online = "lector102/%s/ONLINE" % IDENT
-        assert {each.get("availability_topic", online) for each in options} == {online}
+        lives = [{part["t"] for part in each["availability"]} for each in options if "availability" in each]
+        assert len(lives) == 42
+        assert set.union(*lives) == {online, online + "/ID00000", online + "/ID00001"}
         lab.twin.wait_line("ha: %d entities announced under homeassistant" % ALL, 30)
         assert set(retained(lab)) == set(first)
         # The records go on, and each is what the templates of its meter take.
