@@ -206,7 +206,6 @@ def test_an_attempt_ends_where_memory_does_and_nothing_else_is_swallowed():
 
 SCRIPT = """
 import gc, sys
-from firmware.commands import grammar
 from firmware.core import overlay
 
 def there():
