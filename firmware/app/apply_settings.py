@@ -171,6 +171,7 @@ def _apply(app):
 def write_format(app):
     """How records are written, into the object that the lines have, too."""
     get, form = app.config.get, app.format
+    form.imei = app.imei
     form.logger_id = app.config.expansions["P"] = app.config.expand(get("logger.id"))
     form.time_form = get("logger.time")
     form.profile = get("logger.profile")

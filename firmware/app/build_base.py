@@ -30,7 +30,7 @@ def settings(app):
     # The identity: the setting, or what the board knows: the modem's from before, or its own number.
     app.imei = config.get("device.imei") or app.board.ident()
     config.expansions["IMEI"] = app.imei
-    app.format = RecordFormat(app.imei)
+    app.format = RecordFormat()
     apply_settings.write_format(app)
     config.expansions["ID"] = config.get("meter.id", 0)
     log.info("start", "identity %s", app.imei)

@@ -184,7 +184,7 @@ def _session():
 
 
 def _readings():
-    with overlay.use("session"):
+    with overlay.use("session"), overlay.use("kinds"):
         from firmware.meters.readings import kinds
 
         for kind in kinds.every():

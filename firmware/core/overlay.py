@@ -35,7 +35,7 @@ from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 # not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin app.starting
-start +settings +session +password +apply +guard app.build,build_base boards.wiring net.modem.prepare
+start +settings +session +kinds +password +apply +guard app.build,build_base boards.wiring net.modem.prepare
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.status delivery.mqtt.state
@@ -54,7 +54,7 @@ doctor +grammar +files +errorwords commands.handlers.doctor_texts
 help +grammar +texts commands.handlers.help
 typing commands.channels.line_editor
 zone core.zone
-reading +zone +kinds meters.ledger,reading,result
+reading +zone meters.ledger,reading,result
 session +reading iec102.address,asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
  meters.line_probe,session meters.readings.closings,curve,facts,instant meters.records.extended,titan
 trace meters.frame_trace

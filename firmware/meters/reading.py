@@ -10,7 +10,6 @@ from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms
 from firmware.core.flash_gate import silence
 from firmware.meters import readings
-from firmware.meters.readings import kinds
 
 # Bytes of the longest record in the extended form.
 _WIDE = const(2048)
@@ -116,8 +115,12 @@ async def _read(line, meter, kind, args, result):
 
                 return await line_probe.run(line, meter, args)
             # First of all, while there still is so much in one piece.
-            found = kinds.find(kind)
-            buffer = overlay.borrow(max(found.longest, 0 if line.format.profile == "titan" else _WIDE))
+            with overlay.use("kinds"):
+                from firmware.meters.readings import kinds
+
+                found = kinds.find(kind)
+                buffer = overlay.borrow(max(found.longest, 0 if line.format.profile == "titan" else _WIDE))
+                read = kinds.reader(found) if found.module else None
             # Loading takes a while on a board; the others have their turn in between.
             from firmware.iec102 import ft12  # noqa: F401
 
@@ -132,7 +135,7 @@ async def _read(line, meter, kind, args, result):
 
             if kind == readings.ERROR:
                 return await session.report(line, meter, found, buffer)
-            return await session.run(line, meter, found, args, result, buffer)
+            return await session.run(line, meter, found, read, args, result, buffer)
     except Exception as failure:
         # The line goes on with the other meters: a flash that takes nothing, or what nobody has thought of.
         if isinstance(failure, MemoryError):

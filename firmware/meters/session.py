@@ -9,7 +9,6 @@ from firmware.core.flash_gate import silence
 from firmware.iec102.master import LinkAddress, Master
 from firmware.meters import readings
 from firmware.meters.reading import store
-from firmware.meters.readings import kinds
 from firmware.meters.records import titan
 
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
@@ -108,8 +107,9 @@ class Job:
             ledger.save()
 
 
-async def run(line, meter, kind, args, result, buffer):
-    """Read `kind` (a kinds.Kind) of `meter` and write its records into `buffer`; they go to the log or into `result`.
+async def run(line, meter, kind, read, args, result, buffer):
+    """Read `kind` (a kinds.Kind, `read` is its reader) of `meter` and write its records into `buffer`; they go to the
+    log or into `result`.
 
     Returns why it failed (core/errors.py), None if all went well.
     """
@@ -123,7 +123,7 @@ async def run(line, meter, kind, args, result, buffer):
     why = none = None
     try:
         await master.open(LinkAddress(*meter.address, **meter.options.get("times", {})))
-        none = await kinds.reader(kind)(master, meter, job)
+        none = await read(master, meter, job)
     except Exception as failure:
         # Whatever the meter has said: it is this reading that failed.
         if isinstance(failure, MemoryError):

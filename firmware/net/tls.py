@@ -13,7 +13,6 @@ from firmware.net.url import DownloadError
 
 # ENOMEM, and MBEDTLS_ERR_x_ALLOC_FAILED, of which each part of mbedtls has its own: SSL, PK, X509, MD, CIPHER and
 # ECP. An error may carry that of a part below in its last seven bits (error.h): MPI, ASN1.
-_MEMORY = const(12)
 _NO_MEMORY = const((12, -0x7F00, -0x3F80, -0x2880, -0x5180, -0x6180, -0x4D80))
 _NO_MEMORY_BELOW = const((0x10, 0x6A))
 # MBEDTLS_ERR_SSL_INVALID_RECORD; the reason that OpenSSL names (CPython).
@@ -44,9 +43,6 @@ class Covered:
         try:
             return call(data)
         except OSError as error:
-            # Of memory TLS means its own, which no waiting brings back.
-            if error.args[0] in AGAIN and error.args[0] != _MEMORY:
-                raise
             raise named(error, self._host, self.shaking) from None
 
     def close(self):
@@ -78,13 +74,15 @@ def wrap(sock, host):
 
 
 def named(error, host, shaking):
-    """What to raise for an OSError of such a socket: MemoryError, DownloadError or an OSError in words.
+    """What to raise for an OSError of such a socket: MemoryError, DownloadError, an OSError in words, or itself.
 
     `shaking`: the handshake was not over.
     """
     number = error.args[0]
     if number in _NO_MEMORY or (isinstance(number, int) and number < 0 and -number & 0x7F in _NO_MEMORY_BELOW):
-        return MemoryError("not enough memory for TLS")
+        return MemoryError("not enough memory for TLS")  # its own, which no waiting brings back
+    if number in AGAIN:
+        return error
     if shaking and (number in _NO_TLS or getattr(error, "reason", None) in _NO_TLS):
         return DownloadError("%s does not speak TLS on that port: is it http://?" % host)
     what = "the handshake with %s failed" % host if shaking else "the connection broke"

@@ -8,9 +8,9 @@ a deadline: that of one answer here, that of the whole order in waiting.Pace.
 import os
 import random
 
-from firmware.core import log
+from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
-from firmware.net import connect, http, tcp, tls
+from firmware.net import connect, http, tcp
 from firmware.net.url import DownloadError, split
 from firmware.update import slots
 from firmware.update.source import GiveWay
@@ -168,7 +168,10 @@ class Download:
             raise _Drop("no connection to %s" % self.host)
         if self._secure:
             self._keep_until = self.got + _WORTH
-            self._socket = tls.Covered(sock, self.host)
+            with overlay.use("fetch"):
+                from firmware.net import tls  # what goes without it has the room for a session
+
+                self._socket = tls.Covered(sock, self.host)
 
     async def _pause(self, start, limit, what):
         if ticks_diff(ticks_ms(), start) > limit:

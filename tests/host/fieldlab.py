@@ -7,8 +7,8 @@ import asyncio
 
 from firmware.core.clock import HOST, Clock
 from firmware.meters.meter import MeterLine
-from firmware.meters.records import RecordFormat
 from tests.host.fakes import StationMeter
+from tests.host.recordformat import record_format
 from tools.meter.model import Meter as Model
 from tools.meter.station import Station
 
@@ -49,7 +49,7 @@ def port_of(found):
 def line_of(port, meters, keep, profile="titan", clock=None):
     """The service of one line over `port`; `keep(batch)` has what is logged, payloads as bytes."""
     clock = clock or Clock(Rtc(), "Europe/Madrid", HOST)
-    form = RecordFormat(IMEI, "ID-" + IMEI, "unix", profile)
+    form = record_format(IMEI, "ID-" + IMEI, "unix", profile)
 
     def copied(batch):
         # A payload may be a view of the session's buffer, which the next record overwrites.

@@ -13,9 +13,10 @@ from firmware.core.zone import Zone
 from firmware.iec102.timetag import TimeTag, from_utc
 from firmware.meters import reading, readings
 from firmware.meters.meter import Meter
-from firmware.meters.records import RecordFormat, extended
+from firmware.meters.records import extended
 from firmware.meters.records import titan as telemetry
 from tests.host import fieldlab, json_examples, twinlab, virtual
+from tests.host.recordformat import record_format
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ class Job:
     """What a Form sees of a session."""
 
     def __init__(self, utc=1792891800):
-        self.format = RecordFormat("1", "P", "seconds")
+        self.format = record_format("1", "P", "seconds")
         self.type = "T"
         self.meter = type("M", (), {"ident": "M"})
         self.clock = type("C", (), {"zone": MADRID})
@@ -162,7 +163,8 @@ def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, fo
 # Runs on both; what it prints must be the same.
 SCRIPT = """
 import asyncio
-from firmware.meters.records import RecordFormat, extended, titan as telemetry
+from firmware.meters.records import extended, titan as telemetry
+from tests.host.recordformat import record_format
 from firmware.iec102.timetag import from_utc
 from firmware.core.zone import Zone
 class Job:
@@ -170,7 +172,7 @@ class Job:
         ident = "M"
     class clock:
         zone = Zone("Europe/Madrid")
-    format = RecordFormat("1", "P")
+    format = record_format("1", "P")
     type = "T"
     out = telemetry.Writer()
     def utc(self):

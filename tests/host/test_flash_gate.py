@@ -19,10 +19,10 @@ from firmware.meters import reading, readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
-from firmware.meters.records import RecordFormat
 from firmware.net.modem import setup
 from firmware.recordlog.ring import Ring
 from tests.host import fieldlab, virtual
+from tests.host.recordformat import record_format
 from tests.host.test_log_gate import Line
 from tests.host.test_trial import Mqtt
 
@@ -102,7 +102,7 @@ def device(flash, gate):
     app.gate = gate
     app.ring = Ring(folder + "/log")
     app.ring.mount()
-    app.format = RecordFormat("1", "P")
+    app.format = record_format("1", "P")
     app.lines = []
     app.config.set_many({"mqtt.enabled": "on", "mqtt.broker": "tcp://one"})
     app.mqtt = Mqtt(app)

@@ -16,8 +16,8 @@ from firmware.delivery import discovery, homeassistant
 from firmware.meters import readings
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
-from firmware.meters.records import RecordFormat
 from tests.host import json_examples
+from tests.host.recordformat import record_format
 from tests.host.roles import GRANTED
 from tests.host.together import together
 from tests.host.twinlab import IDENT, LOGGER, Lab
@@ -449,7 +449,7 @@ def test_the_extended_form_alone_is_refused_in_words(monkeypatch):
         settings = {"online_topic": "o"}
 
     device = Device(METER)
-    device.config, device.mqtt, device.format = Config, Mqtt, RecordFormat("", "", "", "extended")
+    device.config, device.mqtt, device.format = Config, Mqtt, record_format("", "", "", "extended")
     told = []
     monkeypatch.setattr(homeassistant.log, "sink", lambda *words: told.append(words))
     assert homeassistant.plan(discovery.Discovery(device)) == (None, "o")

@@ -4,8 +4,8 @@ import pytest
 
 from firmware.app.device import App
 from firmware.meters import readings
-from firmware.meters.records import RecordFormat
 from firmware.recordlog.ring import Ring
+from tests.host.recordformat import record_format
 
 
 class Board:
@@ -24,7 +24,7 @@ def app(tmp_path):
     found.config.load()
     found.ring = Ring(str(tmp_path / "log"))
     found.ring.mount()
-    found.format = RecordFormat("1", "P")
+    found.format = record_format("1", "P")
     found.lines = []
     found.mqtt = None
     found.look_up_topics()

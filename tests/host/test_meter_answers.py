@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.meters.readings import instant
-from firmware.meters.records import RecordFormat, titan
+from firmware.meters.records import titan
 from tests.host.meter_reader import (
     NOW,
     ZONE,
@@ -19,6 +19,7 @@ from tests.host.meter_reader import (
     span,
     tag,
 )
+from tests.host.recordformat import record_format
 from tools.meter import values
 from tools.meter.load import AE, AI, DAY, R1, R4
 from tools.meter.model import Meter
@@ -305,7 +306,7 @@ def test_the_application_notes_values():
     meter = Meter(1, lambda: 1657705326, fixed=values.load(SAMPLE))
     reader, _ = opened(meter)
     out = titan.Writer()
-    form = RecordFormat("869101054287764", "ID-869101054287764")
+    form = record_format("869101054287764", "ID-869101054287764")
     asdu = reader.ask(162, objects=(192, 193, 194))[0]
     record = bytes(instant.write(out, form, 1657705326, "ID00000", asdu.objects)).decode()
     assert record == (

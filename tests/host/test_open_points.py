@@ -9,8 +9,9 @@ import pytest
 from firmware.meters import reading, readings
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
-from firmware.meters.records import RecordFormat, titan
+from firmware.meters.records import titan
 from tests.host import fieldlab, virtual
+from tests.host.recordformat import record_format
 from tests.host.test_app_note import Installer
 from tests.host.test_commands import Desk
 from tests.host.test_telemetry import objects
@@ -62,7 +63,7 @@ def test_invalid_values(mode):
     items[0]["totals"][2]["invalid"] = True  # VABRI
     items[1]["powers"][0]["invalid"] = True  # the total
     items[2]["phases"][2]["invalid"] = True  # F3
-    form = RecordFormat("1", "P")
+    form = record_format("1", "P")
     record = json.loads(bytes(instant.write(titan.Writer(), form, 0, "M", items, mode)))
     doubtful = {"VABRI", "PAT", "PRT", "FPT", "IF3", "TF3"}
     assert doubtful & set(record) == (set() if mode == "omit" else doubtful)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.meters.readings import instant
-from firmware.meters.records import RecordFormat, titan
+from firmware.meters.records import titan
+from tests.host.recordformat import record_format
 
 # Application note 51, section 8, as one line.
 SAMPLE = (
@@ -33,14 +34,14 @@ def objects(totals=(0,) * 6, power=(0, 0, 1000), phases=((0, 1115), (0, 1127), (
 
 def test_the_application_notes_sample_is_reproduced_byte_for_byte():
     out = titan.Writer(16)
-    form = RecordFormat("869101054287764", "ID-869101054287764")
+    form = record_format("869101054287764", "ID-869101054287764")
     view = instant.write(out, form, 1657705326, "ID00000", objects())
     assert bytes(view).decode() == SAMPLE
 
 
 def test_absolute_energies_are_import_q1_and_q4():
     out = titan.Writer()
-    form = RecordFormat("1", "P")
+    form = record_format("1", "P")
     view = instant.write(out, form, 0, "M", objects(totals=(11, 22, 33, 44, 55, 66)))
     record = json.loads(bytes(view))
     assert (record["VABA"], record["VABRI"], record["VABRC"]) == (11, 33, 66)
@@ -48,7 +49,7 @@ def test_absolute_energies_are_import_q1_and_q4():
 
 def test_an_object_the_meter_lacks_leaves_its_keys_out():
     out = titan.Writer()
-    view = instant.write(out, RecordFormat("1", "P"), 0, "M", objects()[:1])
+    view = instant.write(out, record_format("1", "P"), 0, "M", objects()[:1])
     assert list(json.loads(bytes(view))) == [
         "IMEI",
         "TYPE",

@@ -10,8 +10,8 @@ import pytest
 from firmware.app import apply_settings, device
 from firmware.commands.dispatcher import Processor
 from firmware.config import password
-from firmware.meters.records import RecordFormat
 from firmware.recordlog.ring import Ring
+from tests.host.recordformat import record_format
 
 
 class Board:
@@ -59,7 +59,7 @@ def start(tmp_path, online=True):
     app.imei = "1"
     app.ring = Ring(str(tmp_path / "log"))
     app.ring.mount()
-    app.format = RecordFormat("1", "P")
+    app.format = record_format("1", "P")
     app.lines = []
     app.mqtt = None
     if app.config.get("mqtt.enabled"):

@@ -5,6 +5,8 @@ Everything else is made of the row: its schedule (app/build.py), its commands SE
 room of its records, the names in log lines and in tools.log.
 """
 
+from collections import namedtuple
+
 from firmware.core import overlay
 
 # Number|name|module with an `async def NAME(master, meter, job)`|TYPE|setting of a meter that schedules it|how|bytes
@@ -24,19 +26,15 @@ _ROWS = const("""1|instant|instant|IEC102|interval||1024
 15|error||IEC102_ERR|||1024""")
 
 
-class Kind:
-    """A row: `number`, `name`, `module`, `type`, `setting`, `once` (bool), `longest` (bytes)."""
-
-    def __init__(self, row):
-        number, self.name, self.module, self.type, self.setting, once, longest = row.split("|")
-        self.number, self.longest = int(number), int(longest)
-        self.once = bool(once)
+# A row; `once` is a bool. No class with functions: whoever has one must not keep this module.
+Kind = namedtuple("Kind", ("number", "name", "module", "type", "setting", "once", "longest"))
 
 
 def every():
     """Yield each Kind; the last one, `error`, is no reading but tells of one that was given up."""
     for row in _ROWS.split("\n"):
-        yield Kind(row)
+        number, name, module, kind, setting, once, longest = row.split("|")
+        yield Kind(int(number), name, module, kind, setting, bool(once), int(longest))
 
 
 def find(number=0, type=""):

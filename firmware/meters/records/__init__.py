@@ -6,16 +6,8 @@ goes is not known here.
 
 
 class RecordFormat:
-    """How the records of this device are written: one object, which the lines have, too.
+    """How the records of this device are written: one object, which the lines have, too (app/apply_settings.py).
 
     `imei`, `logger_id`: texts of each record; `time_form` of TS, `profile` (titan, extended, both), `tags` (form of
     the meter's times: summer, offset, plain), `object_key` (DO, D0): the settings of the logger of these names.
     """
-
-    def __init__(self, imei, logger_id="", time_form="unix", profile="titan"):
-        self.imei = imei
-        self.logger_id = logger_id
-        self.time_form = time_form
-        self.profile = profile
-        self.tags = "summer"
-        self.object_key = "DO"
