@@ -16,6 +16,7 @@ from firmware.delivery import discovery, homeassistant
 from firmware.meters import readings
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
+from firmware.meters.records import RecordFormat
 from tests.host import json_examples
 from tests.host.recordformat import record_format
 from tests.host.roles import GRANTED
