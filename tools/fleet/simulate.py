@@ -325,7 +325,12 @@ class Sender:
             if item is None:
                 self._ended = True
                 break
-            self._flying[self.client.publish(item[1], item[2], 1).mid] = item
+            client = self.client
+            sent = client.publish(item[1], item[2], 1)
+            if self.client is client:
+                self._flying[sent.mid] = item
+            else:  # the connection ended under it
+                self._again.append(item)
         if self._again:
             self._ended = False
         self.done = self._ended and not self._flying and not self._again
