@@ -80,28 +80,35 @@ def load(payload):
         raise Bad("size", "%d bytes" % len(payload))
     try:
         text = payload.decode()
-        record = json.loads(text, parse_constant=_constant)
+        record = json.loads(text, parse_constant=_constant, parse_float=_float)
         if "\\u" in text:
             dump(record).encode()  # half a surrogate pair is JSON, but no text
     except (ValueError, RecursionError) as error:
         raise Bad("json", str(error)) from None
     if not isinstance(record, dict):
         raise Bad("json", "no object but %s" % type(record).__name__)
-    if "\\u0000" in text and "\0" in repr_values(record):
+    if "\\u0000" in text and "\0" in texts(record):
         raise Bad("json", "a NUL in a text")
     return record
+
+
+def _float(text):
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("%s is too large" % text[:40])
+    return value
 
 
 def _constant(name):
     raise ValueError("%s is no JSON" % name)
 
 
-def repr_values(value):
+def texts(value):
     """All texts in a JSON value, keys included, one after the other."""
     if isinstance(value, dict):
-        return "".join(key + repr_values(each) for key, each in value.items())
+        return "".join(key + texts(each) for key, each in value.items())
     if isinstance(value, list):
-        return "".join(repr_values(each) for each in value)
+        return "".join(texts(each) for each in value)
     return value if isinstance(value, str) else ""
 
 
@@ -207,7 +214,7 @@ class _Message:
             return [
                 self._row(
                     int_of(record.get("contract", 0)),
-                    str(record.get("object", "")),
+                    str(int_of(record.get("object", 0))),
                     self.read,
                     rest,
                 )
