@@ -87,13 +87,13 @@ class Lab:
         finally:
             store.close()
 
-    def sending(self, devices, start, end):
+    def sending(self, devices, start, end, seconds=600):
         """Senders in a thread of their own: (Senders, Thread)."""
         senders = simulate.Senders([simulate.Sender(each, self.url, each.records(start, end)) for each in devices])
 
         def deliver():
             try:
-                senders.run(600)
+                senders.run(seconds)
             except Exception as error:  # told by whoever waits for the thread
                 self.errors.append(error)
 

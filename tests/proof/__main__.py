@@ -6,7 +6,8 @@ import sys
 import time
 import traceback
 
-NAMES = ("power_cuts", "upgrade_cuts", "cmux_day", "months", "years", "full_heap", "many_commands")
+NAMES = ("power_cuts", "upgrade_cuts", "cmux_day", "months", "years", "full_heap", "many_commands", "fleet_month",
+         "fleet_cluster")  # fmt: skip
 
 
 def main(argv=None):
