@@ -46,7 +46,7 @@ class Device(fakedevice.Device):
         self.lines = [Line(simulated)]
         self.version = self.before = version
         self.bad = bad
-        self.next = ""
+        self.next = self.release = ""
         self.steps = []
         self.report = {"mode": "normal", "version": version, "trial": False, "why": "deployed"}
         self.channel = Channel("mqtt", "mqtt.commands")
@@ -55,7 +55,7 @@ class Device(fakedevice.Device):
     def update(self, url, force):
         if self.bad == "refused":
             raise OrderError(8, "not enough room")
-        self.next = url.rpartition("-")[2][: -len(".rel")]
+        self.next = self.release or url.rpartition("-")[2][: -len(".rel")]
         self.steps = ["fetching", "fetching", "failed"] if self.bad == "fails" else ["fetching", "trial", "end"]
         self.updates.append(url)
 

@@ -1,0 +1,109 @@
+"""Real twins for the fleet's tests: the firmware on MicroPython with a simulated meter each, on a clock that goes fast."""
+
+import calendar
+import queue
+import time
+
+import paho.mqtt.client as mqtt
+
+from tests.host import fleetlab
+from tools import micropython, patience
+from tools.fleet import records
+from tools.fleet.store import open_store
+from tools.twin.device import MeterProcess, Twin
+
+# 2026-09-30 20:00 UTC: a closing of the month falls into the day.
+START = calendar.timegm((2026, 9, 30, 20, 0, 0))
+DAY = 86400
+
+
+class Listener:
+    """Everything that the broker confirms on the topics of records, over its restarts, beside the ingester."""
+
+    def __init__(self, port):
+        self.messages = []
+        ready = queue.Queue()
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False)
+        self._client.on_connect = lambda client, *_: client.subscribe([("lector102/+/LOGGER", 1)])
+        self._client.on_subscribe = lambda *_: ready.put(True)
+        self._client.on_message = lambda _c, _u, message: self.messages.append(bytes(message.payload))
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        patience.get(ready, 30)
+
+    def rows(self):
+        """{key: digest} of all that came."""
+        found = {}
+        for payload in list(self.messages):
+            some, faults = records.parse(payload, fleetlab.ZONE, int(time.time()))
+            assert not faults, (faults, payload)
+            found.update((row[:7], row.digest) for row in some)
+        return {key: value for key, value in found.items() if key[2] != "PROBE"}
+
+    def close(self):
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+class Twins:
+    """`count` twins at the broker's `port`; their clocks start at START and go `speed` times as fast."""
+
+    def __init__(self, folder, port, count, speed):
+        self.parts = []
+        clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(START))
+        for number in range(count):
+            meter = MeterProcess("--pty", "--password", 1, "--clock", clock, "--clock-speed", speed, "--seed", number + 1)
+            self.parts.append(meter)
+            values = {
+                "mqtt.enabled": True, "mqtt.broker": "tcp://127.0.0.1:%d" % port, "logger.enabled": True,
+                "mqtt.at_topic": "lector102/[IMEI]/AT", "mqtt.atr_topic": "lector102/[IMEI]/ATR",
+                "meter.0.enabled": True, "meter.0.id": "ID00000", "meter.0.link": 1, "meter.0.password": 1,
+                "meter.0.interval": 900, "meter.0.curve": 3600, "meter.0.closing": 6 * 3600, "meter.0.events": 6 * 3600,
+            }  # fmt: skip
+            twin = Twin(
+                folder / ("twin%d" % number), [meter.path], values, ident="87%013d" % (number + 1),
+                heap=micropython.MIDDLE, speed=speed, epoch=START,
+            )  # fmt: skip
+            self.parts.append(twin.start())
+
+    def close(self):
+        for each in self.parts[::-1]:
+            getattr(each, "close", each.stop)()
+
+
+def day(lab, count, speed, ends=(), now=None):
+    """A day of `count` twins; `ends`: [(share of the day, function)] of what happens meanwhile. The number of records.
+
+    All that the broker confirmed is in the database once, with its values, and of the curves nothing is missing.
+    """
+    ingester = lab.ingester()
+    lab.subscribed(60)
+    listener = Listener(lab.broker.port)
+    twins = Twins(lab.folder, lab.broker.port, count, speed)
+    try:
+        begun = time.monotonic()
+        for share, end in ends:
+            time.sleep(max(0, begun + share * DAY / speed - time.monotonic()))
+            ingester = end(ingester) or ingester
+        time.sleep(max(0, begun + 1.1 * DAY / speed - time.monotonic()))
+    finally:
+        twins.close()
+    try:
+        before = -1
+        while len(listener.messages) != before:
+            before = len(listener.messages)
+            time.sleep(2)
+        expected = listener.rows()
+        lab.check(expected)
+    finally:
+        listener.close()
+    assert len({key[0] for key in expected}) == count
+    store = open_store(lab.database)
+    ends = store.all("select device, at from record where type = 'IEC102_LC' and contract = 11")
+    store.close()
+    for device in {key[0] for key in expected}:
+        there = {at for name, at in ends if name == device}
+        wanted = set(range(START, START + DAY - 2 * 3600, 3600))
+        assert wanted <= there, (device, sorted(wanted - there))
+    return len(expected)
