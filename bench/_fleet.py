@@ -81,8 +81,17 @@ def main(database, devices, count):
         taker.commit()
         seconds += time.perf_counter() - start
     rows = taker.store.all("select count(*) from record")[0][0]
-    found = {"seconds": seconds, "messages": taker.count["messages"], "rows": rows, "devices": devices}
-    found.update(new=taker.count["new"], repeated=taker.count["repeated"], acknowledged=taker.client.acknowledged)
+    found = {
+        "seconds": seconds,
+        "messages": taker.count["messages"],
+        "rows": rows,
+        "devices": devices,
+    }
+    found.update(
+        new=taker.count["new"],
+        repeated=taker.count["repeated"],
+        acknowledged=taker.client.acknowledged,
+    )
     found["rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(found))
 

@@ -30,7 +30,9 @@ def measured(database, devices, count):
 
 def _server():
     """A PostgreSQL of our own, or None."""
-    if not importlib.util.find_spec("psycopg") or not list(Path("/usr/lib/postgresql").glob("*/bin")):
+    if not importlib.util.find_spec("psycopg") or not list(
+        Path("/usr/lib/postgresql").glob("*/bin")
+    ):
         return None
     from tests.host import servers
 
@@ -63,7 +65,13 @@ def run(quick=False):
         abs(one["new"] - one["rows"]) + abs(one["messages"] - one["new"] - one["repeated"])
         + abs(one["messages"] - one["acknowledged"]) for one in found
     )  # fmt: skip
-    rows.append(none("records lost, twice or not acknowledged", wrong, of=sum(one["messages"] for one in found)))
+    rows.append(
+        none(
+            "records lost, twice or not acknowledged",
+            wrong,
+            of=sum(one["messages"] for one in found),
+        )
+    )
     return rows
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.host.fleetcrash POINT TURN ingest …`: the ingester, killed (SIGKILL) the TURN-th time it is at POINT.
+"""`python -m tests.host.fleetcrash POINT TURN ingest …`: the ingester, killed the TURN-th time it is at POINT.
 
 POINTS are the places between two things that have to be one: taking a message, writing it, committing, acknowledging.
 """
@@ -10,54 +10,40 @@ import sys
 from tools.fleet import __main__ as fleet
 from tools.fleet import ingest, store
 
-POINTS = ("taken", "written", "committing", "committed", "half acknowledged", "acknowledged")
+# Point -> the methods, and whether the end comes before or after them.
+_PLACES = {
+    "taken": (((ingest.Ingest, "_take"),), "after"),
+    "written": (((store._Sqlite, "insert"), (store._Postgres, "insert")), "after"),
+    "committing": (((store._Store, "_see"), (store._Store, "_keep")), "before"),
+    "committed": (((ingest.Ingest, "acknowledge"),), "before"),
+    "half acknowledged": (((ingest.Ingest, "acknowledge"),), "half"),
+    "acknowledged": (((ingest.Ingest, "acknowledge"),), "after"),
+}
+POINTS = tuple(_PLACES)
 
 
 def arm(point, turn):
     """Put the end of this process at its place."""
+    methods, when = _PLACES[point]
     left = [turn]
+    for owner, name in methods:
+        setattr(owner, name, _around(getattr(owner, name), when, left))
 
-    def pass_by():
+
+def _around(real, when, left):
+    def instead(*arguments, **named):
+        if when == "after":
+            found = real(*arguments, **named)
+        elif when == "half":
+            taker, batch = arguments
+            for message in batch[: len(batch) // 2]:
+                taker.client.ack(message.mid, message.qos)
         left[0] -= 1
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
+        return found if when == "after" else real(*arguments, **named)
 
-    def around(owner, name, before=None, after=None):
-        real = getattr(owner, name)
-
-        def instead(*arguments, **named):
-            if before:
-                before(*arguments)
-            found = real(*arguments, **named)
-            if after:
-                after(*arguments)
-            return found
-
-        setattr(owner, name, instead)
-
-    def here(*_):
-        pass_by()
-
-    if point == "taken":
-        around(ingest.Ingest, "_take", after=here)
-    elif point == "written":
-        for kind in (store._Sqlite, store._Postgres):
-            around(kind, "insert", after=here)
-    elif point == "committing":
-        around(store._Store, "_see", before=here)
-        around(store._Store, "_keep", before=here)
-    elif point == "committed":
-        around(ingest.Ingest, "acknowledge", before=here)
-    elif point == "half acknowledged":
-
-        def half(self, batch):
-            for message in batch[: len(batch) // 2]:
-                self.client.ack(message.mid, message.qos)
-            pass_by()
-
-        around(ingest.Ingest, "acknowledge", before=half)
-    else:
-        around(ingest.Ingest, "acknowledge", after=here)
+    return instead
 
 
 if __name__ == "__main__":

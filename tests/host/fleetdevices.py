@@ -30,7 +30,11 @@ class Line(fakedevice.Line):
         if self.fails:
             self.finish(meter, kind, self.fails)
         else:
-            self.finish(meter, kind, [payload for _, payload in self.simulated.read(source, kind, args, True)])
+            self.finish(
+                meter,
+                kind,
+                [payload for _, payload in self.simulated.read(source, kind, args, True)],
+            )
         return result
 
 
@@ -56,7 +60,11 @@ class Device(fakedevice.Device):
         if self.bad == "refused":
             raise OrderError(8, "not enough room")
         self.next = self.release or url.rpartition("-")[2][: -len(".rel")]
-        self.steps = ["fetching", "fetching", "failed"] if self.bad == "fails" else ["fetching", "trial", "end"]
+        self.steps = (
+            ["fetching", "fetching", "failed"]
+            if self.bad == "fails"
+            else ["fetching", "trial", "end"]
+        )
         self.updates.append(url)
 
     def step(self):
@@ -71,7 +79,9 @@ class Device(fakedevice.Device):
             self.report["trial"] = False
             if self.bad == "back":
                 self.version = self.before
-                self.report.update(version=self.before, mode="previous", why="3 starts in a row failed")
+                self.report.update(
+                    version=self.before, mode="previous", why="3 starts in a row failed"
+                )
 
     def status(self):
         self.step()
@@ -79,7 +89,9 @@ class Device(fakedevice.Device):
         error = ""
         if self.bad == "fails" and not self.steps and self.updates:
             state, error = "failed", "the server answers 404"
-        return dict(super().status(), update={"state": state, "error": error}, start=dict(self.report))
+        return dict(
+            super().status(), update={"state": state, "error": error}, start=dict(self.report)
+        )
 
     def say(self, payload):
         """The answer to one message."""
@@ -115,5 +127,3 @@ class Desk:
     def close(self):
         self._client.disconnect()
         self._client.loop_stop()
-
-

@@ -30,7 +30,10 @@ class Ingester:
         self.log = lab.folder / ("%s.log" % ident)
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *start, *words], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", *start, *words],
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def kill(self):
@@ -65,7 +68,13 @@ class Lab:
         probe = simulate.Sender(simulate.Device(999999), self.url, [])
         probe.device.topic = "lector102/%s/LOGGER" % probe.device.imei
         payload = json.dumps(
-            {"IMEI": probe.device.imei, "TYPE": "PROBE", "TS": "2026-03-01T00:00:00Z", "P": "", "ID": "P"}
+            {
+                "IMEI": probe.device.imei,
+                "TYPE": "PROBE",
+                "TS": "2026-03-01T00:00:00Z",
+                "P": "",
+                "ID": "P",
+            }
         ).encode()
 
         def seen():
@@ -89,7 +98,9 @@ class Lab:
 
     def sending(self, devices, start, end, seconds=600):
         """Senders in a thread of their own: (Senders, Thread)."""
-        senders = simulate.Senders([simulate.Sender(each, self.url, each.records(start, end)) for each in devices])
+        senders = simulate.Senders(
+            [simulate.Sender(each, self.url, each.records(start, end)) for each in devices]
+        )
 
         def deliver():
             try:
@@ -132,13 +143,21 @@ class Lab:
         store.close()
         lost = [key for key in expected if key not in there]
         invented = [key for key in there if key not in expected]
-        assert not lost and not invented, (count, len(lost), lost[:3], len(invented), invented[:3], self.logs())
+        assert not lost and not invented, (
+            count,
+            len(lost),
+            lost[:3],
+            len(invented),
+            invented[:3],
+            self.logs(),
+        )
         assert there == expected and count == len(expected)
         assert not aside, aside
 
     def logs(self):
         return "\n".join(
-            "%s: %s" % (each.name, each.read_text()[-1500:]) for each in sorted(self.folder.glob("*.log"))
+            "%s: %s" % (each.name, each.read_text()[-1500:])
+            for each in sorted(self.folder.glob("*.log"))
         )
 
     def close(self):

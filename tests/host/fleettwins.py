@@ -1,4 +1,4 @@
-"""Real twins for the fleet's tests: the firmware on MicroPython with a simulated meter each, on a clock that goes fast."""
+"""Real twins for the fleet's tests: firmware on MicroPython, a simulated meter each, a clock that goes fast."""
 
 import calendar
 import queue
@@ -23,10 +23,14 @@ class Listener:
     def __init__(self, port):
         self.messages = []
         ready = queue.Queue()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False)
+        self._client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False
+        )
         self._client.on_connect = lambda client, *_: client.subscribe([("lector102/+/LOGGER", 1)])
         self._client.on_subscribe = lambda *_: ready.put(True)
-        self._client.on_message = lambda _c, _u, message: self.messages.append(bytes(message.payload))
+        self._client.on_message = lambda _c, _u, message: self.messages.append(
+            bytes(message.payload)
+        )
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -53,13 +57,23 @@ class Twins:
         self.parts = []
         clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(START))
         for number in range(count):
-            meter = MeterProcess("--pty", "--password", 1, "--clock", clock, "--clock-speed", speed, "--seed", number + 1)
+            meter = MeterProcess(
+                "--pty",
+                "--password",
+                1,
+                "--clock",
+                clock,
+                "--clock-speed",
+                speed,
+                "--seed",
+                number + 1,
+            )
             self.parts.append(meter)
             values = {
                 "mqtt.enabled": True, "mqtt.broker": "tcp://127.0.0.1:%d" % port, "logger.enabled": True,
                 "mqtt.at_topic": "lector102/[IMEI]/AT", "mqtt.atr_topic": "lector102/[IMEI]/ATR",
                 "meter.0.enabled": True, "meter.0.id": "ID00000", "meter.0.link": 1, "meter.0.password": 1,
-                "meter.0.interval": 900, "meter.0.curve": 3600, "meter.0.closing": 6 * 3600, "meter.0.events": 6 * 3600,
+                "meter.0.interval": 900, "meter.0.curve": 3600, "meter.0.closing": True, "meter.0.events": 7200,
             }  # fmt: skip
             twin = Twin(
                 folder / ("twin%d" % number), [meter.path], values, ident="87%013d" % (number + 1),
@@ -72,7 +86,7 @@ class Twins:
             getattr(each, "close", each.stop)()
 
 
-def day(lab, count, speed, ends=(), now=None):
+def day(lab, count, speed, ends=()):
     """A day of `count` twins; `ends`: [(share of the day, function)] of what happens meanwhile. The number of records.
 
     All that the broker confirmed is in the database once, with its values, and of the curves nothing is missing.
@@ -98,7 +112,8 @@ def day(lab, count, speed, ends=(), now=None):
         lab.check(expected)
     finally:
         listener.close()
-    assert len({key[0] for key in expected}) == count
+    logs = [(each.name, each.read_text()[-600:]) for each in lab.folder.glob("twin*/firmware.log")]
+    assert len({key[0] for key in expected}) == count, logs
     store = open_store(lab.database)
     ends = store.all("select device, at from record where type = 'IEC102_LC' and contract = 11")
     store.close()

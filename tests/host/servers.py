@@ -1,4 +1,4 @@
-"""Servers of the system for tests of the fleet's side: PostgreSQL and RabbitMQ, each with folders and ports of its own.
+"""Servers of the system for tests of the fleet's side: PostgreSQL and RabbitMQ, folders and ports of their own.
 
 Debian's packages postgresql and rabbitmq-server. One that is missing fails the test and says what to install: nothing
 about exactly once holds that was skipped. `kill()` is a SIGKILL of all of a server's processes.
@@ -27,7 +27,9 @@ class Missing(AssertionError):
 
 def _postgres():
     """The folder with the programs of the newest PostgreSQL."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
+    )
     if not found:
         raise Missing("PostgreSQL is missing: apt-get install postgresql")
     return found[-1]
@@ -54,7 +56,18 @@ class Postgres:
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
             self._as = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         self.port = free_port()
-        self._run("initdb", "-D", self._folder / "data", "-U", "fleet", "-A", "trust", "-E", "UTF8", "--no-locale")
+        self._run(
+            "initdb",
+            "-D",
+            self._folder / "data",
+            "-U",
+            "fleet",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-locale",
+        )
         self.url = "postgresql://fleet@127.0.0.1:%d/fleet" % self.port
         self.start()
         self._run("createdb", "-h", "127.0.0.1", "-p", self.port, "-U", "fleet", "fleet")
@@ -65,7 +78,16 @@ class Postgres:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self):
-        words = ["-D", self._folder / "data", "-p", self.port, "-h", "127.0.0.1", "-k", self._folder]
+        words = [
+            "-D",
+            self._folder / "data",
+            "-p",
+            self.port,
+            "-h",
+            "127.0.0.1",
+            "-k",
+            self._folder,
+        ]
         with open(self._folder / "server.log", "a") as log:
             self._process = subprocess.Popen(
                 [str(self._bin / "postgres"), *(str(word) for word in words)], stdout=log, stderr=log,
@@ -80,7 +102,9 @@ class Postgres:
     def kill(self):
         """What a power cut leaves of it; the next start() recovers."""
         # The processes of connections have sessions of their own.
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True)
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True
+        )
         _end(self._process)
         for number in children.stdout.split():
             try:
@@ -99,7 +123,9 @@ class Postgres:
 
 
 def _mapper(port):
-    program = shutil.which("epmd") or str(next(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"), ""))
+    program = shutil.which("epmd") or str(
+        next(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"), "")
+    )
     environment = dict(os.environ, ERL_EPMD_ADDRESS="127.0.0.1")
     return subprocess.Popen(
         [program, "-port", str(port)], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -133,7 +159,8 @@ class Rabbit:
         self._environment = dict(
             os.environ, HOME=str(self._folder), RABBITMQ_NODENAME=self.node, RABBITMQ_CONF_ENV_FILE="/dev/null",
             RABBITMQ_CONFIG_FILE=str(self._folder / "rabbitmq.conf"), RABBITMQ_LOG_BASE=str(self._folder / "log"),
-            RABBITMQ_MNESIA_BASE=str(self._folder / "data"), RABBITMQ_ENABLED_PLUGINS_FILE=str(self._folder / "plugins"),
+            RABBITMQ_MNESIA_BASE=str(self._folder / "data"),
+            RABBITMQ_ENABLED_PLUGINS_FILE=str(self._folder / "plugins"),
             RABBITMQ_DIST_PORT=str(dist), ERL_EPMD_PORT=str(self.epmd), RABBITMQ_PID_FILE=str(self._folder / "pid"),
             ERL_EPMD_ADDRESS="127.0.0.1",
             # Two schedulers: a node for a test, not for a machine of its own.
@@ -147,7 +174,9 @@ class Rabbit:
 
     def control(self, *words):
         done = patience.run(
-            [str(_RABBIT / "rabbitmqctl"), "-q", "-n", self.node, *words], 120, env=self._environment
+            [str(_RABBIT / "rabbitmqctl"), "-q", "-n", self.node, *words],
+            120,
+            env=self._environment,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

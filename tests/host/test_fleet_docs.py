@@ -32,7 +32,9 @@ class Configured(brokers.Mosquitto):
         lines = []
         for line in fence("conf").splitlines():
             name = line.split()[0]
-            if name in ("cafile", "certfile", "keyfile") or (not acl and name in ("password_file", "acl_file")):
+            if name in ("cafile", "certfile", "keyfile") or (
+                not acl and name in ("password_file", "acl_file")
+            ):
                 continue
             line = {
                 "listener": "listener %d 127.0.0.1" % self.port,
@@ -47,7 +49,13 @@ class Configured(brokers.Mosquitto):
         (folder / "acl").write_text(fence("acl") + "\n")
         (folder / "passwords").write_text("")
         for user in USERS if acl else ():
-            command = [programs.need("mosquitto_passwd"), "-b", str(folder / "passwords"), user, "word-" + user]
+            command = [
+                programs.need("mosquitto_passwd"),
+                "-b",
+                str(folder / "passwords"),
+                user,
+                "word-" + user,
+            ]
             subprocess.run(command, check=True, capture_output=True)
         self._process = None
         self.start()
@@ -75,7 +83,9 @@ def test_the_access_list_lets_each_do_its_own_work_and_no_more():
     try:
         taker, taken = session(broker, "ingest", "lector102/+/LOGGER", "lector102/+/ONLINE", "#")
         asker, answers = session(broker, "desk", "lector102/+/ATR")
-        one, ones = session(broker, USERS[2], "lector102/860000000000001/AT", "lector102/860000000000002/AT", "#")
+        one, ones = session(
+            broker, USERS[2], "lector102/860000000000001/AT", "lector102/860000000000002/AT", "#"
+        )
         clients = [taker, asker, one]
         for who, topic in (
             (USERS[3], "lector102/860000000000001/LOGGER"), (USERS[3], "lector102/860000000000001/AT"),
@@ -126,5 +136,9 @@ def test_every_reason_stands_on_the_page():
         assert "%s" % name in PAGE
     for option in re.findall(r"`(--[a-z-]+)", PAGE):
         made = fleet.parser()
-        known = {text for each in made._subparsers._group_actions[0].choices.values() for text in each._option_string_actions}
+        known = {
+            text
+            for each in made._subparsers._group_actions[0].choices.values()
+            for text in each._option_string_actions
+        }
         assert option in known, option

@@ -41,12 +41,22 @@ def test_a_day_of_ten_devices_with_both_forms_is_there_once(lab):
     lab.ingester()
     lab.subscribed()
     lab.deliver(some, START, START + DAY)
-    lab.check(fleetlab.expected(fleetlab.devices(10, meters=2, events=True, both=True), START, START + DAY))
+    lab.check(
+        fleetlab.expected(
+            fleetlab.devices(10, meters=2, events=True, both=True), START, START + DAY
+        )
+    )
     # All of it again: nothing changes.
     lab.deliver(fleetlab.devices(10, meters=2, events=True, both=True), START, START + DAY)
-    lab.check(fleetlab.expected(fleetlab.devices(10, meters=2, events=True, both=True), START, START + DAY))
+    lab.check(
+        fleetlab.expected(
+            fleetlab.devices(10, meters=2, events=True, both=True), START, START + DAY
+        )
+    )
     assert "repeated" in lab.ingesters[0].stop()
-    told = lab.rows("select device, state, online from device where device <> '860000000999999' order by device")
+    told = lab.rows(
+        "select device, state, online from device where device <> '860000000999999' order by device"
+    )
     assert len(told) == 10 and json.loads(told[0][2])["VERSION"] == "1.0.0"
 
 
@@ -73,7 +83,9 @@ def test_a_broker_restarted_in_good_order_loses_nothing(lab):
     lab.subscribed()
     senders, thread = lab.sending(fleetlab.devices(10, interval=60), START, START + DAY // 2)
     for count in (500, 2000, 4000):
-        assert patience.until(lambda count=count: senders.confirmed > count or not thread.is_alive(), 60)
+        assert patience.until(
+            lambda count=count: senders.confirmed > count or not thread.is_alive(), 60
+        )
         lab.broker.stop()
         time.sleep(0.5)
         lab.broker.start()
@@ -123,9 +135,18 @@ def test_what_is_no_record_is_kept_aside_with_the_reason(lab):
     topic = "lector102/868000000000001/LOGGER"
 
     def record(**more):
-        made = {"IMEI": "868000000000001", "TYPE": "IEC102", "TS": "2026-03-28T00:00:00Z", "P": "p", "ID": "A", "X": 1}
+        made = {
+            "IMEI": "868000000000001",
+            "TYPE": "IEC102",
+            "TS": "2026-03-28T00:00:00Z",
+            "P": "p",
+            "ID": "A",
+            "X": 1,
+        }
         made.update(more)
-        return json.dumps({key: value for key, value in made.items() if value is not None}).encode()
+        return json.dumps(
+            {key: value for key, value in made.items() if value is not None}
+        ).encode()
 
     good = record()
     cases = [
@@ -133,8 +154,16 @@ def test_what_is_no_record_is_kept_aside_with_the_reason(lab):
         ("json", topic, b'{"IMEI":'),
         ("json", topic, b"[1,2]"),
         ("json", topic, b'{"IMEI":"868000000000001","TYPE":"IEC102","TS":NaN}'),
-        ("json", topic, b'{"IMEI":"868000000000001","TYPE":"X\\u0000","TS":"2026-03-28T00:00:00Z"}'),
-        ("json", topic, b'{"IMEI":"868000000000001","TYPE":"X\\ud800","TS":"2026-03-28T00:00:00Z"}'),
+        (
+            "json",
+            topic,
+            b'{"IMEI":"868000000000001","TYPE":"X\\u0000","TS":"2026-03-28T00:00:00Z"}',
+        ),
+        (
+            "json",
+            topic,
+            b'{"IMEI":"868000000000001","TYPE":"X\\ud800","TS":"2026-03-28T00:00:00Z"}',
+        ),
         ("json", topic, b"[" * 5000),
         ("form", topic, record(TYPE=None)),
         ("form", topic, record(TS="yesterday")),
@@ -146,28 +175,44 @@ def test_what_is_no_record_is_kept_aside_with_the_reason(lab):
         ("hour", topic, record(TYPE="IEC102_LC", REC=11, DT="2025-10-26T02:15")),
     ]
     publish(lab, (topic, good), *[case[1:] for case in cases], (topic, good))
-    assert patience.until(lambda: len(lab.rows("select 1 from aside")) >= len(cases), 30), lab.rows("select * from aside")
+    assert patience.until(lambda: len(lab.rows("select 1 from aside")) >= len(cases), 30), (
+        lab.rows("select * from aside")
+    )
     rows = lab.rows("select reason, topic, payload from aside")
     assert sorted((reason, where, bytes(what)) for reason, where, what in rows) == sorted(
         (reason, where, what[:65536]) for reason, where, what in cases
     )
     # A repeat of what is aside is a repeat, too.
     publish(lab, *[case[1:] for case in cases], (topic, record(TS=now, X=5)))
-    assert patience.until(lambda: len(lab.rows("select 1 from record where type = 'IEC102'")) == 2, 30)
+    assert patience.until(
+        lambda: len(lab.rows("select 1 from record where type = 'IEC102'")) == 2, 30
+    )
     assert len(lab.rows("select 1 from aside")) == len(cases)
-    assert lab.rows("select data from record where at = 1774656000 and type = 'IEC102'") == [('{"X":1}',)]
+    assert lab.rows("select data from record where at = 1774656000 and type = 'IEC102'") == [
+        ('{"X":1}',)
+    ]
 
 
 def test_a_type_that_nobody_knows_is_kept_as_it_is(lab):
     lab.ingester()
     lab.subscribed()
     topic = "lector102/868000000000001/LOGGER"
-    head = {"IMEI": "868000000000001", "TYPE": "IEC102_NEW", "TS": "2026-03-28T00:00:00Z", "P": "p", "ID": "A"}
+    head = {
+        "IMEI": "868000000000001",
+        "TYPE": "IEC102_NEW",
+        "TS": "2026-03-28T00:00:00Z",
+        "P": "p",
+        "ID": "A",
+    }
     # Several of one second, as periods of a curve are.
     some = [json.dumps(dict(head, N=number, Ñ={"a": [number]})).encode() for number in range(5)]
     publish(lab, *[(topic, each) for each in some + some])
-    assert patience.until(lambda: len(lab.rows("select 1 from record where type = 'IEC102_NEW'")) == 5, 30)
-    data = [json.loads(row[0]) for row in lab.rows("select data from record where type = 'IEC102_NEW'")]
+    assert patience.until(
+        lambda: len(lab.rows("select 1 from record where type = 'IEC102_NEW'")) == 5, 30
+    )
+    data = [
+        json.loads(row[0]) for row in lab.rows("select data from record where type = 'IEC102_NEW'")
+    ]
     assert sorted(each["N"] for each in data) == list(range(5)) and data[0]["P"] == "p"
     assert not lab.rows("select 1 from aside")
 
@@ -175,7 +220,7 @@ def test_a_type_that_nobody_knows_is_kept_as_it_is(lab):
 def test_two_devices_with_one_imei_are_told_apart_from_a_repeat(lab):
     lab.ingester(more=("--records", "plant/[P]/LOGGER", "--records", "lector102/[IMEI]/LOGGER"))
     lab.subscribed()
-    one, = fleetlab.devices(1)
+    (one,) = fleetlab.devices(1)
     other = type(one)(7, imei=one.imei)  # another meter behind it, same names everywhere
     lab.deliver([one], START, START + DAY // 4)
     count = lab.has(24)
@@ -183,7 +228,13 @@ def test_two_devices_with_one_imei_are_told_apart_from_a_repeat(lab):
     assert patience.until(lambda: lab.rows("select 1 from aside where reason = 'values'"), 30)
     assert lab.has(count) == count, "the first one's records stay"
     # On topics of their own they are seen by that.
-    head = {"IMEI": "868000000000009", "TYPE": "IEC102", "TS": "2026-03-28T00:00:00Z", "P": "p", "ID": "A"}
+    head = {
+        "IMEI": "868000000000009",
+        "TYPE": "IEC102",
+        "TS": "2026-03-28T00:00:00Z",
+        "P": "p",
+        "ID": "A",
+    }
     publish(
         lab,
         ("plant/here/LOGGER", json.dumps(head)),

@@ -1,4 +1,4 @@
-"""A broker that is killed may lose what it has confirmed: it shows as a gap, and all that a meter keeps comes again."""
+"""A broker that is killed may lose what it has confirmed: it shows as a gap, and what a meter keeps comes again."""
 
 import time
 
@@ -13,7 +13,9 @@ HOUR = 3600
 DAY = 86400
 
 
-def test_what_a_killed_broker_had_is_seen_as_a_gap_and_fetched_again(tmp_path, capsys, monkeypatch):
+def test_what_a_killed_broker_had_is_seen_as_a_gap_and_fetched_again(
+    tmp_path, capsys, monkeypatch
+):
     monkeypatch.setattr(backfill, "_PAUSES", (0.1, 0.5))
     with fleetlab.Lab(tmp_path) as lab:
         if isinstance(lab.broker, brokers.Embedded):

@@ -12,17 +12,27 @@ from tools.fleet import link, records
 
 ZONE = Zone("Europe/Madrid")
 NOW = 1792891800 + 3600
-HEAD = {"IMEI": "869101054287764", "TYPE": "IEC102_LC", "TS": "2026-10-25T01:30:00Z", "P": "p", "ID": "ID00000"}
+HEAD = {
+    "IMEI": "869101054287764",
+    "TYPE": "IEC102_LC",
+    "TS": "2026-10-25T01:30:00Z",
+    "P": "p",
+    "ID": "ID00000",
+}
 
 
 def rows(payload, **more):
-    found, faults = records.parse(payload if isinstance(payload, bytes) else json.dumps(payload).encode(), ZONE, NOW, **more)
+    found, faults = records.parse(
+        payload if isinstance(payload, bytes) else json.dumps(payload).encode(), ZONE, NOW, **more
+    )
     assert not faults, faults
     return found
 
 
 def fault(payload, **more):
-    found, faults = records.parse(payload if isinstance(payload, bytes) else json.dumps(payload).encode(), ZONE, NOW, **more)
+    found, faults = records.parse(
+        payload if isinstance(payload, bytes) else json.dumps(payload).encode(), ZONE, NOW, **more
+    )
     (only,) = faults
     assert not found
     return only.reason
@@ -63,7 +73,12 @@ def test_the_two_hours_of_the_night_in_october_are_two_periods():
     assert rows(dict(HEAD, REC=11, DT="2026-10-25T01:00"))[0].at == 1792882800
     assert rows(dict(HEAD, REC=11, DT="2026-10-24T04:00"))[0].at == 1792807200
     # Without summer time there is no such hour.
-    assert records.parse(json.dumps(dict(HEAD, REC=11, DT="2026-10-25T02:00")).encode(), Zone("UTC"), NOW)[1] == []
+    assert (
+        records.parse(
+            json.dumps(dict(HEAD, REC=11, DT="2026-10-25T02:00")).encode(), Zone("UTC"), NOW
+        )[1]
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,14 +128,38 @@ def test_what_is_none(payload, reason):
 
 
 VALUES = strategies.recursive(
-    strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text(),
-    lambda inner: strategies.lists(inner, max_size=3) | strategies.dictionaries(strategies.text(), inner, max_size=3),
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats()
+    | strategies.text(),
+    lambda inner: (
+        strategies.lists(inner, max_size=3)
+        | strategies.dictionaries(strategies.text(), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 KEYS = strategies.sampled_from(
-    ["IMEI", "TYPE", "TS", "ID", "FORM", "REC", "DT", "EV", "CTAVM2", "record", "end", "contract", "object", "time"]
+    [
+        "IMEI",
+        "TYPE",
+        "TS",
+        "ID",
+        "FORM",
+        "REC",
+        "DT",
+        "EV",
+        "CTAVM2",
+        "record",
+        "end",
+        "contract",
+        "object",
+        "time",
+    ]
 )
-TYPES = strategies.sampled_from(["IEC102", "IEC102_LC", "IEC102_CTAVM2", "IEC102_EV", "IEC102_TAVC", "X"])
+TYPES = strategies.sampled_from(
+    ["IEC102", "IEC102_LC", "IEC102_CTAVM2", "IEC102_EV", "IEC102_TAVC", "X"]
+)
 
 
 @given(strategies.dictionaries(KEYS, VALUES, max_size=6), TYPES, strategies.booleans())

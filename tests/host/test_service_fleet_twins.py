@@ -54,7 +54,10 @@ class Real:
             "mqtt.at_topic": top + "AT", "mqtt.atr_topic": top + "ATR", **GRANTED, "defaults": 2,
         }  # fmt: skip
         self.board = UnixBoard(folder / self.imei, blocks=1024, heap=micropython.MIDDLE).start()
-        files = {"/config.json": json.dumps(values).encode(), "/release.pub": release.public_text(key).encode()}
+        files = {
+            "/config.json": json.dumps(values).encode(),
+            "/release.pub": release.public_text(key).encode(),
+        }
         boardlab.put(self.board, files, reset=False)
         boardlab.deploy(self.board, source)
 
@@ -73,10 +76,16 @@ def test_a_release_to_fifty_of_which_five_are_real(tmp_path):
         some = {}
         for number in range(1, 46):
             one = simulate.Device(number)
-            some[one.imei] = fleetdevices.Device(one, NOW, {"mqtt.commands": "view,meter,UPDATE"}, bad.get(number, ""))
+            some[one.imei] = fleetdevices.Device(
+                one, NOW, {"mqtt.commands": "view,meter,UPDATE"}, bad.get(number, "")
+            )
             some[one.imei].release = "2.0.0"
         answers = fleetdevices.Desk(broker.port, some)
-        args = type("Args", (), {"broker": "mqtt://127.0.0.1:%d" % broker.port, "at_topic": "lector102/[IMEI]/AT"})
+        args = type(
+            "Args",
+            (),
+            {"broker": "mqtt://127.0.0.1:%d" % broker.port, "at_topic": "lector102/[IMEI]/AT"},
+        )
         args.atr_topic, args.ca, args.cert, args.key = "lector102/[IMEI]/ATR", None, None, None
         talk = desk.Desk(args)
         store = open_store(str(tmp_path / "fleet.db"))

@@ -1,4 +1,4 @@
-"""Fifty simulated devices a day through a cluster of three RabbitMQ nodes; one after the other is killed and comes back.
+"""Fifty simulated devices a day through a cluster of three RabbitMQ nodes; each is killed once and comes back.
 
 Devices and ingester know one address: what stands before the cluster gives each connection to a node that is up. The
 queues of the ingester are on all three nodes, by a policy; nothing is lost, and nothing changes on a device.
@@ -43,7 +43,9 @@ class Cluster:
         self.nodes = [servers.Rabbit()]
         self.nodes += [servers.Rabbit(self.nodes[0]) for _ in range(2)]
         policy = '{"ha-mode":"all","ha-sync-mode":"automatic","ha-promote-on-shutdown":"always"}'
-        self.nodes[0].control("set_policy", "sessions", "^mqtt-subscription-", policy, "--apply-to", "queues")
+        self.nodes[0].control(
+            "set_policy", "sessions", "^mqtt-subscription-", policy, "--apply-to", "queues"
+        )
         self._balancer = Balancer(node.port for node in self.nodes)
         self.port = self._balancer.port
 
@@ -59,19 +61,34 @@ def some():
 
 def proof():
     cluster = Cluster()
-    with tempfile.TemporaryDirectory() as folder, fleetlab.Lab(Path(folder), broker=cluster) as lab:
+    with tempfile.TemporaryDirectory() as folder, fleetlab.Lab(
+        Path(folder), broker=cluster
+    ) as lab:
         lab.ingester()
         lab.subscribed(120)
         senders, thread = lab.sending(some(), START, START + DAY)
         for number, node in enumerate(cluster.nodes[::-1], 1):
-            patience.until(lambda n=number: senders.confirmed >= 4000 * n or not thread.is_alive(), 600, 0.2)
-            print("      %d confirmed: node %d is killed" % (senders.confirmed, 4 - number), flush=True)
+            patience.until(
+                lambda n=number: senders.confirmed >= 4000 * n or not thread.is_alive(), 600, 0.2
+            )
+            print(
+                "      %d confirmed: node %d is killed" % (senders.confirmed, 4 - number),
+                flush=True,
+            )
             node.kill()
-            patience.until(lambda n=number: senders.confirmed >= 4000 * n + 1500 or not thread.is_alive(), 120, 0.2)
+            patience.until(
+                lambda n=number: senders.confirmed >= 4000 * n + 1500 or not thread.is_alive(),
+                120,
+                0.2,
+            )
             node.start()
             node.control("await_startup")
         thread.join()
         assert not lab.errors, lab.errors
         expected = fleetlab.expected(some(), START, START + DAY)
         lab.check(expected, 600)
-        return {"records": len(expected), "repeats": senders.repeats, "nodes killed": len(cluster.nodes)}
+        return {
+            "records": len(expected),
+            "repeats": senders.repeats,
+            "nodes killed": len(cluster.nodes),
+        }

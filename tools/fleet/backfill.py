@@ -171,7 +171,9 @@ def main(args):
 
 
 def line(gap, missing, why, zone):
-    times = tuple("%04d-%02d-%02d %02d:%02d" % zone.to_local(at)[:5] for at in (gap.start, gap.end))
+    times = tuple(
+        "%04d-%02d-%02d %02d:%02d" % zone.to_local(at)[:5] for at in (gap.start, gap.end)
+    )
     text = "%s %s %s %s to %s: " % (gap.device, gap.meter, gap.what, *times)
     if not missing:
         return text + "closed, %d" % gap.missing

@@ -47,8 +47,8 @@ class Filter:
 
 def add_arguments(parser):
     parser.add_argument("--broker", default=os.environ.get("LECTOR_BROKER", "mqtt://127.0.0.1:1883"),
-                        help="mqtt[s]://[user[:password]@]host[:port] (LECTOR_BROKER; %(default)s); a password is better"
-                        " kept in LECTOR_MQTT_PASSWORD")  # fmt: skip
+                        help="mqtt[s]://[user[:password]@]host[:port] (LECTOR_BROKER; %(default)s); a password better"
+                        " stands in LECTOR_MQTT_PASSWORD")  # fmt: skip
     parser.add_argument(
         "--ca", help="with mqtts: the file of the authority that signed the broker's certificate"
     )

@@ -53,9 +53,9 @@ class Bad(ValueError):
 
 
 def parse(payload, zone, now, device=""):
-    """(rows, faults) of one message; a message with faults is kept aside as it came, its good rows are kept all the same.
+    """(rows, faults) of one message; with faults it is kept aside as it came, its good rows are kept all the same.
 
-    `payload`: bytes; `zone`: firmware.core.zone.Zone of the meters; `now`: UTC seconds; `device`: what the topic says.
+    `payload`: bytes; `zone`: firmware.core.zone.Zone of the meters; `now`: UTC seconds; `device`: the topic's.
     """
     try:
         record = load(payload)

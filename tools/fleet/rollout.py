@@ -57,8 +57,14 @@ class Rollout:
 
     def plan(self, devices, waves, retry=False):
         """Put the devices that are not in the table into their waves; `waves`: percents that rise to 100."""
-        known = {row[0] for row in self._all("select device from rollout where name = ?", (self.version,))}
-        new = sorted(set(devices) - known, key=lambda name: hashlib.sha256((self.version + name).encode()).digest())
+        known = {
+            row[0]
+            for row in self._all("select device from rollout where name = ?", (self.version,))
+        }
+        new = sorted(
+            set(devices) - known,
+            key=lambda name: hashlib.sha256((self.version + name).encode()).digest(),
+        )
         done = 0
         for number, percent in enumerate(waves):
             most = math.ceil(len(new) * percent / 100)
@@ -125,7 +131,7 @@ class Rollout:
     # --- one device
 
     def _update(self, name):
-        """"" when the device runs the version and has confirmed it, else why not."""
+        """ "" when the device runs the version and has confirmed it, else why not."""
         orders = 0
         end = time.monotonic() + self.patience_s
         silent = ""
@@ -142,9 +148,12 @@ class Rollout:
                     if orders and update.get("state") == "failed":
                         return update.get("error") or "failed"
                     if update.get("state") in ("idle", "failed", None):
-                        # It was restarted on the way, or has tried the version and gone back: that shows the next time.
+                        # It was restarted on the way, or has tried the version and gone back: the next time shows.
                         if orders == _ORDERS:
-                            return "ordered %d times and not there; its last start: %s" % (orders, start.get("why"))
+                            return "ordered %d times and not there; its last start: %s" % (
+                                orders,
+                                start.get("why"),
+                            )
                         why = self._order(name)
                         if why:
                             return why
@@ -166,7 +175,11 @@ class Rollout:
         """GETSTATUS of a section as {"state": "idle"}."""
         lines = self.ask(name, "%sGETSTATUS,%s" % (desk.OURS, section)).lines
         pairs = (line.partition(": ") for line in lines)
-        return {key[len(section) + 1 :]: value for key, _, value in pairs if key.startswith(section + ".")}
+        return {
+            key[len(section) + 1 :]: value
+            for key, _, value in pairs
+            if key.startswith(section + ".")
+        }
 
     def _order(self, name):
         answer = self.ask(name, "%sUPDATE,%s" % (desk.OURS, self.url))
@@ -211,11 +224,26 @@ def add_arguments(parser):
     add("url", help="where the devices fetch the release")
     add("--file", help="the release as a file, where this machine cannot fetch it from there")
     add("--public", default=release.PUBLIC, help="the key the devices check with (%(default)s)")
-    add("--device", action="append", help="only this one, may be repeated (default: all that the database knows)")
+    add(
+        "--device",
+        action="append",
+        help="only this one, may be repeated (default: all that the database knows)",
+    )
     add("--waves", default=WAVES, help="percents (%(default)s)")
-    add("--limit", type=float, default=5, help="stop when more percent of the devices so far fail (%(default)s)")
+    add(
+        "--limit",
+        type=float,
+        default=5,
+        help="stop when more percent of the devices so far fail (%(default)s)",
+    )
     add("--minutes", type=int, default=120, help="how long one device may take (%(default)s)")
-    add("--poll", type=int, default=30, metavar="SECONDS", help="between two questions (%(default)s)")
+    add(
+        "--poll",
+        type=int,
+        default=30,
+        metavar="SECONDS",
+        help="between two questions (%(default)s)",
+    )
     add("--at-once", type=int, default=10, help="devices under way at a time (%(default)s)")
     add("--retry", action="store_true", help="those that failed, too")
 
@@ -223,7 +251,9 @@ def add_arguments(parser):
 def main(args):
     version = checked(args.file or args.url, args.public)
     store = open_store(args.database)
-    names = args.device or [row[0] for row in store.all("select device from device order by device")]
+    names = args.device or [
+        row[0] for row in store.all("select device from device order by device")
+    ]
     if not names:
         print("no device is known; `ingest` learns them, --device names one")
         return 1
@@ -246,6 +276,13 @@ def main(args):
 def report(roll):
     """How many have it, and each that has not with the reason."""
     rows = roll.states()
-    lines = ["%s: %d of %d devices have it" % (roll.version, sum(row[2] == "done" for row in rows), len(rows))]
-    lines += ["%s  wave %d  %s  %s" % (name, wave + 1, state, why) for name, wave, state, why in rows if state != "done"]
+    lines = [
+        "%s: %d of %d devices have it"
+        % (roll.version, sum(row[2] == "done" for row in rows), len(rows))
+    ]
+    lines += [
+        "%s  wave %d  %s  %s" % (name, wave + 1, state, why)
+        for name, wave, state, why in rows
+        if state != "done"
+    ]
     return "\n".join(lines)

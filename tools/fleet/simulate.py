@@ -238,7 +238,7 @@ class Device:
         return job.kept
 
     def records(self, start, end):
-        """(UTC, topic, payload) of all that becomes due in [start, end): the curve hourly, closings and events daily."""
+        """(UTC, topic, payload) of all due in [start, end): the curve hourly, closings and events daily."""
         for now in range(-(-start // 60) * 60, end, 60):
             kinds = [readings.INSTANT] if now % self.interval == 0 else []
             if now % HOUR == 120:
@@ -267,7 +267,7 @@ class Device:
 
 
 class Sender:
-    """The sending of one device: `source` gives (UTC, topic, payload); `confirmed` counts what the broker has taken."""
+    """The sending of one device: `source` gives (UTC, topic, payload); `confirmed`: how many the broker has."""
 
     def __init__(self, device, url, source):
         self.device = device

@@ -192,7 +192,8 @@ class _Store:
         changes = ", ".join(
             "%s = excluded.%s" % (name, name) for name in columns if name != "last_seen"
         )
-        later = "last_seen = case when excluded.last_seen > device.last_seen then excluded.last_seen else device.last_seen end"
+        later = "last_seen = case when excluded.last_seen > device.last_seen then excluded.last_seen"
+        later += " else device.last_seen end"
         sql = "insert into device (device, first_seen, %s) values (%s) on conflict (device) do update set %s" % (
             ", ".join(row), ", ".join("?" * (len(row) + 2)), ", ".join(filter(None, (later, changes))),
         )  # fmt: skip
@@ -229,7 +230,9 @@ class _Sqlite(_Store):
         mode = "rwc" if create else "rw"
         uri = Path(path).absolute().as_uri() + "?mode=" + mode
         try:
-            self._connection = sqlite3.connect(uri, uri=True, timeout=60, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(
+                uri, uri=True, timeout=60, isolation_level=None, check_same_thread=False
+            )
             # A commit is on the disk before it ends: only then is a record acknowledged.
             for line in (
                 "journal_mode=wal",

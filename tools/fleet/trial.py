@@ -1,4 +1,4 @@
-"""The whole chain on this machine with nothing installed: a broker in this process, simulated devices, SQLite, `watch`.
+"""The whole chain with nothing installed: a broker in this process, simulated devices, SQLite, `watch`.
 
 The last of the devices keeps the records of some hours to itself, so that there is a gap to see.
 """
@@ -44,7 +44,11 @@ def _run(args, database):
             time.sleep(0.1)
         end = int(time.time()) // _HOUR * _HOUR
         start = end - args.days * _DAY
-        print("%d devices deliver %d days of records to %s ..." % (args.devices, args.days, broker.url), flush=True)
+        print(
+            "%d devices deliver %d days of records to %s ..."
+            % (args.devices, args.days, broker.url),
+            flush=True,
+        )
         senders = []
         for number in range(1, args.devices + 1):
             device = simulate.Device(number, events=True)
@@ -55,7 +59,12 @@ def _run(args, database):
         simulate.Senders(senders).run(600)
         _settled(taker)
         print("ingest: %s\n" % taker.summary())
-        print(watch.table(watch.look(store, Zone(options.zone), int(time.time()), curve_grace=2 * _HOUR), Zone(options.zone)))
+        print(
+            watch.table(
+                watch.look(store, Zone(options.zone), int(time.time()), curve_grace=2 * _HOUR),
+                Zone(options.zone),
+            )
+        )
         print("\nThe same for your own broker (docs/fleet.md):")
         print("  .venv/bin/python -m tools.fleet ingest --broker mqtt://HOST --database fleet.db")
         print("  .venv/bin/python -m tools.fleet watch --database fleet.db")
