@@ -73,7 +73,7 @@ class Twins:
                 "mqtt.enabled": True, "mqtt.broker": "tcp://127.0.0.1:%d" % port, "logger.enabled": True,
                 "mqtt.at_topic": "lector102/[IMEI]/AT", "mqtt.atr_topic": "lector102/[IMEI]/ATR",
                 "meter.0.enabled": True, "meter.0.id": "ID00000", "meter.0.link": 1, "meter.0.password": 1,
-                "meter.0.interval": 900, "meter.0.curve": 3600, "meter.0.closing": True, "meter.0.events": 7200,
+                "meter.0.interval": 900, "meter.0.curve": 60, "meter.0.closing": True, "meter.0.events": 240,
             }  # fmt: skip
             twin = Twin(
                 folder / ("twin%d" % number), [meter.path], values, ident="87%013d" % (number + 1),

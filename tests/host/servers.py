@@ -178,7 +178,7 @@ class Rabbit:
             120,
             env=self._environment,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, "%s: %s" % (words, done.stdout + done.stderr + self.log())
         return done.stdout
 
     def start(self):

@@ -56,7 +56,7 @@ class Cluster:
 
 
 def some():
-    return fleetlab.devices(COUNT, interval=300, events=True)
+    return fleetlab.devices(COUNT, interval=60, events=True)
 
 
 def proof():
@@ -69,7 +69,7 @@ def proof():
         senders, thread = lab.sending(some(), START, START + DAY)
         for number, node in enumerate(cluster.nodes[::-1], 1):
             patience.until(
-                lambda n=number: senders.confirmed >= 4000 * n or not thread.is_alive(), 600, 0.2
+                lambda n=number: senders.confirmed >= 15000 * n or not thread.is_alive(), 600, 0.2
             )
             print(
                 "      %d confirmed: node %d is killed" % (senders.confirmed, 4 - number),
@@ -77,7 +77,7 @@ def proof():
             )
             node.kill()
             patience.until(
-                lambda n=number: senders.confirmed >= 4000 * n + 1500 or not thread.is_alive(),
+                lambda n=number: senders.confirmed >= 15000 * n + 3000 or not thread.is_alive(),
                 120,
                 0.2,
             )
