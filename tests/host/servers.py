@@ -122,6 +122,14 @@ class Postgres:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _taken(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def _mapper(port):
     program = shutil.which("epmd") or str(
         next(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"), "")
@@ -192,11 +200,9 @@ class Rabbit:
     def _listening(self):
         limit = patience.Limit(120)
         while not limit.passed():
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            if _taken(self.port):
                 return
-            except OSError:
-                time.sleep(0.2)
+            time.sleep(0.2)
         raise AssertionError("RabbitMQ does not listen: %s" % self.log())
 
     def log(self):
@@ -216,9 +222,11 @@ class Rabbit:
 
     def kill(self):
         _end(self._process)
+        # Its children end a moment later: a start before that would find them at the port.
+        assert patience.until(lambda: not _taken(self.port), 30)
 
     def close(self):
-        self.kill()
+        _end(self._process)
         if self._mapper:
             _end(self._mapper)
         shutil.rmtree(self._folder, ignore_errors=True)

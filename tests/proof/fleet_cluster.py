@@ -76,11 +76,8 @@ def proof():
                 flush=True,
             )
             node.kill()
-            patience.until(
-                lambda n=number: senders.confirmed >= 15000 * n + 3000 or not thread.is_alive(),
-                120,
-                0.2,
-            )
+            with_two = senders.confirmed + 3000
+            patience.until(lambda n=with_two: senders.confirmed >= n or not thread.is_alive(), 120, 0.2)
             node.start()
             node.control("await_startup")
         thread.join()
