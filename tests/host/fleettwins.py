@@ -1,5 +1,6 @@
 """Real twins for the fleet's tests: firmware on MicroPython, a simulated meter each, a clock that goes fast."""
 
+import argparse
 import calendar
 import queue
 import time
@@ -8,7 +9,7 @@ import paho.mqtt.client as mqtt
 
 from tests.host import fleetlab
 from tools import micropython, patience
-from tools.fleet import records
+from tools.fleet import backfill, desk, gaps, link, records
 from tools.fleet.store import open_store
 from tools.twin.device import MeterProcess, Twin
 
@@ -86,6 +87,32 @@ class Twins:
             getattr(each, "close", each.stop)()
 
 
+def fetched_again(lab, count):
+    """Six hours of each curve are taken out of the database; `backfill` has the twins read them again."""
+    store = open_store(lab.database)
+    lost = (START + 6 * 3600, START + 12 * 3600)
+    store.do("delete from record where type = 'IEC102_LC' and at > ? and at <= ?", lost)
+    found = gaps.find(store, fleetlab.ZONE, START + DAY, curve_grace=3 * 3600)
+    todo = {name: [gap for each in some for gap in each.gaps] for (name, _), some in found.items()}
+    assert [(gap.start, gap.end) for some in todo.values() for gap in some] == [lost] * count, todo
+    args = argparse.Namespace(
+        broker=lab.url,
+        at_topic=link.COMMANDS,
+        atr_topic=link.ANSWERS,
+        ca=None,
+        cert=None,
+        key=None,
+    )
+    talk = desk.Desk(args)
+    try:
+        fill = backfill.Backfill(store, fleetlab.ZONE, talk.ask)
+        for name, some in todo.items():
+            assert [(missing, why) for _, missing, why in fill.device(name, some)] == [(0, "")]
+    finally:
+        talk.close()
+        store.close()
+
+
 def day(lab, count, speed, ends=()):
     """A day of `count` twins; `ends`: [(share of the day, function)] of what happens meanwhile. The number of records.
 
@@ -101,6 +128,7 @@ def day(lab, count, speed, ends=()):
             time.sleep(max(0, begun + share * DAY / speed - time.monotonic()))
             ingester = end(ingester) or ingester
         time.sleep(max(0, begun + 1.1 * DAY / speed - time.monotonic()))
+        fetched_again(lab, count)
     finally:
         twins.close()
     try:

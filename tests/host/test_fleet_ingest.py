@@ -6,9 +6,12 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
-from tests.host import brokers, fleetlab
+from tests.host import brokers, fleetlab, programs
 from tests.host.fleetcrash import POINTS
 from tools import patience
+from tools.fleet import __main__ as fleet
+from tools.fleet import ingest, records
+from tools.fleet.store import Message, open_store
 
 DAY = 86400
 START = fleetlab.START
@@ -241,3 +244,109 @@ def test_two_devices_with_one_imei_are_told_apart_from_a_repeat(lab):
         ("plant/there/LOGGER", json.dumps(dict(head, TS="2026-03-28T00:15:00Z"))),
     )
     assert patience.until(lambda: lab.rows("select 1 from aside where reason = 'twice'"), 30)
+
+
+def test_what_is_aside_can_be_tried_again(tmp_path, capsys):
+    database = str(tmp_path / "a.db")
+    store = open_store(database)
+    head = {
+        "IMEI": "868000000000001",
+        "TYPE": "IEC102_LC",
+        "TS": "2025-10-26T03:00:00Z",
+        "P": "p",
+        "ID": "A",
+        "REC": 11,
+    }
+    payloads = [
+        json.dumps(dict(head, DT="2025-10-26T02:00", AI=number)).encode() for number in (1, 2)
+    ]
+    aside = [
+        (
+            Message("lector102/868000000000001/LOGGER", each),
+            "868000000000001",
+            records.Fault("hour", "x"),
+        )
+        for each in payloads
+    ]
+    assert store.write([], aside, {}, 5) == (0, 0, 2)
+    assert store.write([], aside, {}, 6) == (0, 0, 0), "a repeat of what is aside is none"
+    assert fleet.main(["aside", "--database", database]) == 0
+    assert "2  hour" in capsys.readouterr().out
+    # The meters' zone was another one, which has no such hour then. Of the two with one key one has its place.
+    assert fleet.main(["aside", "--database", database, "--again", "hour", "--zone", "UTC"]) == 0
+    out = capsys.readouterr().out
+    assert "1 of 2 taken" in out and "1  values" in out and "hour" not in out
+    assert fleet.main(["aside", "--database", database, "--show", "values"]) == 0
+    assert "868000000000001" in capsys.readouterr().out
+    assert store.all("select data from record") == [('{"AI":1}',)] or store.all(
+        "select data from record"
+    ) == [('{"AI":2}',)]
+
+
+def test_a_broker_that_is_not_there_or_refuses_is_told_and_waited_for(tmp_path):
+    said = []
+    args = fleet.parser().parse_args(
+        [
+            "ingest",
+            "--database",
+            str(tmp_path / "a.db"),
+            "--broker",
+            "mqtt://127.0.0.1:%d" % brokers.free_port(),
+        ]
+    )
+    taker = ingest.Ingest(args, lambda text: (said.append(text), taker.stop()))
+    taker.run()
+    assert "no broker at 127.0.0.1" in said[0]
+    refusing = brokers.BadBroker("refuse")
+    args.broker = "mqtt://127.0.0.1:%d" % refusing.port
+    taker = ingest.Ingest(args, lambda text: (said.append(text), taker.stop()))
+    taker.run()
+    refusing.close()
+    assert "refuses us: Not authorized" in said[1]
+    assert (
+        fleet.main(["ingest", "--database", str(tmp_path / "a.db"), "--broker", "http://x"]) == 1
+    )
+
+
+@pytest.mark.parametrize("mode", ["silent", "stall", "half_packet", "half_close", "garbage"])
+def test_a_broker_that_misbehaves_does_not_end_the_ingester(tmp_path, mode, monkeypatch):
+    monkeypatch.setattr(ingest, "_SUBSCRIBED_S", 1)
+    said = []
+    bad = brokers.BadBroker(mode)
+    args = fleet.parser().parse_args(
+        [
+            "ingest",
+            "--database",
+            str(tmp_path / "a.db"),
+            "--broker",
+            "mqtt://127.0.0.1:%d" % bad.port,
+        ]
+    )
+    taker = ingest.Ingest(args, lambda text: (said.append(text), len(said) < 2 or taker.stop()))
+    taker.run()
+    bad.close()
+    assert len(said) == 2 and bad.connections >= 2, said
+
+
+def test_over_tls_only_the_right_broker_is_told_anything(tmp_path):
+    programs.need("mosquitto")
+    certificate, key = programs.certificate(tmp_path)
+    broker = brokers.Mosquitto()
+    broker.stop()
+    secure = brokers.free_port()
+    with open(broker._config, "a") as file:
+        file.write("listener %d 127.0.0.1\ncertfile %s\nkeyfile %s\n" % (secure, certificate, key))
+    broker.start()
+    with fleetlab.Lab(tmp_path, broker=broker) as lab:
+        said = []
+        words = ["ingest", "--database", lab.database, "--broker", "mqtts://localhost:%d" % secure]
+        stranger = ingest.Ingest(
+            fleet.parser().parse_args(words), lambda text: (said.append(text), stranger.stop())
+        )
+        stranger.run()
+        assert "no broker at localhost" in said[0] and "certificate verify failed" in said[0]
+        lab.url, plain = "mqtts://localhost:%d" % secure, lab.url
+        lab.ingester(more=("--ca", certificate))
+        lab.url = plain
+        lab.subscribed()
+        assert fleet.main([*words, "--ca", str(tmp_path / "none.pem")]) == 1

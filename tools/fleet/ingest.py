@@ -127,7 +127,9 @@ class Ingest:
             self._up = True
 
     def _disconnected(self, _client, _data, _flags, reason, _properties):
-        self._up, self._why = False, "the broker has gone: %s" % reason
+        self._up = False
+        # Why it has refused us is worth more.
+        self._why = self._why or "the broker has gone: %s" % reason
 
     def _drop(self, database):
         """Leave the broker, which sends what is not acknowledged again; with `database` let go of that one, too."""

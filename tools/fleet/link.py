@@ -57,10 +57,10 @@ def add_arguments(parser):
 
 
 def client(args, ident, **options):
-    """A paho client for `args.broker`, not connected yet. LinkError."""
+    """A paho client for `args.broker`, not connected yet. ValueError: the options are wrong."""
     url = urlsplit(args.broker)
     if url.scheme not in ("mqtt", "tcp", "mqtts", "ssl") or not url.hostname:
-        raise LinkError(
+        raise ValueError(
             "the broker is mqtt://host:port or mqtts://host:port, not %s" % args.broker
         )
     made = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, ident, **options)
@@ -71,7 +71,7 @@ def client(args, ident, **options):
         try:
             made.tls_set(args.ca, args.cert, args.key, cert_reqs=ssl.CERT_REQUIRED)
         except (OSError, ValueError) as error:
-            raise LinkError("the certificates: %s" % error) from None
+            raise ValueError("the certificates: %s" % error) from None
     return made
 
 
