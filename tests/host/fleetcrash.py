@@ -8,13 +8,13 @@ import signal
 import sys
 
 from tools.fleet import __main__ as fleet
-from tools.fleet import ingest, store
+from tools.fleet import ingest, postgres, sqlite, store
 
 # Point -> the methods, and whether the end comes before or after them.
 _PLACES = {
     "taken": (((ingest.Ingest, "_take"),), "after"),
-    "written": (((store._Sqlite, "insert"), (store._Postgres, "insert")), "after"),
-    "committing": (((store._Store, "_see"), (store._Store, "_keep")), "before"),
+    "written": (((sqlite.Sqlite, "insert"), (postgres.Postgres, "insert")), "after"),
+    "committing": (((store.Store, "_see"), (store.Store, "_keep")), "before"),
     "committed": (((ingest.Ingest, "acknowledge"),), "before"),
     "half acknowledged": (((ingest.Ingest, "acknowledge"),), "half"),
     "acknowledged": (((ingest.Ingest, "acknowledge"),), "after"),

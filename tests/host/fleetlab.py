@@ -11,7 +11,7 @@ from pathlib import Path
 from firmware.core.zone import Zone
 from tests.host import brokers
 from tools import patience
-from tools.fleet import records, simulate
+from tools.fleet import records, sending, simulate
 from tools.fleet.store import open_store
 from tools.twin.device import finish
 
@@ -65,7 +65,7 @@ class Lab:
 
     def subscribed(self, seconds=30):
         """Wait until the broker keeps what comes for the ingester: a message that it takes proves it."""
-        probe = simulate.Sender(simulate.Device(999999), self.url, [])
+        probe = sending.Sender(simulate.Device(999999), self.url, [])
         probe.device.topic = "lector102/%s/LOGGER" % probe.device.imei
         payload = json.dumps(
             {
@@ -79,8 +79,8 @@ class Lab:
 
         def seen():
             # Sent until it has come: what is sent before there is a session goes nowhere.
-            one = simulate.Sender(probe.device, self.url, [(0, probe.device.topic, payload)])
-            simulate.Senders([one]).run(20)
+            one = sending.Sender(probe.device, self.url, [(0, probe.device.topic, payload)])
+            sending.Senders([one]).run(20)
             return bool(self.rows("select 1 from record where type = 'PROBE'"))
 
         assert patience.until(seen, seconds, 0.3), self.logs()
@@ -98,8 +98,8 @@ class Lab:
 
     def sending(self, devices, start, end, seconds=600):
         """Senders in a thread of their own: (Senders, Thread)."""
-        senders = simulate.Senders(
-            [simulate.Sender(each, self.url, each.records(start, end)) for each in devices]
+        senders = sending.Senders(
+            [sending.Sender(each, self.url, each.records(start, end)) for each in devices]
         )
 
         def deliver():

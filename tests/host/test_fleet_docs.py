@@ -11,7 +11,7 @@ import paho.mqtt.client as mqtt
 from tests.host import brokers, fleetlab, programs
 from tools import patience
 from tools.fleet import __main__ as fleet
-from tools.fleet import records
+from tools.fleet import faults
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "fleet.md").read_text()
 USERS = ("ingest", "desk", "860000000000001", "860000000000002")
@@ -131,7 +131,7 @@ def test_with_the_pages_settings_a_killed_mosquitto_has_nearly_all_that_it_confi
 
 def test_every_reason_stands_on_the_page():
     table = PAGE[PAGE.index("| reason | what |") :].split("\n\n")[0]
-    assert set(re.findall(r"`(\w+)`", table)) >= set(records.REASONS)
+    assert set(re.findall(r"`(\w+)`", table)) >= set(faults.REASONS)
     for name, *_ in fleet._COMMANDS:
         assert "%s" % name in PAGE
     for option in re.findall(r"`(--[a-z-]+)", PAGE):

@@ -10,7 +10,7 @@ from tests.host import brokers, fleetlab, programs
 from tests.host.fleetcrash import POINTS
 from tools import patience
 from tools.fleet import __main__ as fleet
-from tools.fleet import ingest, records
+from tools.fleet import faults, ingest, records
 from tools.fleet.store import Message, open_store
 
 DAY = 86400
@@ -264,7 +264,7 @@ def test_what_is_aside_can_be_tried_again(tmp_path, capsys):
         (
             Message("lector102/868000000000001/LOGGER", each),
             "868000000000001",
-            records.Fault("hour", "x"),
+            faults.Fault("hour", "x"),
         )
         for each in payloads
     ]
@@ -350,3 +350,24 @@ def test_over_tls_only_the_right_broker_is_told_anything(tmp_path):
         lab.url = plain
         lab.subscribed()
         assert fleet.main([*words, "--ca", str(tmp_path / "none.pem")]) == 1
+
+
+@pytest.mark.parametrize("batches", ["X1 X2 X1", "X1|X2 X1|X2", "X2|X1|X2 X1 X1"])
+def test_what_came_first_stays_and_only_what_differs_from_it_is_aside(tmp_path, batches):
+    store = open_store(str(tmp_path / "a.db"))
+    words = batches.replace("|", " ").split()
+    counts = []
+    for batch in batches.split("|"):
+        found = [
+            (
+                records.Row("1", "A", "T", "titan", 0, "", 5, 5, word, word),
+                Message("t", word.encode()),
+            )
+            for word in batch.split()
+        ]
+        counts.append(store.write(found, [], {}, 9))
+    assert store.all("select digest from record") == [(words[0],)]
+    other = "X2" if words[0] == "X1" else "X1"
+    assert [bytes(row[0]) for row in store.all("select payload from aside")] == [other.encode()]
+    assert sum(each.new for each in counts) == sum(each.aside for each in counts) == 1
+    assert sum(each.repeated for each in counts) == words.count(words[0]) - 1

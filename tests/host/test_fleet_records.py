@@ -8,7 +8,7 @@ from hypothesis import given, strategies
 from firmware.core.zone import Zone
 from firmware.meters import readings
 from tests.host import json_examples
-from tools.fleet import link, records
+from tools.fleet import faults, link, records
 
 ZONE = Zone("Europe/Madrid")
 NOW = 1792891800 + 3600
@@ -22,18 +22,18 @@ HEAD = {
 
 
 def rows(payload, **more):
-    found, faults = records.parse(
+    found, wrong = records.parse(
         payload if isinstance(payload, bytes) else json.dumps(payload).encode(), ZONE, NOW, **more
     )
-    assert not faults, faults
+    assert not wrong, wrong
     return found
 
 
 def fault(payload, **more):
-    found, faults = records.parse(
+    found, wrong = records.parse(
         payload if isinstance(payload, bytes) else json.dumps(payload).encode(), ZONE, NOW, **more
     )
-    (only,) = faults
+    (only,) = wrong
     assert not found
     return only.reason
 
@@ -92,9 +92,9 @@ def test_one_bad_element_does_not_cost_the_others():
     good = {"DO": 20, "DEND": "2026-10-01T00:00-1"}
     bad = [{"DO": "x", "DEND": "2026-10-01T00:00-1"}, {"DO": 21, "DEND": "2099-10-01T00:00-1"}, 7]
     payload = json.dumps(dict(HEAD, TYPE="IEC102_CTAVM2", CTAVM2=[good, *bad])).encode()
-    found, faults = records.parse(payload, ZONE, NOW)
+    found, wrong = records.parse(payload, ZONE, NOW)
     assert [row.object for row in found] == ["20"]
-    assert [each.reason for each in faults] == ["form", "clock", "form"]
+    assert [each.reason for each in wrong] == ["form", "clock", "form"]
 
 
 def test_a_closing_that_never_was_is_kept_at_ts():
@@ -124,7 +124,7 @@ def test_a_closing_that_never_was_is_kept_at_ts():
     ],
 )  # fmt: skip
 def test_what_is_none(payload, reason):
-    assert fault(payload) == reason and reason in records.REASONS
+    assert fault(payload) == reason and reason in faults.REASONS
 
 
 VALUES = strategies.recursive(
@@ -168,19 +168,19 @@ def test_any_json_is_a_record_or_has_a_reason(changes, kind, extended):
     record.update(changes)
     if extended:
         record["FORM"] = "extended"
-    found, faults = records.parse(json.dumps(record).encode(), ZONE, NOW)
+    found, wrong = records.parse(json.dumps(record).encode(), ZONE, NOW)
     for row in found:
         assert "\0" not in "".join(row[:4]) + row.object + row.data
         row.data.encode()
         json.loads(row.data, parse_constant=pytest.fail)
         assert 0 <= row.contract < 1 << 31 and len(row.object) < 80
-    assert all(each.reason in records.REASONS and len(each.detail) <= 300 for each in faults)
+    assert all(each.reason in faults.REASONS and len(each.detail) <= 300 for each in wrong)
 
 
 @given(strategies.binary(max_size=200))
 def test_any_bytes(payload):
-    found, faults = records.parse(payload, ZONE, NOW)
-    assert bool(found) != bool(faults)
+    found, wrong = records.parse(payload, ZONE, NOW)
+    assert bool(found) != bool(wrong)
 
 
 def test_topics_with_a_devices_name():

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from tools.fleet import backfill, ingest, rollout, trial, watch
+from tools.fleet import aside, backfill, ingest, rollout, trial, watch
 from tools.fleet.link import LinkError
 from tools.fleet.store import StoreError
 
@@ -13,7 +13,7 @@ _COMMANDS = (
     ("watch", watch.main, watch.add_arguments, "each device and meter: when last heard, what is missing"),
     ("backfill", backfill.main, backfill.add_arguments, "what is missing is read from the meters once more"),
     ("rollout", rollout.main, rollout.add_arguments, "a signed release to all devices, in waves"),
-    ("aside", ingest.again, ingest.add_aside_arguments, "what came and is no record, by reason"),
+    ("aside", aside.main, aside.add_arguments, "what came and is no record, by reason"),
     ("try", trial.main, trial.add_arguments, "all of it on this machine for a minute, with simulated devices"),
 )  # fmt: skip
 

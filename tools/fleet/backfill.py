@@ -10,6 +10,7 @@ from threading import Lock
 
 from firmware.core.zone import Zone
 from tools.fleet import desk, gaps, records
+from tools.fleet.faults import Bad
 from tools.fleet.store import Message, open_store
 
 # Periods asked for at a time: an answer has 20 KB at most, one of them up to 400 bytes.
@@ -111,7 +112,7 @@ def _why(answer):
     for line in told:
         try:
             words = records.load(line.encode()).get("ERR")
-        except records.Bad:
+        except Bad:
             continue
         if isinstance(words, str):
             return words

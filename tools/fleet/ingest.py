@@ -5,10 +5,8 @@ came on. Whatever ends the connection, the database or this process in between, 
 knows it. A database that is away is waited for with the connection to the broker closed: the broker keeps what comes.
 """
 
-import json
 import random
 import signal
-import sys
 import time
 from collections import OrderedDict
 
@@ -16,6 +14,7 @@ import paho.mqtt.client as mqtt
 
 from firmware.core.zone import Zone
 from tools.fleet import link, records
+from tools.fleet.faults import Bad, Fault
 from tools.fleet.store import Message, StoreError, open_store
 
 _BATCH = 500
@@ -197,7 +196,7 @@ class Ingest:
         number, device = self._which(topic)
         rows, faults = records.parse(payload, self.zone, now, device or "")
         if rows and self._twice(rows[0].device, number, topic, now):
-            faults = [records.Fault("twice", "IMEI %s comes on %s, too" % (rows[0].device, topic))]
+            faults = [Fault("twice", "IMEI %s comes on %s, too" % (rows[0].device, topic))]
             rows = []
         if rows:
             self._seen.setdefault(rows[0].device, {})["last_seen"] = now
@@ -226,7 +225,7 @@ class Ingest:
         """Take what a device tells of itself; False: it is a record, or nothing that is known."""
         try:
             told = records.load(payload)
-        except records.Bad:
+        except Bad:
             return False
         if "TYPE" in told and "TS" in told:
             return False
@@ -289,54 +288,3 @@ def main(args):
     ingest.run()
     print("fleet: ended; " + ingest.summary(), flush=True)
     return 0
-
-
-def again(args):
-    """`aside`: what is kept aside, by reason; with --again those of a reason are tried once more."""
-    store = open_store(args.database, create=False)
-    zone = Zone(args.zone)
-    if args.again:
-        taken = 0
-        now = int(time.time())
-        rows = store.all(
-            "select digest, topic, payload from aside where reason = ?", (args.again,)
-        )
-        for name, topic, payload in rows:
-            found, faults = records.parse(bytes(payload), zone, now)
-            if faults or not found:
-                continue
-            message = Message(topic, bytes(payload))
-            # Others may have its key by now: then it comes back aside, with that reason.
-            if args.again != "values":
-                taken += store.write([(row, message) for row in found], [], {}, now, "aside").new
-                store.do("delete from aside where digest = ?", (name,))
-        print("%d of %d taken" % (taken, len(rows)))
-    counts = store.all(
-        "select reason, count(*), count(distinct device) from aside group by reason order by reason"
-    )
-    for reason, count, devices in counts:
-        print(
-            "%8d  %-9s %s (devices: %d)"
-            % (count, reason, records.REASONS.get(reason, ""), devices)
-        )
-    if args.show:
-        for row in store.all(
-            "select arrived, device, topic, detail, payload from aside where reason = ? limit 20",
-            (args.show,),
-        ):
-            print(
-                json.dumps(
-                    [*row[:4], bytes(row[4]).decode("utf-8", "replace")], ensure_ascii=False
-                )
-            )
-    if not counts:
-        print("nothing is aside")
-    sys.stdout.flush()
-    return 0
-
-
-def add_aside_arguments(parser):
-    add = parser.add_argument
-    add("--show", metavar="REASON", help="the first twenty of it, as they came")
-    add("--again", metavar="REASON", help="try those once more: with another clock, another zone")
-    add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")

@@ -7,29 +7,15 @@ row an event, so that a repeat is known however the device has put them together
 
 import hashlib
 import json
-import re
 from collections import namedtuple
 
-from firmware.core.zone import days_in_month
+from tools.fleet.faults import Bad, Fault
+from tools.fleet.times import moment, never, stamp
 
 # device, meter, type, form, object: text; contract: int, 0 where the record does not tell it; at, read: UTC seconds
 # (read: TS); digest: text of the values alone; data: JSON text.
 Row = namedtuple("Row", "device meter type form contract object at read digest data")
 KEY = Row._fields[:7]
-# What is kept aside. reason: a word of REASONS; detail: words for a person.
-Fault = namedtuple("Fault", "reason detail")
-
-REASONS = {
-    "json": "no JSON object in UTF-8",
-    "form": "a key is missing or is not what it should be",
-    "clock": "a time before 2020 or more than a day from now",
-    "device": "IMEI is not the one of the topic",
-    "twice": "two devices with one IMEI: its records come on another topic at the same time",
-    "values": "another record with the same key has other values",
-    "hour": "a time in the repeated hour of October without its summer-time bit (logger.tags plain)",
-    "size": "longer than any record",
-    "database": "the database refuses it",
-}
 
 LONGEST = 65536
 _EARLIEST = 1577836800  # 2020-01-01
@@ -38,18 +24,6 @@ _OLDEST = 946684800  # 2000-01-01
 _AHEAD_S = 86400
 _ENVELOPE = ("IMEI", "TYPE", "TS", "P", "ID", "FORM")
 _KEYED_BY_TS = ("IEC102", "IEC102_ID", "IEC102_CLOCK", "IEC102_PC", "IEC102_CFG")
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d|-[01])?"
-)
-_CLASSIC = re.compile(r"(\d\d)/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)")
-
-
-class Bad(ValueError):
-    """A record that is none; `fault`."""
-
-    def __init__(self, reason, detail):
-        super().__init__("%s: %s" % (reason, detail))
-        self.fault = Fault(reason, detail[:300])
 
 
 def parse(payload, zone, now, device=""):
@@ -127,63 +101,6 @@ def _text(record, key, most):
     return value
 
 
-def stamp(value):
-    """UTC seconds of a TS in any form that `logger.time` gives it; Bad."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e14:
-        return int(value / 1000 if value > 1e11 else value)
-    if isinstance(value, str):
-        found = _CLASSIC.fullmatch(value)
-        if found:
-            day, month, year, *clock = (int(word) for word in found.groups())
-            return _utc(2000 + year, month, day, *clock)
-        if value.endswith("Z"):
-            return moment(value, None)[0]
-    raise Bad("form", "TS is %s" % json.dumps(value)[:80])
-
-
-def _utc(year, month, day, hour, minute, second):
-    if (
-        not 1 <= month <= 12
-        or not 1 <= day <= days_in_month(year, month)
-        or hour > 23
-        or minute > 59
-        or second > 59
-    ):
-        raise Bad(
-            "clock",
-            "%04d-%02d-%02d %02d:%02d:%02d is no time" % (year, month, day, hour, minute, second),
-        )
-    from firmware.core.zone import days_from_civil
-
-    return days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second
-
-
-def moment(text, zone, summer=None):
-    """(UTC seconds, milliseconds) of a time in a record, whichever form `logger.tags` gives it; Bad.
-
-    `summer`: the bit where it stands beside the time. Without bit and offset the zone's rule decides; in the repeated
-    hour of October it cannot.
-    """
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if not found:
-        raise Bad("form", "%s is no time" % json.dumps(text)[:80])
-    *numbers, ms, mark = found.groups()
-    fields = [int(word or 0) for word in numbers]
-    local = _utc(*fields)
-    if mark == "Z":
-        return local, int(ms or 0)
-    if mark and len(mark) == 6:
-        offset = int(mark[1:3]) * 3600 + int(mark[4:]) * 60
-        return local - (offset if mark[0] == "+" else -offset), int(ms or 0)
-    if mark:
-        summer = mark == "-1"
-    if summer is None and zone.has_summer:
-        first, second = zone.to_utc(*fields, True), zone.to_utc(*fields, False)
-        if zone.is_summer(first) and not zone.is_summer(second):
-            raise Bad("hour", "%s is there twice" % text)
-    return zone.to_utc(*fields, summer), int((ms or "0").ljust(3, "0"))
-
-
 class _Message:
     """One message being taken apart."""
 
@@ -232,7 +149,7 @@ class _Message:
 
     def _end(self, text, or_read=False):
         """UTC of the end of a period; with `or_read` TS in place of one that the meter does not tell."""
-        if or_read and (text is None or _never(text)):
+        if or_read and (text is None or never(text)):
             return self.read
         at = moment(text, self.zone)[0]
         if not _OLDEST <= at <= self.now + _AHEAD_S:
@@ -320,8 +237,3 @@ def int_of(value):
     if not isinstance(value, int) or not 0 <= value < 1 << 31:
         raise Bad("form", "%s is no number of that kind" % json.dumps(value)[:80])
     return int(value)
-
-
-def _never(text):
-    """Whether a meter's time stands for "never": a month or day 0."""
-    return isinstance(text, str) and ("-00-" in text[:8] or text[8:10] == "00")

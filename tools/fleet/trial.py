@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from firmware.core.zone import Zone
-from tools.fleet import ingest, simulate, watch
+from tools.fleet import ingest, sending, simulate, watch
 from tools.fleet.store import open_store
 from tools.twin.broker import EmbeddedBroker
 
@@ -55,8 +55,8 @@ def _run(args, database):
             records = device.records(start, end)
             if number == args.devices:
                 records = _without(records, end - 20 * _HOUR, end - 15 * _HOUR)
-            senders.append(simulate.Sender(device, broker.url, records))
-        simulate.Senders(senders).run(600)
+            senders.append(sending.Sender(device, broker.url, records))
+        sending.Senders(senders).run(600)
         _settled(taker)
         print("ingest: %s\n" % taker.summary())
         print(
