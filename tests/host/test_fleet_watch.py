@@ -252,3 +252,12 @@ def test_somebody_elses_answer_is_not_taken_for_ours():
     error = desk.parse(b'\r\n+MTXERR: 3,"not allowed"\r\n\r\nERROR\r\n', line)
     assert error == desk.Answer(False, [], 3, "not allowed")
     assert desk.parse(b"\xff\xfe", line) is None
+
+
+def test_the_try_shows_all_of_it_and_leaves_nothing_behind(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert fleet.main(["try", "--devices", "2", "--days", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "missing 5: " in out and "860000000000002  online" in out and not list(tmp_path.iterdir())
+    # The broker in this process takes so many connections and no more.
+    assert fleet.main(["try", "--devices", "41"]) == 1
