@@ -27,6 +27,7 @@ help:
 	@echo "make docs           write docs/settings.md, commands.md and errors.md anew from the tables in the code"
 	@$(MAKE) --no-print-directory board-help
 	@$(MAKE) --no-print-directory pico-help
+	@$(MAKE) --no-print-directory fleet-help
 	@echo "make clean          remove everything that can be made again"
 
 # The stamp of an extra of pyproject.toml; each is installed by what needs it.
@@ -69,7 +70,7 @@ format: $(STAMP)
 bench: build
 	@$(PY) -m bench
 
-proof: build
+proof: build $(VENV)/.fleet
 	@$(PY) -m tests.proof
 
 docs: $(STAMP)
@@ -80,3 +81,4 @@ clean:
 
 include make/board.mk
 include make/pico.mk
+include make/fleet.mk

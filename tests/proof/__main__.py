@@ -6,7 +6,10 @@ import sys
 import time
 import traceback
 
-NAMES = ("power_cuts", "upgrade_cuts", "cmux_day", "months", "years", "full_heap", "many_commands", "weather")
+NAMES = (
+    "power_cuts", "upgrade_cuts", "cmux_day", "months", "years", "full_heap", "many_commands", "weather",
+    "fleet_month", "fleet_cluster",
+)  # fmt: skip
 
 
 def main(argv=None):
