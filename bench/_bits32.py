@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench._rows import at_most, row
-from tests.host.modem_rig import Simulator
-from tests.host.twinlab import Lab
+from tests.host.support.modem_process import Simulator
+from tests.host.support.twin_lab import Lab
 from tools import build, micropython, micropython32, patience
 from tools.board.deploy import UNIX
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 
 from bench._rows import none, row
-from tests.host import brokers
+from tests.host.support import brokers
 from tools import lib, micropython
 
 ROOT = Path(__file__).resolve().parents[1]

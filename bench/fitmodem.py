@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench import fit
 from bench._rows import at_most, none, row
-from tests.host.modem_rig import QUICK, Simulator
-from tests.host.twinlab import Lab
+from tests.host.support.modem_process import QUICK, Simulator
+from tests.host.support.twin_lab import Lab
 from tools import build, micropython
 from tools.lwip import lay
 from tools.twin.device import DEVICE

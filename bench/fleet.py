@@ -34,7 +34,7 @@ def _server():
         Path("/usr/lib/postgresql").glob("*/bin")
     ):
         return None
-    from tests.host import servers
+    from tests.host.support import servers
 
     return servers.Postgres()
 

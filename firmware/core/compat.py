@@ -57,7 +57,7 @@ def renew(path):
     Where the file system does not do as littlefs does, a power cut may leave half of `path`: then `path`.new has all.
 
     Not by a rename: a root folder of littlefs spans two blocks soon, a rename from one to the other is two writes, and
-    a power cut between them hides files beside it until something is written (tests/host/mpy/root_cut.py).
+    a power cut between them hides files beside it until something is written (tests/host/support/mpy/root_cut.py).
     """
     copy(path + ".new", path)
     os.remove(path + ".new")

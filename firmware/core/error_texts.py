@@ -35,7 +35,7 @@ def _row(code):
     """[class name, if it has one; what is told, DOCTOR's words, what to do]"""
     rows = _table(code).ROWS
     mark = "\n%d|" % code
-    at = rows.find(mark) + len(mark)  # it is there: tests/host/test_errors.py
+    at = rows.find(mark) + len(mark)  # it is there: tests/host/unit/core/test_errors.py
     return rows[at : rows.find("\n", at)].split("|")
 
 

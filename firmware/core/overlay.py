@@ -30,9 +30,9 @@ import sys
 from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 
 # Group, the groups that are used with it (a plus before), its modules below firmware/, those of a folder behind its
-# point. One text, as a board has to keep it. tests/host/test_overlay.py holds that these modules are imported nowhere
-# but in a use of their group, and that no class of theirs is caught by others: classes for these, and whatever else is
-# not in here, stay for good (RESIDENT there).
+# point. One text, as a board has to keep it. tests/host/unit/core/test_overlay.py holds that these modules are
+# imported nowhere but in a use of their group, and that no class of theirs is caught by others: classes for these, and
+# whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin app.starting
 start +settings +session +kinds +password +apply +guard app.build,build_base boards.wiring net.modem.prepare

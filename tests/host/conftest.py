@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from firmware.core import log
-from tests.host import guardian, together
-from tests.host.hangs import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
-from tests.host.lastwords import pytest_terminal_summary  # noqa: F401
+from tests.host.support import guardian, together
+from tests.host.support.failure_summary import pytest_terminal_summary  # noqa: F401
+from tests.host.support.hang_timeout import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
 from tools import patience
 
 # Files whose tests take minutes together: begun first, so that nobody waits for the last of them alone.

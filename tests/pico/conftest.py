@@ -9,8 +9,8 @@ import signal
 
 import pytest
 
-from tests.host.brokers import Mosquitto
-from tests.host.programs import need
+from tests.host.support.brokers import Mosquitto
+from tests.host.support.programs import need
 from tools import patience
 from tools.pico.image import Image, ImageError
 from tools.pico.rig import Rig

@@ -8,7 +8,7 @@ import random
 
 from firmware.net.modem import dial, prepare
 from firmware.net.modem.at import AtChannel
-from tests.host.modem_world import Uart, run_virtual
+from tests.host.support.virtual_modem import Uart, run_virtual
 from tools.modem.engine import Modem
 
 DAY = 86400

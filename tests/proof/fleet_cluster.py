@@ -8,11 +8,11 @@ import socket
 import tempfile
 from pathlib import Path
 
-from tests.host import brokers, fleetlab, servers, serving
+from tests.host.support import brokers, fleet_lab, servers, tcp_servers
 from tools import patience
 
 DAY = 86400
-START = fleetlab.START
+START = fleet_lab.START
 COUNT = 50
 
 
@@ -33,7 +33,7 @@ class Balancer(brokers.Proxy):
                 continue
             super()._join(near)
             return
-        serving.end(near)
+        tcp_servers.end(near)
 
 
 class Cluster:
@@ -56,12 +56,12 @@ class Cluster:
 
 
 def some():
-    return fleetlab.devices(COUNT, interval=60, events=True)
+    return fleet_lab.devices(COUNT, interval=60, events=True)
 
 
 def proof():
     cluster = Cluster()
-    with tempfile.TemporaryDirectory() as folder, fleetlab.Lab(
+    with tempfile.TemporaryDirectory() as folder, fleet_lab.Lab(
         Path(folder), broker=cluster
     ) as lab:
         lab.ingester()
@@ -82,7 +82,7 @@ def proof():
             node.control("await_startup")
         thread.join()
         assert not lab.errors, lab.errors
-        expected = fleetlab.expected(some(), START, START + DAY)
+        expected = fleet_lab.expected(some(), START, START + DAY)
         lab.check(expected, 600)
         return {
             "records": len(expected),

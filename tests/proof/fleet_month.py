@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.host import fleetlab, programs, servers
+from tests.host.support import fleet_lab, programs, servers
 from tools import patience
 from tools.fleet import records
 from tools.fleet.store import open_store
@@ -16,7 +16,7 @@ DEVICES = 1000
 DAYS = 30
 # Instantaneous values once an hour, and the curve, closings and events.
 INTERVAL = 3600
-_START = fleetlab.START - 40 * 86400
+_START = fleet_lab.START - 40 * 86400
 # Of all records that come.
 _ENDS = (
     "ingester",
@@ -31,7 +31,7 @@ _ENDS = (
 
 
 def some(count):
-    return fleetlab.devices(count, interval=INTERVAL, events=True)
+    return fleet_lab.devices(count, interval=INTERVAL, events=True)
 
 
 def lived(lab, server, count, days):
@@ -71,7 +71,7 @@ def compared(lab, devices, start, end):
     total = 0
     names = ", ".join((*records.KEY, "digest"))
     for device in devices:
-        expected = fleetlab.expected([device], start, end)
+        expected = fleet_lab.expected([device], start, end)
 
         def there(device=device, expected=expected):
             rows = lab.rows("select count(*) from record where device = ?", (device.imei,))
@@ -95,7 +95,7 @@ def proof(count=DEVICES, days=DAYS):
     assert programs.find("mosquitto"), "Mosquitto is missing: apt-get install mosquitto"
     server = servers.Postgres()
     try:
-        with tempfile.TemporaryDirectory() as folder, fleetlab.Lab(
+        with tempfile.TemporaryDirectory() as folder, fleet_lab.Lab(
             Path(folder), server.url
         ) as lab:
             return lived(lab, server, count, days)

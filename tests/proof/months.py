@@ -24,8 +24,8 @@ from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
 from firmware.recordlog.ring import Ring
-from tests.host import fieldlab, virtual
-from tests.host.fakes import StationMeter
+from tests.host.support import memory_meters, virtual_time
+from tests.host.support.fake_ports import StationMeter
 
 HOUR, DAY = 3600, 86400
 # One meter is away, and later the device, from one day to the other of a month of these.
@@ -48,7 +48,7 @@ class Month:
         self.profile = profile
         self.random = random.Random(seed)
         self.start = asyncio.get_running_loop().utc()
-        self.stations = fieldlab.stations(METERS, asyncio.get_running_loop().utc)
+        self.stations = memory_meters.stations(METERS, asyncio.get_running_loop().utc)
         self.broker = []  # (kind, record) as they came
         self.online = True
         self.off = []  # (from, to) without power
@@ -83,7 +83,7 @@ class Month:
         self.ring.mount()
         self.ring.order = self.order
         self.meters = [self._meter(number) for number in range(METERS)]
-        line = fieldlab.line_of(self.port(), self.meters, self._keep, self.profile)
+        line = memory_meters.line_of(self.port(), self.meters, self._keep, self.profile)
         self._tasks = [asyncio.create_task(part) for part in (line.run(), self._deliver())]
 
     def _meter(self, number):
@@ -216,7 +216,7 @@ def lived(begin, order, profile, days=DAYS):
     with tempfile.TemporaryDirectory() as root, contextlib.ExitStack() as patched:
         patched.enter_context(mock.patch.object(meterline, "_IDLE_MS", 60_000))
         patched.enter_context(mock.patch.object(log, "sink", lambda *_: None))
-        month = virtual.run(main(root), start, limit_s=(days + 9) * DAY)
+        month = virtual_time.run(main(root), start, limit_s=(days + 9) * DAY)
         _nothing_is_missing(month, start, profile)
     return len(month.broker)
 

@@ -1,10 +1,10 @@
-"""Two hundred lives of ten hours in bad weather (tests/host/weatherlab.py), each from another seed.
+"""Two hundred lives of ten hours in bad weather (tests/host/support/weather_lab.py), each from another seed.
 
 Every period of every curve arrives once, each quarter's values arrive or their loss is told with its reason, no
 service ends, and where the line is good no healthy meter is read late because of the sick one.
 """
 
-from tests.host import weatherlab
+from tests.host.support import weather_lab
 
 SEEDS = 200
 
@@ -13,7 +13,7 @@ def proof():
     records = connections = 0
     for seed in range(SEEDS):
         try:
-            found = weatherlab.live(seed)
+            found = weather_lab.live(seed)
         except Exception as error:
             error.add_note("weather of seed %d" % seed)
             raise

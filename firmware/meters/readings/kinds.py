@@ -1,7 +1,7 @@
 """The one table of reading kinds. A new kind is a row here, its import in reader() and its module.
 
 Everything else is made of the row: its schedule (app/build.py), its commands SET<TYPE> and GET<TYPE>
-(commands/handlers/readings.py; tests/host/test_kinds.py holds that they have rows in commands/grammar.py), TYPE and
+(commands/handlers/readings.py; tests/host/unit/meters/test_kinds.py holds that they have rows in commands/grammar.py), TYPE and
 room of its records, the names in log lines and in tools.log.
 """
 
