@@ -34,14 +34,14 @@ def free_port():
 
 
 def mosquitto_path():
-    """Mosquitto, or None; where nothing may be skipped (CI) a missing one is an error.
+    """Mosquitto, or None; where all has to be there (CI) a missing one is an error.
 
     LECTOR_EMBEDDED=1 runs the tests against the embedded broker though Mosquitto is there.
     """
     if os.environ.get("LECTOR_EMBEDDED"):
         return None
     found = programs.find("mosquitto")
-    if not found and programs.nothing_skipped():
+    if not found and programs.all_there():
         raise AssertionError("Mosquitto is not installed; CI must not go on without it")
     return found
 

@@ -18,6 +18,8 @@ from tests.host.support.modem_process import simulator
 from tests.host.support.together import together
 from tools.modem.engine import Modem
 
+pytestmark = pytest.mark.takes(60)
+
 
 def named(result, words, unchecked=""):
     """The output; exactly this fault is named, with what to do, and what follows is not claimed to be checked."""
@@ -223,6 +225,7 @@ def test_a_port_where_nobody_listens():
     named(broker(url), "TCP: .* refuses the connection, nothing listens", "delivery")
 
 
+@pytest.mark.services
 def test_mosquitto_with_users_refuses_the_wrong_password(tmp_path):
     programs.need("mosquitto")
     made = programs.need("mosquitto_passwd")
@@ -300,3 +303,21 @@ def test_tls_when_the_url_asks_for_it(certificate):
     named(unknown, "TLS: the broker's certificate is not accepted .*self", "delivery")
     named(other, "TLS: the broker's certificate is not accepted .*127.0.0.1", "delivery")
     named(plain, "TLS: the broker does not speak it here", "delivery")
+
+
+@pytest.mark.services
+def test_mosquitto_s_own_tls(certificate):
+    programs.need("mosquitto")
+    found = brokers.Mosquitto()
+    try:
+        found.stop()
+        text = found._config.read_text() + "certfile %s\nkeyfile %s\n" % certificate
+        found._config.write_text(text)
+        found.start()
+        url = "tls://localhost:%d" % found.port
+        good = broker(url, "--ca", certificate[0])
+        unknown = broker(url)
+    finally:
+        found.stop()
+    assert good[0] == 0 and "ok     TLS: TLSv1" in good[1], good[1]
+    named(unknown, "TLS: the broker's certificate is not accepted .*self", "delivery")

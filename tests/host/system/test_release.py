@@ -2,18 +2,20 @@
 
 import asyncio
 import hashlib
-import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from firmware.update.release import verify
+from tests.host.support import programs
 from tests.host.unit.update.test_release import ROOT, key  # noqa: F401
 from tools import release
 
 
+@pytest.mark.services
 def test_openssl_agrees_with_our_signature_and_reads_our_key(tmp_path, key):
-    openssl = shutil.which("openssl")
-    assert openssl, "openssl belongs to every system this is developed on"
+    openssl = programs.need("openssl")
     (tmp_path / "k.pem").write_text(release.to_pem(key))
     (tmp_path / "data").write_bytes(b"some data")
     done = subprocess.run(
