@@ -5,11 +5,13 @@ import hashlib
 import json
 import os
 import re
+import types
 from pathlib import Path
 
 import pytest
 
 from firmware.commands import grammar, leave
+from firmware.commands.reply import CommandError
 from firmware.config import changes, files, password
 from firmware.config.files import open_channels
 from firmware.core import compat
@@ -45,6 +47,34 @@ def test_whoever_may_publish_on_the_at_topic_of_a_new_device_looks_and_reads_and
     assert desk.device.modem.lines == [] and sorted(desk.device.config.values) == ["device.mtxerr"]
     desk.ok(OURS + "GETSTATUS")
     desk.ok(OURS + "SYNC")
+
+
+# What each role may, beside what every other may not: the table of commands says the same in another place.
+MAY = {
+    "view": "AT ATI ATE0 ATE1 HELP VERSION GETSTATUS GETLOG CONFIRM LOGIN LOGOUT GETPARAM GETCONFIG GETIEC102"
+    " GETIEC102_CTAVM2 GETIEC102_LC GETIEC102_EV GETIEC102_TAVC GETIEC102_ID GETIEC102_CLOCK GETIEC102_PC"
+    " GETIEC102_CFG",
+    "meter": "DOCTOR SYNC FORCEREAD SETIEC102 SETIEC102_CTAVM2 SETIEC102_LC SETIEC102_EV SETIEC102_TAVC SETIEC102_ID"
+    " SETIEC102_CLOCK SETIEC102_PC SETIEC102_CFG",
+    "setup": "SETBAUDRATE SETPARAM SAVECONFIG",
+    "danger": "CLEARLOG REBOOT UPDATE",
+}
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_a_role_may_what_it_is_there_for_and_nothing_else(role):
+    assert sorted(" ".join(MAY.values()).split()) == sorted(row[0] for row in grammar.rows())
+    desk = Desk(rights={"mqtt.commands": role})
+    for name in " ".join(MAY.values()).split():
+        call = types.SimpleNamespace(device=desk.device, channel=desk.channel, line=name)
+        if not name.startswith("AT"):
+            call.line = OURS + name
+        code = 0
+        try:
+            grammar.understand(call)  # nothing is carried out
+        except CommandError as error:
+            code = error.code
+        assert (code == 3) == (name not in MAY[role].split()), (name, code)
 
 
 @pytest.mark.parametrize("line", [*grammar._QUESTIONS.split(), "at + csq", "ATI"])

@@ -1,6 +1,7 @@
 """The parts of the uplink alone: guard, stream, session and publisher, without a network."""
 
 import asyncio
+import struct
 import time
 
 import pytest
@@ -247,6 +248,21 @@ def session_on(umqtt, wire, **settings):
     session.stream.read = wire.recv_into
     session.messages = heard_messages
     return session
+
+
+def test_a_confirmation_confirms_its_own_message_only(umqtt):
+    """One of a packet id that is not on the way, as brokers send for what an earlier session published."""
+    wire = Sink()
+    session = session_on(umqtt, wire)
+    done = []
+    session.on_acked = done.append
+    for cargo in (7, 8):
+        session.publish(b"t", b"record", cargo)
+    first, second = sorted(session.flying)
+    wire.pieces = [b"\x40\x02" + struct.pack(">H", number) for number in (second + 9, 0, second)]
+    for _ in range(3):
+        session.turn()
+    assert done == [8] and list(session.flying) == [first]
 
 
 def test_a_message_is_acknowledged_and_a_large_one_passed_over(umqtt):

@@ -99,3 +99,23 @@ def test_impossible_dates_say_so_and_do_not_crash(fields):
 def test_unknown_zone_names_the_known_ones():
     with pytest.raises(ValueError, match="Mars.*Europe/Madrid"):
         zone.Zone("Mars")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (26, 7, 1, 24, 0),  # the end of a day is 00:00 of the next
+        (26, 7, 1, 23, 60),
+        (26, 7, 1, 31, 63),
+        (26, 0, 1, 0, 0),
+        (26, 13, 1, 0, 0),
+        (26, 6, 31, 0, 0),
+        (26, 2, 29, 0, 0),
+        (26, 7, 0, 0, 0),
+    ],
+)
+def test_what_no_clock_shows_is_no_time(fields):
+    wrong = TimeTag(*fields)
+    assert not wrong.possible()
+    with pytest.raises(AsduError):
+        wrong.to_utc(zone.Zone("Europe/Madrid"))

@@ -12,6 +12,7 @@ from firmware.core import clock, overlay
 from firmware.core.compat import sleep_ms
 from firmware.core.zone import Zone
 from firmware.iec102.totals import FIELDS
+from firmware.meters import line as meterline
 from firmware.meters import reading, readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter
@@ -124,7 +125,45 @@ def test_a_device_without_time_takes_it_from_the_meter_and_does_not_set_the_mete
     assert record["TS"].startswith("2026-10-25T01:30")
 
 
+# --- the load curve
+
+
+def test_a_period_that_the_meter_closes_late_comes_with_the_next_reading(tmp_path):
+    """The meter's clock is five minutes behind: at the hour it has not closed what the device asks for."""
+    hour = NOW // HOUR * HOUR
+
+    async def main():
+        bench = Bench(tmp_path, model={"ahead": -300}, curve_days=1)
+        early = await bench.read(readings.CURVE)
+        await sleep_ms(600_000)
+        return early, await bench.read(readings.CURVE), await bench.read(readings.CURVE)
+
+    early, late, again = virtual_time.run(main(), hour + 60, limit_s=7200)
+    assert len({each["DT"] for each in early}) == 23 and again == []
+    (last,) = late
+    assert last["DT"][:16] == dt.datetime.fromtimestamp(hour, ZoneInfo("Europe/Madrid")).isoformat()[:16]
+    assert last["DT"] not in [each["DT"] for each in early]
+
+
 # --- closings
+
+
+@pytest.mark.parametrize("days", (1, 31))
+def test_closings_are_asked_for_up_to_the_end_of_today(tmp_path, days):
+    """From midnight so many days ago to the midnight to come: one may have been closed this morning."""
+    spans = []
+
+    async def main():
+        bench = Bench(tmp_path, days=days)
+        model = bench.stations[0].meter
+        closings = model.closings
+        model.closings = lambda start, end: spans.append((start, end)) or closings(start, end)
+        await bench.read(readings.CLOSINGS)
+
+    virtual_time.run(main(), NOW, limit_s=3600)
+    midnight = dt.datetime(2026, 10, 25, tzinfo=ZoneInfo("Europe/Madrid"))
+    borders = midnight - dt.timedelta(days), midnight + dt.timedelta(1)
+    assert spans == [tuple(int(each.timestamp()) for each in borders)]
 
 
 @pytest.mark.parametrize("resend, times", [(False, 1), (True, 3)])
@@ -205,7 +244,8 @@ def test_more_tariff_objects_than_usual_are_all_there(tmp_path):
 
 
 @pytest.mark.parametrize("day", ["2026-07-01", "2026-03-29", "2026-10-25"])
-def test_closings_are_read_once_a_day_after_local_midnight_whatever_comes_between(tmp_path, day):
+def test_closings_are_read_once_a_day_after_local_midnight_whatever_comes_between(tmp_path, monkeypatch, day):
+    monkeypatch.setattr(meterline, "_IDLE_MS", 10_000)  # hours pass: as well looked at less often
     zone = ZoneInfo("Europe/Madrid")
     midnight = dt.datetime.fromisoformat(day).replace(tzinfo=zone)
     start = int(midnight.timestamp()) - 4 * HOUR
