@@ -5,8 +5,10 @@ Everything that the firmware writes there is written, with the power cut at ever
 of the bytes written. After each cut, before anything is written again: every other file is there with what it had,
 what was written anew is the old or the new one, and the settings and the ledger are read without a complaint. Then the
 same with a flash that is full. At last the reason for all that: files that a rename in such a root hides. Prints
-`ok CUTS FULL HIDDEN` (cuts; writes that a full flash refused; files that renames hid) or what went wrong. Run by
-tests/host/unit/update/test_root.py on MicroPython.
+`ok CUTS FULL HIDDEN` (cuts; writes that a full flash refused; files that renames hid) or what went wrong.
+
+argv: of each root how many small files stand before a device's own (FILLERS). Run on MicroPython by
+tests/proof/root_cuts.py with all of them, by tests/host/micropython/test_root.py with a sample.
 """
 
 import os
@@ -18,8 +20,8 @@ from firmware.meters.ledger import Ledger
 from tests.host.support.mpy.ram import BLOCK, Ram
 from tests.host.support.mpy.root_acts import ACTS, NEW, OLD, config, laid, mounted, removed, trial
 
-# How many small files stand before them: the place where littlefs splits the root is another one each time.
-FILLERS = (2, 5, 9, 12, 15)
+# The place where littlefs splits the root is another one each time.
+FILLERS = [int(word) for word in sys.argv[1:]]
 
 
 def content():
