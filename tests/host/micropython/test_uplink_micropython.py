@@ -12,6 +12,8 @@ from tests.host.support import brokers, umqtt_versions
 from tests.host.support.uplink_peers import Listener
 from tools import micropython, patience
 
+pytestmark = pytest.mark.takes(30)
+
 ROOT = Path(__file__).resolve().parents[3]
 # Deadlines in ms for these tests; those of a device are longer (firmware/delivery/mqtt/service.py).
 CONNECT, ANSWER, PUBACK, KEEPALIVE = 1500, 700, 700, 2

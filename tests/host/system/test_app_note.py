@@ -18,6 +18,8 @@ from tests.host.support.twin_lab import IDENT, Lab
 from tools import patience
 from tools.twin.device import ROOT
 
+pytestmark = pytest.mark.takes(35)
+
 SET, GET = "AT^MTXTUNNEL=SETIEC102", "AT^MTXTUNNEL=GETIEC102"
 INSTANT = (
     "IMEI TYPE TS P ID VABA VABRI VABRC PAT PRT FPT PAF1 PRF1 FPF1 PAF2 PRF2 FPF2 PAF3 PRF3 FPF3 "

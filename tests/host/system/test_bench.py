@@ -8,6 +8,8 @@ import pytest
 import bench.__main__ as main
 from bench import _rows
 
+pytestmark = pytest.mark.takes(30)
+
 KEYS = {"name", "value", "unit", "reference", "reference_value", "ratio", "target", "met", "timed"}
 
 

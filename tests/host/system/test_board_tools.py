@@ -17,6 +17,8 @@ from tools.board import backup, console, flash, settings
 from tools.board.device import BoardError, Device
 from tools.twin.ptys import Bridge
 
+pytestmark = pytest.mark.takes(25)
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

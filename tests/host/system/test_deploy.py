@@ -11,6 +11,8 @@ from tools import micropython, patience
 from tools.board.deploy import Deployment, board_names, compile_tree, rollback
 from tools.board.device import BoardError, Device
 
+pytestmark = pytest.mark.takes(25)
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

@@ -17,6 +17,8 @@ from tests.host.support.together import together
 from tools.meter.refusal import Refusal
 from tools.twin.device import MeterProcess
 
+pytestmark = pytest.mark.takes(40)
+
 
 def meter(path, *words, password=1, **more):
     return doctor("meter", "--port", path, *words, METER_PASSWORD=password, **more)

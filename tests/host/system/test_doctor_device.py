@@ -13,6 +13,8 @@ from tests.host.support.together import together
 from tests.host.support.twin_lab import IDENT, LOGGER, Lab
 from tools import patience
 
+pytestmark = pytest.mark.takes(45)
+
 DOCTOR = "AT^MTXTUNNEL=DOCTOR"
 TRACE = "lector102/%s/TRACE" % IDENT
 COMMANDS = "lector102/%s/AT" % IDENT

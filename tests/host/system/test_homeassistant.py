@@ -12,6 +12,8 @@ from tests.host.support.twin_lab import IDENT, LOGGER, Lab
 from tests.host.unit.delivery.test_homeassistant import check, told, value
 from tools import patience
 
+pytestmark = pytest.mark.takes(20)
+
 # --- end to end: MicroPython, a real broker
 
 

@@ -12,6 +12,8 @@ import pytest
 from tests.host.support import guardian
 from tools import patience
 
+pytestmark = pytest.mark.takes(20)
+
 ROOT = Path(__file__).resolve().parents[3]
 CONFTEST = """
 from tests.host.support import guardian

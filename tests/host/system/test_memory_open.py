@@ -13,6 +13,8 @@ from tests.host.support.twin_lab import Lab, meter_settings
 from tools import patience
 from tools.twin.ptys import Bridge
 
+pytestmark = pytest.mark.takes(30)
+
 # With them and those of twinlab all 22 of a meter are set.
 _MORE = {
     "closing": True, "closing_days": 60, "contract": 2, "resend": True, "curve_record": 12, "curve_minutes": 15,

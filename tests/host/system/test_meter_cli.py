@@ -19,6 +19,8 @@ from tools import patience
 from tools.meter.faults import HELP
 from tools.twin.device import ROOT, MeterProcess
 
+pytestmark = pytest.mark.takes(15)
+
 ANSWER_S = 100  # how long an answer may take, even on a busy machine
 QUIET_S = 0.4  # how long silence is waited for
 

@@ -18,6 +18,8 @@ from tests.host.support.uplink_peers import Listener
 from tools import lib, micropython
 from tools.twin.device import MeterProcess
 
+pytestmark = pytest.mark.takes(50)
+
 _SIDE_BY_SIDE = 4
 _PROBE = {"keep_online_host": "127.0.0.1:%d", "keep_online_period": 1}
 

@@ -4,14 +4,14 @@ import pytest
 
 from tests.proof.months import lived, moment
 
+pytestmark = pytest.mark.takes(35)
+
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "begin, order, profile, days",
     [
-        (moment(3, 27), "fifo", "titan", 10),
         (moment(3, 20), "lifo", "both", 12),  # the switch of summer time comes while the device has no power
-        (moment(10, 23), "lifo", "titan", 10),
         (moment(10, 22), "fifo", "extended", 11),  # here it comes while one meter does not answer
     ],
 )

@@ -28,6 +28,8 @@ from tools.board.device import Device
 from tools.board.unixboard import UnixBoard
 from tools.twin.device import MeterProcess, finish, spawn
 
+pytestmark = pytest.mark.takes(45)
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "quickstart.md").read_text()
 FENCE = re.compile(r"(?:<!-- follow: ([^>]+?) -->\n)?```(\w*)\n(.*?)\n```", re.DOTALL)

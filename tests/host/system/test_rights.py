@@ -3,11 +3,15 @@
 import json
 import re
 
+import pytest
+
 from tests.host.support import brokers
 from tests.host.support.roles import WITH_WAY
 from tests.host.support.twin_lab import IDENT, LOGGER, Lab
 from tests.host.unit.commands.test_commands import OURS
 from tools import patience
+
+pytestmark = pytest.mark.takes(40)
 
 
 def test_two_brokers_and_a_code(tmp_path):

@@ -16,6 +16,8 @@ from tests.host.support.twin_lab import IDENT, LOGGER, Lab
 from tools import patience
 from tools.twin.device import ROOT
 
+pytestmark = pytest.mark.takes(35)
+
 KEYS = [
     "IMEI", "TYPE", "TS", "P", "ID", "VABA", "VABRI", "VABRC", "PAT", "PRT", "FPT", "PAF1", "PRF1", "FPF1", "PAF2",
     "PRF2", "FPF2", "PAF3", "PRF3", "FPF3", "IF1", "TF1", "IF2", "TF2", "IF3", "TF3",

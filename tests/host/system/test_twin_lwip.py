@@ -13,6 +13,8 @@ from tests.host.support.together import together
 from tests.host.system.test_twin_modem import caught_up, never_stuck, nothing_is_lost, started
 from tools import patience
 
+pytestmark = pytest.mark.takes(50)
+
 _LONG = ("AT^MTXTUNNEL=HELP", "AT^MTXTUNNEL=GETCONFIG", "AT^MTXTUNNEL=GETSTATUS")
 WAYS = {"cmux": True, "no cmux": False}
 

@@ -20,6 +20,8 @@ from tools import micropython, patience
 from tools.log.reader import Reader
 from tools.log.source import fetch
 
+pytestmark = pytest.mark.takes(60)
+
 ONLINE = "lector102/%s/ONLINE" % IDENT
 
 

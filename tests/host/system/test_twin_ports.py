@@ -11,6 +11,8 @@ from tools import patience
 from tools.twin.device import MeterProcess
 from tools.twin.ptys import Bridge
 
+pytestmark = pytest.mark.takes(25)
+
 
 @pytest.mark.timeout(240)
 def test_eight_meters_on_two_ports_and_a_silent_one(tmp_path):

@@ -11,6 +11,8 @@ from tests.host.support import unix_board
 from tools import release
 from tools.board.deploy import compile_tree
 
+pytestmark = pytest.mark.takes(15)
+
 
 @pytest.fixture(scope="module")
 def key():

@@ -7,6 +7,8 @@ from tests.host.support.twin_lab import meter_settings
 from tools import micropython, release
 from tools.twin.device import MeterProcess
 
+pytestmark = pytest.mark.takes(60)
+
 NEWER = 1 << 40
 # A service that fails each time it is started.
 FAILURE = (

@@ -14,6 +14,8 @@ from tests.host.support import programs, tcp_servers, unix_board
 from tests.host.system.test_update import begin, key, made, order  # noqa: F401
 from tools import patience, release
 
+pytestmark = pytest.mark.takes(15)
+
 DOWNLOAD = "firmware/update/download.py"
 
 

@@ -17,6 +17,8 @@ from tests.host.support.together import together
 from tests.host.support.upgrade import cuts, field
 from tools import pack, patience, release
 
+pytestmark = pytest.mark.takes(50)
+
 KEY = release.generate(2048)
 SEED = 102
 SAMPLE = 2

@@ -12,6 +12,8 @@ from tests.host.support.fake_log import FakeRing
 from tests.host.support.uplink_peers import BoardSocket, Listener, play, service
 from tools import patience
 
+pytestmark = pytest.mark.takes(25)
+
 
 @pytest.fixture(params=umqtt_versions.VERSIONS)
 def umqtt(request, tmp_path):

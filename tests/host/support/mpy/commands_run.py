@@ -13,6 +13,8 @@ def heap():
 
 
 device = Device()
+# More than anybody may send in a minute: nobody is waited for.
+device.config.set_many({"limit.commands": 6000})
 before = heap()
 from firmware.commands.channels import console, mqtt, tags  # noqa: E402, F401
 from firmware.commands.dispatcher import Channel, Processor  # noqa: E402

@@ -12,6 +12,8 @@ from firmware.net.modem.link import Failure
 from firmware.net.modem.profiles import get, names
 from tests.host.support.virtual_modem import Store, World, run_virtual
 
+pytestmark = pytest.mark.takes(15)
+
 # Fault -> (what is done to a modem that is online, seconds until it is online again, words in the
 # reason,
 # model's boot times to add). docs/modems.md has the same table; test_modem_docs compares.
