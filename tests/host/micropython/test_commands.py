@@ -8,9 +8,6 @@ from tools import build, micropython, patience
 ROOT = Path(__file__).resolve().parents[3]
 
 
-# --- MicroPython
-
-
 def test_the_same_on_micropython_and_what_it_costs():
     command = micropython.command("tests/host/support/mpy/commands_run.py")
     build.build()  # a board has the help of the commands elsewhere (tools/columns.py)

@@ -8,9 +8,6 @@ from tools import build, micropython, patience
 ROOT = Path(__file__).resolve().parents[3]
 
 
-# --- MicroPython
-
-
 def test_the_same_on_micropython_and_what_it_costs(tmp_path):
     script = ROOT / "tests" / "host" / "support" / "mpy" / "config_run.py"
     command = micropython.command(script, tmp_path / "config.json")

@@ -11,8 +11,6 @@ from tools import build, release
 from tools.board.deploy import Deployment, compile_tree
 from tools.board.device import Device
 
-# --- on a board ---------------------------------------------------------------------------------------------
-
 
 @pytest.fixture
 def lab(tmp_path, key):

@@ -14,9 +14,6 @@ from tools import patience
 
 pytestmark = pytest.mark.takes(20)
 
-# --- end to end: MicroPython, a real broker
-
-
 def entities(lab, count, seconds=90, prefix="homeassistant"):
     """The next `count` announcements, topic -> payload (bytes)."""
     found = {}

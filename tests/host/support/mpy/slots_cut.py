@@ -4,7 +4,7 @@ argv: the release, release.pub, boot.py of devices in the field. The real Update
 littlefs, whose root folder spans two metadata pairs, from a server whose connection breaks once. At every program and
 erase the power is cut, with none or half of the bytes written. After each cut both boot.py look at a copy of the
 flash: what they start is whole, and no half of a version; then the update is ordered again and gets to its end. Prints
-`ok CUTS OUTCOMES RESUMED` or what went wrong. Run by tests/host/unit/update/test_safe_start.py on MicroPython.
+`ok CUTS OUTCOMES RESUMED` or what went wrong. Run by tests/host/micropython/test_safe_start.py on MicroPython.
 """
 
 import asyncio

@@ -1,6 +1,4 @@
-"""The Port contract over a UART with a board's manners (CPython, virtual time) and over a pty
-(MicroPython).
-"""
+"""The Port contract over a UART with a board's manners, in virtual time."""
 
 
 import pytest

@@ -12,7 +12,7 @@ from firmware.core import clock, overlay
 from firmware.core.compat import sleep_ms
 from firmware.core.zone import Zone
 from firmware.iec102.totals import FIELDS
-from firmware.meters import line as meterline
+from firmware.meters import meter as meterline
 from firmware.meters import reading, readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter

@@ -1,6 +1,4 @@
-"""Settings, console, backup and flashing over the cable, against a MicroPython board behind a
-pty.
-"""
+"""Settings, backup, console and flashing over the cable, as far as no board is wanted for it."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""One file per version: what tools/pack.py writes is what boot.py's helper mounts on MicroPython."""
+"""One file per version, as tools/pack.py writes it."""
 
 import hashlib
 import zlib

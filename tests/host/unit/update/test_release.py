@@ -1,4 +1,4 @@
-"""Signed releases: the tool, the device's check of them, and openssl's opinion."""
+"""Signed releases: the tool, and the device's check of them."""
 
 import asyncio
 import hashlib
