@@ -21,7 +21,7 @@ help:
 	@echo "make run -- --once  the same, ends after the first record"
 	@echo "make test-fast      lint and the tests that start no process: within a minute"
 	@echo "make test           lint and all tests but those of services: some six minutes"
-	@echo "make test-services  the tests against servers of the system: Mosquitto, openssl (apt-get install)"
+	@echo "make test-services  the tests against servers of the system (apt-get install mosquitto openssl postgresql rabbitmq-server)"
 	@echo "make bench          the figures the project promises, as a table and JSON in bench/results/"
 	@echo "make proof          what takes long to prove: power cuts of the log and of an upgrade, a day of CMUX, months, years, mutations, ..."
 	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
@@ -65,7 +65,7 @@ test-fast: lint lib/.installed
 test: lint build
 	@$(PY) -m pytest
 
-test-services: build
+test-services: build $(VENV)/.fleet
 	@$(PY) -m pytest -m services
 
 lint: $(STAMP)

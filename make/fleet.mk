@@ -2,12 +2,11 @@
 
 DEVICES ?= 5
 
-.PHONY: fleet fleet-postgres test-services fleet-help
+.PHONY: fleet fleet-postgres fleet-help
 
 fleet-help:
 	@echo "make fleet [DEVICES=5]     records of simulated devices into a database, exactly once, and what is missing"
 	@echo "make fleet-postgres        what tools.fleet wants for PostgreSQL"
-	@echo "make test-services         tests with PostgreSQL and RabbitMQ (Debian: postgresql rabbitmq-server mosquitto)"
 
 $(VENV)/.fleet: $(STAMP)
 
@@ -15,6 +14,3 @@ fleet: $(STAMP)
 	@exec $(PY) -m tools.fleet try --devices $(DEVICES)
 
 fleet-postgres: $(VENV)/.fleet
-
-test-services: build $(VENV)/.fleet
-	@$(PY) -m pytest -m services

@@ -1,8 +1,8 @@
 """The one table of reading kinds. A new kind is a row here, its import in reader() and its module.
 
 Everything else is made of the row: its schedule (app/build.py), its commands SET<TYPE> and GET<TYPE>
-(commands/handlers/readings.py; tests/host/unit/meters/test_kinds.py holds that they have rows in commands/grammar.py), TYPE and
-room of its records, the names in log lines and in tools.log.
+(commands/handlers/readings.py; test_kinds.py holds that they have rows in commands/grammar.py), TYPE and room of its
+records, the names in log lines and in tools.log.
 """
 
 from collections import namedtuple

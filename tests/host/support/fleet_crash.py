@@ -1,4 +1,4 @@
-"""`python -m tests.host.support.fleet_crash POINT TURN ingest …`: the ingester, killed the TURN-th time it is at POINT.
+"""`python -m tests.host.support.fleet_crash POINT TURN ingest …`: killed the TURN-th time it is at POINT.
 
 POINTS are the places between two things that have to be one: taking a message, writing it, committing, acknowledging.
 """
