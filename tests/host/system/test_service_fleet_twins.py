@@ -23,7 +23,7 @@ from tools.board.unixboard import UnixBoard
 from tools.fleet import desk, rollout, simulate
 from tools.fleet.store import open_store
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 NOW = 1795000000
 
 
