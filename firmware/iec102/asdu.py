@@ -1,7 +1,8 @@
 """ASDUs: the 6-byte head (protocol reference 3) and the way to the module that knows a type's objects.
 
-`decode(buf)` and `encode(asdu, buf, at)` are inverse to each other, bit for bit, so that the simulator and the master
-share one codec. What the objects of a type look like is told in docs/architecture.md.
+`decode(buf)` and `encode(asdu, buf, at)` are inverse to each other, bit for bit; with what only a meter sends
+(tools/meter/encoding.py) the simulator and the master share one codec. What the objects of a type look like is told in
+docs/architecture.md.
 """
 
 from firmware.core import overlay
@@ -135,11 +136,14 @@ def decode(buf):
     return asdu
 
 
-def encode(asdu, buf, at=0):
-    """Write `asdu` to `buf[at:]`; returns its length. AsduError: the type is unknown or a value does not fit."""
+def encode(asdu, buf, at=0, write=None):
+    """Write `asdu` to `buf[at:]`; returns its length. AsduError: the type is unknown or a value does not fit.
+
+    `write`: does so with the objects where it is no request (tools/meter/encoding.py).
+    """
     type = asdu.type
-    module = _module(type, HEAD)
     try:
+        write = write or _module(type, HEAD).encode
         buf[at] = type
         buf[at + 1] = asdu.vsq
         cause = asdu.cause | (_NEGATIVE if asdu.negative else 0) | (_TEST if asdu.test else 0)
@@ -147,7 +151,7 @@ def encode(asdu, buf, at=0):
         buf[at + 3] = asdu.point & 0xFF
         buf[at + 4] = asdu.point >> 8
         buf[at + 5] = asdu.record
-        return module.encode(type, asdu.objects, asdu.time, buf, at + HEAD) - at
+        return write(type, asdu.objects, asdu.time, buf, at + HEAD) - at
     except IndexError:
         raise errors.FrameError(_NO_ROOM, type, len(buf)) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -218,20 +222,14 @@ def get_fields(fields, buf, at, item):
 
 
 def put_fields(fields, item, buf, at):
-    """The inverse; returns the position behind what was written."""
+    """The inverse for what requests have, 1, 4 and 5; returns the position behind what was written."""
     for name, length in fields:
         value = item[name]
         if length == 5:
             timetag.encode_a(value, buf, at)
         elif length == 4:
             put32(buf, at, value)
-        elif length == 2:
-            buf[at], buf[at + 1] = value & 0xFF, value >> 8
-        elif length == 1:
-            buf[at] = value
         else:
-            length = int(length[1:])
-            raw = bytes(ord(c) for c in value)
-            buf[at : at + length] = raw + bytes(length - len(raw))
+            buf[at] = value
         at += length
     return at

@@ -4,7 +4,7 @@ And events, type 1 (6.7): point SPA, qualifier SPQ with SPI in its lowest bit, t
 """
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put32, put_fields, wrong_length
+from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put_fields, wrong_length
 
 _EVENTS = const(1)
 _EVENT_SIZE = const(9)
@@ -74,7 +74,7 @@ def _fields(type):
 
 
 def encode(type, objects, time, buf, at):
-    """Write the body; returns the position behind it."""
+    """Write the body of a request; returns the position behind it."""
     if type in _EMPTY:
         return at
     if type in _LISTS:
@@ -82,17 +82,6 @@ def encode(type, objects, time, buf, at):
             buf[at] = item["address"]
             at += 1
         return at
-    if type == _EVENTS:
-        for item in objects:
-            buf[at] = item["spa"]
-            buf[at + 1] = item["spq"] << 1 | item["spi"]
-            at = timetag.encode_b(item["time"], buf, at + 2)
-        return at
     if type in _CLOCKS:
         return timetag.encode_b(objects[0]["time"], buf, at) if objects else at
-    item = objects[0]
-    if type == _IDENTITY:
-        buf[at] = item["standard_month"] | (item["standard_year"] - 2000) << 4
-        buf[at + 1] = item["manufacturer"]
-        return put32(buf, at + 2, item["equipment"])
-    return put_fields(_fields(type), item, buf, at)
+    return put_fields(_fields(type), objects[0], buf, at)

@@ -9,6 +9,7 @@ from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12, timetag
 from firmware.iec102.timetag import TimeTag
 from tools import micropython, patience
+from tools.meter.encoding import encode as encode_asdu
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VECTORS = json.loads((Path(__file__).parent / "data" / "vectors.json").read_text())
@@ -29,7 +30,7 @@ def reframe(parser):
     buf = bytearray(ft12.LONGEST)
     if parser.asdu is None:
         return bytes(buf[: ft12.encode_fixed(buf, parser.control, parser.link)])
-    length = codec.encode(codec.decode(parser.asdu), buf, ft12.ASDU_AT)
+    length = encode_asdu(codec.decode(parser.asdu), buf, ft12.ASDU_AT)
     return bytes(buf[: ft12.encode_variable(buf, parser.control, parser.link, length)])
 
 
@@ -200,7 +201,7 @@ def test_payload(vector):
         return
     asdu = codec.decode(as_asdu(name, raw))
     buf = bytearray(261)
-    assert bytes(buf[: codec.encode(asdu, buf)]) == as_asdu(name, raw)
+    assert bytes(buf[: encode_asdu(asdu, buf)]) == as_asdu(name, raw)
     item = asdu.objects[0]
     if "71" in name:
         assert "%d/%d" % (item["standard_month"], item["standard_year"]) == wanted["std"]
@@ -243,6 +244,7 @@ def as_asdu(name, raw):
 SCRIPT = """
 import sys
 from firmware.iec102 import asdu, ft12
+from tools.meter.encoding import encode
 buf = bytearray(261)
 for line in sys.stdin:
     raw = bytes.fromhex(line.strip())
@@ -250,7 +252,7 @@ for line in sys.stdin:
     parser.feed(raw)
     good = parser.next()
     if good and parser.asdu is not None:
-        n = ft12.encode_variable(buf, parser.control, parser.link, asdu.encode(asdu.decode(parser.asdu), buf, 7))
+        n = ft12.encode_variable(buf, parser.control, parser.link, encode(asdu.decode(parser.asdu), buf, 7))
     elif good:
         n = ft12.encode_fixed(buf, parser.control, parser.link)
     print(bytes(buf[:n]).hex() if good else "-")

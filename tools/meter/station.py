@@ -11,6 +11,7 @@ from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
 from firmware.iec102.errors import Iec102Error
 from tools.meter.answers import Answers
+from tools.meter.encoding import encode
 from tools.meter.manners import NACK, Manners
 from tools.meter.refusal import NO_PERIOD, NO_RECORD, NO_TYPE, WRONG_POINT, Refusal
 
@@ -170,7 +171,7 @@ class Station:
         asdu, self._waiting = self._waiting, None
         buf = bytearray(ft12.LONGEST)
         if isinstance(asdu, Asdu):
-            length = codec.encode(asdu, buf, ft12.ASDU_AT)
+            length = encode(asdu, buf, ft12.ASDU_AT)
         else:
             length = len(asdu)
             buf[ft12.ASDU_AT : ft12.ASDU_AT + length] = asdu
