@@ -76,14 +76,6 @@ def test_no_flipped_bit_goes_unnoticed(frame, place, bit):
         )
 
 
-def test_other_meters_and_echoes_are_counted_not_delivered():
-    parser = ft12.Parser(link_filter=1, prm=0)
-    mine, foreign, echo = "100b01000c16", "100b581b7e16", "104901004a16"
-    found = pour(parser, [bytes.fromhex(foreign + echo + mine)])
-    assert [f[1] for f in found] == [1]
-    assert (parser.foreign, parser.echoes, parser.frames) == (1, 1, 1)
-
-
 def test_a_flood_keeps_the_buffer_bounded():
     parser = ft12.Parser()
     parser.feed(b"\x68" * 5000 + GOOD[0])

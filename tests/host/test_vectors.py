@@ -16,8 +16,8 @@ VECTORS = json.loads((Path(__file__).parent / "data" / "vectors.json").read_text
 FRAMES = VECTORS["frames"]
 
 
-def parse(raw, **options):
-    parser = ft12.Parser(**options)
+def parse(raw):
+    parser = ft12.Parser()
     parser.feed(raw)
     if not parser.next():
         parser.flush()
@@ -144,13 +144,13 @@ def test_frame(vector):
         assert parser is None
         return
     wanted = vector["decoded"]
-    assert (parser.fixed, parser.control, parser.link) == (
+    assert (parser.asdu is None, parser.control, parser.link) == (
         wanted["frame"] == "fixed",
         int(wanted["C"], 16),
         wanted["link_addr"],
     )
     assert reframe(parser) == raw
-    if parser.fixed:
+    if parser.asdu is None:
         return
     parser = parse(raw)
     asdu = codec.decode(parser.asdu)

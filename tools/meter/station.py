@@ -22,6 +22,7 @@ _START_SESSION, _END_SESSION, _SET_CLOCK = 183, 187, 181
 _STREAMS = (102, 122, 123, 133, 134, 189, 190)
 _CONFIRMATION, _TERMINATION = 7, 10
 _NEGATIVE = 0x40
+_PRM = 0x40
 
 WRONG_PASSWORD = ("negative", "nack", "silent")
 BEFORE_SESSION = ("nack", "refuse", "silent", "allow")
@@ -69,7 +70,7 @@ class Station:
         self.refused = 0  # requests answered with a negative cause, a NACK or silence
         self.open = False
         self._ticks = ticks or meter.now
-        self._parser = ft12.Parser(link_filter=link, prm=1)
+        self._parser = ft12.Parser()
         self._forget()
         self._heard = self._ticks()
 
@@ -87,6 +88,8 @@ class Station:
         self._parser.feed(data)
         sent = []
         while self._parser.next():
+            if self._parser.link != self.link or not self._parser.control & _PRM:
+                continue  # for another meter, or its answer
             body = None if self._parser.asdu is None else bytes(self._parser.asdu)
             answer = self._frame(self._parser.control, body) if self.plugged else None
             if answer:
