@@ -28,7 +28,7 @@ _SETUP = const(8)
 _INSTANT = const(12)
 _ONE = const(1)
 _MANY = const(2)  # as many as there are
-_TYPES = {
+TYPES = {
     1: _SIMPLE | _MANY,
     8: _TOTALS | _MANY,
     11: _TOTALS | _MANY,
@@ -89,20 +89,16 @@ class Asdu:
         """The VSQ byte."""
         count = self.count
         if count is None:
-            count = _TYPES.get(self.type, _MANY) & 3
+            count = TYPES.get(self.type, _MANY) & 3
             if count == _MANY:
                 count = len(self.objects)
         return count | (_SQ if self.sq else 0)
 
 
-def known_types():
-    return sorted(_TYPES)
-
-
 def _module(type, length):
-    if type not in _TYPES:
+    if type not in TYPES:
         raise errors.AsduError(_UNKNOWN, type, length)
-    wanted = _TYPES[type] & ~3
+    wanted = TYPES[type] & ~3
     with overlay.use("session"):
         if wanted == _SIMPLE:
             from firmware.iec102 import simple as found
@@ -174,15 +170,8 @@ class Objects:
 
     def __getitem__(self, number):
         if not 0 <= number < len(self):
-            raise IndexError("there is no object %d" % number)
+            raise IndexError
         return self._make(self._data, number * self._size)
-
-    def __iter__(self):
-        for number in range(len(self)):
-            yield self[number]
-
-    def __eq__(self, other):
-        return list(self) == list(other)
 
 
 def put32(buf, at, value):

@@ -190,7 +190,7 @@ class Station:
         try:
             request = codec.decode(body)
         except Iec102Error:
-            if type in codec.known_types():
+            if type in codec.TYPES:
                 return self._refuse("nack", body)
             # A type of the protocol or not: this meter has no idea of its objects.
             request = Asdu(type, body[2] & 0x3F, body[3] | body[4] << 8, body[5])
