@@ -21,11 +21,12 @@ _WRONG_LENGTH = const(124)
 _TOO_SHORT = const(125)
 _NOT_ENCODED = const(127)
 
-# Modules in this folder, four apart, and how many objects the VSQ of a request or of a single answer counts.
+# Modules in this folder (the last is on no device: none asks for these), four apart, and how many objects the VSQ of a request or of a single answer counts.
 _SIMPLE = const(0)
 _TOTALS = const(4)
 _SETUP = const(8)
 _INSTANT = const(12)
+_EXTENSIONS = const(16)
 _ONE = const(1)
 _MANY = const(2)  # as many as there are
 TYPES = {
@@ -39,7 +40,7 @@ TYPES = {
     103: _SIMPLE,
     122: _SIMPLE | _ONE,
     123: _SIMPLE | _ONE,
-    129: _SETUP | _ONE,
+    129: _EXTENSIONS | _ONE,
     133: _SIMPLE,
     134: _SIMPLE | _ONE,
     135: _TOTALS | _MANY,
@@ -51,11 +52,11 @@ TYPES = {
     144: _SIMPLE,
     145: _TOTALS | _MANY,
     147: _SIMPLE,
-    148: _TOTALS | _MANY,
+    148: _EXTENSIONS | _MANY,
     150: _SIMPLE | _MANY,
-    151: _SETUP | _MANY,
+    151: _EXTENSIONS | _MANY,
     156: _SIMPLE | _MANY,
-    157: _SETUP | _MANY,
+    157: _EXTENSIONS | _MANY,
     162: _SIMPLE | _MANY,
     163: _INSTANT | _MANY,
     181: _SIMPLE | _ONE,
@@ -106,8 +107,10 @@ def _module(type, length):
             from firmware.iec102 import totals as found
         elif wanted == _SETUP:
             from firmware.iec102 import setup as found
-        else:
+        elif wanted == _INSTANT:
             from firmware.iec102 import instant as found
+        else:
+            from firmware.iec102 import extensions as found
         return found
 
 

@@ -1,5 +1,5 @@
 """Energies: integrated totals 8 and 11, blocks of them 139 and 140 (protocol reference 6.3 and 6.4), tariff objects
-135 and 136, contracted powers 145, holidays 148 (6.5 and 6.6).
+135 and 136, contracted powers 145 (6.5 and 6.6).
 """
 
 from firmware.iec102 import timetag
@@ -8,7 +8,6 @@ from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, wrong_length
 _TOTALS = const((8, 11))
 _BLOCKS = const((139, 140))
 _POWERS = const(145)
-_HOLIDAYS = const(148)
 # Bytes of an object: address, UI32, qualifier; address, UI32; a tariff object.
 _TOTAL_SIZE = const(6)
 _POWER_SIZE = const(5)
@@ -35,15 +34,13 @@ def decode(type, count, buf):
         size = _POWER_SIZE
     else:
         common = 0
-        size = timetag.LENGTH_A if type == _HOLIDAYS else _TARIFF_SIZE
+        size = _TARIFF_SIZE
     end = HEAD + size * count
     if len(buf) != end + common:
         raise wrong_length(type, len(buf))
     if size == _TARIFF_SIZE:
         return Objects(bytes(buf[HEAD:]), size, _tariff), None
     places = range(HEAD, end, size)
-    if type == _HOLIDAYS:
-        return [{"time": timetag.decode_a(buf, at)} for at in places], None
     if type == _POWERS:
         objects = [{"address": buf[at], "power": get32(buf, at + 1)} for at in places]
     else:

@@ -4,7 +4,7 @@ for bit; runs on MicroPython, too.
 """
 
 from firmware.iec102 import asdu as codec
-from firmware.iec102 import setup, timetag, totals
+from firmware.iec102 import extensions, setup, timetag, totals
 from firmware.iec102.asdu import put32
 
 _TOTALS = 192
@@ -138,7 +138,7 @@ def _put_power(power, buf, at):
 
 def _whole(type, objects, time, buf, at):
     item = objects[0]
-    end = _put_fields(setup.FIELDS[type], item, buf, at)
+    end = _put_fields(extensions.PARAMETERS if type == 129 else setup.FIELDS, item, buf, at)
     rest = bytes.fromhex(item.get("rest", ""))
     buf[end : at + _BODY] = rest + bytes(at + _BODY - end - len(rest))
     return at + _BODY
@@ -153,11 +153,11 @@ def _setup(type, objects, time, buf, at):
             buf[at : at + len(raw)] = raw
             at += len(raw)
         elif type != _TARIFF:
-            at = _put_fields(setup.OBJECTS_157[item["address"]], item, buf, at)
+            at = _put_fields(extensions.OBJECTS[item["address"]], item, buf, at)
         elif item["address"] == _SEASONS:
             at = _put_seasons(item, buf, at)
         else:
-            at = _put_fields(setup.FIELDS[type], item, buf, at)
+            at = _put_fields(extensions.PERIOD_NOW, item, buf, at)
     return at
 
 
