@@ -21,7 +21,8 @@ _WRONG_LENGTH = const(124)
 _TOO_SHORT = const(125)
 _NOT_ENCODED = const(127)
 
-# Modules in this folder (the last is on no device: none asks for these), four apart, and how many objects the VSQ of a request or of a single answer counts.
+# Modules in this folder, four apart (the last is on no device: none asks for these types), and how many objects the
+# VSQ of a request or of a single answer counts.
 _SIMPLE = const(0)
 _TOTALS = const(4)
 _SETUP = const(8)
