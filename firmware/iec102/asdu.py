@@ -36,36 +36,36 @@ TYPES = {
     11: _TOTALS | _MANY,
     71: _SIMPLE | _ONE,
     72: _SIMPLE | _ONE,
-    100: _SIMPLE,
-    102: _SIMPLE,
-    103: _SIMPLE,
-    122: _SIMPLE | _ONE,
-    123: _SIMPLE | _ONE,
+    100: _EXTENSIONS,
+    102: _EXTENSIONS,
+    103: _EXTENSIONS,
+    122: _EXTENSIONS | _ONE,
+    123: _EXTENSIONS | _ONE,
     129: _EXTENSIONS | _ONE,
-    133: _SIMPLE,
-    134: _SIMPLE | _ONE,
+    133: _EXTENSIONS,
+    134: _EXTENSIONS | _ONE,
     135: _TOTALS | _MANY,
     136: _TOTALS | _MANY,
     139: _TOTALS | _MANY,
     140: _TOTALS | _MANY,
-    141: _SIMPLE,
+    141: _EXTENSIONS,
     142: _SETUP | _ONE,
-    144: _SIMPLE,
+    144: _EXTENSIONS,
     145: _TOTALS | _MANY,
-    147: _SIMPLE,
+    147: _EXTENSIONS,
     148: _EXTENSIONS | _MANY,
-    150: _SIMPLE | _MANY,
+    150: _EXTENSIONS | _MANY,
     151: _EXTENSIONS | _MANY,
-    156: _SIMPLE | _MANY,
+    156: _EXTENSIONS | _MANY,
     157: _EXTENSIONS | _MANY,
-    162: _SIMPLE | _MANY,
+    162: _EXTENSIONS | _MANY,
     163: _INSTANT | _MANY,
     181: _SIMPLE | _ONE,
-    182: _SIMPLE,
-    183: _SIMPLE | _ONE,
-    187: _SIMPLE,
-    189: _SIMPLE | _ONE,
-    190: _SIMPLE | _ONE,
+    182: _EXTENSIONS,
+    183: _EXTENSIONS | _ONE,
+    187: _EXTENSIONS,
+    189: _EXTENSIONS | _ONE,
+    190: _EXTENSIONS | _ONE,
 }
 
 
@@ -142,8 +142,11 @@ def encode(asdu, buf, at=0, write=None):
     `write`: does so with the objects where it is no request (tools/meter/encoding.py).
     """
     type = asdu.type
+    if type not in TYPES:
+        raise errors.AsduError(_UNKNOWN, type, HEAD)
+    with overlay.use("session"):
+        from firmware.iec102 import simple
     try:
-        write = write or _module(type, HEAD).encode
         buf[at] = type
         buf[at + 1] = asdu.vsq
         cause = asdu.cause | (_NEGATIVE if asdu.negative else 0) | (_TEST if asdu.test else 0)
@@ -151,7 +154,7 @@ def encode(asdu, buf, at=0, write=None):
         buf[at + 3] = asdu.point & 0xFF
         buf[at + 4] = asdu.point >> 8
         buf[at + 5] = asdu.record
-        return write(type, asdu.objects, asdu.time, buf, at + HEAD) - at
+        return (write or simple.encode)(type, asdu.objects, asdu.time, buf, at + HEAD) - at
     except IndexError:
         raise errors.FrameError(_NO_ROOM, type, len(buf)) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -210,19 +213,5 @@ def get_fields(fields, buf, at, item):
             length = int(length[1:])
             # One character a byte; padding zeros at the end are left out.
             item[name] = "".join(chr(b) for b in buf[at : at + length]).rstrip("\0")
-        at += length
-    return at
-
-
-def put_fields(fields, item, buf, at):
-    """The inverse for what requests have, 1, 4 and 5; returns the position behind what was written."""
-    for name, length in fields:
-        value = item[name]
-        if length == 5:
-            timetag.encode_a(value, buf, at)
-        elif length == 4:
-            put32(buf, at, value)
-        else:
-            buf[at] = value
         at += length
     return at

@@ -1,13 +1,17 @@
-"""What no reading of a device asks for: the parameters 129, the extensions 151 and 157, holidays 148 (protocol
-reference 6.6, 6.9 and 6.10). For tools and tests: no device has this module (tools/build.py).
+"""What no device has to read: requests, and what answers those that no reading makes: the parameters 129, the
+extensions 151 and 157, holidays 148 (protocol reference 6.6, 6.9 and 6.10). For tools and tests; tools/build.py leaves
+this module out.
 """
 
-from firmware.iec102 import setup, timetag
+from firmware.iec102 import setup, simple, timetag
 from firmware.iec102.asdu import HEAD, get_fields, wrong_length
 
 _PARAMETERS = const(129)
 _HOLIDAYS = const(148)
 _TARIFF = const(151)
+_METER = const(157)
+_EMPTY = const((100, 103, 133, 141, 144, 147, 182, 187))
+_LISTS = const((150, 156, 162))
 _SEASONS = const(193)
 _PERIOD_NOW = const(197)
 # (name, length) each, see get_fields().
@@ -37,10 +41,29 @@ def decode(type, count, buf):
         if len(buf) != HEAD + timetag.LENGTH_A * count:
             raise wrong_length(type, len(buf))
         return [{"time": timetag.decode_a(buf, at)} for at in range(HEAD, len(buf), timetag.LENGTH_A)], None
+    if type not in (_TARIFF, _METER):
+        return _request(type, count, buf), None
     try:
         return _objects(type, count, buf), None
     except IndexError:
         raise wrong_length(type, len(buf)) from None
+
+
+def _request(type, count, buf):
+    length = len(buf) - HEAD
+    if type in _EMPTY:
+        good, objects = length == 0, []
+    elif type in _LISTS:
+        good, objects = length == count, [{"address": b} for b in buf[HEAD:]]
+    else:
+        fields = simple.fields(type)
+        objects = [{}]
+        good = length == sum([size for _, size in fields])
+        if good:
+            get_fields(fields, buf, HEAD, objects[0])
+    if not good:
+        raise wrong_length(type, len(buf))
+    return objects
 
 
 def _objects(type, count, buf):

@@ -228,6 +228,12 @@ def test_what_does_not_fit_is_refused(asdu):
         encode(asdu, bytearray(261))
 
 
+def test_a_master_does_not_write_what_only_a_meter_sends():
+    item = {"address": 1, "value": 1, "qualifier": 0}
+    with pytest.raises(AsduError):
+        codec.encode(Asdu(8, objects=[item], time=TimeTag()), bytearray(261))
+
+
 def test_frames_that_do_not_fit_are_refused():
     with pytest.raises(FrameError):
         ft12.encode_fixed(bytearray(6), 0, 65536)

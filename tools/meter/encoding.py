@@ -4,7 +4,7 @@ for bit; runs on MicroPython, too.
 """
 
 from firmware.iec102 import asdu as codec
-from firmware.iec102 import extensions, setup, timetag, totals
+from firmware.iec102 import extensions, setup, simple, timetag, totals
 from firmware.iec102.asdu import put32
 
 _TOTALS = 192
@@ -68,7 +68,7 @@ def _blocks(type, objects, time, buf, at):
 
 def _tariff(type, objects, time, buf, at):
     for item in objects:
-        at = codec.put_fields(totals.FIELDS, item, buf, at)
+        at = simple.put_fields(totals.FIELDS, item, buf, at)
     return at
 
 
@@ -174,7 +174,7 @@ def _put_fields(fields, item, buf, at):
             buf[at : at + length] = raw + bytes(length - len(raw))
             at += length
         else:
-            at = codec.put_fields(((name, length),), item, buf, at)
+            at = simple.put_fields(((name, length),), item, buf, at)
     return at
 
 
