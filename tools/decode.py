@@ -104,7 +104,7 @@ def frame(raw, zone):
     primary = control >> 6 & 1
     result = {
         "ok": True,
-        "format": "fixed" if parser.fixed else "variable",
+        "format": "fixed" if parser.asdu is None else "variable",
         "control": {
             "prm": primary,
             "fcb": control >> 5 & 1 if primary else 0,
@@ -115,7 +115,7 @@ def frame(raw, zone):
         },
         "link": parser.link,
     }
-    if parser.fixed:
+    if parser.asdu is None:
         return result
     asdu, cut = _asdu(bytes(parser.asdu), primary)
     if cut:

@@ -118,6 +118,7 @@ class Publisher:
             await self._gate.wait()
         start = ticks_ms()
         # Tried again later, if need be; meanwhile the window stays taken, so repetitions stay bounded.
+        why = _NO_MEMORY
         try:
             with overlay.attempt:
                 while self._done:
@@ -126,9 +127,9 @@ class Publisher:
                 self._ring.flush()
                 self._deaf = self._deaf or ticks_diff(ticks_ms(), start) > _DEAF_MS
                 return
-            self._trouble("note deliveries", _NO_MEMORY)
         except OSError as error:
-            self._trouble("note deliveries", error)
+            why = error
+        self._trouble("note deliveries", why)
 
     def _trouble(self, what, error):
         log.error("mqtt", "the log can't %s: %s", what, error)

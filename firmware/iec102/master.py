@@ -13,8 +13,7 @@ reference 2.3 and 7; causes 3.1.
 from firmware.core.compat import ticks_add, ticks_diff, ticks_ms
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import errors, ft12
-from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
-from firmware.iec102.link import Link
+from firmware.iec102.link import Link, LinkAddress  # noqa: F401  part of this module's interface
 
 _REQUEST = const(5)
 _ACTIVATION = const(6)
@@ -43,8 +42,8 @@ class Master:
 
     `trace(direction, bytes)` is called with ">" and each frame sent, "<" and each piece received.
     `gate` (firmware.core.flash_gate.Gate) is closed while an answer may come in, so that nobody writes to flash then.
-    `errors` counts failures by class name, `sessions` the sessions opened, `last_ms` is how long
-    the last one took; frame counters are in `link`.
+    `errors` counts failures by class name, `sessions` the sessions opened; frame counters are in
+    `link`.
     """
 
     def __init__(self, port, trace=None, gate=None):
@@ -54,9 +53,7 @@ class Master:
         self.errors = {}
         self.sessions = 0
         self.busy_polls = 0
-        self.last_ms = 0
         self._address = None  # of the open session
-        self._began = 0
         self._broken = False  # the line failed in this session: no use in saying goodbye
         self._type = 0
         self._data_type = 0
@@ -71,7 +68,6 @@ class Master:
         Raises PasswordError and the errors of a frame.
         """
         self._address = address
-        self._began = ticks_ms()
         self._broken = False
         self.sessions += 1
         try:
@@ -142,7 +138,6 @@ class Master:
             except errors.Iec102Error as error:
                 self._count(error)
         self._address = None
-        self.last_ms = ticks_diff(ticks_ms(), self._began)
 
     # --- the three kinds of exchange (protocol reference 7)
 

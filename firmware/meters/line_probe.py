@@ -6,8 +6,7 @@ of them with pauses, the likely settings first. Loaded for the moment; the line 
 
 from firmware.core.compat import sleep_ms
 from firmware.iec102 import errors
-from firmware.iec102.address import LinkAddress
-from firmware.iec102.link import Link
+from firmware.iec102.link import Link, LinkAddress
 
 _BAUDS = const((9600, 19200, 4800, 2400, 1200, 38400))
 _LINKS = const((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0))

@@ -107,7 +107,7 @@ def _take_over_journal(ring, unknown):
     records = []
     known = ring.acks.payload()
     last = 0  # the highest number that an acknowledgement has seen
-    for slot, head, payload in _whole(ring.journal):
+    for slot, head, payload in entries(ring.journal):
         fields = format.unpack(head)
         if fields and format.is_good(fields, payload):
             if fields[0] == format.ACK:
@@ -155,13 +155,7 @@ def _move(ring, records):
 
 
 def entries(journal):
-    """Yield each whole entry that the slots hold, as (head, payload), the oldest first."""
-    for _, head, payload in _whole(journal):
-        yield head, payload
-
-
-def _whole(journal):
-    """The same as (first slot, head, payload)."""
+    """Yield each whole entry that the slots hold, as (first slot, head, payload), the oldest first."""
     found = {}  # stamp -> [first slot, parts, parts there, bytes there]
     for slot in range(journal.store.slots):
         try:

@@ -19,7 +19,7 @@ def write(ring, records):
             file = ring.store.append(ring.newest)
             try:
                 if fresh:
-                    size, previous = _put_acks(ring, file, size, 0)
+                    size, previous = _put_acks(ring, file, 0, 0, last)
                 while waiting and size < ring.limit:
                     size, previous = _move(ring, file, waiting[0], size, previous)
                     waiting.pop(0)
@@ -62,9 +62,14 @@ def _begin_segment(ring):
     ring.size = ring.previous = 0
     if ring.newest - ring.first >= _kept(ring):
         # What has to go is noted in the acknowledgement at the segment's beginning.
-        start = ring.finder.begins(ring.first + 1)
-        if start:
-            gone(ring, start - 1)
+        _note_oldest(ring)
+
+
+def _note_oldest(ring):
+    """What is in the oldest segment will be gone."""
+    start = ring.finder.begins(ring.first + 1)
+    if start:
+        gone(ring, start - 1)
 
 
 def _kept(ring):
@@ -75,8 +80,7 @@ def _kept(ring):
     return max(there, ring.most or there + 1)
 
 
-def _put_acks(ring, file, size, previous, last=None):
-    last = ring.last if last is None else last
+def _put_acks(ring, file, size, previous, last):
     if size == 0 and ring.journal.entries:
         # At a segment's beginning it says where the records behind it begin.
         last = ring.journal.entries[0][0] - 1
@@ -132,9 +136,7 @@ def _is_delivered(ring):
 
 def drop_oldest(ring):
     """Delete the oldest segment and note what was in it."""
-    start = ring.finder.begins(ring.first + 1)
-    if start:
-        gone(ring, start - 1)
+    _note_oldest(ring)
     ring.forget_places()
     if ring.store.size(ring.first):
         ring.store.remove(ring.first)

@@ -7,8 +7,7 @@ pair has to be tried; the likely ones come first.
 
 from firmware.core.compat import sleep_ms
 from firmware.iec102 import errors
-from firmware.iec102.address import LinkAddress
-from firmware.iec102.link import Link
+from firmware.iec102.link import Link, LinkAddress
 from tools.doctor.serialline import NotPossible
 
 BAUDS = (9600, 19200, 4800, 2400, 1200, 38400, 57600, 115200, 600, 300)

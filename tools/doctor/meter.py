@@ -1,7 +1,7 @@
 """`tools.doctor meter`: is there a meter on the line, where, and does it let itself be read?"""
 
 from firmware.iec102 import errors
-from firmware.iec102.address import LinkAddress
+from firmware.iec102.link import LinkAddress
 from firmware.iec102.master import Master
 from tools.doctor import linescan, words
 from tools.doctor.meterreads import Reads

@@ -20,7 +20,7 @@ class Reader:
             self._segment(store, number)
         newest = max(self._found, default=0)
         journal = Journal(store)
-        for head, payload in entries(journal):
+        for _, head, payload in entries(journal):
             fields = format.unpack(head)
             if fields and format.is_good(fields, payload):
                 if fields[0] == format.ACK:

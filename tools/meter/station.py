@@ -11,6 +11,7 @@ from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
 from firmware.iec102.errors import Iec102Error
 from tools.meter.answers import Answers
+from tools.meter.encoding import encode
 from tools.meter.manners import NACK, Manners
 from tools.meter.refusal import NO_PERIOD, NO_RECORD, NO_TYPE, WRONG_POINT, Refusal
 
@@ -21,6 +22,7 @@ _START_SESSION, _END_SESSION, _SET_CLOCK = 183, 187, 181
 _STREAMS = (102, 122, 123, 133, 134, 189, 190)
 _CONFIRMATION, _TERMINATION = 7, 10
 _NEGATIVE = 0x40
+_PRM = 0x40
 
 WRONG_PASSWORD = ("negative", "nack", "silent")
 BEFORE_SESSION = ("nack", "refuse", "silent", "allow")
@@ -68,7 +70,7 @@ class Station:
         self.refused = 0  # requests answered with a negative cause, a NACK or silence
         self.open = False
         self._ticks = ticks or meter.now
-        self._parser = ft12.Parser(link_filter=link, prm=1)
+        self._parser = ft12.Parser()
         self._forget()
         self._heard = self._ticks()
 
@@ -86,6 +88,8 @@ class Station:
         self._parser.feed(data)
         sent = []
         while self._parser.next():
+            if self._parser.link != self.link or not self._parser.control & _PRM:
+                continue  # for another meter, or its answer
             body = None if self._parser.asdu is None else bytes(self._parser.asdu)
             answer = self._frame(self._parser.control, body) if self.plugged else None
             if answer:
@@ -170,7 +174,7 @@ class Station:
         asdu, self._waiting = self._waiting, None
         buf = bytearray(ft12.LONGEST)
         if isinstance(asdu, Asdu):
-            length = codec.encode(asdu, buf, ft12.ASDU_AT)
+            length = encode(asdu, buf, ft12.ASDU_AT)
         else:
             length = len(asdu)
             buf[ft12.ASDU_AT : ft12.ASDU_AT + length] = asdu
@@ -186,7 +190,7 @@ class Station:
         try:
             request = codec.decode(body)
         except Iec102Error:
-            if type in codec.known_types():
+            if type in codec.TYPES:
                 return self._refuse("nack", body)
             # A type of the protocol or not: this meter has no idea of its objects.
             request = Asdu(type, body[2] & 0x3F, body[3] | body[4] << 8, body[5])

@@ -175,15 +175,12 @@ class Session:
 
     def _incoming(self, packet):
         """Have umqtt.simple take a PUBLISH apart; a broken one is counted and forgotten."""
-        if self.stream.cut:
-            self.rejected += 1
-            self._pass_over(packet)
-            return
-        if packet[0] & 1:
+        cut = self.stream.cut
+        if cut or packet[0] & 1:
             # Retained: it waits there for whoever comes. Carried out, a restart would come again at every connection.
-            if not self._retained:
+            if not (cut or self._retained):
                 log.warn("mqtt", "a command was published with retain; it is not carried out")
-            self._retained = True
+                self._retained = True
             self.rejected += 1
             self._pass_over(packet)
             return

@@ -49,14 +49,8 @@ class Form:
             # This one is written behind it.
             room = self.job.out.rest()
             self.out = titan.Writer(room if len(room) >= _SIZE else _SIZE)
-        out, form = self.out, self.job.format
-        out.begin()
-        out.text("IMEI", form.imei)
-        out.text("TYPE", self.job.type)
-        out.key("TS")
-        out.raw(titan.stamp(self.job.utc()))
-        out.text("P", form.logger_id)
-        out.text("ID", self.job.meter.ident)
+        out, job = self.out, self.job
+        titan.envelope(out, job.format, job.type, job.utc(), job.meter.ident, "unix")
         out.text("FORM", "extended")
         return out
 
@@ -218,11 +212,11 @@ class Form:
             except errors.AsduError:
                 out.raw("null")
                 return
-        offset = zone.standard + (3600 if tag.su and zone.has_summer else 0)
+        offset = titan.offset_of(tag, zone)
         out.raw('"%04d-%02d-%02dT%02d:%02d:%02d' % civil(utc + offset))
         if tag.millisecond:
             out.raw(".%03d" % tag.millisecond)
-        out.raw('+%02d:%02d"' % (offset // 3600, offset // 60 % 60))
+        out.raw(titan.offset_text(offset) + '"')
 
     def meter_time(self, tag):
         """The time the meter gave a reading, and whether it vouches for it."""

@@ -112,13 +112,13 @@ def stamp(utc, form="unix"):
     return '"%04d-%02d-%02dT%02d:%02d:%02dZ"' % (y, mo, d, h, mi, s)
 
 
-def envelope(out, form, kind, utc, meter_id):
+def envelope(out, form, kind, utc, meter_id, time_form=None):
     """Start a record of TYPE `kind` with what each has: `IMEI`, `TYPE`, `TS`, `P` and the meter's `ID`."""
     out.begin()
     out.text("IMEI", form.imei)
     out.text("TYPE", kind)
     out.key("TS")
-    out.raw(stamp(utc, form.time_form))
+    out.raw(stamp(utc, time_form or form.time_form))
     out.text("P", form.logger_id)
     out.text("ID", meter_id)
 
@@ -156,6 +156,14 @@ def time(job, tag):
     if form == "summer":
         return text
     if form == "offset" and tag.possible():
-        offset = zone.standard + (3600 if tag.su and zone.has_summer else 0)
-        return "%s+%02d:%02d" % (text[:-2], offset // 3600, offset // 60 % 60)
+        return text[:-2] + offset_text(offset_of(tag, zone))
     return text[:-2]
+
+
+def offset_of(tag, zone):
+    """Seconds that a tag's local time is ahead of UTC, as its summer-time bit says."""
+    return zone.standard + (3600 if tag.su and zone.has_summer else 0)
+
+
+def offset_text(offset):
+    return "+%02d:%02d" % (offset // 3600, offset // 60 % 60)

@@ -33,7 +33,7 @@ async def turn(link, session, look, ask, complaint, message):
     if complaint:
         _suspected(session, link.timing["quiet"])
     if link.mux and (look or complaint):
-        await _measure(link, session, look)
+        await _measure(link, look)
     if message:
         with overlay.use("sms"):
             from firmware.net.modem import sms
@@ -52,7 +52,7 @@ def _suspected(session, quiet_ms):
         raise Failure(_NO_TRAFFIC, ceiling=_RADIO)
 
 
-async def _measure(link, session, look):
+async def _measure(link, look):
     """Signal and operator over the second channel, the time at times; a modem that does not answer forgot the
     multiplexer. Raises Failure.
     """

@@ -6,6 +6,7 @@ which can block for seconds on lwIP.
 """
 
 from firmware.core.compat import ticks_diff, ticks_ms
+from firmware.net.tcp import close
 
 _DNS = const(53)
 # Connected already (EISCONN here and there), or refused (ECONNREFUSED, ECONNRESET, and EBADF where lwIP is asked again
@@ -94,10 +95,5 @@ class Probe:
         self._drop()
 
     def _drop(self):
-        sock, self._socket = self._socket, None
-        if sock is None:
-            return
-        try:
-            sock.close()
-        except OSError:
-            pass  # it is gone either way
+        close(self._socket)
+        self._socket = None

@@ -8,6 +8,7 @@ from tools import micropython, patience
 SCRIPT = """
 import sys
 from firmware.iec102 import asdu, ft12
+from tools.meter.encoding import encode
 buf = bytearray(261)
 for line in sys.stdin:
     raw = bytes.fromhex(line.strip())
@@ -15,7 +16,7 @@ for line in sys.stdin:
     parser.feed(raw)
     good = parser.next()
     if good and parser.asdu is not None:
-        n = ft12.encode_variable(buf, parser.control, parser.link, asdu.encode(asdu.decode(parser.asdu), buf, 7))
+        n = ft12.encode_variable(buf, parser.control, parser.link, encode(asdu.decode(parser.asdu), buf, 7))
     elif good:
         n = ft12.encode_fixed(buf, parser.control, parser.link)
     print(bytes(buf[:n]).hex() if good else "-")

@@ -5,6 +5,7 @@ from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
 from firmware.iec102.timetag import TimeTag
+from tools.meter.encoding import encode
 from tools.meter.model import Meter
 from tools.meter.station import Station
 
@@ -25,7 +26,7 @@ def variable(control, asdu, link=1):
     """`asdu`: bytes or an Asdu."""
     buf = bytearray(ft12.LONGEST)
     if isinstance(asdu, Asdu):
-        length = codec.encode(asdu, buf, ft12.ASDU_AT)
+        length = encode(asdu, buf, ft12.ASDU_AT)
     else:
         length = len(asdu)
         buf[ft12.ASDU_AT : ft12.ASDU_AT + length] = asdu

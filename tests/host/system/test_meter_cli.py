@@ -71,7 +71,7 @@ class Wire:
             assert more, "no frame in %s" % data.hex()
             data += more
             parser.feed(more)
-        at = data.index(b"\x10" if parser.fixed else b"\x68")
+        at = data.index(b"\x10" if parser.asdu is None else b"\x68")
         return data[at:]
 
     def close(self):

@@ -5,7 +5,7 @@ import random
 
 from firmware.core.flash_gate import Gate
 from firmware.delivery.publisher import Publisher
-from firmware.iec102.address import LinkAddress
+from firmware.iec102.link import LinkAddress
 from firmware.iec102.master import Master
 from firmware.meters import reading
 from firmware.recordlog.files import Files
