@@ -11,7 +11,7 @@ handlers/help.py, and a board has it nowhere else (tools/columns.py).
 """
 
 from firmware.commands.dispatcher import LONGEST
-from firmware.commands.reply import CommandError, clean
+from firmware.commands.executor import CommandError, clean
 from firmware.config import settings
 
 # Codes of CommandError.
@@ -60,7 +60,8 @@ ATE1||0|0|view|general|answers on this channel begin with the command
 HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
 VERSION||0|0|view|general|version of the firmware
 GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqtt, link, meters, start, crash, update
-GETLOG||0|0|view|general|the log: how many records wait and were dropped, numbers and times of the oldest and the newest
+GETLOG||0|0|view|general|the log: how many records wait and were dropped, numbers and times of the oldest and the \
+newest
 CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many they are
 DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's line is tried, \
 up to a minute
@@ -84,7 +85,8 @@ GETIEC102|id|1|1|view|readings|the instantaneous values last read
 SETIEC102_CTAVM2|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the closings between two local times in \
 the background
 GETIEC102_CTAVM2|id|1|1|view|readings|the closings last read
-SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the load curve between two local times in the background
+SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the load curve between two local times in \
+the background
 GETIEC102_LC|id|1|1|view|readings|the load curve last read
 SETIEC102_EV|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the events between two local times in the background
 GETIEC102_EV|id|1|1|view|readings|the events last read
@@ -162,7 +164,7 @@ def _whitelists():
 
 
 def understand(call):
-    """Fill in name, rest, args and module of a runner.Call from its line. CommandError: it is not carried out."""
+    """Fill in name, rest, args and module of an executor.Call from its line. CommandError: it is not carried out."""
     config, channel = call.device.config, call.channel
     both = config.get("device.separator") == "both"
     name, rest = split(call.line, both)

@@ -40,14 +40,14 @@ mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.status delivery.mqtt.state
 apply app.apply_settings
-settings config.settings,settings_table,text
+settings config.settings,settings_table
 change +settings +files config.changes,text_import
 check +settings config.check
 files config.files
 password config.password
 texts +settings config.help
 kinds meters.readings.kinds
-command +zone +kinds commands.executor,reply commands.handlers.doctor,general,readings,settings
+command +zone +kinds commands.executor commands.handlers.doctor,general,readings,settings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
 doctor +grammar +files +errorwords commands.handlers.doctor_texts

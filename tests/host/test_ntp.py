@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware.app import time_sync
-from firmware.app.time_keeper import TimeKeeper
+from firmware.app.device import TimeKeeper
 from firmware.app.time_sync import TimeRefused
 from firmware.core import clock, compat
 from firmware.meters.meter import Meter
@@ -123,7 +123,7 @@ def test_servers_of_every_kind(command):
 
 KEEP = """
 import asyncio, gc, socket, sys
-from firmware.app.time_keeper import TimeKeeper
+from firmware.app.device import TimeKeeper
 from firmware.core import clock
 from firmware.core import log as diag
 from firmware.meters import readings

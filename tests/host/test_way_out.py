@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from firmware.commands.reply import Collector
+from firmware.commands.executor import Collector
 from tests.host.fakedevice import channel_of
 from tests.host.roles import WITH_WAY
 from tests.host.test_commands import OURS

@@ -16,7 +16,7 @@ device = Device()
 before = heap()
 from firmware.commands.channels import console, mqtt, tags  # noqa: E402, F401
 from firmware.commands.dispatcher import Channel, Processor  # noqa: E402
-from firmware.commands.reply import Collector  # noqa: E402
+from firmware.commands.executor import Collector  # noqa: E402
 
 processor = Processor(device)
 channel = Channel("console", "console.commands", person=True)
