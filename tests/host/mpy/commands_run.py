@@ -16,7 +16,6 @@ device = Device()
 before = heap()
 from firmware.commands.channels import console, mqtt, tags  # noqa: E402, F401
 from firmware.commands.dispatcher import Channel, Processor  # noqa: E402
-from firmware.commands.executor import Collector  # noqa: E402
 
 processor = Processor(device)
 channel = Channel("console", "console.commands", person=True)
@@ -27,6 +26,9 @@ for kind in range(1, 14):
 
 
 def ask(line):
+    # Here, so that nothing holds its module, which is let go.
+    from firmware.commands.executor import Collector
+
     collector = Collector()
     asyncio.run(processor.execute(line, channel, collector.write, collector))
     return collector.take()
