@@ -24,12 +24,12 @@ _MODEM = {"uplink.type": "modem", "uplink.apn": "internet", "sms.enabled": True,
 # The meter is read at once, and then not for an hour.
 _MODEM["iec102.align"] = False
 _EVERYTHING = {"ha.enabled": True, "iec102.trace": "console"}
-# Class of boards -> a board of it and what stays of boards/ beside that; the settings that make it keep the most
+# Class of boards -> the family of one and what stays of boards/ beside that; the settings that make it keep the most
 # (None: whatever was loaded stays); what else it keeps, for which the twin has no second port.
 CLASSES = {
-    "small": (("pico_w",), _MODEM, ()),
-    "middle": (("pico2_w",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.channels.tags",)),
-    "roomy": (("lilygo_t_a7670", "wiring"), None, ("firmware.net.link",)),
+    "small": (("rp2",), _MODEM, ()),
+    "middle": (("rp2",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.channels.tags",)),
+    "roomy": (("esp32", "wiring"), None, ("firmware.net.link",)),
 }
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
 _BESIDE_TWIN = ("packfs", "firmware.update.safestart")

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from firmware.commands import grammar, reply
+from firmware.commands import executor, grammar
 from firmware.commands.handlers import help as commands_help
 from firmware.config import help, settings
 from firmware.core import error_meter, error_network, error_services
@@ -275,7 +275,7 @@ def _setting(row):
 def commands_text():
     """docs/commands.md."""
     parts = [_MADE, _COMMANDS_HEAD]
-    for line in reply.CommandError.__doc__.splitlines():
+    for line in executor.CommandError.__doc__.splitlines():
         code, colon, meaning = line.strip().partition(": ")
         if colon and code.isdigit():
             parts.append("| %s | %s |\n" % (code, meaning))

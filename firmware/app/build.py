@@ -6,7 +6,7 @@
 import os
 
 from firmware.app import build_base
-from firmware.app.time_keeper import TimeKeeper
+from firmware.app.device import TimeKeeper
 from firmware.commands.dispatcher import Processor
 from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.core import errors, log, overlay

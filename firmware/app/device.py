@@ -1,7 +1,8 @@
 """The device as a whole: its parts, what the supervisor runs and what commands do to it.
 
 starting.py makes it; its parts are filled in by build.py or, in the safe mode, by build_base.py. What it does seldom
-is in status.py and apply_settings.py.
+is in status.py and apply_settings.py. And the service that keeps its clock right: NTP, else the modem's network time,
+else a meter's clock.
 """
 
 import asyncio
@@ -9,11 +10,15 @@ import json
 
 from firmware.config.config import Config
 from firmware.core import VERSION, log, overlay
+from firmware.core.clock import MODEM
 from firmware.core.compat import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.core.flash_gate import silence
 from firmware.meters import readings
 
 _TURN_MS = const(100)
+_LOOK_MS = const(1000)
+# Even SYNC does not ask more often than this.
+_LEAST_S = const(4)
 # A delivery's leave() takes 6 s at most.
 _LEAVE_MS = const(10000)
 COMMANDED = "command on "  # begin of the reason of a restart that somebody asked for
@@ -149,7 +154,7 @@ class App:
         self.restart_reason = reason
 
     def sync(self):
-        """Ask for the time as soon as possible (time_keeper.TimeKeeper looks here)."""
+        """Ask for the time as soon as possible (TimeKeeper looks here)."""
         self.time_wanted = True
 
     def status(self):
@@ -168,7 +173,7 @@ class App:
 
     def update(self, url, force=False):
         """Order an update over the air, or end one (no `url`): firmware/update/order.py. Where it is refused the code
-        of the answer (commands/reply.py) and why, else ()."""
+        of the answer (commands/executor.py) and why, else ()."""
         with overlay.use("update"):
             from firmware.update import order
 
@@ -212,3 +217,43 @@ class App:
             pass  # then the old values are back after the restart
         self.ring.flush()
         log.info("start", "restart: %s; %s", self.restart_reason, json.dumps(self.ring.stats()))
+
+
+class TimeKeeper:
+    """A service. A failed question (time_sync.py) is followed by the next after 15, 30, 60 … 3600 s and up to a half
+    more; a server that does not want us is left alone for longer.
+
+    `device`: has `clock`, `link`, `lines`, `config`, `board`, and `time_wanted`, which SYNC sets."""
+
+    def __init__(self, device):
+        self.device = device
+        self.fails = 0
+        self.second = False
+        self.doubt = None  # (difference, server, how many before) of answers that would move a known clock far
+        self.alone = False  # a single answer has set the clock, and nobody has agreed yet
+        self.metered = None  # monotonic seconds of the last look at a meter's clock
+        if hasattr(device.link, "on_time"):
+            device.link.on_time = self.network_time
+
+    def network_time(self, utc):
+        """The modem's network has told the time."""
+        self.device.clock.set(utc, MODEM)
+
+    async def run(self):
+        device = self.device
+        asked = None
+        wait = 0
+        while True:
+            now = monotonic_s()
+            passed = wait if asked is None else now - asked
+            if passed >= wait or (device.time_wanted and passed >= _LEAST_S):
+                asked = now
+                wait = await self._once()
+            await sleep_ms(_LOOK_MS)
+
+    async def _once(self):
+        """Ask once (firmware/app/time_sync.py); the seconds until the next time."""
+        with await overlay.turn("time"):
+            from firmware.app import time_sync
+
+            return await time_sync.once(self)

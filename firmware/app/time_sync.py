@@ -1,4 +1,4 @@
-"""One round of asking for the time, on behalf of time_keeper.TimeKeeper; loaded for it.
+"""One round of asking for the time, on behalf of device.TimeKeeper; loaded for it.
 
 `ask()` is one question to an NTP server (RFC 5905, client mode). It never blocks but for the name lookup, and believes
 only an answer to its own question: mode, version, leap indicator, stratum, and the originate timestamp, which is

@@ -1,7 +1,7 @@
-"""One module per board: pins, UARTs, flash, clock, network, watchdog.
+"""The boards: pins, UARTs, flash, clock, network, watchdog.
 
 May import net, config and core, and alone in firmware/ `machine`, `esp32`, `rp2`, `network` and `termios`. A board
-module has a class `Board` with:
+is a class `Board` with:
 
 - `name`, `root` (folder of the flash file system, `""` on boards), `reset_cause()` (text),
 - `ident()`: a text of up to 15 characters that is the same for ever (used as IMEI until a modem
@@ -20,10 +20,13 @@ module has a class `Board` with:
   times a second.
 
 `base.py` holds what all boards share while they run, `wiring.py` what is done once, at the start; `esp32.py` and
-`rp2.py` what one family shares. A board's own module is a table of pins (docs/boards.md tells how to write one).
+`rp2.py` what one family shares. A board's own are pins, a row of `tables.py`; one that needs more has a module
+(docs/board-file.md tells how to write one).
 """
 
 import sys
+
+from firmware.core import overlay
 
 
 def this_board():
@@ -35,6 +38,15 @@ def this_board():
         if sys.platform != "linux":
             raise RuntimeError("board.txt is missing: make deploy BOARD=NAME writes it") from None
         name = "twin"
+    return board(name)()
+
+
+def board(name):
+    """The class Board of that name: a row of tables.py, or a module."""
+    with overlay.use("start"):
+        from firmware.boards import tables
+
+        family, more = tables.BOARDS.get(name, (name, None))
     # A board is chosen by its name: the one place where a module is.
-    module = __import__("firmware.boards." + name, None, None, ("Board",))
-    return module.Board()
+    found = __import__("firmware.boards." + family, None, None, ("Board",)).Board
+    return type("Board", (found,), dict(more, name=name)) if more else found

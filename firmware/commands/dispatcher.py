@@ -36,7 +36,7 @@ class Channel:
     called `commands`; `echo`: answers begin with the command. `person`: somebody stands before the device, who is
     asked for device.password, may type settings line by line, is not made to wait for wrong lines and needs no code
     for another way out; `way`: commands come by the way out, so such a code counts here. `most`: bytes of an answer
-    that has to be in one piece (0: reply.MOST_BYTES).
+    that has to be in one piece (0: executor.MOST_BYTES).
     """
 
     def __init__(self, name, whitelist, echo=True, person=False, way=False, most=0):
@@ -52,7 +52,7 @@ class Channel:
         self.text = None  # settings that are being typed (SAVECONFIG,TEXT)
         # Monotonic seconds: begin of the minute that is counted, or end of a pause. The first line begins one.
         self.since = -_MINUTE_S
-        # In it: lines, and those of them that were none (runner.py); seconds of the pause before.
+        # In it: lines, and those of them that were none (executor.py); seconds of the pause before.
         self.lines = self.bad = self.pause = 0
 
 
@@ -131,9 +131,9 @@ class Processor:
         await self._pace(text, channel)
         try:
             with overlay.attempt, await overlay.turn("command"):
-                from firmware.commands import reply
+                from firmware.commands import executor
 
-                collector = reply.Collector(channel.most or reply.MOST_BYTES)
+                collector = executor.Collector(channel.most or executor.MOST_BYTES)
                 return await self._execute(text, channel, collector.write, collector), collector
             self.failed += 1
             return self.rescue(text, len(text), channel), None

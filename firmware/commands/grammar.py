@@ -11,7 +11,7 @@ handlers/help.py, and a board has it nowhere else (tools/columns.py).
 """
 
 from firmware.commands.dispatcher import LONGEST
-from firmware.commands.reply import CommandError, clean
+from firmware.commands.executor import CommandError, clean
 from firmware.config import settings
 
 # Codes of CommandError.
@@ -55,51 +55,50 @@ _OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
 TABLE = """
 AT||0|0|view|general|answers OK
 ATI||0|0|view|general|what this device is
-ATE0||0|0|view|general|answers on this channel no longer begin with the command
+ATE0||0|0|view|general|answers on this channel do not begin with the command
 ATE1||0|0|view|general|answers on this channel begin with the command
 HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
 VERSION||0|0|view|general|version of the firmware
-GETSTATUS|[section]|0|1|view|general|state of the device, or of one section of it: log, mqtt, link, meters, start, \
-crash, update
-GETLOG||0|0|view|general|the log: how many records wait, numbers and times of the oldest and the newest, how many \
-were dropped
-CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES it only says how many they are
-DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with the id of a meter its line is \
-tried, which takes up to a minute
+GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqtt, link, meters, start, crash, update
+GETLOG||0|0|view|general|the log: how many records wait and were dropped, numbers and times of the oldest and the \
+newest
+CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many they are
+DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's line is tried, \
+up to a minute
 SYNC||0|0|meter|general|ask for the time now
 REBOOT||0|0|danger|general|start again
-UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general|fetch a signed release, check it, start it on \
-trial; FORCE takes an older one; STOP ends it; GETSTATUS,update
-CONFIRM|code|0|1|view|settings|the way out that was changed stays; the code stood in the answer to the change; on the \
-console without one
-LOGIN|password|1|0|view|general|log in on the console, where device.password is set
+UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general|fetch a signed release and start it on \
+trial; FORCE: an older one, too; STOP ends it; GETSTATUS,update
+CONFIRM|code|0|1|view|settings|the changed way out stays; the code stood in the answer to the change; on the \
+console without
+LOGIN|password|1|0|view|general|log in on the console, with device.password
 LOGOUT||0|0|view|general|end that
 SETBAUDRATE|port,speed|2|2|setup|general|speed of a serial port until the next start; port 0 or 1
 GETPARAM|name|1|1|view|settings|value of a setting, by our name or the heritage one
 SETPARAM|name,value|1|0|setup|settings|change a setting and keep it
-GETCONFIG|[prefix]|0|1|view|settings|the settings as NAME: value lines, or those whose name begins so
-SAVECONFIG|[TEXT]|0|1|setup|settings|take over the NAME: value lines behind it in the same message; TEXT: those typed \
-next, up to END
-FORCEREAD|[id]|0|1|meter|readings|read a meter now and show its instantaneous values; nothing is logged
-SETIEC102|id|1|1|meter|readings|read instantaneous values in the background
+GETCONFIG|[prefix]|0|1|view|settings|the settings as NAME: value lines, or those that begin so
+SAVECONFIG|[TEXT]|0|1|setup|settings|take over the NAME: value lines behind it in the same message; TEXT: \
+typed next, up to END
+FORCEREAD|[id]|0|1|meter|readings|read instantaneous values now and show them; nothing is logged
+SETIEC102|id|1|1|meter|readings|read the instantaneous values in the background
 GETIEC102|id|1|1|view|readings|the instantaneous values last read
-SETIEC102_CTAVM2|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read closings between two local times in the \
-background; hour, minute, day, month, year
+SETIEC102_CTAVM2|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the closings between two local times in \
+the background
 GETIEC102_CTAVM2|id|1|1|view|readings|the closings last read
-SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the load curve between two local times in the \
-background
+SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the load curve between two local times in \
+the background
 GETIEC102_LC|id|1|1|view|readings|the load curve last read
-SETIEC102_EV|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read events between two local times in the background
+SETIEC102_EV|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the events between two local times in the background
 GETIEC102_EV|id|1|1|view|readings|the events last read
-SETIEC102_TAVC|id|1|1|meter|readings|read the current tariff values in the background
+SETIEC102_TAVC|id|1|1|meter|readings|read the tariff values in the background
 GETIEC102_TAVC|id|1|1|view|readings|the tariff values last read
 SETIEC102_ID|id|1|1|meter|readings|read the identity in the background
 GETIEC102_ID|id|1|1|view|readings|the identity last read
-SETIEC102_CLOCK|id|1|1|meter|readings|read the meter's clock in the background
+SETIEC102_CLOCK|id|1|1|meter|readings|read the clock in the background
 GETIEC102_CLOCK|id|1|1|view|readings|the clock last read
 SETIEC102_PC|id|1|1|meter|readings|read the contracted powers in the background
 GETIEC102_PC|id|1|1|view|readings|the contracted powers last read
-SETIEC102_CFG|id|1|1|meter|readings|read the meter's configuration in the background
+SETIEC102_CFG|id|1|1|meter|readings|read the configuration in the background
 GETIEC102_CFG|id|1|1|view|readings|the configuration last read
 """
 
@@ -165,7 +164,7 @@ def _whitelists():
 
 
 def understand(call):
-    """Fill in name, rest, args and module of a runner.Call from its line. CommandError: it is not carried out."""
+    """Fill in name, rest, args and module of an executor.Call from its line. CommandError: it is not carried out."""
     config, channel = call.device.config, call.channel
     both = config.get("device.separator") == "both"
     name, rest = split(call.line, both)

@@ -8,8 +8,8 @@ the broker before.
 
 import os
 
+from firmware.commands.executor import CommandError
 from firmware.commands.grammar import allowed
-from firmware.commands.reply import CommandError
 from firmware.config.check import check
 from firmware.core.errors import ConfigError
 

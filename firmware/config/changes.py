@@ -5,7 +5,6 @@ own, the settings' file keeps the old values until confirm().
 """
 
 from firmware.config import files, settings
-from firmware.config.text import row
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
 
@@ -20,7 +19,7 @@ def _checked(config, values):
         from firmware.config import check
 
         for name in values:
-            found, index = row(config, name)
+            found, index = settings.row_of(config, name)
             full = settings.key(found, index)
             checked.append((found, full, check.check(found, full, values[name])))
         news = {full: value for _, full, value in checked}
@@ -134,7 +133,7 @@ def confirm(config):
     if not config.trying:
         return
     for full in config.staged:
-        put(config, row(config, full)[0], full, config.staged[full])
+        put(config, settings.row_of(config, full)[0], full, config.staged[full])
     save(config)
     expire(config)
 

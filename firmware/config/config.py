@@ -149,15 +149,15 @@ class Config:
 
     def _show(self, name, *arguments):
         with overlay.use("settings"):
-            from firmware.config import text
+            from firmware.config import settings
 
-            return getattr(text, name)(self, *arguments)
+            return getattr(settings, name)(self, *arguments)
 
     def row(self, name):
-        return self._show("row", name)
+        return self._show("row_of", name)
 
     def key(self, name):
-        return self._show("key", name)
+        return self._show("key_of", name)
 
     def text(self, name, masked=True):
         return self._show("text", name, masked)

@@ -16,9 +16,12 @@ loaded when somebody asks; a board has it nowhere else (tools/columns.py).
 """
 
 from firmware.config.settings_table import TABLES
+from firmware.core.errors import ConfigError
 
 MAX_METERS = const(8)
 MAX_PORTS = const(2)
+# How the names of secrets end.
+_SECRET = const(("password", "key", "pin"))
 # The groups in the order of the reference.
 NAMES = ["device", "console", "uplink", "mqtt", "ha", "sms", "ntp", "port", "meter", "iec102", "logger", "limit"]
 # Group -> (number of the first, how many).
@@ -157,3 +160,72 @@ def _by_titan(wanted, groups):
                 if titan(found).lower() == wanted:
                     return found
     return None
+
+
+# --- what shows them: each public function is a method of Config, `config` being itself
+
+
+def row_of(config, name):
+    """(row of the table, index or None) of a setting given by any name. ConfigError."""
+    found, index, error = find(name)
+    if error:
+        raise ConfigError(error)
+    return found, index
+
+
+def key_of(config, name):
+    """Our full name of a setting given by any name. ConfigError."""
+    return key(*row_of(config, name))
+
+
+def text(config, name, masked=True):
+    """The value as it was set last and as GETPARAM shows it; secrets as ***. ConfigError."""
+    found, index = row_of(config, name)
+    full = key(found, index)
+    # Not through get(), which remembers what is asked for.
+    value = config.values.get(full, config.own.get(full, default(found)))
+    value = config.staged.get(full, value)
+    if value and masked and secret(found):
+        return "***"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def dump(config, masked=True, prefix=""):
+    """Yield a list of `NAME: value` lines, heritage names, of each setting: to look at all takes a board a second.
+
+    Only names, ours or theirs, that begin with `prefix`. Of the meters those that are set up, and always the first.
+    """
+    wanted = prefix.lower()
+    numbers = {
+        "port": range(1, MAX_PORTS + 1),
+        "meter": [index for index in range(MAX_METERS) if not index or _set_up(config, index)],
+    }
+    for found in rows():
+        lines = []
+        for index in numbers.get(found[0].split(".")[0], (None,)):
+            full = key(found, index)
+            name = titan(found, index)
+            if name.lower().startswith(wanted) or full.startswith(wanted):
+                lines.append("%s: %s" % (name, text(config, full, masked)))
+        yield lines
+
+
+def _set_up(config, index):
+    start = "meter.%d." % index
+    return any(key.startswith(start) for key in config.values)
+
+
+def mask(config, words):
+    """`words` with the secrets this device knows as ***."""
+    for values in (config.values, config.staged):
+        for full in values:
+            # By their names: the tables need not be loaded for every line of an answer.
+            if full.split(".")[-1] in _SECRET and values[full]:
+                secret = str(values[full])
+                # Short ones would hit numbers and words that mean something else.
+                if len(secret) < 4:
+                    secret = '"%s"' % secret
+                words = words.replace(secret, "***")
+    return words

@@ -35,19 +35,19 @@ from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 # whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin app.starting
-start +settings +session +kinds +password +apply +guard app.build,build_base boards.wiring net.modem.prepare
+start +settings +session +kinds +password +apply +guard app.build,build_base boards.tables,wiring net.modem.prepare
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.status delivery.mqtt.state
 apply app.apply_settings
-settings config.settings,settings_table,text
+settings config.settings,settings_table
 change +settings +files config.changes,text_import
 check +settings config.check
 files config.files
 password config.password
 texts +settings config.help
 kinds meters.readings.kinds
-command +zone +kinds commands.executor,reply commands.handlers.doctor,general,readings,settings
+command +zone +kinds commands.executor commands.handlers.doctor,general,readings,settings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
 doctor +grammar +files +errorwords commands.handlers.doctor_texts

@@ -9,7 +9,7 @@ _RESERVE = const(65536)
 
 
 class OrderError(Exception):
-    """The order is not taken; the text is for who ordered it, `answer` the code of commands.reply.CommandError."""
+    """The order is not taken; the text is for who ordered it, `answer` the code of commands.executor.CommandError."""
 
     code = 501
 

@@ -64,11 +64,11 @@ def _copy(p, at, n):
 
 def board_names(root=ROOT):
     """The boards that firmware/boards/ knows."""
-    found = []
+    found = list(flash.tables(root))
     for path in sorted((root / "firmware" / "boards").glob("*.py")):
         if path.stem not in _FAMILIES and "\nclass Board" in path.read_text():
             found.append(path.stem)
-    return found
+    return sorted(found)
 
 
 def version(root=ROOT):

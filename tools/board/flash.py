@@ -1,6 +1,7 @@
 """Put MicroPython itself onto a board, with the chip vendor's own tool."""
 
 import ast
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,19 @@ _OFFSET = {"esp32": "0x1000", "esp32s3": "0x0"}
 _PAGES = "https://micropython.org/download/%s/"
 
 
+def tables(root=ROOT):
+    """BOARDS of firmware/boards/tables.py in `root`; nothing where that is an older version."""
+    path = root / "firmware" / "boards" / "tables.py"
+    return runpy.run_path(str(path))["BOARDS"] if path.exists() else {}
+
+
 def facts(board, root=ROOT):
-    """{"family": "esp32" | "rp2", "firmware": name of the MicroPython build} from the board's module."""
+    """{"family": "esp32" | "rp2", "firmware": name of the MicroPython build} from the board's row or module."""
     names = {"family": None, "firmware": None}
     name = board
+    if board in tables(root):
+        name, more = tables(root)[board]
+        names["firmware"] = more.get("firmware")
     while name not in ("esp32", "rp2", None):
         path = root / "firmware" / "boards" / (name + ".py")
         if not path.exists():

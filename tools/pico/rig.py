@@ -17,7 +17,7 @@ from tools.twin.device import ROOT, MeterProcess, finish, spawn
 IDENT = "860000000000001"
 # The name that the modem's network answers with an address; which one does not matter, all lead to this machine.
 BROKER = "broker.test"
-# Pins of firmware/boards/pico_w.py.
+# Pins of a Pico W in firmware/boards/tables.py.
 _POWER_KEY = 14
 _ANSWER_END = re.compile(rb"(\A|\r\n)(OK|ERROR)\r\n\Z")
 

@@ -8,7 +8,7 @@ from firmware.core import overlay
 from firmware.core.compat import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 _TURN_MS = const(50)
-# A pause for wrong lines (runner.py) from which on messages beyond the eight that are kept are read and dropped. The
+# A pause for wrong lines (executor.py) from which on messages beyond the eight that are kept are read and dropped. The
 # shorter ones before it take half a minute together.
 _LONG_S = const(32)
 # The restart a command asked for waits until its answer is at the broker, or this long.

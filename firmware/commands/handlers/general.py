@@ -2,7 +2,7 @@
 
 import json
 
-from firmware.commands.reply import CommandError
+from firmware.commands.executor import CommandError
 from firmware.core import overlay
 from firmware.core.compat import sleep_ms
 from firmware.core.flash_gate import silence

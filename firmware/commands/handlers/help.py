@@ -1,10 +1,10 @@
 """HELP: the commands this channel may give, one of them, or a setting; and what each command is for."""
 
 from firmware.commands import grammar
+from firmware.commands.executor import CommandError
 
 # A board has rows `name|help` here: tools/columns.py.
 from firmware.commands.grammar import TABLE
-from firmware.commands.reply import CommandError
 from firmware.config import help as settings_help
 from firmware.config import settings
 

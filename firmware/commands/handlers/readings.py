@@ -5,7 +5,7 @@ What cannot be given is told in a line `{"IMEI":...,"TYPE":...,"ID":...,"ERR":"w
 
 import json
 
-from firmware.commands.reply import CommandError, clean
+from firmware.commands.executor import CommandError, clean
 from firmware.core import errors, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.zone import days_in_month

@@ -300,3 +300,12 @@ def gmtime_2000(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "time", fake)
     return shift
+
+
+def board_of(name, monkeypatch, tmp_path):
+    """The class of a board, with its flash in `tmp_path`; on the chip that is installed."""
+    from firmware import boards
+
+    kind = boards.board(name)
+    monkeypatch.setattr(kind, "root", str(tmp_path))
+    return kind

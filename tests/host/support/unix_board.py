@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # What the small app needs of the real firmware.
 PARTS = (
     "__init__", "packfs",
-    "boards/__init__", "boards/twin", "boards/unix",
+    "boards/__init__", "boards/tables", "boards/twin", "boards/unix",
 )  # fmt: skip
 
 APP = """

@@ -173,8 +173,8 @@ def test_a_board_with_another_chip_is_refused_before_anything_is_written(lab, ca
         for found in wrong:
             with pytest.raises(BoardError, match="another BOARD="):
                 flash.check_chip(board, found)
-    (lab.folder / "1.0" / "firmware" / "boards" / "pico_w.py").write_text(
-        (ROOT / "firmware" / "boards" / "pico_w.py").read_text()
+    (lab.folder / "1.0" / "firmware" / "boards" / "tables.py").write_text(
+        (ROOT / "firmware" / "boards" / "tables.py").read_text()
     )
     for name in ("rp2", "esp32"):
         (lab.folder / "1.0" / "firmware" / "boards" / (name + ".py")).write_text("")

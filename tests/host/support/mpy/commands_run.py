@@ -18,7 +18,6 @@ device.config.set_many({"limit.commands": 6000})
 before = heap()
 from firmware.commands.channels import console, mqtt, tags  # noqa: E402, F401
 from firmware.commands.dispatcher import Channel, Processor  # noqa: E402
-from firmware.commands.reply import Collector  # noqa: E402
 
 processor = Processor(device)
 channel = Channel("console", "console.commands", person=True)
@@ -29,6 +28,9 @@ for kind in range(1, 14):
 
 
 def ask(line):
+    # Here, so that nothing holds its module, which is let go.
+    from firmware.commands.executor import Collector
+
     collector = Collector()
     asyncio.run(processor.execute(line, channel, collector.write, collector))
     return collector.take()

@@ -1,7 +1,6 @@
 """The LED tells how things stand: the flashes of docs/boards.md, counted on the pin while the app's watch runs."""
 
 import asyncio
-import importlib
 import json
 import re
 from pathlib import Path
@@ -14,7 +13,7 @@ from firmware.app import starting
 from firmware.meters import reading, readings
 from firmware.meters.meter import Meter
 from tests.host.support import memory_meters, virtual_time
-from tests.host.support.fake_machine import Chip
+from tests.host.support.fake_machine import Chip, board_of
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "boards.md").read_text()
 _EPOCH = 1795000000
@@ -26,10 +25,9 @@ def app(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"meter.0.enabled": True}))
     chip = Chip("rp2").install(monkeypatch)
-    module = importlib.import_module("firmware.boards.pico_w")
-    monkeypatch.setattr(module.Board, "root", str(tmp_path))
-    monkeypatch.setattr(module.Board, "console", lambda self: None)
-    board = module.Board()
+    kind = board_of("pico_w", monkeypatch, tmp_path)
+    monkeypatch.setattr(kind, "console", lambda self: None)
+    board = kind()
     found = starting.make(board)
     found.delivery = SimpleNamespace(connected=True, state="online")
     found.deliveries = [found.delivery]

@@ -13,7 +13,7 @@ import pytest
 
 from firmware.app import apply_settings, time_sync
 from firmware.app import device as services
-from firmware.app.time_keeper import TimeKeeper
+from firmware.app.device import TimeKeeper
 from firmware.commands.channels.mqtt import Remote
 from firmware.commands.dispatcher import Processor
 from firmware.config import settings

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from firmware.app import starting
-from tests.host.support.fake_machine import Chip, config
+from tests.host.support.fake_machine import Chip, board_of, config
 
 _GOOD = {"uart": 2, "tx": 22, "rx": 21, "de": 19}
 _SETTINGS = {
@@ -22,10 +22,9 @@ def board(monkeypatch, tmp_path, family="esp32", **table):
     (tmp_path / "board.json").write_text(json.dumps(table))
     (tmp_path / "config.json").write_text(json.dumps(_SETTINGS))
     chip = Chip(family).install(monkeypatch)
-    module = importlib.import_module("firmware.boards.generic_" + family)
-    monkeypatch.setattr(module.Board, "root", str(tmp_path))
-    monkeypatch.setattr(module.Board, "console", lambda self: None)
-    return chip, module.Board()
+    kind = board_of("generic_" + family, monkeypatch, tmp_path)
+    monkeypatch.setattr(kind, "console", lambda self: None)
+    return chip, kind()
 
 
 def built(made):

@@ -1,21 +1,26 @@
 """Every board module under CPython, with chips that refuse what the real ones refuse."""
 
+import ast
 import importlib
 import json
 import os
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
 
 import pytest
 
+from firmware import boards
 from firmware.app import starting
+from firmware.boards import tables
 from firmware.core import log
 from firmware.meters import readings
 from firmware.net.modem import dial, power, prepare
 from tests.host.support import fake_machine, virtual_time
-from tests.host.support.fake_machine import Chip, config
+from tests.host.support.fake_machine import Chip, board_of, config
 from tests.host.unit.delivery.test_uplink_parts import Line
+from tools import build, micropython
 from tools.board.deploy import board_names
 
 BOARDS = [name for name in board_names() if name != "unix"]
@@ -31,9 +36,7 @@ def made(name, monkeypatch, tmp_path, **options):
     """(chip, board) with an empty flash as working directory."""
     monkeypatch.chdir(tmp_path)
     chip = chip_of(name, **options).install(monkeypatch)
-    module = importlib.import_module("firmware.boards." + name)
-    monkeypatch.setattr(module.Board, "root", str(tmp_path))
-    return chip, module.Board()
+    return chip, board_of(name, monkeypatch, tmp_path)()
 
 
 @pytest.fixture(params=BOARDS)
@@ -312,8 +315,6 @@ def test_the_modem_s_memory_survives_a_restart(monkeypatch, tmp_path):
 
 
 def test_this_board_needs_board_txt_on_a_board(monkeypatch, tmp_path):
-    from firmware import boards
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(boards.sys, "platform", "rp2")
     with pytest.raises(RuntimeError, match="board.txt is missing"):
@@ -343,3 +344,31 @@ def test_repl_console_never_waits(monkeypatch, tmp_path):
 def test_only_the_board_without_room_for_it_has_no_multiplexer_by_default(name, monkeypatch, tmp_path):
     _, board = made(name, monkeypatch, tmp_path)
     assert getattr(board, "defaults", {}) == ({"uplink.cmux": False} if name == "pico_w" else {})
+
+
+ON_A_BOARD = """
+import sys
+for name in ("machine", "_thread"):
+    sys.modules[name] = sys
+from firmware import boards
+for name in %r:
+    found = boards.board(name)
+    print([found.name, found.firmware, list(found.wiring), found.modem, found.led_pin, found.led_low])
+"""
+
+
+def test_a_row_is_a_class_on_micropython_too(monkeypatch):
+    names = list(tables.BOARDS)
+    build.build()
+    done = subprocess.run(
+        micropython.command("-c", ON_A_BOARD % names),
+        env={"MICROPYPATH": "%s:.frozen" % build.DEVICE},
+        capture_output=True,
+        text=True,
+    )
+    assert not done.returncode, done.stderr
+    for name, line in zip(names, done.stdout.splitlines(), strict=True):
+        chip_of(name).install(monkeypatch)
+        found = boards.board(name)
+        here = [found.name, found.firmware, list(found.wiring), found.modem, found.led_pin, found.led_low]
+        assert ast.literal_eval(line) == here and found.name == name

@@ -15,7 +15,7 @@ from firmware.net.modem import aside, dial
 from firmware.net.modem.link import Session
 from firmware.update.download import Download
 from tests.host.support import virtual_time
-from tests.host.support.fake_machine import Chip, config
+from tests.host.support.fake_machine import Chip, board_of, config
 from tools import patience
 
 
@@ -145,9 +145,7 @@ def test_ppp_has_the_uart_itself_and_what_comes_in_is_counted():
 
 def linked(family, board, monkeypatch, tmp_path):
     chip = Chip(family).install(monkeypatch)
-    module = __import__("firmware.boards." + board, None, None, ("Board",))
-    monkeypatch.setattr(module.Board, "root", str(tmp_path))
-    return chip, module.Board().link(config(uplink_apn="internet"))
+    return chip, board_of(board, monkeypatch, tmp_path)().link(config(uplink_apn="internet"))
 
 
 def test_a_board_with_an_esp32_hands_its_uart_out(monkeypatch, tmp_path):

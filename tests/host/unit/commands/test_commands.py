@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies
 
+from firmware.commands import executor as answer_module
 from firmware.commands import grammar
-from firmware.commands import reply as answer_module
 from firmware.commands.dispatcher import Processor, decode
-from firmware.commands.reply import Collector, CommandError
+from firmware.commands.executor import Collector, CommandError
 from firmware.meters import readings
 from tests.host.support import virtual_time
 from tests.host.support.fake_device import Device, Modem, channel_of

@@ -10,11 +10,10 @@ import re
 import pytest
 
 from firmware.commands import executor
-from firmware.commands import reply as answer
 from firmware.commands.channels.console import Console
 from firmware.commands.channels.mqtt import Remote
 from firmware.commands.dispatcher import Processor
-from firmware.commands.reply import Collector
+from firmware.commands.executor import Collector
 from firmware.core import overlay
 from firmware.delivery.mqtt.service import MqttService
 from tests.host.support import umqtt_versions, virtual_time
@@ -209,7 +208,7 @@ def _full(*_rest, **_named):
 _FULL_AT = {
     "the code of all commands": (executor, "execute"),
     "the code of one": (executor, "_run"),
-    "the answer": (answer, "Collector"),
+    "the answer": (executor, "Collector"),
     "the turn in the heap": (overlay, "turn"),
 }
 

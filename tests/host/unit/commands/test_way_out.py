@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from firmware.commands.reply import Collector
+from firmware.commands.executor import Collector
 from tests.host.support.fake_device import channel_of
 from tests.host.support.roles import WITH_WAY
 from tests.host.unit.app.test_trial import pass_time, reboot, start

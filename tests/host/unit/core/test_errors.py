@@ -35,7 +35,7 @@ COMPUTED = {*range(113, 119), 126, *range(301, 306), *range(260, 270)}
 # Classes outside of core/errors.py: local to one module, or to a room that keeps them as long as who catches them.
 LOCAL = {
     "app/time_sync.py": ["TimeRefused"],
-    "commands/reply.py": ["CommandError", "TooLong"],
+    "commands/executor.py": ["CommandError", "TooLong"],
     "iec102/errors.py": ["Iec102Error"],
     "net/modem/exchange.py": ["CommandError", "NoAnswer"],
     "net/modem/link.py": ["Failure"],

@@ -12,7 +12,7 @@ import types
 import pytest
 
 from firmware.app import starting
-from tests.host.support.fake_machine import Chip
+from tests.host.support.fake_machine import Chip, board_of
 from tests.host.unit.core.test_overlay import GROUP
 
 _SETTINGS = {
@@ -61,13 +61,12 @@ def app(request, monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(_SETTINGS))
     (tmp_path / "board.json").write_text(json.dumps({"modem": _WIRES}))
     Chip("rp2" if request.param == "pico_w" else "esp32").install(monkeypatch)
-    module = importlib.import_module("firmware.boards." + request.param)
-    monkeypatch.setattr(module.Board, "root", str(tmp_path))
-    monkeypatch.setattr(module.Board, "console", lambda self: None)
+    kind = board_of(request.param, monkeypatch, tmp_path)
+    monkeypatch.setattr(kind, "console", lambda self: None)
     umqtt = types.ModuleType("umqtt")
     umqtt.simple = types.ModuleType("umqtt.simple")
     monkeypatch.setitem(sys.modules, "umqtt", umqtt)
-    found = starting.make(module.Board())
+    found = starting.make(kind())
     assert found.modem and found.lines and found.mqtt and found.discovery
     return found
 

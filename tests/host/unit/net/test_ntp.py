@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from firmware.app import time_sync
-from firmware.app.time_keeper import TimeKeeper
+from firmware.app.device import TimeKeeper
 from firmware.app.time_sync import TimeRefused
 from firmware.core import clock, compat
 from firmware.meters.meter import Meter
