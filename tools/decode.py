@@ -9,10 +9,9 @@ import sys
 
 from firmware.core.zone import Zone
 from firmware.iec102 import asdu as codec
-from firmware.iec102 import ft12
+from firmware.iec102 import frame_text, ft12
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.timetag import TimeTag
-from tools.doctor.words import cause_text
 
 # Protocol reference 6: names of the ASDU types.
 MNEMONICS = {
@@ -25,19 +24,6 @@ MNEMONICS = {
 }  # fmt: skip
 # What a master asks with, and a meter mirrors.
 REQUESTS = (100, 102, 103, 122, 123, 133, 134, 141, 144, 147, 150, 156, 162, 181, 182, 183, 187, 189, 190)
-CAUSES = {
-    3: "spontaneous", 4: "initialised", 5: "request", 6: "activation", 7: "activation confirmation",
-    8: "deactivation", 9: "deactivation confirmation", 10: "activation termination",
-}  # fmt: skip
-FROM_MASTER = {0: "reset of remote link", 1: "reset of user process", 3: "user data", 9: "request status of link",
-               10: "request class 1 data", 11: "request class 2 data"}  # fmt: skip
-FROM_METER = {
-    0: "ACK",
-    1: "NACK",
-    8: "user data",
-    9: "requested data not available",
-    11: "status of link",
-}
 # Protocol reference 5, from bit 7 down.
 QUALIFIER = ("IV invalid", "CA not synchronised", "CY overflow", "VH clock changed", "MP parameters changed",
              "INT intrusion", "AL supply failure", "RES")  # fmt: skip
@@ -187,25 +173,23 @@ def plain(value, zone):
 def explain(result):
     """Lines for a person."""
     control = result["control"]
-    names = FROM_MASTER if control["prm"] else FROM_METER
     flags = ("fcb", "fcv") if control["prm"] else ("acd", "dfc")
     yield "%s frame, %s, link address %d" % (
         result["format"],
         "master to meter" if control["prm"] else "meter to master",
         result["link"],
     )
-    function = names.get(control["function"], "unknown")
+    function = frame_text.function_of(control["prm"] << 6 | control["function"])
     bits = ", ".join("%s %d" % (flag.upper(), control[flag]) for flag in flags)
     yield "  function %d: %s (%s)" % (control["function"], function, bits)
     if "type" not in result:
         return
     cause = result["cause"]
-    words = CAUSES.get(cause) or cause_text(cause)
     yield "  ASDU type %d %s, cause %d: %s%s%s" % (
         result["type"],
         result["mnemonic"],
         cause,
-        words,
+        frame_text.cause_of(cause),
         ", NEGATIVE" if result["negative"] else "",
         ", test" if result["test"] else "",
     )

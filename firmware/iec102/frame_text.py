@@ -1,9 +1,9 @@
 """Frames as text: hex with what it means beside it, and no password in it. Loaded while frames are traced.
 
-`lines(data, opening)` is what firmware/meters/frame_trace.py and tools/doctor/trace.py show. A password stands in the
-ASDU 183, its echo and its confirmation (protocol reference 6.1), and in the parameters 129 (6.6): its four bytes and
-the checksum, which would tell their sum, are shown as **. What is no good frame is not shown at all while such a
-frame may be it.
+`lines(data, opening)` is what firmware/meters/frame_trace.py and tools.doctor show; tools.decode has the words of a
+frame from here. A password stands in the ASDU 183, its echo and its confirmation (protocol reference 6.1), and in the
+parameters 129 (6.6): its four bytes and the checksum, which would tell their sum, are shown as **. What is no good
+frame is not shown at all while such a frame may be it.
 """
 
 from binascii import hexlify
@@ -18,9 +18,14 @@ _PARAMETERS = const(129)  # have the password behind link address, number of poi
 # Where the body of the ASDU begins in a variable frame.
 _BODY = const(13)
 
-_TO_METER = const(b"0 reset of the link;3 data;9 request link status;10 poll class 1;11 poll;")
+_TO_METER = const(
+    b"0 reset of the link;1 reset of the user process;3 data;9 request link status;10 poll class 1;11 poll;"
+)
 _TO_MASTER = const(b"0 ACK;1 NACK;8 data;9 no data yet;11 link status;")
-_CAUSES = const(b"3 spontaneous;4 initialised;5 request;6 activation;7 confirmation;8 deactivation;10 end of data;")
+_CAUSES = const(
+    b"3 spontaneous;4 initialised;5 request;6 activation;7 confirmation;8 deactivation;9 deactivation confirmed;"
+    b"10 end of data;"
+)
 _TYPES = const(
     b"1 events;8 totals;11 increments;71 identity;72 clock;100 identity?;102 events?;103 clock?;122 totals?;"
     b"123 increments?;129 parameters;133 tariff now?;134 closings?;135 tariff now;136 closings;"
@@ -39,6 +44,19 @@ def _find(table, number):
         return ""
     at += len(mark)
     return whole[at : whole.find(b";", at)].decode()
+
+
+def function_of(control):
+    """What a control byte asks for or answers."""
+    function = control & 15
+    return _find(_TO_METER if control & 0x40 else _TO_MASTER, function) or "function %d" % function
+
+
+def cause_of(cause):
+    """A cause of transmission."""
+    if 12 < cause < 19:
+        return errors.text((100 + cause,))
+    return _find(_CAUSES, cause) or "cause %d" % cause
 
 
 def _length(data, at):
@@ -92,11 +110,7 @@ def describe(frame):
     fixed = frame[0] == _FIXED
     control = frame[1 if fixed else 4]
     link = frame[2] | frame[3] << 8 if fixed else frame[5] | frame[6] << 8
-    function = control & 15
-    words = (
-        _find(_TO_METER if control & 0x40 else _TO_MASTER, function) or "function %d" % function
-    )
-    words = "link %d: %s" % (link, words)
+    words = "link %d: %s" % (link, function_of(control))
     if control & 0x10:
         # To the meter bit 4 says that the frame count bit counts; to us that the meter takes no more data.
         words += ", FCB %d" % (control >> 5 & 1) if control & 0x40 else ", DFC"
@@ -114,15 +128,11 @@ def describe(frame):
         _find(_TYPES, kind) or "unknown",
         kind,
         cause,
-        _find(_CAUSES, cause) or _refusal(cause),
+        cause_of(cause),
         ", negative" if frame[9] & 0x40 else "",
         frame[10] | frame[11] << 8,
         frame[12],
     )
-
-
-def _refusal(cause):
-    return errors.text((100 + cause,)) if 12 < cause < 19 else "cause %d" % cause
 
 
 def _masked(text, first, last):

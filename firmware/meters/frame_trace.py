@@ -1,7 +1,7 @@
 """Every frame on the meters' lines with its meaning beside it: on the console, in a file, or on a topic.
 
 Loaded while the setting `iec102.trace` is not off. What the lines hand over is only put aside; a task of its own
-turns it into text (framewords.py) and shows it. What is more than the queue holds is counted, not waited for: a
+turns it into text (iec102/frame_text.py) and shows it. What is more than the queue holds is counted, not waited for: a
 trace must never cost a reading. It ends by itself after `iec102.trace_minutes`.
 """
 
@@ -30,8 +30,8 @@ _VARIABLE = const(0x68)
 _SESSION = const(183)
 
 
-class _Ear:
-    """One line: gathers the pieces of an answer."""
+class Ear:
+    """One line: gathers the pieces of an answer. `tracer.put()` has what was heard; the host's doctor is one, too."""
 
     def __init__(self, tracer, name):
         self._tracer = tracer
@@ -45,12 +45,12 @@ class _Ear:
         with overlay.attempt:
             if direction == "<":
                 if len(self._heard) + len(data) > _MOST_HEARD:
-                    self._hand_on()
+                    self.hand_on()
                 self._heard = self._heard or bytearray()
                 self._heard.extend(data)
                 self._last = ticks_ms()
             else:
-                self._hand_on()
+                self.hand_on()
                 if data[0] == _VARIABLE:
                     self._opening = data[7] == _SESSION
                 self._tracer.put(self._name, direction, bytes(data), self._opening)
@@ -61,9 +61,10 @@ class _Ear:
     def rest(self):
         """Nobody has spoken for a while: what was heard is complete."""
         if self._heard and ticks_diff(ticks_ms(), self._last) > _REST_MS:
-            self._hand_on()
+            self.hand_on()
 
-    def _hand_on(self):
+    def hand_on(self):
+        """What was heard is complete."""
         if self._heard:
             self._tracer.put(self._name, "<", bytes(self._heard), self._opening)
             self._heard = bytearray()
@@ -79,7 +80,7 @@ class Tracer:
         self._queue = []
         self._bytes = 0
         self._since = monotonic_s()
-        self._ears = [_Ear(self, line.name) for line in app.lines]
+        self._ears = [Ear(self, line.name) for line in app.lines]
         self._files = [app.board.root + "/trace.txt", app.board.root + "/trace.old.txt"]
         for line, ear in zip(app.lines, self._ears):
             line.trace = ear.hear

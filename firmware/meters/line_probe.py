@@ -1,15 +1,16 @@
 """A look at a line on which a meter does not answer: is it there at another speed, parity or link address?
 
 Only requests for the status of the link go out (protocol reference 2.2: they change nothing in a meter), some thirty
-of them with pauses, the likely settings first. Loaded for the moment; the line is as it was afterwards.
+of them with pauses, the likely settings first. Loaded for the moment; the line is as it was afterwards. The host's
+doctor, which has more time, asks in the same way and goes on from these speeds and addresses.
 """
 
 from firmware.core.compat import sleep_ms
 from firmware.iec102 import errors
 from firmware.iec102.link import Link, LinkAddress
 
-_BAUDS = const((9600, 19200, 4800, 2400, 1200, 38400))
-_LINKS = const((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0))
+BAUDS = (9600, 19200, 4800, 2400, 1200, 38400)
+LINKS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0)
 _PAUSE_MS = const(100)
 _ANSWER_MS = const(400)
 _DEADLINE_MS = const(30000)
@@ -32,19 +33,19 @@ async def run(line, meter, settings):
     own = meter.address[0]
     try:
         for _ in range(_TRIES):
-            found = await _ask(link, own, heard)
+            found = await ask(link, own, heard)
             if found is not None:
                 return _address(found, own)
-        for number in _LINKS:
-            found = await _ask(link, number, heard) if number != own else None
+        for number in LINKS:
+            found = await ask(link, number, heard) if number != own else None
             if found is not None:
                 return _address(found, own)
-        for baud in _BAUDS:
+        for baud in BAUDS:
             for parity in (None, 0):
                 if (baud, parity) == (settings[0], settings[2]):
                     continue
                 line.port.configure(baud, 8, parity, 1)
-                if await _ask(link, own, heard) is not None:
+                if await ask(link, own, heard) is not None:
                     return (_LINE, "%d baud 8%s1" % (baud, "N" if parity is None else "E"), settings[4])
     finally:
         line.port.configure(*settings[:4])
@@ -56,7 +57,7 @@ def _address(found, own):
     return (_RIGHT,) if found == own else (_LINK, found, own)
 
 
-async def _ask(link, number, heard):
+async def ask(link, number, heard, answer_ms=_ANSWER_MS, pause_ms=_PAUSE_MS):
     """The link address that answers to a request for `number`, or None; counts answers that were no frames."""
     # At 300 baud six bytes take a fifth of a second.
     wire = 24 * 11000 // link.port.baud
@@ -64,14 +65,14 @@ async def _ask(link, number, heard):
         number,
         0,
         0,
-        answer_ms=_ANSWER_MS + wire,
+        answer_ms=answer_ms + wire,
         gap_ms=60 + wire,
         session_ms=_DEADLINE_MS,
         retries=0,
     )
     link.clean = True
     await link.begin(address)
-    await sleep_ms(_PAUSE_MS)
+    await sleep_ms(pause_ms)
     try:
         await link.status()
         return number

@@ -112,6 +112,7 @@ def pairs(words, ask=getpass.getpass):
 def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
     """Ask QUESTIONS; Enter keeps a value, a dot empties it. Returns {name: value} of what changed."""
     config = Config()
+    config.values.update(current)  # as they are stored, right or wrong
     values = {}
     out("Enter keeps what is in brackets, a dot empties it, Ctrl-C leaves everything as it was.")
     for name, question in QUESTIONS:
@@ -119,11 +120,9 @@ def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
             continue
         row = config.row(name)[0]
         secret = table.secret(row)
-        old = current.get(name, config.get(name))
-        shown = ("***" if old else "") if secret else _text(old)
         choices = " (%s)" % row[3].replace(",", ", ") if row[2] == "choice" else ""
         while True:
-            answer = (ask_secret if secret else ask)("%s%s [%s]: " % (question, choices, shown))
+            answer = (ask_secret if secret else ask)("%s%s [%s]: " % (question, choices, config.text(name)))
             if not answer:
                 break
             value = "" if answer.strip() == "." else answer.strip()
@@ -164,10 +163,6 @@ def grant(current, values, ask=input, out=print):
     out("mqtt.commands = %s; to move it to another broker or network takes `way`, too" % words)
     if any(answers) and not dict(current, **values).get("mqtt.at_topic"):
         out("note: mqtt.at_topic is empty: no commands are taken until it is set")
-
-
-def _text(value):
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
 def _skipped(name, values):

@@ -45,7 +45,7 @@ class Reads:
         except (errors.BusyError, errors.NoAnswerError):
             raise
         except errors.Iec102Error as error:
-            self._refused(name, str(error), "note this line and tell us", needed)
+            self._refused(name, *words.of(error.why()), needed)
         else:
             self.report.ok("%s: %s" % (name, text))
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
+from firmware.config.config import Config
+from firmware.core.errors import ConfigError
 from tools import micropython, patience
 from tools.meter import weather
 from tools.twin.broker import EmbeddedBroker
@@ -90,9 +92,10 @@ def arguments(argv):
     if args.speed <= 0:
         parser.error("--speed: more than 0, not %g" % args.speed)
     if args.broker:
-        url = urlsplit(args.broker)
-        if url.scheme not in ("tcp", "mqtt") or not url.hostname:
-            parser.error("--broker: tcp://host:port, not %r" % args.broker)
+        try:
+            Config().set_many({"mqtt.broker": args.broker})
+        except ConfigError as error:
+            parser.error("--broker: %s" % error)
     return args
 
 

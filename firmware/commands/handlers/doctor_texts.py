@@ -37,7 +37,7 @@ def network(state, why):
         if state.get("technology"):
             more.append(state["technology"])
         if state.get("signal") is not None:
-            more.append(_signal(state["signal"]))
+            more.append("signal " + signal(state["signal"]))
         return ", ".join(more), ""
     if not why:
         text = state.get("last_reason") or state.get("registration")
@@ -46,18 +46,25 @@ def network(state, why):
             ", " + text if text else "",
         )
         return words, "wait two minutes and ask again"
-    if why[0] == _NO_NETWORK and state.get("signal") is None:
-        why = (_NO_SIGNAL,) + why[1:]
-    elif why[0] == _NO_NETWORK and why[1][0] == _DENIED:
-        why = why[1]
-    return advice(why)
+    return advice(closer(why, state.get("signal")))
 
 
-def _signal(dbm):
+def closer(why, dbm):
+    """`why` there is no network as exactly as it is known: no signal, or denied."""
+    if why[0] == _NO_NETWORK:
+        if dbm is None:
+            return (_NO_SIGNAL,) + why[1:]
+        if why[1][0] == _DENIED:
+            return why[1]
+    return why
+
+
+def signal(dbm):
+    """How good a signal of so many dBm (AT+CSQ) is."""
     word = (
         "good" if dbm >= -85 else "fair" if dbm >= -95 else "weak" if dbm >= -105 else "very weak"
     )
-    return "signal %s (%d dBm)" % (word, dbm)
+    return "%s (%d dBm)" % (word, dbm)
 
 
 def broker(state, url, why):

@@ -15,6 +15,7 @@ from firmware.net.modem.exchange import CommandError, NoAnswer, fields_of, is_qu
 from firmware.net.modem.link import Failure
 
 KEY = "sim_pin_tried"  # in the store: the digest
+PUKS = const(("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK"))  # states that only a person ends
 _RADIO_MS = const(15000)
 _PIN_MS = const(10000)
 _LOOK_MS = const(500)
@@ -94,7 +95,7 @@ def _digits(lines, name, least):
     return ""
 
 
-async def _model(channel, known):
+async def model(channel, known):
     """What AT+CGMM says: the line that is `known`, else the longest one that comes each time: others come unasked."""
     best, before = "", ()
     for _ in range(_ASKS):
@@ -116,10 +117,10 @@ async def _identify(link, channel, facts):
     with overlay.use("profiles"):
         from firmware.net.modem import profiles
 
-        model = facts["model"] = await _model(channel, profiles.detect)
+        found = facts["model"] = await model(channel, profiles.detect)
         facts["imei"] = await _imei(channel)
         if name == "auto":
-            name = profiles.detect(model)
+            name = profiles.detect(found)
         if link.profile["name"] != name:
             link.profile = profiles.get(name)
             log.info("modem", "%s: profile %s", facts["model"], name)
@@ -147,24 +148,24 @@ async def unlock(channel, pin, store, deadline_ms):
     end = ticks_add(ticks_ms(), deadline_ms)
     entered = False
     while True:
-        state = await _state(channel)
-        if state == "READY":
+        found = await state(channel)
+        if found == "READY":
             if store.get(KEY):
                 await silence(store)
                 store.set(KEY, None)
             return
-        if state == "SIM PIN" and not entered:
+        if found == "SIM PIN" and not entered:
             await _enter(channel, pin, store)
             entered = True
-        elif state in ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK"):
+        elif found in PUKS:
             raise Failure(_PUK, blocked=True)
         elif ticks_diff(end, ticks_ms()) <= 0:
-            raise Failure((_NOT_READY, state), _RADIO, _POWER)
+            raise Failure((_NOT_READY, found), _RADIO, _POWER)
         await sleep_ms(_LOOK_MS)
 
 
-async def _state(channel):
-    """What AT+CPIN? says, or the `why` of its refusal."""
+async def state(channel):
+    """What AT+CPIN? says, or the `why` of its refusal. Failure where no card, a broken one or nothing is there."""
     try:
         lines = await channel.command("AT+CPIN?", tries=2)
     except CommandError as error:
@@ -177,11 +178,11 @@ async def _state(channel):
         return error.why()  # busy, or not yet: look again
     except NoAnswer:
         raise Failure(_STOPPED, _RADIO) from None
-    state = "no answer"
+    said = "no answer"
     for line in lines:
         if line.startswith("+CPIN:"):
-            state = line[6:].strip()  # one before it came unasked
-    return state
+            said = line[6:].strip()  # one before it came unasked
+    return said
 
 
 async def _enter(channel, pin, store):
@@ -191,8 +192,10 @@ async def _enter(channel, pin, store):
         raise Failure(_NO_DIGITS, blocked=True)
     mark = _digest(pin)
     before = store.get(KEY) or ""
-    if mark in before and not await _all_left(channel):
-        raise Failure(_REFUSED_BEFORE, blocked=True)
+    if mark in before:
+        left, of = await pin_tries(channel)
+        if left != of or not left.isdigit():  # a wrong one has been entered since the last right one, or it may be so
+            raise Failure(_REFUSED_BEFORE, blocked=True)
     if before == mark * _ENTERED:
         raise Failure((_NOT_READY, "SIM PIN"), blocked=True)  # it was taken, and nothing came of it
     await silence(store)
@@ -206,17 +209,13 @@ async def _enter(channel, pin, store):
         raise Failure(_PIN_SILENT, _RADIO) from None
 
 
-async def _all_left(channel):
-    """Whether the SIM tells that no wrong PIN has been entered since the last right one."""
-    try:
-        lines = await channel.command("AT+CPINR")
-    except (CommandError, NoAnswer):
-        return False
-    for line in lines:
+async def pin_tries(channel):
+    """How many tries of the PIN are left, and of how many, as the SIM tells it: two texts, empty if it does not."""
+    for line in await quietly(channel, "AT+CPINR"):
         if line.startswith("+CPINR: SIM PIN,"):
             left, _, of = line[16:].partition(",")
-            return left.strip() == of.strip() and left.strip().isdigit()
-    return False
+            return left.strip(), of.strip()
+    return "", ""
 
 
 # --- network and access point

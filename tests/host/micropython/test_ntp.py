@@ -116,7 +116,7 @@ def test_servers_of_every_kind(command):
 
 KEEP = """
 import asyncio, gc, socket, sys
-from firmware.app.time_keeper import TimeKeeper
+from firmware.app.device import TimeKeeper
 from firmware.core import clock
 from firmware.core import log as diag
 from firmware.meters import readings

@@ -77,4 +77,4 @@ def test_a_traceback_of_a_packed_version_has_the_names_of_the_source(tmp_path):
     )
     said = done.stdout + done.stderr
     assert 'File "firmware.config.config", line' in said and ", in text" in said, said
-    assert 'File "firmware.config.text", line' in said and ", in row" in said, said
+    assert 'File "firmware.config.settings", line' in said and ", in row_of" in said, said

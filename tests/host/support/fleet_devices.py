@@ -10,7 +10,7 @@ import queue
 import paho.mqtt.client as mqtt
 
 from firmware.commands.dispatcher import Channel, Processor, decode
-from firmware.commands.reply import Collector
+from firmware.commands.executor import Collector
 from firmware.update.source import OrderError
 from tests.host.support import fake_device
 from tools import patience

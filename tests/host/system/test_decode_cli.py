@@ -1,13 +1,18 @@
 """`python -m tools.decode` as a person and a script use it."""
 
 import json
+import re
 import shlex
 import sys
 
 import pytest
 
+from firmware.core.zone import Zone
+from firmware.iec102 import frame_text
+from firmware.iec102.asdu import Asdu
+from tests.host.support.meter_reader import variable
 from tests.host.unit.iec102.test_vectors import FRAMES, ROOT
-from tools import patience
+from tools import decode, patience
 
 
 def run(*arguments, stdin=""):
@@ -94,7 +99,7 @@ def test_hex_as_people_paste_it():
         ["0x10 0x49 0x01 0x00 0x4a 0x16"],
     ):
         done = run(*words)
-        assert "request status of link" in done.stdout and done.returncode == 0
+        assert "request link status" in done.stdout and done.returncode == 0
 
 
 def test_a_person_reads_units_and_words():
@@ -103,6 +108,24 @@ def test_a_person_reads_units_and_words():
     text = run(frame("v048")).stdout
     assert "cause 18: the integration period is not available" in text
     assert "IV invalid" in run(frame("v039")).stdout
+
+
+@pytest.mark.parametrize("control", [*range(16), *range(0x40, 0x50)])
+def test_the_words_of_functions_are_those_of_the_trace(control):
+    raw = bytes((0x10, control, 1, 0, control + 1, 0x16))
+    (traced,) = frame_text.lines(raw)
+    told = list(decode.explain(decode.frame(raw, Zone("Europe/Madrid"))))
+    words = traced.partition("link 1: ")[2]
+    assert words and told[1].startswith("  function %d: %s (" % (control & 15, words))
+
+
+@pytest.mark.parametrize("cause", range(3, 30))
+def test_the_words_of_causes_are_those_of_the_trace(cause):
+    raw = bytes(variable(0x08, Asdu(100, cause, 1, 0, [])))
+    (traced,) = frame_text.lines(raw)
+    told = "\n".join(decode.explain(decode.frame(raw, Zone("Europe/Madrid"))))
+    words = re.search(r", cause %d (.*), point 1" % cause, traced).group(1)
+    assert words and "cause %d: %s\n" % (cause, words) in told
 
 
 def test_any_bytes_on_standard_input_get_an_answer_each():

@@ -70,7 +70,7 @@ def test_a_meter_is_found_read_and_its_settings_told():
 @pytest.mark.parametrize(
     "options, words, password, fault",
     [
-        (("--link", "7"), ("--link", 5), 1, "wrong link address: 5 was given, the meter has 7"),
+        (("--link", "7"), ("--link", 5), 1, "wrong link address: 5 is set, 7 answers"),
         (
             ("--point", "3"),
             ("--point", 1),
@@ -97,15 +97,15 @@ def test_a_meter_is_found_read_and_its_settings_told():
             ("--corrupt", "1.0"),
             ("--frames", 20),
             1,
-            "noise: something answers .* no frame of it is good",
+            "noise, or wrong speed or parity: something answers, .* no frame of it is good",
         ),
         (
             ("--drop", "0.15", "--seed", "3"),
             ("--answer-ms", 150),
             1,
-            "noise: .* frames had to be repeated",
+            "the meter answers now and then only: .* frames had to be repeated",
         ),
-        (("--busy", "100000"), (), 1, "busy: the meter answers, but has had no data for 20 s"),
+        (("--busy", "100000"), (), 1, "busy: the meter answers but has no data: asked for 20 s"),
         (
             ("--no-type", "162"),
             (),
@@ -154,13 +154,13 @@ def test_each_cause_of_a_refusal_in_words(cause, words):
             19200,
             "N",
             ("--baud", 9600),
-            ("wrong baud rate: 9600 was given, the meter speaks 19200",),
+            ("wrong speed or parity: the meter answers at 19200 baud 8N1",),
         ),
         (
             2400,
             "E",
             ("--baud", 9600, "--format", "8N1"),
-            ("wrong baud rate: 9600", "wrong parity: 8N1 was given"),
+            ("wrong speed or parity: the meter answers at 2400 baud 8E1",),
         ),
     ],
 )
@@ -197,7 +197,7 @@ def test_the_wrong_speed_on_a_pty():
 
     threading.Thread(target=serve, daemon=True).start()
     result = meter(os.ttyname(slave), "--baud", 9600)
-    named(result, "wrong baud rate: 9600 was given, the meter speaks 4800")
+    named(result, "wrong speed or parity: the meter answers at 4800 baud 8N1")
     os.close(slave)
 
 

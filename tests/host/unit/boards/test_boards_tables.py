@@ -1,10 +1,8 @@
 """Every board module under CPython, with chips that refuse what the real ones refuse."""
 
-import ast
 import importlib
 import json
 import os
-import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -13,14 +11,12 @@ import pytest
 
 from firmware import boards
 from firmware.app import starting
-from firmware.boards import tables
 from firmware.core import log
 from firmware.meters import readings
 from firmware.net.modem import dial, power, prepare
 from tests.host.support import fake_machine, virtual_time
 from tests.host.support.fake_machine import Chip, board_of, config
 from tests.host.unit.delivery.test_uplink_parts import Line
-from tools import build, micropython
 from tools.board.deploy import board_names
 
 BOARDS = [name for name in board_names() if name != "unix"]
@@ -344,31 +340,3 @@ def test_repl_console_never_waits(monkeypatch, tmp_path):
 def test_only_the_board_without_room_for_it_has_no_multiplexer_by_default(name, monkeypatch, tmp_path):
     _, board = made(name, monkeypatch, tmp_path)
     assert getattr(board, "defaults", {}) == ({"uplink.cmux": False} if name == "pico_w" else {})
-
-
-ON_A_BOARD = """
-import sys
-for name in ("machine", "_thread"):
-    sys.modules[name] = sys
-from firmware import boards
-for name in %r:
-    found = boards.board(name)
-    print([found.name, found.firmware, list(found.wiring), found.modem, found.led_pin, found.led_low])
-"""
-
-
-def test_a_row_is_a_class_on_micropython_too(monkeypatch):
-    names = list(tables.BOARDS)
-    build.build()
-    done = subprocess.run(
-        micropython.command("-c", ON_A_BOARD % names),
-        env={"MICROPYPATH": "%s:.frozen" % build.DEVICE},
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
-    for name, line in zip(names, done.stdout.splitlines(), strict=True):
-        chip_of(name).install(monkeypatch)
-        found = boards.board(name)
-        here = [found.name, found.firmware, list(found.wiring), found.modem, found.led_pin, found.led_low]
-        assert ast.literal_eval(line) == here and found.name == name

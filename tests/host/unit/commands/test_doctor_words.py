@@ -1,12 +1,17 @@
-"""What DOCTOR on the device makes of what the modem link and the meters' readings report."""
+"""What DOCTOR on the device makes of what the modem link and the meters' readings report, and the host after it."""
+
+import ast
+import re
+from pathlib import Path
 
 import pytest
 
 from firmware.commands.handlers import doctor_texts
-from firmware.core import errors
+from firmware.core import error_meter, error_network, error_services, errors
 from firmware.delivery.mqtt import login
 from firmware.delivery.mqtt.packets import Stream
 from firmware.iec102 import errors as meter_errors
+from firmware.iec102 import frame_text
 from tests.host.support.virtual_modem import World, run_virtual
 
 WAITING = {"connected": False, "state": "waiting"}
@@ -124,3 +129,36 @@ def test_a_wrong_password_may_be_called_not_authorised():
 def test_an_unknown_error_is_repeated_not_explained_away():
     fault, todo = doctor_texts.broker(WAITING, "tcp://x", (319, "something new"))
     assert fault == "FAULT something new" and "note this line" in todo
+
+
+# --- on the host
+
+TOOLS = Path(__file__).resolve().parents[4] / "tools"
+LEAST = 12  # letters of a text; a shorter one says many things
+
+
+def table():
+    """What the device says about errors and frames, each piece between details."""
+    for part in (error_meter, error_network, error_services):
+        for row in part.ROWS.strip().split("\n"):
+            for words in row.split("|")[1:-1]:
+                yield from re.split(r"\{\d\}", words)
+    for words in (frame_text._TO_METER, frame_text._TO_MASTER, frame_text._CAUSES):
+        yield from (each.partition(" ")[2] for each in words.decode().split(";"))
+
+
+def spoken(path):
+    """(line, text) of every text in a module that is no docstring."""
+    tree = ast.parse(path.read_text())
+    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
+            yield node.lineno, node.value.lower()
+
+
+@pytest.mark.parametrize("path", [*sorted((TOOLS / "doctor").glob("*.py")), TOOLS / "decode.py"], ids=lambda p: p.stem)
+def test_what_the_device_has_words_for_is_not_said_in_others_on_the_host(path):
+    known = {each.strip(" :,;()").lower() for each in table()}
+    known = tuple(sorted(each for each in known if len(each) > LEAST))
+    assert len(known) > 100 and "the meter is mute" in known and "request link status" in known
+    assert not [found for found in spoken(path) if found[1].startswith(known)]

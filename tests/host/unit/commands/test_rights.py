@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware.commands import grammar, leave
-from firmware.commands.reply import CommandError
+from firmware.commands.executor import CommandError
 from firmware.config import changes, files, password
 from firmware.config.files import open_channels
 from firmware.core import compat

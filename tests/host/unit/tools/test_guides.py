@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from firmware.config import settings
+from firmware.iec102 import frame_text
 from firmware.net.modem import profiles
-from tools.doctor.words import cause_text
 
 ROOT = Path(__file__).resolve().parents[4]
 DOCS = ROOT / "docs"
@@ -111,4 +111,4 @@ def test_every_setting_and_command_on_the_page_exists():
 
 def test_causes_are_named_as_the_firmware_names_them():
     for cause in range(13, 19):
-        assert "| %d | %s |" % (cause, cause_text(cause)) in PAGE
+        assert "| %d | %s |" % (cause, frame_text.cause_of(cause)) in PAGE
