@@ -11,8 +11,8 @@ from firmware.core.zone import Zone
 from firmware.iec102 import timetag
 from firmware.iec102.totals import FIELDS
 from firmware.meters import readings
-from firmware.meters.readings import closings, curve, facts, instant
-from firmware.meters.records import extended
+from firmware.meters.readings import closings, curve, facts, instant, kinds
+from firmware.meters.records import RecordFormat, extended
 from firmware.meters.records import titan as telemetry
 from tools.fleet import gaps
 
@@ -168,10 +168,11 @@ class _Job:
     def __init__(self, device, meter, kind, args=None, asked=False):
         self.meter = meter
         self.kind = kind
+        self.type = kinds.find(kind).type
         self.args = args
         self.clock = device.clock
         self.out = device.out
-        self.envelope = device.envelope
+        self.format = device.format
         self.kept = []
         if asked:
             self.result = self
@@ -210,7 +211,9 @@ class Device:
         self.events = events
         self.both = both
         self.out = telemetry.Writer()
-        self.envelope = telemetry.Envelope(self.imei, "ID-" + self.imei)
+        self.format = form = RecordFormat()
+        form.imei, form.logger_id, form.time_form, form.profile = self.imei, "ID-" + self.imei, "unix", "titan"
+        form.tags, form.object_key = "summer", "DO"
         self.meters = [
             Meter("ID%05d" % each, number * 16 + each, self.clock) for each in range(meters)
         ]

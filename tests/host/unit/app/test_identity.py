@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from firmware.app import apply_settings
-from firmware.meters.records import RecordFormat
+from tests.host.support.record_format import record_format
 
 _CHIP, _MODEM, _OTHER = "e66118604b", "861122334455667", "867000000000007"
 
@@ -37,7 +37,7 @@ def told(tmp_path, imei=_MODEM, stored=None, setting="", slots=()):
         guard=SimpleNamespace(root=str(tmp_path), folder=slots[0]) if slots else None,
         config=SimpleNamespace(get=lambda name: setting, expansions={"IMEI": _CHIP}),
         imei=_CHIP,
-        format=RecordFormat(_CHIP),
+        format=record_format(_CHIP, "P"),
     )
     real, apply_settings._apply = apply_settings._apply, applied.append
     try:

@@ -21,10 +21,10 @@ from firmware.config.config import Config
 from firmware.core.clock import Clock
 from firmware.delivery import homeassistant
 from firmware.delivery.discovery import Discovery
-from firmware.meters.records import RecordFormat
 from firmware.recordlog.ring import Ring
 from tests.host.support import virtual_time
 from tests.host.support.fake_device import Line, Link, Meter, channel_of
+from tests.host.support.record_format import record_format
 from tests.host.unit.app.test_flash_gate import Board
 from tests.host.unit.app.test_trial import Mqtt
 
@@ -91,7 +91,7 @@ def device(folder):
     app.clock = Clock(Rtc(), "Europe/Madrid")
     app.ring = Ring(str(folder) + "/log")
     app.ring.mount()
-    app.format = RecordFormat("1", "P")
+    app.format = record_format("1", "P")
     app.deliveries = []
     app.lines = [Line("port 1", [Meter("ID00000")])]
     app.link = Network()

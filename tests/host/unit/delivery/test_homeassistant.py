@@ -15,7 +15,6 @@ from firmware.delivery import discovery, homeassistant
 from firmware.meters import readings
 from firmware.meters.meter import Meter
 from firmware.meters.reading import Schedule
-from firmware.meters.records import RecordFormat
 from tests.host.support import json_examples
 from tests.host.support.record_format import record_format
 from tools import patience
@@ -275,7 +274,7 @@ def test_each_meter_says_for_itself_whether_it_is_there():
     async def main():
         device = Device(("A", readings.INSTANT, 60, True), ("B", readings.INSTANT, 60, True))
         device.mqtt, device.clock, device.config, device.processor = Mqtt(), Clock(), Settings(), Nobody()
-        device.format = RecordFormat("", "", "", "titan")
+        device.format = record_format("", "", "", "titan")
         task = asyncio.create_task(discovery.Discovery(device).run())
         for minute in range(20):
             now = device.clock.utc()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from firmware.net import http
-from firmware.update.source import DownloadError
+from firmware.net.url import DownloadError
 
 SIGNED = "https://objects.example/release.rel?" + "&".join("X-Amz-%02d=%s" % (n, "k" * 60) for n in range(12))
 
