@@ -138,8 +138,7 @@ class Store:
             if not found:
                 raise StoreError("the database refuses it: %s" % error) from None
             ((row, message),) = found
-            text = str(error).replace("\0", " ")
-            fault = (message, row.device, Fault("database", text[:300]))
+            fault = (message, row.device, Fault("database", clean(str(error))))
             return self._write([], [*aside, fault], seen, now, source)
 
     def _write(self, found, aside, seen, now, source):

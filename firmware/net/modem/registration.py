@@ -47,7 +47,7 @@ def parse_registration(line, asked=False):
     as is a line without a status: (None, None, None).
     """
     fields = fields_of(line)
-    second = line.partition(",")[2].partition(",")[0].strip()
+    second = fields[1] if len(fields) > 1 and line.partition(",")[2][:1] != '"' else ""
     at = 1 if second.isdigit() and (asked or len(second) < 3) else 0
     stat = None if asked and not at else _number(fields[at])
     if stat is None or stat > _LAST_STATE:

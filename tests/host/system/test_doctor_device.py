@@ -73,7 +73,7 @@ METERS = {
     "point": (("--point", "4"), {}, r"wrong measuring point \(cause 16\)"),
     "password": ((), {"meter.0.password": 99}, "wrong password"),
     "nack": (("--wrong-password", "nack"), {"meter.0.password": 99}, "NACK"),
-    "busy": (("--busy", "1000"), {}, "busy"),
+    "busy": (("--busy", "1000"), {}, "busy|the password was taken"),
     "noise": (("--corrupt", "1.0"), {}, "noise"),
     "type": (("--no-type", "100"), {}, r"the meter lacks this reading \(cause 14\)"),
 }

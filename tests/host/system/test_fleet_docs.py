@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+import pytest
 
 from tests.host.support import brokers, fleet_lab, programs
 from tools import patience
@@ -77,6 +78,7 @@ def session(broker, user, *topics):
     return client, came
 
 
+@pytest.mark.services
 def test_the_access_list_lets_each_do_its_own_work_and_no_more():
     broker = Configured()
     clients = []
@@ -113,6 +115,7 @@ def test_the_access_list_lets_each_do_its_own_work_and_no_more():
         broker.stop()
 
 
+@pytest.mark.services
 def test_with_the_pages_settings_a_killed_mosquitto_has_nearly_all_that_it_confirmed(tmp_path):
     broker = Configured(acl=False)
     with fleet_lab.Lab(tmp_path, broker=broker) as lab:

@@ -23,11 +23,6 @@ def lab(tmp_path):
         yield made
 
 
-def real(lab):
-    if isinstance(lab.broker, brokers.Embedded):
-        pytest.skip("needs a broker that keeps what it has confirmed: apt-get install mosquitto")
-
-
 def publish(lab, *messages):
     """Send (topic, payload) pairs with QoS 1 and wait until the broker has them."""
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
@@ -64,8 +59,9 @@ def test_a_day_of_ten_devices_with_both_forms_is_there_once(lab):
 
 
 @pytest.mark.parametrize("point", POINTS)
+@pytest.mark.services
 def test_killed_anywhere_it_loses_nothing_and_takes_nothing_twice(lab, point):
-    real(lab)
+    programs.need("mosquitto")
     first = lab.ingester()
     lab.subscribed()
     first.kill()
@@ -80,8 +76,9 @@ def test_killed_anywhere_it_loses_nothing_and_takes_nothing_twice(lab, point):
     lab.check(fleet_lab.expected(fleet_lab.devices(10, interval=300), START, START + DAY // 2))
 
 
+@pytest.mark.services
 def test_a_broker_restarted_in_good_order_loses_nothing(lab):
-    real(lab)
+    programs.need("mosquitto")
     lab.ingester()
     lab.subscribed()
     senders, thread = lab.sending(fleet_lab.devices(10, interval=60), START, START + DAY // 2)
@@ -97,8 +94,9 @@ def test_a_broker_restarted_in_good_order_loses_nothing(lab):
     lab.check(fleet_lab.expected(fleet_lab.devices(10, interval=60), START, START + DAY // 2))
 
 
+@pytest.mark.services
 def test_several_ingesters_share_one_database(lab):
-    real(lab)
+    programs.need("mosquitto")
     groups = [lab.ingester("ingest-%d" % number, more=("--group", "all")) for number in range(3)]
     lab.subscribed()
     time.sleep(2)  # the others are in the group soon after the first one
@@ -328,6 +326,7 @@ def test_a_broker_that_misbehaves_does_not_end_the_ingester(tmp_path, mode, monk
     assert len(said) == 2 and bad.connections >= 2, said
 
 
+@pytest.mark.services
 def test_over_tls_only_the_right_broker_is_told_anything(tmp_path):
     programs.need("mosquitto")
     certificate, key = programs.certificate(tmp_path)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.host.support import brokers, fleet_devices, fleet_lab
+from tests.host.support import fleet_devices, fleet_lab, programs
 from tools.fleet import __main__ as fleet
 from tools.fleet import backfill, gaps
 from tools.fleet.store import open_store
@@ -13,13 +13,13 @@ HOUR = 3600
 DAY = 86400
 
 
+@pytest.mark.services
 def test_what_a_killed_broker_had_is_seen_as_a_gap_and_fetched_again(
     tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr(backfill, "_PAUSES", (0.1, 0.5))
+    programs.need("mosquitto")
     with fleet_lab.Lab(tmp_path) as lab:
-        if isinstance(lab.broker, brokers.Embedded):
-            pytest.skip("needs a broker to kill: apt-get install mosquitto")
         end = int(time.time()) // HOUR * HOUR
         start = end - 4 * DAY
 

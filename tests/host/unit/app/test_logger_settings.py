@@ -21,6 +21,7 @@ class Board:
 @pytest.fixture
 def app(tmp_path):
     found = App(Board(str(tmp_path)))
+    found.imei = "1"
     found.config.load()
     found.ring = Ring(str(tmp_path / "log"))
     found.ring.mount()

@@ -286,7 +286,7 @@ def over_mqtt(device, *payloads, topic="t/ATR", wait=None):
 
 def test_one_answer_a_message_in_the_order_of_the_messages():
     replies = over_mqtt(
-        Device(), b"AT", b"ATI\r\nNOPE\r\n", b"", b"\xff\xfe", b"AT^MTXTUNNEL=VERSION"
+        Device(), b"AT", b"ATI\r\nNOPE\r\n", b"NOPE", b"\xff\xfe", b"AT^MTXTUNNEL=VERSION"
     )
     assert [topic for topic, _ in replies] == ["t/ATR"] * 5
     texts = [payload.decode() for _, payload in replies]
@@ -324,8 +324,9 @@ def test_a_restart_waits_for_the_answer_to_be_out():
 
 
 @settings(max_examples=60)
-@given(strategies.binary(max_size=1000))
+@given(strategies.binary(max_size=1000).filter(lambda payload: decode(payload).strip()))
 def test_whatever_a_message_holds_it_is_answered(payload):
+    """An empty one aside: somebody clears a retained message."""
     answer = over_mqtt(Device(), payload)[0][1]
     assert len(answer) <= 20480
     assert re.search(rb"\r\n(OK|ERROR)\r\n$", answer)

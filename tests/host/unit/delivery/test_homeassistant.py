@@ -197,15 +197,16 @@ def test_what_a_meter_calls_invalid_is_no_state():
     import firmware.meters.readings.instant as instant
 
     class Out(dict):
+        def begin(self, *_):
+            self.clear()
+
+        text = key = raw = begin
+
         def int(self, name, value):
             self[name] = value
 
         def end(self):
             return self
-
-    class Nothing:
-        def begin(self, *_):
-            pass
 
     def parts(bad):
         bits = [n == bad for n in range(10)]
@@ -219,7 +220,7 @@ def test_what_a_meter_calls_invalid_is_no_state():
     templates = [payload["val_tpl"] for _, payload in announced(Device(METER))[1:]]
     silent = []
     for bad in range(10):
-        record = instant.write(Out(), Nothing(), 0, "ID00000", parts(bad), "mark")
+        record = instant.write(Out(), record_format("", ""), 0, "ID00000", parts(bad), "mark")
         record.update(IMEI="869101054287764", ID="ID00000")
         silent.append([TEMPLATE.fullmatch(each)[3] for each in templates if value(each, record) == ""])
     phases = [["PA" + p, "PR" + p, "FP" + p] for p in ("T", "F1", "F2", "F3")]

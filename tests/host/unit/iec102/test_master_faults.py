@@ -10,6 +10,7 @@ import pytest
 
 from firmware.core import compat
 from firmware.iec102 import errors, ft12, timetag
+from firmware.iec102.asdu import Objects
 from firmware.iec102.master import LinkAddress, Master
 from tests.host.support import virtual_time
 from tests.host.support.fake_ports import StationMeter
@@ -91,7 +92,7 @@ def key(value):
     """Objects as something that can be compared."""
     if isinstance(value, dict):
         return {name: key(v) for name, v in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, Objects)):
         return [key(v) for v in value]
     return tuple(sorted(vars(value).items())) if isinstance(value, timetag.TimeTag) else value
 

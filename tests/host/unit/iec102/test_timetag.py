@@ -104,7 +104,6 @@ def test_unknown_zone_names_the_known_ones():
 @pytest.mark.parametrize(
     "fields",
     [
-        (26, 7, 1, 24, 0),  # the end of a day is 00:00 of the next
         (26, 7, 1, 23, 60),
         (26, 7, 1, 31, 63),
         (26, 0, 1, 0, 0),

@@ -1,6 +1,6 @@
 """A board and a modem with a mix of faults by chance (tools/modem/weather.py): it comes up, stays up, and what it says
 of its modem and takes from short messages is right.
-`python -m tests.host.unit.net.modem.test_modem_weather FROM TO` tries more.
+`python -m tests.host.system.test_modem_weather FROM TO` tries more.
 """
 
 import asyncio
