@@ -70,7 +70,7 @@ def test_what_a_resident_module_begins_to_import_counts(residents, sizes, grown)
 
 def test_the_packages_are_all_the_code(sizes):
     packages = _bits32.packages()
-    assert min(packages.values()) > 0 and {"firmware", "firmware/net/modem", "umqtt"} <= set(packages)
+    assert min(packages.values()) > 0 and {"firmware/net", "umqtt"} <= set(packages)
     code, _ = sizes["roomy"]
     # Beside them there are a board or two more, and no boot.py.
     assert 0.97 < sum(packages.values()) / code < 1.03

@@ -11,7 +11,9 @@ import pytest
 from firmware.core import overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.meters import readings, session
+from firmware.meters.readings import kinds
 from tests.host.support import virtual_time
+from tests.host.support.record_format import record_format
 from tests.host.support.virtual_modem import World, run_virtual
 from tests.host.unit.commands.test_commands import OURS, Desk
 from tools import build, micropython
@@ -146,12 +148,11 @@ def test_the_batch_of_a_session_lies_in_the_buffer_that_is_kept_for_records():
         kept.extend((type(payload), bytes(payload)) for _, _, payload in batch)
 
     async def main():
-        header = ["86", "ID", "iso", "titan", "utc", "address"]
         clock = SimpleNamespace(utc=lambda: 1)
-        line = SimpleNamespace(header=header, clock=clock, keep=keep, gate=None)
+        line = SimpleNamespace(format=record_format("86", "ID"), clock=clock, keep=keep, gate=None)
         meter = SimpleNamespace(log=True, ledger=SimpleNamespace(dirty=False))
         for kind in (readings.CURVE, readings.CLOSINGS):
-            job = session.Job(line, meter, kind, None, None, bytearray(overlay.LARGEST))
+            job = session.Job(line, meter, kinds.find(kind), None, None, bytearray(overlay.LARGEST))
             for number in range(20):
                 job.out.begin()
                 job.out.int("N", number)
