@@ -70,6 +70,7 @@ test-services: build $(VENV)/.fleet
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "make format writes these files as they should be"; exit 1; }
 	@$(PY) -m tools.build --check
 
 format: $(STAMP)

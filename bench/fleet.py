@@ -30,9 +30,7 @@ def measured(database, devices, count):
 
 def _server():
     """A PostgreSQL of our own, or None."""
-    if not importlib.util.find_spec("psycopg") or not list(
-        Path("/usr/lib/postgresql").glob("*/bin")
-    ):
+    if not importlib.util.find_spec("psycopg") or not list(Path("/usr/lib/postgresql").glob("*/bin")):
         return None
     from tests.host.support import servers
 

@@ -84,9 +84,7 @@ def _compile(source, relative, out, arch):
     command += ["-s", name, "-o", str(out)] + (["-march=" + arch] if arch else [])
     done = subprocess.run(command + [str(source)], capture_output=True, text=True)
     if done.returncode:
-        raise CompileError(
-            "%s does not compile for the device:\n%s" % (relative, done.stderr.strip())
-        )
+        raise CompileError("%s does not compile for the device:\n%s" % (relative, done.stderr.strip()))
 
 
 def text_of(relative, root=ROOT):
@@ -109,11 +107,7 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
             todo.append((path, relative, out))
             newest = max(newest, path.stat().st_mtime_ns)
     stamp = device / ".compiled"
-    if (
-        stamp.exists()
-        and stamp.stat().st_mtime_ns > newest
-        and all(map(Path.exists, found.values()))
-    ):
+    if stamp.exists() and stamp.stat().st_mtime_ns > newest and all(map(Path.exists, found.values())):
         return found, 0
     digests = json.loads(stamp.read_text()) if stamp.exists() else {}
     compiled = 0
@@ -137,9 +131,7 @@ def build(device=DEVICE):
     for name in PLAIN:
         out = device / name
         keep.add(out)
-        if (ROOT / name).exists() and (
-            not out.exists() or out.read_bytes() != (ROOT / name).read_bytes()
-        ):
+        if (ROOT / name).exists() and (not out.exists() or out.read_bytes() != (ROOT / name).read_bytes()):
             shutil.copyfile(ROOT / name, out)
     stale = [path for path in device.rglob("*") if path.is_file() and path not in keep]
     for old in stale:
@@ -160,10 +152,7 @@ def check():
 
 def sizes(device=DEVICE):
     """Return {relative path: bytes} of the compiled modules."""
-    return {
-        path.relative_to(device).as_posix(): path.stat().st_size
-        for path in sorted(device.rglob("*.mpy"))
-    }
+    return {path.relative_to(device).as_posix(): path.stat().st_size for path in sorted(device.rglob("*.mpy"))}
 
 
 def main(argv=None):
@@ -179,9 +168,7 @@ def main(argv=None):
     except CompileError as error:
         raise SystemExit(str(error)) from None
     if compiled or removed:
-        print(
-            "build: %d compiled, %d removed -> %s" % (compiled, removed, DEVICE.relative_to(ROOT))
-        )
+        print("build: %d compiled, %d removed -> %s" % (compiled, removed, DEVICE.relative_to(ROOT)))
     if args.sizes:
         table = sizes()
         for name, size in table.items():

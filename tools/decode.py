@@ -261,13 +261,9 @@ def main(argv=None):
         prog="tools.decode",
         description="Explain IEC 60870-5-102 frames. Hex digits as arguments, or one frame a line on standard input.",
     )
-    parser.add_argument(
-        "hex", nargs="*", help="a frame, such as 104901004a16 or 10 49 01 00 4a 16"
-    )
+    parser.add_argument("hex", nargs="*", help="a frame, such as 104901004a16 or 10 49 01 00 4a 16")
     parser.add_argument("--json", action="store_true", help="one JSON object a frame")
-    parser.add_argument(
-        "--zone", default="Europe/Madrid", help="zone of the time tags (Europe/Madrid)"
-    )
+    parser.add_argument("--zone", default="Europe/Madrid", help="zone of the time tags (Europe/Madrid)")
     args = parser.parse_args(argv)
     try:
         zone = Zone(args.zone)

@@ -313,11 +313,7 @@ def pages():
 
 def stale():
     """Paths of the pages that are not as they should be."""
-    return [
-        path
-        for path, text in pages().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    return [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
 
 
 def main(argv=None):

@@ -73,11 +73,7 @@ def against(ties):
     """[(module, module it imports)] of between_rooms() that go up, or across."""
     wrong = []
     for (start, end), which in ties.items():
-        if (
-            start != "firmware"
-            and end != "firmware"
-            and FLOOR.get(start, -1) >= FLOOR.get(end, -1)
-        ):
+        if start != "firmware" and end != "firmware" and FLOOR.get(start, -1) >= FLOOR.get(end, -1):
             wrong += which
     return wrong
 
@@ -147,19 +143,13 @@ def figures(root=ROOT):
         "files": len(paths),
         "lines": sum(len(path.read_text().splitlines()) for path in paths),
         "rooms": len({room(name) for name in trees} - {"firmware"}),
-        "modules beside the rooms": sum(
-            name.count(".") == 1 and not _has_folder(root, name) for name in trees
-        ),
+        "modules beside the rooms": sum(name.count(".") == 1 and not _has_folder(root, name) for name in trees),
         "imports between modules": sum(map(len, found.values())),
         "imports between rooms": sum(map(len, ties.values())),
-        "pairs of rooms": sorted(
-            "%s > %s (%d)" % (*pair, len(which)) for pair, which in ties.items()
-        ),
+        "pairs of rooms": sorted("%s > %s (%d)" % (*pair, len(which)) for pair, which in ties.items()),
         "imports against the direction": sorted("%s > %s" % pair for pair in against(ties)),
         "circles of rooms": circles(ties),
-        "circles of modules": circles(
-            [(name, each) for name, wanted in found.items() for each in wanted]
-        ),
+        "circles of modules": circles([(name, each) for name, wanted in found.items() for each in wanted]),
         **passed,
     }
 
@@ -170,9 +160,7 @@ def _has_folder(root, name):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="tools.house", description=__doc__.split("\n\n")[0])
-    parser.add_argument(
-        "folder", nargs="?", default=ROOT, type=Path, help="of a checkout (default: this one)"
-    )
+    parser.add_argument("folder", nargs="?", default=ROOT, type=Path, help="of a checkout (default: this one)")
     parser.add_argument("--list", action="store_true", help="which they are")
     args = parser.parse_args(argv)
     for what, value in figures(args.folder.resolve()).items():

@@ -106,9 +106,7 @@ def keygen(path, public, bits=BITS):
     path, public = Path(path), Path(public)
     for there in (path, public):
         if there.exists():
-            raise ReleaseToolError(
-                "%s exists; devices in the field know only its key. Move it away first." % there
-            )
+            raise ReleaseToolError("%s exists; devices in the field know only its key. Move it away first." % there)
     key = generate(bits)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -158,9 +156,7 @@ def _parser():
     command = sub.add_parser("make", help="compile the firmware and sign it")
     command.add_argument("--out", type=Path, help="default: build/lector102-VERSION.rel")
     command.add_argument("--version", help="default: the project's version and commit")
-    command.add_argument(
-        "--source", type=Path, default=ROOT, help="folder with firmware/ and lib/"
-    )
+    command.add_argument("--source", type=Path, default=ROOT, help="folder with firmware/ and lib/")
     command = sub.add_parser("verify", help="check a release as a device would")
     command.add_argument("file", type=Path)
     return parser

@@ -58,9 +58,7 @@ async def firmware():
     settings = {"host": "127.0.0.1", "port": PORT, "client_id": "bench", "keepalive": 60}
     settings["window"] = WINDOW
     records = filled(COUNT)
-    service = MqttService(
-        simple, settings, records, Link(), lambda kind: "bench/t", lambda: None, None, 0, changed
-    )
+    service = MqttService(simple, settings, records, Link(), lambda kind: "bench/t", lambda: None, None, 0, changed)
     task = asyncio.create_task(service.run())
     longest = 0
     last = time.ticks_ms()

@@ -42,9 +42,7 @@ class TimeRefused(Coded, OSError):
 async def once(keeper):
     """Ask once; returns the seconds until the next time."""
     device = keeper.device
-    servers = [
-        s for s in (device.config.get("ntp.server"), device.config.get("ntp.server2")) if s
-    ]
+    servers = [s for s in (device.config.get("ntp.server"), device.config.get("ntp.server2")) if s]
     if not servers or not device.link.is_up():
         # Without a network this costs nothing: look again soon.
         _ask_meter(keeper)

@@ -29,9 +29,7 @@ BOARDS = {
     # in one sentence which build it needs.
     "generic_rp2": (
         "rp2",
-        dict(
-            _PICO, firmware="your board, made with MICROPY_PY_LWIP=1 and MICROPY_PY_NETWORK_PPP_LWIP=1, or a Pico W"
-        ),
+        dict(_PICO, firmware="your board, made with MICROPY_PY_LWIP=1 and MICROPY_PY_NETWORK_PPP_LWIP=1, or a Pico W"),
     ),
     # Any ESP32 board with an external modem, or with WiFi only; board.json on the flash says other pins.
     "generic_esp32": ("esp32", _ESP32),

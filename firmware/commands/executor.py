@@ -232,9 +232,7 @@ async def _one(call, collector):
         return _too_much(call, collector, CommandError(_TOO_LONG, str(error)))
     except ValueError as error:
         return CommandError(_BAD_VALUE, str(error))
-    except (
-        Exception
-    ) as error:  # a command must never take its channel along; it is told and logged
+    except Exception as error:  # a command must never take its channel along; it is told and logged
         text = "%s: %s" % (type(error).__name__, error)
         log.error("commands", "%s: %s", call.name, text)
         return CommandError(_FAILED, text)

@@ -37,17 +37,19 @@ _PROMPT = const(
 # They only look, so they count as `view`.
 _QUESTIONS = const(" AT+CSQ AT+CREG? AT+CEREG? AT+COPS? AT+CGSN AT+CCLK? ")
 # Their arguments are PINs, passwords or names of accounts.
-_PRIVATE = const((
-    "+CPIN",
-    "+CPWD",
-    "+CLCK",
-    "+CGAUTH",
-    "+QICSGP",
-    "^SGAUTH",
-    "+QMTCONN",
-    "+CPUK",
-    "+CNUM",
-))
+_PRIVATE = const(
+    (
+        "+CPIN",
+        "+CPWD",
+        "+CLCK",
+        "+CGAUTH",
+        "+QICSGP",
+        "^SGAUTH",
+        "+QMTCONN",
+        "+CPUK",
+        "+CNUM",
+    )
+)
 
 
 # What may be done before the password was given.

@@ -20,11 +20,13 @@ _OWN = const((
     "device.password", "device.confirm", "sms.phones", "sms.all_phones", "sms.status_phone", "console.enabled",
 ))  # fmt: skip
 # A change of the first is only taken together with the others, as far as these are set.
-_BRINGS = const((
-    ("mqtt.broker", "mqtt.password"),
-    ("uplink.apn", "uplink.password", "mqtt.password"),
-    ("uplink.ssid", "uplink.key", "mqtt.password"),
-))
+_BRINGS = const(
+    (
+        ("mqtt.broker", "mqtt.password"),
+        ("uplink.apn", "uplink.password", "mqtt.password"),
+        ("uplink.ssid", "uplink.key", "mqtt.password"),
+    )
+)
 # No letter that looks like another one.
 _LETTERS = const("ABCDEFGHJKLMNPQRSTUVWXYZ23456789")
 

@@ -147,9 +147,7 @@ class Publisher:
     async def send(self, settings):
         """Queue messages as long as there is room; True if there was any."""
         any_sent = False
-        while self._session.room() and self._send_one(
-            settings.get("window", 8), settings.get("qos", 1)
-        ):
+        while self._session.room() and self._send_one(settings.get("window", 8), settings.get("qos", 1)):
             any_sent = True
             await sleep_ms(0)
         return any_sent

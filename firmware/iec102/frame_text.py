@@ -64,12 +64,7 @@ def _length(data, at):
     left = len(data) - at
     if left >= 6 and data[at] == _FIXED:
         total, first = 6, at + 1
-    elif (
-        left >= 15
-        and data[at] == _VARIABLE
-        and data[at + 1] == data[at + 2]
-        and data[at + 3] == _VARIABLE
-    ):
+    elif left >= 15 and data[at] == _VARIABLE and data[at + 1] == data[at + 2] and data[at + 3] == _VARIABLE:
         total, first = data[at + 1] + 6, at + 4
     else:
         return 0

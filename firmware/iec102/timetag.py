@@ -25,9 +25,7 @@ class TimeTag:
         self.minute = minute
         self.second = second
         self.millisecond = millisecond
-        self.weekday = self.su = self.iv = self.tis = self.res1 = self.eti = self.pti = (
-            self.res2
-        ) = 0
+        self.weekday = self.su = self.iv = self.tis = self.res1 = self.eti = self.pti = self.res2 = 0
 
     def __eq__(self, other):
         return isinstance(other, TimeTag) and self.__dict__ == other.__dict__

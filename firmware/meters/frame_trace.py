@@ -107,9 +107,7 @@ class Tracer:
 
     async def _run(self):
         how, _, minutes = self.setup
-        log.info(
-            "trace", "frames to the %s for %d minutes (0: until it is switched off)", how, minutes
-        )
+        log.info("trace", "frames to the %s for %d minutes (0: until it is switched off)", how, minutes)
         while not minutes or monotonic_s() - self._since < minutes * 60:
             await sleep_ms(_TURN_MS)
             try:

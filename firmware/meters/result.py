@@ -1,6 +1,5 @@
 """What a reading on demand came to. Loaded for one; stays as long as a meter has any."""
 
-
 # More bytes of an answer to a reading on demand are not kept: what asks for it gets one message.
 _MOST_BYTES = const(16384)
 

@@ -16,6 +16,8 @@ _TAG_MOST = const(128)
 _WANTED = const((
     b"content-length", b"content-range", b"transfer-encoding", b"etag", b"last-modified", b"location",
 ))  # fmt: skip
+
+
 class Answer:
     """`code`: the status (int); `length`: bytes of the body (int), None if that was not told; `tag`: what names this
     content (text, "" for none). Of a range also the `first` byte and the size of the `whole` file (int, 0: not told).

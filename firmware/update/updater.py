@@ -153,9 +153,7 @@ class Updater:
         """Refuse what this device cannot run, and what is older."""
         mpy, arch = _own()
         if mpy is not None and head.mpy != mpy:
-            raise UpdateError(
-                "the release is for .mpy version %s, this MicroPython reads %s" % (head.mpy, mpy)
-            )
+            raise UpdateError("the release is for .mpy version %s, this MicroPython reads %s" % (head.mpy, mpy))
         if head.arch and mpy is not None and head.arch != arch:
             raise UpdateError("the release is for %s, this is %s" % (head.arch, arch))
         have = slots.manifest(self.root, folder).get("serial", 0)

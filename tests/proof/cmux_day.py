@@ -32,8 +32,7 @@ def read(channel, count=256):
 
 
 def carried(seed, seconds):
-    """The traffic of `seconds`: bytes `up` and `down`, `commands`, `short writes`. Raises AssertionError.
-    """
+    """The traffic of `seconds`: bytes `up` and `down`, `commands`, `short writes`. Raises AssertionError."""
     generator = random.Random(seed)
     sums = {"up": 0, "down": 0, "commands": 0, "short writes": 0}
 

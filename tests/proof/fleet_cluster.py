@@ -43,9 +43,7 @@ class Cluster:
         self.nodes = [servers.Rabbit()]
         self.nodes += [servers.Rabbit(self.nodes[0]) for _ in range(2)]
         policy = '{"ha-mode":"all","ha-sync-mode":"automatic","ha-promote-on-shutdown":"always"}'
-        self.nodes[0].control(
-            "set_policy", "sessions", "^mqtt-subscription-", policy, "--apply-to", "queues"
-        )
+        self.nodes[0].control("set_policy", "sessions", "^mqtt-subscription-", policy, "--apply-to", "queues")
         self._balancer = Balancer(node.port for node in self.nodes)
         self.port = self._balancer.port
 
@@ -61,16 +59,12 @@ def some():
 
 def proof():
     cluster = Cluster()
-    with tempfile.TemporaryDirectory() as folder, fleet_lab.Lab(
-        Path(folder), broker=cluster
-    ) as lab:
+    with tempfile.TemporaryDirectory() as folder, fleet_lab.Lab(Path(folder), broker=cluster) as lab:
         lab.ingester()
         lab.subscribed(120)
         senders, thread = lab.sending(some(), START, START + DAY)
         for number, node in enumerate(cluster.nodes[::-1], 1):
-            patience.until(
-                lambda n=number: senders.confirmed >= 15000 * n or not thread.is_alive(), 600, 0.2
-            )
+            patience.until(lambda n=number: senders.confirmed >= 15000 * n or not thread.is_alive(), 600, 0.2)
             print(
                 "      %d confirmed: node %d is killed" % (senders.confirmed, 4 - number),
                 flush=True,

@@ -43,9 +43,7 @@ def lived(lab, server, count, days):
     senders, thread = lab.sending(some(count), _START, end, 4 * 3600)
     for number, what in enumerate(_ENDS, 1):
         wanted = about * number // (len(_ENDS) + 1)
-        patience.until(
-            lambda wanted=wanted: senders.confirmed >= wanted or not thread.is_alive(), 3600, 0.5
-        )
+        patience.until(lambda wanted=wanted: senders.confirmed >= wanted or not thread.is_alive(), 3600, 0.5)
         assert thread.is_alive() or not lab.errors, lab.errors
         print("      %d confirmed: the %s is ended" % (senders.confirmed, what), flush=True)
         if what == "ingester":
@@ -79,9 +77,7 @@ def compared(lab, devices, start, end):
 
         patience.until(there, 600, 1)
         rows = lab.rows("select %s from record where device = ?" % names, (device.imei,))
-        assert {tuple(row[:7]): row[7] for row in rows} == expected and len(rows) == len(
-            expected
-        ), device.imei
+        assert {tuple(row[:7]): row[7] for row in rows} == expected and len(rows) == len(expected), device.imei
         total += len(rows)
     store = open_store(lab.database)
     aside = store.all("select count(*) from aside")[0][0]
@@ -95,9 +91,7 @@ def proof(count=DEVICES, days=DAYS):
     assert programs.find("mosquitto"), "Mosquitto is missing: apt-get install mosquitto"
     server = servers.Postgres()
     try:
-        with tempfile.TemporaryDirectory() as folder, fleet_lab.Lab(
-            Path(folder), server.url
-        ) as lab:
+        with tempfile.TemporaryDirectory() as folder, fleet_lab.Lab(Path(folder), server.url) as lab:
             return lived(lab, server, count, days)
     finally:
         server.close()

@@ -95,9 +95,7 @@ class Month:
         place = "%s/m%d_" % (self.root, number)
         options = {"days": 40, "curve_days": 1}
         address = number + 1, 1, number + 1
-        return Meter(
-            "M%d" % number, address, schedules, True, options, Ledger(place + "ledger"), place
-        )
+        return Meter("M%d" % number, address, schedules, True, options, Ledger(place + "ledger"), place)
 
     def _keep(self, batch):
         self.ring.append_many(batch)
@@ -286,9 +284,7 @@ def _instants_are_at_most_one_an_hour(month, start, form):
         hours = [int(dt.datetime.fromisoformat(r["TS"]).timestamp()) // HOUR for r in records]
         assert max(collections.Counter(hours).values()) == 1
         there = set(hours)
-        missed = [
-            h for h in range(start // HOUR + 1, (start + month.days * DAY) // HOUR) if h not in there
-        ]
+        missed = [h for h in range(start // HOUR + 1, (start + month.days * DAY) // HOUR) if h not in there]
         known = [month.off]
         if number == 1:
             known.append(month.mute)

@@ -64,7 +64,7 @@ MUTANTS = (
     Mutant(
         "window of closings",
         "firmware/meters/readings/closings.py",
-        "start = end - options.get(\"days\", 31) * _DAY",
+        'start = end - options.get("days", 31) * _DAY',
         "start = end - _DAY",
         ("unit/meters/test_readings.py",),
     ),

@@ -201,9 +201,7 @@ class Deployment:
 
     def check_board(self, board):
         if board and board not in board_names(self.root):
-            raise BoardError(
-                "no board %r; there are: %s" % (board, ", ".join(board_names(self.root)))
-            )
+            raise BoardError("no board %r; there are: %s" % (board, ", ".join(board_names(self.root))))
         if not board and not self.device.exists("/board.txt"):
             raise BoardError(
                 "this board does not know yet what it is: BOARD=NAME (or --board NAME) with one of: "

@@ -70,10 +70,7 @@ def flash(board, port, image, out=print, run=subprocess.call):
     what = facts(board)
     page = _PAGES % what["firmware"] if " " not in what["firmware"] else _PAGES[:-3]
     if not image:
-        raise BoardError(
-            "IMAGE=FILE is missing: the MicroPython image for %s, 1.29 or newer, from %s"
-            % (board, page)
-        )
+        raise BoardError("IMAGE=FILE is missing: the MicroPython image for %s, 1.29 or newer, from %s" % (board, page))
     image = Path(image)
     if not image.is_file():
         raise BoardError("there is no file %s; images for %s: %s" % (image, board, page))
@@ -82,8 +79,7 @@ def flash(board, port, image, out=print, run=subprocess.call):
         out("$ " + " ".join(command))
         if run(command):
             raise BoardError(
-                "%s failed; hold the BOOT button while the board is plugged in and try again"
-                % Path(command[0]).name
+                "%s failed; hold the BOOT button while the board is plugged in and try again" % Path(command[0]).name
             )
     out("MicroPython is on the board; next: make deploy BOARD=%s%s" % (board, " PORT=" + port if port else ""))
 

@@ -214,10 +214,7 @@ def write(device, values, out=print):
         "_needs = _c.change(%r)" % values
     )
     needs = set(device.eval("_needs")) - {""}
-    out(
-        "%d settings written%s"
-        % (len(values), "; they count from the next start" if needs else "")
-    )
+    out("%d settings written%s" % (len(values), "; they count from the next start" if needs else ""))
     return needs
 
 

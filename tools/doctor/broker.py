@@ -30,9 +30,7 @@ class Target:
         if parts.scheme not in _PLAIN + _TLS or not parts.hostname or parts.path.strip("/"):
             raise ValueError("tcp://host:port or tls://host:port is wanted, not %s" % url)
         if parts.username or parts.password:
-            raise ValueError(
-                "user and password do not belong into the URL: --user, --password-file"
-            )
+            raise ValueError("user and password do not belong into the URL: --user, --password-file")
         self.host = parts.hostname
         self.tls = parts.scheme in _TLS
         self.port = parts.port or (8883 if self.tls else 1883)
@@ -99,9 +97,7 @@ class BrokerDoctor:
         host, port = self.target.host, self.target.port
         self.report.doing("looking up %s" % host)
         more = "check its spelling", "does this computer's network have a name server?"
-        silent = Fault(
-            "DNS: no answer about %s within %d s" % (host, self.wait), words.of((_NO_NAME,))[1], *more
-        )
+        silent = Fault("DNS: no answer about %s within %d s" % (host, self.wait), words.of((_NO_NAME,))[1], *more)
         try:
             found = await self._blocking(lambda: socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM), silent)
         except (socket.gaierror, UnicodeError) as error:
@@ -161,8 +157,7 @@ class BrokerDoctor:
             ) from None
         except (ssl.SSLError, OSError) as error:
             raise Fault(
-                "TLS: the broker does not speak it here (%s)"
-                % (getattr(error, "reason", None) or error),
+                "TLS: the broker does not speak it here (%s)" % (getattr(error, "reason", None) or error),
                 "tcp:// if it has none, or its port for TLS (8883 is usual)",
             ) from None
         self.report.ok("TLS: %s" % found)
@@ -230,9 +225,7 @@ class BrokerDoctor:
     async def subscribe(self):
         self.report.doing("subscribing to %s" % self.topic)
         self.client.subscribe(self.topic, 1)
-        code = await self._event(
-            "suback", ("subscription: no answer (no SUBACK)", "ask whoever runs the broker")
-        )
+        code = await self._event("suback", ("subscription: no answer (no SUBACK)", "ask whoever runs the broker"))
         if code >= _ACCEPTED:
             raise words.fault((_NO_RIGHT, self.topic), "or try the device's own topic: --topic (mqtt.at_topic)")
         self.report.ok("subscription to %s" % self.topic)

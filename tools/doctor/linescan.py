@@ -36,9 +36,7 @@ class Found:
 class Scan:
     """`port`: a SerialPort over a HostUart. `frames`: most frames to send."""
 
-    def __init__(
-        self, port, answer_ms=None, pause_ms=100, frames=200, say=lambda text: None, trace=None
-    ):
+    def __init__(self, port, answer_ms=None, pause_ms=100, frames=200, say=lambda text: None, trace=None):
         self.port = port
         self.link = Link(port)
         self.link.clean = True
@@ -65,9 +63,7 @@ class Scan:
     async def _once_more(self, found):
         """Where something was heard a spoilt answer may have been the only reason."""
         for line in sorted(found.garbled, key=found.garbled.get, reverse=True)[:2]:
-            if found.frames < self.frames + _FIRST_TRIES and await self._look(
-                line, self._heard, _FIRST_TRIES
-            ):
+            if found.frames < self.frames + _FIRST_TRIES and await self._look(line, self._heard, _FIRST_TRIES):
                 break
         return found
 

@@ -47,9 +47,7 @@ class MeterDoctor:
         else:
             lines = linescan.lines_of(args.baud, args.format, args.only)
         links = list(args.links)
-        scan = linescan.Scan(
-            self.port, args.answer_ms, args.pause_ms, args.frames, report.doing, self.trace
-        )
+        scan = linescan.Scan(self.port, args.answer_ms, args.pause_ms, args.frames, report.doing, self.trace)
         found = await scan.run(lines, links)
         if self.uart.lost:
             raise Fault(
@@ -62,9 +60,7 @@ class MeterDoctor:
             raise self.nobody(found, lines, links)
         self.line, self.link = found.line, found.link
         where = "" if self.uart.fixed else " at %d baud %s" % self.line
-        report.ok(
-            "a meter answers%s, link address %d (%d frames)" % (where, self.link, found.frames)
-        )
+        report.ok("a meter answers%s, link address %d (%d frames)" % (where, self.link, found.frames))
         self.compare()
 
     def compare(self):
@@ -99,9 +95,7 @@ class MeterDoctor:
             "--link N, or --links 1-300 to look for it"
         ]
         if found.cut:
-            more.append(
-                "%d combinations were left out for --frames %d" % (found.cut, self.args.frames)
-            )
+            more.append("%d combinations were left out for --frames %d" % (found.cut, self.args.frames))
         if found.echoes:
             return words.fault(
                 (_MUTE,),
@@ -164,15 +158,9 @@ class MeterDoctor:
             ) from None
         except errors.UnexpectedAsduError as surprise:
             raw = link.asdu
-            if (
-                surprise.type == _START_SESSION
-                and raw is not None
-                and raw[3] | raw[4] << 8 != point
-            ):
+            if surprise.type == _START_SESSION and raw is not None and raw[3] | raw[4] << 8 != point:
                 return raw[3] | raw[4] << 8
-            raise Fault(
-                "the meter answers the password with something else: %s" % surprise
-            ) from None
+            raise Fault("the meter answers the password with something else: %s" % surprise) from None
         except errors.NackError as refusal:
             raise words.fault(refusal.why(), "another reader may have a session open: wait two minutes") from None
         except errors.BusyError:
@@ -219,9 +207,7 @@ class MeterDoctor:
             raise self.lost(silence) from None
         link = self.master.link
         if link.repeats * _BAD_LINE > link.sent:
-            fault = self.noise(
-                _NOW_AND_THEN, "%d of %d frames had to be repeated" % (link.repeats, link.sent)
-            )
+            fault = self.noise(_NOW_AND_THEN, "%d of %d frames had to be repeated" % (link.repeats, link.sent))
             self.report.fault(fault, *fault.todo)
 
     def lost(self, silence):
@@ -237,9 +223,7 @@ class MeterDoctor:
     def settings(self):
         """What the device wants to be told, ready to be typed."""
         self.report.plain()
-        self.report.plain(
-            "Settings for the device (make config, or AT^MTXTUNNEL=SETPARAM,name,value):"
-        )
+        self.report.plain("Settings for the device (make config, or AT^MTXTUNNEL=SETPARAM,name,value):")
         if not self.uart.fixed:
             baud, form = self.line
             self.report.plain("  port.1.baud = %d" % baud)

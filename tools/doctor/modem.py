@@ -140,10 +140,7 @@ class ModemDoctor:
             model = ""
         model = model or "unknown model"
         self.profile = get(detect(model))
-        self.report.ok(
-            "modem %s%s (profile %s)"
-            % (model, " at %d baud" % baud if baud else "", self.profile["name"])
-        )
+        self.report.ok("modem %s%s (profile %s)" % (model, " at %d baud" % baud if baud else "", self.profile["name"]))
         if self.args.baud and baud != self.args.baud:
             self.report.fault(
                 "wrong baud rate: %d was given, the modem speaks %d" % (self.args.baud, baud),
@@ -231,10 +228,7 @@ class ModemDoctor:
             if registration.registered(self.cell):
                 await self._measure()
                 name = " ".join(w for w in (self.cell.operator, registration.technology(self.cell)) if w)
-                self.report.ok(
-                    "%s%s, %s"
-                    % (words, ": " + name if name else "", signal_words(self.cell.signal))
-                )
+                self.report.ok("%s%s, %s" % (words, ": " + name if name else "", signal_words(self.cell.signal)))
                 return
             if words != told:
                 told = words

@@ -17,9 +17,7 @@ def main(args):
     if args.again:
         taken = 0
         now = int(time.time())
-        rows = store.all(
-            "select digest, topic, payload from aside where reason = ?", (args.again,)
-        )
+        rows = store.all("select digest, topic, payload from aside where reason = ?", (args.again,))
         for name, topic, payload in rows:
             found, faults = records.parse(bytes(payload), zone, now)
             if faults or not found:
@@ -30,9 +28,7 @@ def main(args):
                 taken += store.write([(row, message) for row in found], [], {}, now, "aside").new
                 store.do("delete from aside where digest = ?", (name,))
         print("%d of %d taken" % (taken, len(rows)))
-    counts = store.all(
-        "select reason, count(*), count(distinct device) from aside group by reason order by reason"
-    )
+    counts = store.all("select reason, count(*), count(distinct device) from aside group by reason order by reason")
     for reason, count, devices in counts:
         print("%8d  %-9s %s (devices: %d)" % (count, reason, REASONS.get(reason, ""), devices))
     if args.show:
@@ -40,11 +36,7 @@ def main(args):
             "select arrived, device, topic, detail, payload from aside where reason = ? limit 20",
             (args.show,),
         ):
-            print(
-                json.dumps(
-                    [*row[:4], bytes(row[4]).decode("utf-8", "replace")], ensure_ascii=False
-                )
-            )
+            print(json.dumps([*row[:4], bytes(row[4]).decode("utf-8", "replace")], ensure_ascii=False))
     if not counts:
         print("nothing is aside")
     sys.stdout.flush()

@@ -146,9 +146,7 @@ def add_arguments(parser):
 def main(args):
     store = open_store(args.database, create=False)
     zone = Zone(args.zone)
-    found = gaps.find(
-        store, zone, int(time.time()), args.days, args.device, curve_grace=args.curve_grace * 3600
-    )
+    found = gaps.find(store, zone, int(time.time()), args.days, args.device, curve_grace=args.curve_grace * 3600)
     todo = {}
     for (name, _), series in sorted(found.items()):
         for each in series:
@@ -172,9 +170,7 @@ def main(args):
 
 
 def line(gap, missing, why, zone):
-    times = tuple(
-        "%04d-%02d-%02d %02d:%02d" % zone.to_local(at)[:5] for at in (gap.start, gap.end)
-    )
+    times = tuple("%04d-%02d-%02d %02d:%02d" % zone.to_local(at)[:5] for at in (gap.start, gap.end))
     text = "%s %s %s %s to %s: " % (gap.device, gap.meter, gap.what, *times)
     if not missing:
         return text + "closed, %d" % gap.missing

@@ -49,9 +49,7 @@ class Desk:
         ready = queue.Queue()
         # A name of its own for each run: two runs at a time must not throw each other out.
         self._client = link.client(args, "%s-%d" % (ident, time.time_ns() % 10**9))
-        self._client.on_connect = lambda client, *_: client.subscribe(
-            self._answers.subscription, 1
-        )
+        self._client.on_connect = lambda client, *_: client.subscribe(self._answers.subscription, 1)
         self._client.on_subscribe = lambda *_: ready.put(True)
         self._client.on_message = self._take
         self._client.reconnect_delay_set(1, 30)
@@ -61,9 +59,7 @@ class Desk:
             patience.get(ready, 15)
         except queue.Empty:
             self.close()
-            raise link.LinkError(
-                "the broker does not let us read %s" % self._answers.subscription
-            ) from None
+            raise link.LinkError("the broker does not let us read %s" % self._answers.subscription) from None
 
     def _take(self, _client, _data, message):
         device = self._answers.device(message.topic)
@@ -98,9 +94,5 @@ class Desk:
 
 def add_arguments(parser):
     link.add_arguments(parser)
-    parser.add_argument(
-        "--at-topic", default=link.COMMANDS, help="where devices take commands (%(default)s)"
-    )
-    parser.add_argument(
-        "--atr-topic", default=link.ANSWERS, help="where they answer (%(default)s)"
-    )
+    parser.add_argument("--at-topic", default=link.COMMANDS, help="where devices take commands (%(default)s)")
+    parser.add_argument("--atr-topic", default=link.ANSWERS, help="where they answer (%(default)s)")

@@ -39,9 +39,7 @@ def find(
             _curve((name, meter), record, first, ends, since, now - curve_grace)
         )
     for key, first, closed in _closed(store, since, device):
-        found.setdefault(key, []).append(
-            _closings(key, first, closed, zone, since, now - closings_grace)
-        )
+        found.setdefault(key, []).append(_closings(key, first, closed, zone, since, now - closings_grace))
     for (name, meter, _), _, ends in _series(store, "IEC102", since, device):
         found.setdefault((name, meter), []).append(_counted(ends, now))
     return found
@@ -73,8 +71,7 @@ def _closed(store, since, device):
     """(device, meter), first end ever, {object: set of ends}."""
     more, values = _where(device)
     rows = store.each(
-        "select device, meter, object, at from record where type = 'IEC102_CTAVM2'%s order by device, meter"
-        % more,
+        "select device, meter, object, at from record where type = 'IEC102_CTAVM2'%s order by device, meter" % more,
         values,
     )
     for key, some in groupby(rows, lambda row: tuple(row[:2])):
@@ -104,9 +101,7 @@ def _curve(key, record, first, ends, since, due):
             gaps[-1].append(at)
         else:
             gaps.append([at])
-    made = [
-        Gap(*key, "curve", record, run[0] - period, run[-1], len(run), tuple(run)) for run in gaps
-    ]
+    made = [Gap(*key, "curve", record, run[0] - period, run[-1], len(run), tuple(run)) for run in gaps]
     return Series("curve", record, period, len(wanted) - len(missing), len(wanted), made)
 
 

@@ -87,9 +87,7 @@ class Ingest:
     # --- the broker
 
     def _connect(self):
-        made = self.client = link.client(
-            self.args, self.args.ident, clean_session=False, manual_ack=True
-        )
+        made = self.client = link.client(self.args, self.args.ident, clean_session=False, manual_ack=True)
         made.on_connect = self._connected
         made.on_disconnect = self._disconnected
         made.on_message = lambda _client, _data, message: self._pending.append(message)
@@ -147,12 +145,8 @@ class Ingest:
             before = len(self._pending)
             done = self.client.loop(_QUIET_S if self._pending else 1.0)
             if done != mqtt.MQTT_ERR_SUCCESS or not self._up:
-                raise link.LinkError(
-                    self._why or "the broker has gone: %s" % mqtt.error_string(done)
-                )
-            if len(self._pending) >= self.args.batch or (
-                self._pending and len(self._pending) == before
-            ):
+                raise link.LinkError(self._why or "the broker has gone: %s" % mqtt.error_string(done))
+            if len(self._pending) >= self.args.batch or (self._pending and len(self._pending) == before):
                 self.commit()
             self._report()
         if self._pending:
@@ -167,9 +161,7 @@ class Ingest:
         now = int(time.time())
         for message in batch:
             self._take(message, found, aside, now)
-        due = time.monotonic() - self._seen_at > _SEEN_S or any(
-            len(each) > 1 for each in self._seen.values()
-        )
+        due = time.monotonic() - self._seen_at > _SEEN_S or any(len(each) > 1 for each in self._seen.values())
         seen = self._seen if due else {}
         written = self.store.write(found, aside, seen, now)
         if due:

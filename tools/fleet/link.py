@@ -24,13 +24,9 @@ class Filter:
         # A name that is a part of a level cannot be subscribed to: the whole level is.
         self.levels = text.split("/")
         if any(mark in text for mark in "#+") or not text:
-            raise ValueError(
-                "%s: a topic as in the settings of the device, with [IMEI] for its name" % text
-            )
+            raise ValueError("%s: a topic as in the settings of the device, with [IMEI] for its name" % text)
         self.subscription = "/".join("+" if "[" in level else level for level in self.levels)
-        names = [
-            re.escape(level).replace(r"\[IMEI\]", "(?P<imei>[^/]+)", 1) for level in self.levels
-        ]
+        names = [re.escape(level).replace(r"\[IMEI\]", "(?P<imei>[^/]+)", 1) for level in self.levels]
         self._pattern = re.compile(re.sub(r"\\\[[A-Z]+\\\]", "[^/]+", "/".join(names)))
         self.text = text
 
@@ -49,9 +45,7 @@ def add_arguments(parser):
     parser.add_argument("--broker", default=os.environ.get("LECTOR_BROKER", "mqtt://127.0.0.1:1883"),
                         help="mqtt[s]://[user[:password]@]host[:port] (LECTOR_BROKER; %(default)s); a password better"
                         " stands in LECTOR_MQTT_PASSWORD")  # fmt: skip
-    parser.add_argument(
-        "--ca", help="with mqtts: the file of the authority that signed the broker's certificate"
-    )
+    parser.add_argument("--ca", help="with mqtts: the file of the authority that signed the broker's certificate")
     parser.add_argument("--cert", help="with mqtts: our own certificate, and")
     parser.add_argument("--key", help="its key")
 
@@ -60,9 +54,7 @@ def client(args, ident, **options):
     """A paho client for `args.broker`, not connected yet. ValueError: the options are wrong."""
     url = urlsplit(args.broker)
     if url.scheme not in ("mqtt", "tcp", "mqtts", "ssl") or not url.hostname:
-        raise ValueError(
-            "the broker is mqtt://host:port or mqtts://host:port, not %s" % args.broker
-        )
+        raise ValueError("the broker is mqtt://host:port or mqtts://host:port, not %s" % args.broker)
     made = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, ident, **options)
     if url.username:
         password = os.environ.get("LECTOR_MQTT_PASSWORD") or unquote(url.password or "")

@@ -10,9 +10,7 @@ class Postgres(store.Store):
         try:
             import psycopg
         except ImportError:
-            raise store.StoreError(
-                "PostgreSQL needs the package psycopg: `make fleet-postgres` installs it"
-            ) from None
+            raise store.StoreError("PostgreSQL needs the package psycopg: `make fleet-postgres` installs it") from None
         self.broken = psycopg.Error
         self.refused = (
             psycopg.DataError,
@@ -33,9 +31,7 @@ class Postgres(store.Store):
                 if create:
                     # Two that create the same tables at a time: one of them would fail.
                     cursor.execute("select pg_advisory_xact_lock(102102)")
-                    cursor.execute(
-                        store.SCHEMA.format(json="jsonb", bytes="bytea", compact="", key=store.KEY)
-                    )
+                    cursor.execute(store.SCHEMA.format(json="jsonb", bytes="bytea", compact="", key=store.KEY))
                 cursor.execute("create temp table staged (like record) on commit delete rows")
             self._connection.commit()
         except psycopg.Error as error:
@@ -65,6 +61,5 @@ class Postgres(store.Store):
     def different(self, cursor, ordered):
         names = ", ".join("s." + name for name in records.KEY)
         return cursor.execute(
-            "select %s, r.digest from staged s join record r on %s where s.digest <> r.digest"
-            % (names, store.SAME)
+            "select %s, r.digest from staged s join record r on %s where s.digest <> r.digest" % (names, store.SAME)
         ).fetchall()

@@ -137,9 +137,7 @@ class _Message:
                 )
             ], []
         # What is not known here, several of one second among them, is kept as it is; only the same again is a repeat.
-        whole = {
-            key: value for key, value in record.items() if key not in ("IMEI", "TYPE", "TS", "ID")
-        }
+        whole = {key: value for key, value in record.items() if key not in ("IMEI", "TYPE", "TS", "ID")}
         return [self._row(0, digest(dump(whole)), self.read, whole)], []
 
     def _row(self, contract, name, at, values):
@@ -158,33 +156,19 @@ class _Message:
 
     def _curve(self):
         record = self.record
-        rest = {
-            key: value
-            for key, value in record.items()
-            if key not in _ENVELOPE and key not in ("REC", "DT")
-        }
+        rest = {key: value for key, value in record.items() if key not in _ENVELOPE and key not in ("REC", "DT")}
         return [self._row(int_of(record.get("REC")), "", self._end(record.get("DT")), rest)], []
 
     def _curve_extended(self):
         record = self.record
-        rest = {
-            key: value
-            for key, value in record.items()
-            if key not in _ENVELOPE and key not in ("record", "end")
-        }
-        return [
-            self._row(int_of(record.get("record")), "", self._end(record.get("end")), rest)
-        ], []
+        rest = {key: value for key, value in record.items() if key not in _ENVELOPE and key not in ("record", "end")}
+        return [self._row(int_of(record.get("record")), "", self._end(record.get("end")), rest)], []
 
     def _closing_extended(self):
         record = self.record
         rest = {key: value for key, value in record.items() if key not in _ENVELOPE}
         at = self._end(record.get("end"), True)
-        return [
-            self._row(
-                int_of(record.get("contract", 0)), str(int_of(record.get("object"))), at, rest
-            )
-        ], []
+        return [self._row(int_of(record.get("contract", 0)), str(int_of(record.get("object"))), at, rest)], []
 
     def _closings(self):
         def one(item):

@@ -57,10 +57,7 @@ class Rollout:
 
     def plan(self, devices, waves, retry=False):
         """Put the devices that are not in the table into their waves; `waves`: percents that rise to 100."""
-        known = {
-            row[0]
-            for row in self._all("select device from rollout where name = ?", (self.version,))
-        }
+        known = {row[0] for row in self._all("select device from rollout where name = ?", (self.version,))}
         new = sorted(
             set(devices) - known,
             key=lambda name: hashlib.sha256((self.version + name).encode()).digest(),
@@ -175,11 +172,7 @@ class Rollout:
         """GETSTATUS of a section as {"state": "idle"}."""
         lines = self.ask(name, "%sGETSTATUS,%s" % (desk.OURS, section)).lines
         pairs = (line.partition(": ") for line in lines)
-        return {
-            key[len(section) + 1 :]: value
-            for key, _, value in pairs
-            if key.startswith(section + ".")
-        }
+        return {key[len(section) + 1 :]: value for key, _, value in pairs if key.startswith(section + ".")}
 
     def _order(self, name):
         answer = self.ask(name, "%sUPDATE,%s" % (desk.OURS, self.url))
@@ -251,9 +244,7 @@ def add_arguments(parser):
 def main(args):
     version = checked(args.file or args.url, args.public)
     store = open_store(args.database)
-    names = args.device or [
-        row[0] for row in store.all("select device from device order by device")
-    ]
+    names = args.device or [row[0] for row in store.all("select device from device order by device")]
     if not names:
         print("no device is known; `ingest` learns them, --device names one")
         return 1
@@ -276,13 +267,8 @@ def main(args):
 def report(roll):
     """How many have it, and each that has not with the reason."""
     rows = roll.states()
-    lines = [
-        "%s: %d of %d devices have it"
-        % (roll.version, sum(row[2] == "done" for row in rows), len(rows))
-    ]
+    lines = ["%s: %d of %d devices have it" % (roll.version, sum(row[2] == "done" for row in rows), len(rows))]
     lines += [
-        "%s  wave %d  %s  %s" % (name, wave + 1, state, why)
-        for name, wave, state, why in rows
-        if state != "done"
+        "%s  wave %d  %s  %s" % (name, wave + 1, state, why) for name, wave, state, why in rows if state != "done"
     ]
     return "\n".join(lines)

@@ -47,9 +47,7 @@ class Sender:
     def _connected(self, client, _data, _flags, reason, _properties):
         if not reason.is_failure:
             self.up = True
-            client.publish(
-                self.device.topic.replace("LOGGER", "ONLINE"), self.device.online(), 1, True
-            )
+            client.publish(self.device.topic.replace("LOGGER", "ONLINE"), self.device.online(), 1, True)
 
     def _published(self, _client, _data, mid, _reason, _properties):
         if self._flying.pop(mid, None):
@@ -135,22 +133,14 @@ class Senders:
                 each.feed()
                 sock = each.client and each.client.socket()
                 if sock:
-                    wants = selectors.EVENT_READ | (
-                        selectors.EVENT_WRITE * bool(each.client.want_write())
-                    )
+                    wants = selectors.EVENT_READ | (selectors.EVENT_WRITE * bool(each.client.want_write()))
                     selector.register(sock, wants, each)
                 elif each.client:
                     each.lost()
             for key, events in selector.select(0.05):
                 each = key.data
                 client = each.client
-                if (
-                    client
-                    and events & selectors.EVENT_READ
-                    and client.loop_read(64) != mqtt.MQTT_ERR_SUCCESS
-                ) or (
-                    client
-                    and events & selectors.EVENT_WRITE
-                    and client.loop_write() != mqtt.MQTT_ERR_SUCCESS
+                if (client and events & selectors.EVENT_READ and client.loop_read(64) != mqtt.MQTT_ERR_SUCCESS) or (
+                    client and events & selectors.EVENT_WRITE and client.loop_write() != mqtt.MQTT_ERR_SUCCESS
                 ):
                     each.lost()

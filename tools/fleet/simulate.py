@@ -117,30 +117,21 @@ class Meter:
         start, end = span["start"].to_utc(zone), span["end"].to_utc(zone)
         if kind == 190:
             for at in range(-(-start // HOUR) * HOUR, min(end, self._clock.now) + 1, HOUR):
-                await take(
-                    _Answer(
-                        [{"time": timetag.from_utc(at, zone), "totals": self._totals(at)}], None
-                    )
-                )
+                await take(_Answer([{"time": timetag.from_utc(at, zone), "totals": self._totals(at)}], None))
         elif kind == 134:
             for at in gaps.months(start, min(end, self._clock.now), zone):
                 for name in range(20, 27):
                     await take(_Answer([self._closing(name, at)], None))
         elif kind == 102 and record == 129:
             # One event each six hours.
-            for at in range(
-                -(-start // (6 * HOUR)) * 6 * HOUR, min(end, self._clock.now) + 1, 6 * HOUR
-            ):
+            for at in range(-(-start // (6 * HOUR)) * 6 * HOUR, min(end, self._clock.now) + 1, 6 * HOUR):
                 tag = timetag.from_utc(at, zone)
                 await take(_Answer([{"time": tag, "spa": 18, "spq": 2, "spi": 1}], tag))
 
     def _totals(self, at):
         used = self.energy(at) - self.energy(at - HOUR)
         values = (used, 0, used // 5, 0, 0, used // 50, 0, 0)
-        return [
-            {"value": value, "qualifier": 0x80 if number > 5 else 0}
-            for number, value in enumerate(values)
-        ]
+        return [{"value": value, "qualifier": 0x80 if number > 5 else 0} for number, value in enumerate(values)]
 
     def _closing(self, name, at):
         zone = self._clock.zone
@@ -214,9 +205,7 @@ class Device:
         self.format = form = RecordFormat()
         form.imei, form.logger_id, form.time_form, form.profile = self.imei, "ID-" + self.imei, "unix", "titan"
         form.tags, form.object_key = "summer", "DO"
-        self.meters = [
-            Meter("ID%05d" % each, number * 16 + each, self.clock) for each in range(meters)
-        ]
+        self.meters = [Meter("ID%05d" % each, number * 16 + each, self.clock) for each in range(meters)]
         self.topic = "lector102/%s/LOGGER" % self.imei
         self.version = "1.0.0"
 

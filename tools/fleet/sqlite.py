@@ -37,14 +37,10 @@ class Sqlite(store.Store):
             ):
                 self._connection.execute("pragma " + line).fetchall()
             if create:
-                schema = store.SCHEMA.format(
-                    json="text", bytes="blob", compact=" without rowid", key=store.KEY
-                )
+                schema = store.SCHEMA.format(json="text", bytes="blob", compact=" without rowid", key=store.KEY)
                 for statement in schema.split(";\n"):
                     self._connection.execute(statement)
-            self._connection.execute(
-                "create temp table staged (%s, primary key (%s))" % (store.COLUMNS, store.KEY)
-            )
+            self._connection.execute("create temp table staged (%s, primary key (%s))" % (store.COLUMNS, store.KEY))
         except sqlite3.Error as error:
             raise store.StoreError("%s: %s" % (path, error)) from None
 
@@ -72,12 +68,9 @@ class Sqlite(store.Store):
     def different(self, cursor, ordered):
         """The keys of those that are in the table with other values, and the digest of what is there."""
         cursor.execute("delete from staged")
-        cursor.executemany(
-            "insert into staged values (%s)" % ", ".join("?" * len(ordered[0])), ordered
-        )
+        cursor.executemany("insert into staged values (%s)" % ", ".join("?" * len(ordered[0])), ordered)
         names = ", ".join("s." + name for name in records.KEY)
         cursor.execute(
-            "select %s, r.digest from staged s join record r on %s where s.digest <> r.digest"
-            % (names, store.SAME)
+            "select %s, r.digest from staged s join record r on %s where s.digest <> r.digest" % (names, store.SAME)
         )
         return cursor.fetchall()

@@ -168,9 +168,7 @@ class Store:
 
     def _keep(self, cursor, now, message, device, fault):
         payload = bytes(message.payload[: records.LONGEST])
-        name = hashlib.sha256(
-            b"\0".join((message.topic.encode(), fault.reason.encode(), payload))
-        ).hexdigest()
+        name = hashlib.sha256(b"\0".join((message.topic.encode(), fault.reason.encode(), payload))).hexdigest()
         values = (
             name,
             now,
@@ -180,9 +178,7 @@ class Store:
             clean(fault.detail),
             payload,
         )
-        self.execute(
-            cursor, "insert into aside values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing", values
-        )
+        self.execute(cursor, "insert into aside values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing", values)
         return max(cursor.rowcount, 0)
 
     def _see(self, cursor, device, columns, now):
@@ -196,12 +192,8 @@ class Store:
             "status_at": 0,
             **columns,
         }
-        changes = ", ".join(
-            "%s = excluded.%s" % (name, name) for name in columns if name != "last_seen"
-        )
-        later = (
-            "last_seen = case when excluded.last_seen > device.last_seen then excluded.last_seen"
-        )
+        changes = ", ".join("%s = excluded.%s" % (name, name) for name in columns if name != "last_seen")
+        later = "last_seen = case when excluded.last_seen > device.last_seen then excluded.last_seen"
         later += " else device.last_seen end"
         sql = "insert into device (device, first_seen, %s) values (%s) on conflict (device) do update set %s" % (
             ", ".join(row), ", ".join("?" * (len(row) + 2)), ", ".join(filter(None, (later, changes))),
@@ -216,9 +208,7 @@ def clean(text):
 
 def _other(row):
     """The fault of a record whose key is taken by one with other values."""
-    return Fault(
-        "values", "%s of %s, object %s, at %d" % (row.type, row.meter or "-", row.object, row.at)
-    )
+    return Fault("values", "%s of %s, object %s, at %d" % (row.type, row.meter or "-", row.object, row.at))
 
 
 def safe(url):

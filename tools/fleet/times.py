@@ -6,9 +6,7 @@ import re
 from firmware.core.zone import days_from_civil, days_in_month
 from tools.fleet.faults import Bad
 
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d|-[01])?"
-)
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d|-[01])?")
 _CLASSIC = re.compile(r"(\d\d)/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)")
 
 
@@ -27,13 +25,7 @@ def stamp(value):
 
 
 def _utc(year, month, day, hour, minute, second):
-    if (
-        not 1 <= month <= 12
-        or not 1 <= day <= days_in_month(year, month)
-        or hour > 23
-        or minute > 59
-        or second > 59
-    ):
+    if not 1 <= month <= 12 or not 1 <= day <= days_in_month(year, month) or hour > 23 or minute > 59 or second > 59:
         raise Bad(
             "clock",
             "%04d-%02d-%02d %02d:%02d:%02d is no time" % (year, month, day, hour, minute, second),

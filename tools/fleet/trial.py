@@ -49,8 +49,7 @@ def _run(args, database):
         end = int(time.time()) // _HOUR * _HOUR
         start = end - args.days * _DAY
         print(
-            "%d devices deliver %d days of records to %s ..."
-            % (args.devices, args.days, broker.url),
+            "%d devices deliver %d days of records to %s ..." % (args.devices, args.days, broker.url),
             flush=True,
         )
         senders = []

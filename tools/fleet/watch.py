@@ -35,8 +35,7 @@ def look(store, zone, now, days=35, device=None, **grace):
     aside = dict(store.all("select device, count(*) from aside%s group by device" % where, values))
     drifts = _drifts(store, now - days * 86400, device)
     told = store.all(
-        "select device, state, state_at, last_seen, online, status, status_at from device%s order by device"
-        % where,
+        "select device, state, state_at, last_seen, online, status, status_at from device%s order by device" % where,
         values,
     )
     devices = {row[0]: _device(row, now) for row in told}
@@ -53,8 +52,7 @@ def _drifts(store, since, device):
     """{(device, meter): seconds its clock was ahead when it was last read}."""
     more, values = (" and device = ?", (device,)) if device else ("", ())
     rows = store.each(
-        "select device, meter, data from record where type = 'IEC102_CLOCK' and at >= ?%s order by at"
-        % more,
+        "select device, meter, data from record where type = 'IEC102_CLOCK' and at >= ?%s order by at" % more,
         (since, *values),
     )
     drifts = {}
@@ -88,9 +86,7 @@ def _meter(name, series, drift):
     for each in series:
         part = {"present": each.present, "expected": each.expected}
         if each.what != "instant":
-            part["gaps"] = [
-                {"start": gap.start, "end": gap.end, "missing": gap.missing} for gap in each.gaps
-            ]
+            part["gaps"] = [{"start": gap.start, "end": gap.end, "missing": gap.missing} for gap in each.gaps]
             entry["missing"] += each.expected - each.present
         key = each.what if each.what not in entry else "%s_%d" % (each.what, each.record)
         entry[key] = part
@@ -116,11 +112,7 @@ def table(devices, zone):
     below = {}
     for entry in devices:
         seen = _ago(entry["silent_s"])
-        cells = [
-            str(entry[name]) if entry[name] is not None else ""
-            for name in _COLUMNS
-            if name != "seen"
-        ]
+        cells = [str(entry[name]) if entry[name] is not None else "" for name in _COLUMNS if name != "seen"]
         cells.insert(2, seen)
         lines.append(cells)
         below[len(lines) - 1] = list(_gap_lines(entry, zone))
@@ -144,10 +136,7 @@ def _gap_lines(entry, zone):
                 continue
             yield "    %s %s: %d of %d" % (meter["meter"], what, part["present"], part["expected"])
             for gap in part.get("gaps", ()):
-                times = tuple(
-                    "%04d-%02d-%02d %02d:%02d" % zone.to_local(gap[end])[:5]
-                    for end in ("start", "end")
-                )
+                times = tuple("%04d-%02d-%02d %02d:%02d" % zone.to_local(gap[end])[:5] for end in ("start", "end"))
                 yield "        missing %d: %s to %s" % (gap["missing"], *times)
 
 
@@ -181,9 +170,7 @@ def main(args):
     store = open_store(args.database, create=False)
     while True:
         now = int(time.time())
-        devices = look(
-            store, zone, now, args.days, args.device, curve_grace=args.curve_grace * 3600
-        )
+        devices = look(store, zone, now, args.days, args.device, curve_grace=args.curve_grace * 3600)
         if args.keep:
             keep(store, devices, now)
         if args.json:

@@ -46,10 +46,7 @@ def time_text(utc):
 def show(reader):
     for seq, kind, utc, payload, delivered in reader.records:
         state = "delivered" if delivered else "waiting"
-        print(
-            "%8d  %s  %-18s %6d bytes  %s"
-            % (seq, time_text(utc), kind_name(kind), len(payload), state)
-        )
+        print("%8d  %s  %-18s %6d bytes  %s" % (seq, time_text(utc), kind_name(kind), len(payload), state))
     check(reader)
 
 
@@ -97,9 +94,7 @@ def main(argv=None):
         command = sub.add_parser(name)
         command.add_argument("source", help="flash image, serial port or folder")
         if name == "export":
-            command.add_argument(
-                "--waiting", action="store_true", help="only what was not delivered"
-            )
+            command.add_argument("--waiting", action="store_true", help="only what was not delivered")
             command.add_argument("-o", "--output", help="write here (default: standard output)")
     args = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:

@@ -33,9 +33,7 @@ class Reader:
             if before is not None and seq > before + 1:
                 self.damaged.append("records %d to %d are missing" % (before + 1, seq - 1))
             before = seq
-        self.records = [
-            (seq, *self._found[seq], self._acks.has(seq)) for seq in sorted(self._found)
-        ]
+        self.records = [(seq, *self._found[seq], self._acks.has(seq)) for seq in sorted(self._found)]
 
     def _segment(self, store, number):
         size = store.size(number)

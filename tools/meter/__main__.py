@@ -44,12 +44,8 @@ def arguments(argv):
     )
     add = parser.add_argument
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument(
-        "--pty", nargs="?", const="", metavar="LINK", help="a pty; LINK is a symlink to make to it"
-    )
-    where.add_argument(
-        "--tcp", type=_address, metavar="HOST:PORT", help="a TCP port (0: any free one)"
-    )
+    where.add_argument("--pty", nargs="?", const="", metavar="LINK", help="a pty; LINK is a symlink to make to it")
+    where.add_argument("--tcp", type=_address, metavar="HOST:PORT", help="a TCP port (0: any free one)")
     _who(parser)
     _when(parser)
     _how(parser)
@@ -210,11 +206,7 @@ def _check(parser, args):
     if len(links) > 1 and args.meters > 1:
         parser.error("--meters counts up from one --link, %d are given" % len(links))
     args.link = links if len(links) > 1 else [links[0] + i for i in range(args.meters)]
-    if (
-        not args.link
-        or len(set(args.link)) < len(args.link)
-        or not all(0 <= n <= 0xFFFF for n in args.link)
-    ):
+    if not args.link or len(set(args.link)) < len(args.link) or not all(0 <= n <= 0xFFFF for n in args.link):
         parser.error("--link: different addresses, 0 to 65535")
     for name in ("baud", "delay", "busy"):
         if getattr(args, name) < 0:
@@ -263,16 +255,12 @@ def build(args):
         for i, link in enumerate(args.link)
     ]
     for station in stations:
-        station.meter.totals(
-            int(now())
-        )  # years are summed up now, so that no answer has to wait for it
+        station.meter.totals(int(now()))  # years are summed up now, so that no answer has to wait for it
     wrong = faults.Faults(args.seed)
     for name in faults.NAMES:
         setattr(wrong, name, getattr(args, name))
     transport = Tcp(*args.tcp) if args.tcp else Pty(args.pty or None)
-    line = Line(
-        transport, stations, wrong, args.baud, 10 if args.format == "8N1" else 11, args.log
-    )
+    line = Line(transport, stations, wrong, args.baud, 10 if args.format == "8N1" else 11, args.log)
     stdin = sys.stdin.fileno() if sys.stdin and not sys.stdin.closed else None
     return line, Control(Orders(wrong, stations, args.manners), stdin, args.control)
 
@@ -284,9 +272,7 @@ def _ended(*_):
 def main(argv=None):
     args = arguments(argv)
     signal.signal(signal.SIGTERM, _ended)
-    signal.signal(
-        signal.SIGTTIN, signal.SIG_IGN
-    )  # a job in the background has no terminal to take orders from
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # a job in the background has no terminal to take orders from
     if args.die_with_parent:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     line = control = None

@@ -121,9 +121,7 @@ class Answers:
         phases = []
         for active, reactive, volts in self.meter.power(now):
             apparent = (active * active + reactive * reactive) ** 0.5
-            current = round(
-                apparent * 100 / volts
-            )  # VA over tenths of volts, to tenths of amperes
+            current = round(apparent * 100 / volts)  # VA over tenths of volts, to tenths of amperes
             phases.append({"current": current, "voltage": volts, "invalid": False})
         return {"phases": phases}
 
@@ -221,7 +219,4 @@ class Answers:
         return [Asdu(1, 5, request.point, request.record, self._shown(part)) for part in frames]
 
     def _shown(self, found):
-        return [
-            {"spa": spa, "spq": spq, "spi": spi, "time": self._tag(utc, True)}
-            for utc, spa, spq, spi in found
-        ]
+        return [{"spa": spa, "spq": spq, "spi": spi, "time": self._tag(utc, True)} for utc, spa, spq, spi in found]

@@ -23,36 +23,20 @@ def _arguments(argv):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--pty", metavar="PATH", help="link this path to the modem's pty")
-    parser.add_argument(
-        "--tcp", type=int, metavar="PORT", help="listen on loopback; 0 = any free port"
-    )
+    parser.add_argument("--tcp", type=int, metavar="PORT", help="listen on loopback; 0 = any free port")
     parser.add_argument("--profile", default="generic", choices=sorted(PROFILES))
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[=VALUE]")
-    parser.add_argument(
-        "--control", type=int, metavar="PORT", help="control port; 0 = any free port"
-    )
+    parser.add_argument("--control", type=int, metavar="PORT", help="control port; 0 = any free port")
     parser.add_argument("--pin", default="", help="the SIM's PIN")
     parser.add_argument("--imei", default="860000000000001")
     parser.add_argument("--auth", default="", metavar="pap|chap:USER:PASSWORD")
     parser.add_argument("--baud", type=int, default=115200, help="speed it listens at")
-    parser.add_argument(
-        "--pace", type=int, default=0, metavar="BAUD", help="slow the line down to this"
-    )
-    parser.add_argument(
-        "--echo-period", type=float, default=0, help="LCP echo every so many seconds"
-    )
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="boot, key and registration times times this"
-    )
-    parser.add_argument(
-        "--off", action="store_true", help="start switched off, wait for the power key"
-    )
-    parser.add_argument(
-        "--running", action="store_true", help="has been up for long: no boot, no boot messages"
-    )
-    parser.add_argument(
-        "--map", action="append", default=[], metavar="FROM:TO", help="port on loopback"
-    )
+    parser.add_argument("--pace", type=int, default=0, metavar="BAUD", help="slow the line down to this")
+    parser.add_argument("--echo-period", type=float, default=0, help="LCP echo every so many seconds")
+    parser.add_argument("--scale", type=float, default=1.0, help="boot, key and registration times times this")
+    parser.add_argument("--off", action="store_true", help="start switched off, wait for the power key")
+    parser.add_argument("--running", action="store_true", help="has been up for long: no boot, no boot messages")
+    parser.add_argument("--map", action="append", default=[], metavar="FROM:TO", help="port on loopback")
     parser.add_argument(
         "--script", metavar="FILE", help="answers in place of its own: `script` of a file of tests/corpus/at"
     )

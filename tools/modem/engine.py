@@ -299,9 +299,7 @@ class Modem:
             self.uart.say(text)
         if "stuck" in self.faults:
             self.uart.data = True
-            self.uart.peer = Peer(
-                self.uart._downlink, self.peer_options(), self.now, self.log, silent=True
-            )
+            self.uart.peer = Peer(self.uart._downlink, self.peer_options(), self.now, self.log, silent=True)
 
     def _dialled(self, terminal):
         self.dialling = None

@@ -110,9 +110,7 @@ def _cpsi(terminal, name, how, rest):
 @command("+QNWINFO")
 def _qnwinfo(terminal, name, how, rest):
     terminal.answer(
-        '+QNWINFO: "FDD LTE","21407","LTE BAND 20",6300'
-        if terminal.modem.registered()
-        else "+QNWINFO: No Service"
+        '+QNWINFO: "FDD LTE","21407","LTE BAND 20",6300' if terminal.modem.registered() else "+QNWINFO: No Service"
     )
 
 

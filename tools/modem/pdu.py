@@ -99,12 +99,16 @@ def deliver(number, text, utc, header=b"", coding=None):
     stamp = _swapped(time.strftime("%y%m%d%H%M%S", time.gmtime(utc)) + "00")
     first = 0x44 if header else 0x04
     return (
-        (b"\x07\x91" + _swapped("34609090909") + bytes([first]) + address(number))
-        + bytes([0, coding])
-        + stamp
-        + struct.pack("B", length)
-        + data
-    ).hex().upper()
+        (
+            (b"\x07\x91" + _swapped("34609090909") + bytes([first]) + address(number))
+            + bytes([0, coding])
+            + stamp
+            + struct.pack("B", length)
+            + data
+        )
+        .hex()
+        .upper()
+    )
 
 
 def submitted(line):

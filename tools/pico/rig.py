@@ -130,9 +130,7 @@ class Rig:
 
     def record(self, seconds, count=1, since=0):
         """Wait for so many records; the last one of them."""
-        return self.board.until(
-            lambda: self.records(since)[count - 1 : count], seconds, "%d record(s)" % count
-        )[0]
+        return self.board.until(lambda: self.records(since)[count - 1 : count], seconds, "%d record(s)" % count)[0]
 
     def at(self, line, seconds=60):
         """An AT command over MQTT; the answer as text, the pieces of a long one together. Raises BoardError."""

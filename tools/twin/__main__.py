@@ -228,9 +228,7 @@ def watch(args, twin, inbox, viewer, sky=None):
             raise Stop("")
         code = twin.process.poll()
         if code is not None and code != 3 and not twin.restarting():
-            raise Stop(
-                "the firmware ended with code %d:\n%s" % (code, "\n".join(twin.lines[-15:]))
-            )
+            raise Stop("the firmware ended with code %d:\n%s" % (code, "\n".join(twin.lines[-15:])))
         if args.once and limit.passed():
             raise Stop(
                 "no record arrived within %d s; the firmware's last lines:\n%s"

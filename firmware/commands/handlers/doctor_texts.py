@@ -61,9 +61,7 @@ def closer(why, dbm):
 
 def signal(dbm):
     """How good a signal of so many dBm (AT+CSQ) is."""
-    word = (
-        "good" if dbm >= -85 else "fair" if dbm >= -95 else "weak" if dbm >= -105 else "very weak"
-    )
+    word = "good" if dbm >= -85 else "fair" if dbm >= -95 else "weak" if dbm >= -105 else "very weak"
     return "%s (%d dBm)" % (word, dbm)
 
 

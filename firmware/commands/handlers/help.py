@@ -14,7 +14,6 @@ _UNKNOWN = const(2)
 _BEFORE = const(6)
 
 
-
 def of(name):
     """The help of a command."""
     at = TABLE.find("\n" + name + "|") + 1

@@ -48,9 +48,7 @@ async def saveconfig(call):
         importer = Importer(config)
     if not call.text:
         if not call.channel.person:
-            raise CommandError(
-                _SYNTAX, "the settings stand behind the command in the same message"
-            )
+            raise CommandError(_SYNTAX, "the settings stand behind the command in the same message")
         call.channel.text = importer
         return
     for line in call.text:

@@ -98,9 +98,7 @@ def _client(umqtt, settings):
         user = settings["user"].encode()
         password = (settings.get("password") or "").encode()
     ident = settings["client_id"].encode()
-    return umqtt.MQTTClient(
-        ident, settings["host"], settings["port"], user, password, settings["keepalive"]
-    )
+    return umqtt.MQTTClient(ident, settings["host"], settings["port"], user, password, settings["keepalive"])
 
 
 class _Sockets:

@@ -276,4 +276,3 @@ class Stream:
             self.used = _RX
             return self._view
         return None
-

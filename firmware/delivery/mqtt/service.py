@@ -43,9 +43,7 @@ class MqttService:
 
     name = "mqtt"
 
-    def __init__(
-        self, umqtt, settings, ring, link, topic_for, feed, gate=None, jitter=0, on_state=None, deaf=False
-    ):
+    def __init__(self, umqtt, settings, ring, link, topic_for, feed, gate=None, jitter=0, on_state=None, deaf=False):
         self.settings = settings
         self._link = link
         self._jitter = jitter

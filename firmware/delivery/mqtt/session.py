@@ -146,9 +146,7 @@ class Session:
         if self._ping_at is not None and not self.holds:
             if ticks_diff(now, self._ping_at) > min(limit, 2 * half):
                 raise BrokerError(_NO_PONG)
-        elif (quiet > half or ticks_diff(now, stream.last_tx) > half) and self.guard.space(
-            _SMALL_PACKETS
-        ):
+        elif (quiet > half or ticks_diff(now, stream.last_tx) > half) and self.guard.space(_SMALL_PACKETS):
             self.call(self.client.ping)
             self._ping_at = now
 

@@ -153,8 +153,6 @@ class Piece:
             out.int("C" + name, total["qualifier"])
         await self.job.emit(out.end())
         if self.job.extended:
-            await self.job.extended.period(
-                self.record, period_of(self.meter, self.record), tag, pairs
-            )
+            await self.job.extended.period(self.record, period_of(self.meter, self.record), tag, pairs)
         if self.name:
             self.meter.ledger.set_mark(self.name, self.newest)

@@ -1,6 +1,5 @@
 """What the parser takes of MicroPython's heap."""
 
-
 from tests.host.unit.iec102.test_vectors import ROOT
 from tools import micropython, patience
 

@@ -61,9 +61,7 @@ def test_a_board_tells_the_help_that_stands_in_the_row():
 def test_the_words_are_nowhere_but_where_they_are_told():
     build.build()
     for words, (rows, _) in columns.TABLES.items():
-        kept, told = (
-            (build.DEVICE / path).with_suffix(".mpy").read_bytes() for path in (rows, words)
-        )
+        kept, told = ((build.DEVICE / path).with_suffix(".mpy").read_bytes() for path in (rows, words))
         each = [row[6].encode() for row in (settings if "config" in words else grammar).rows() if len(row[6]) > 20]
         assert len(each) > 15 and not any(word in kept for word in each) and all(word in told for word in each)
 

@@ -51,8 +51,7 @@ asyncio.run(main())
 
 def test_micropython_writes_the_same():
     outputs = [
-        patience.run([*command, "-c", SCRIPT], 120, cwd=ROOT)
-        for command in (micropython.command(), [sys.executable])
+        patience.run([*command, "-c", SCRIPT], 120, cwd=ROOT) for command in (micropython.command(), [sys.executable])
     ]
     assert outputs[0].returncode == 0, outputs[0].stderr
     assert outputs[0].stdout == outputs[1].stdout

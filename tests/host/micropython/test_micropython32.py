@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(400)  # the first run fetches it
 def client(folder, script):
     """A npm that does `script` (sh) and notes each call; what the real one says came from a port nobody listens on."""
     path = folder / "npm"
-    path.write_text("#!/bin/sh\necho \"$*\" >> %s/calls\n%s\n" % (folder, script))
+    path.write_text('#!/bin/sh\necho "$*" >> %s/calls\n%s\n' % (folder, script))
     path.chmod(0o755)
     return [str(path)]
 

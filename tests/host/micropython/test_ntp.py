@@ -109,9 +109,7 @@ def test_servers_of_every_kind(command):
     nonces = [query[40:48] for server in servers for query in server.queries]
     assert len(set(nonces)) == len(servers)
     assert {query[0] for server in servers for query in server.queries} == {0x23}
-    assert all(
-        len(query) == 48 and query[1:40] == bytes(39) for s in servers for query in s.queries
-    )
+    assert all(len(query) == 48 and query[1:40] == bytes(39) for s in servers for query in s.queries)
 
 
 KEEP = """

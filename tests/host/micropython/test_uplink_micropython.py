@@ -177,9 +177,7 @@ def test_a_connection_cut_again_and_again_loses_nothing(tmp_path):
 @pytest.mark.parametrize("version", umqtt_versions.VERSIONS)
 def test_sixteen_kibibytes_to_a_broker_that_reads_slowly(version, tmp_path):
     made = brokers.AckingBroker(pace=2048)
-    run = Run(
-        version, tmp_path, port=made.port, records=12, size=16384, until={"acked": 12}, seconds=60
-    )
+    run = Run(version, tmp_path, port=made.port, records=12, size=16384, until={"acked": 12}, seconds=60)
     found = run.result()
     made.close()
     assert [payload for _, payload in made.records] == [pattern(n, 16384) for n in range(1, 13)]

@@ -1,7 +1,5 @@
 """The collected frames on MicroPython."""
 
-
-
 from tests.host.unit.iec102.test_vectors import FRAMES, ROOT
 from tools import micropython, patience
 

@@ -56,8 +56,7 @@ class Mosquitto:
         self._config.write_text(
             "listener %d 127.0.0.1\nallow_anonymous true\nuser root\n"
             # Who was subscribed before a restart still gets what comes before he is back.
-            "persistence true\npersistence_location %s/\nmax_queued_messages 0\n"
-            % (self.port, self._folder.name)
+            "persistence true\npersistence_location %s/\nmax_queued_messages 0\n" % (self.port, self._folder.name)
         )
         self._process = None
         self.start()

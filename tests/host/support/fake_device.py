@@ -1,6 +1,5 @@
 """The `device` that commands act on (firmware/commands/dispatcher.py), in memory. Runs on MicroPython, too."""
 
-
 from firmware.config.config import Config
 from firmware.core.zone import Zone
 

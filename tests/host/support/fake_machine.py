@@ -15,9 +15,7 @@ RP2_RX = {0: {1, 13, 17, 29}, 1: {5, 9, 21, 25}}
 
 
 class Chip:
-    def __init__(
-        self, family, *, s3=False, psram=True, ppp=True, wifi=True, network=True, lan=False
-    ):
+    def __init__(self, family, *, s3=False, psram=True, ppp=True, wifi=True, network=True, lan=False):
         self.family = family
         self.s3 = s3
         self.psram = psram

@@ -60,11 +60,7 @@ class Device(fake_device.Device):
         if self.bad == "refused":
             raise OrderError(8, "not enough room")
         self.next = self.release or url.rpartition("-")[2][: -len(".rel")]
-        self.steps = (
-            ["fetching", "fetching", "failed"]
-            if self.bad == "fails"
-            else ["fetching", "trial", "end"]
-        )
+        self.steps = ["fetching", "fetching", "failed"] if self.bad == "fails" else ["fetching", "trial", "end"]
         self.updates.append(url)
 
     def step(self):
@@ -79,9 +75,7 @@ class Device(fake_device.Device):
             self.report["trial"] = False
             if self.bad == "back":
                 self.version = self.before
-                self.report.update(
-                    version=self.before, mode="previous", why="3 starts in a row failed"
-                )
+                self.report.update(version=self.before, mode="previous", why="3 starts in a row failed")
 
     def status(self):
         self.step()
@@ -89,9 +83,7 @@ class Device(fake_device.Device):
         error = ""
         if self.bad == "fails" and not self.steps and self.updates:
             state, error = "failed", "the server answers 404"
-        return dict(
-            super().status(), update={"state": state, "error": error}, start=dict(self.report)
-        )
+        return dict(super().status(), update={"state": state, "error": error}, start=dict(self.report))
 
     def say(self, payload):
         """The answer to one message."""

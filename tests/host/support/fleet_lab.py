@@ -98,9 +98,7 @@ class Lab:
 
     def sending(self, devices, start, end, seconds=600):
         """Senders in a thread of their own: (Senders, Thread)."""
-        senders = sending.Senders(
-            [sending.Sender(each, self.url, each.records(start, end)) for each in devices]
-        )
+        senders = sending.Senders([sending.Sender(each, self.url, each.records(start, end)) for each in devices])
 
         def deliver():
             try:
@@ -135,10 +133,7 @@ class Lab:
         count = self.has(len(expected), seconds)
         store = open_store(self.database, create=False)
         names = ", ".join((*records.KEY, "digest"))
-        there = {
-            tuple(row[:7]): row[7]
-            for row in store.each("select %s from record where type <> 'PROBE'" % names)
-        }
+        there = {tuple(row[:7]): row[7] for row in store.each("select %s from record where type <> 'PROBE'" % names)}
         aside = store.all("select reason, detail from aside limit 5")
         store.close()
         lost = [key for key in expected if key not in there]
@@ -156,8 +151,7 @@ class Lab:
 
     def logs(self):
         return "\n".join(
-            "%s: %s" % (each.name, each.read_text()[-1500:])
-            for each in sorted(self.folder.glob("*.log"))
+            "%s: %s" % (each.name, each.read_text()[-1500:]) for each in sorted(self.folder.glob("*.log"))
         )
 
     def close(self):

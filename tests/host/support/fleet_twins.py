@@ -24,14 +24,10 @@ class Listener:
     def __init__(self, port):
         self.messages = []
         ready = queue.Queue()
-        self._client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False
-        )
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False)
         self._client.on_connect = lambda client, *_: client.subscribe([("lector102/+/LOGGER", 1)])
         self._client.on_subscribe = lambda *_: ready.put(True)
-        self._client.on_message = lambda _c, _u, message: self.messages.append(
-            bytes(message.payload)
-        )
+        self._client.on_message = lambda _c, _u, message: self.messages.append(bytes(message.payload))
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()

@@ -31,13 +31,9 @@ _FENCE = re.compile(r"<!-- example (\w+) (titan|extended) -->\n```json\n(.*?)\n`
 
 async def _read():
     now = virtual_time.asyncio.get_running_loop().utc
-    meter = Meter(
-        "ID00000", (1, 1, 1), [], True, {"days": 31, "curve_days": 1, "event_days": 2}
-    )
+    meter = Meter("ID00000", (1, 1, 1), [], True, {"days": 31, "curve_days": 1, "event_days": 2})
     kept = []
-    line = memory_meters.line_of(
-        memory_meters.port_of(memory_meters.stations(1, now)), [meter], kept.extend, "both"
-    )
+    line = memory_meters.line_of(memory_meters.port_of(memory_meters.stations(1, now)), [meter], kept.extend, "both")
     for kind in _KINDS:
         assert await reading.session(line, meter, kind), meter.last_error
     meter.why = NoAnswerError().why()

@@ -65,9 +65,7 @@ def simulator(folder, *arguments):
         modem.close()
 
 
-def board(
-    modem, actions, settings=None, wires=("power_key", "reset"), heap=micropython.SMALL, timeout=60, **extra
-):
+def board(modem, actions, settings=None, wires=("power_key", "reset"), heap=micropython.SMALL, timeout=60, **extra):
     """Run mpy/modem_board.py (`extra`: more of its keys); the answers merged into a dict of lists, and `log`."""
     every = {"apn": "internet", "model": "generic", "cmux": True, "timing": QUICK}
     every.update(settings or {})
@@ -93,7 +91,5 @@ def board(
                 answers.setdefault(key, []).append(value)
         else:
             answers["log"].append(line)
-    assert answers.get("done"), (
-        done.stdout[-3000:] + done.stderr[-3000:] + "\n".join(modem.log[-20:])
-    )
+    assert answers.get("done"), done.stdout[-3000:] + done.stderr[-3000:] + "\n".join(modem.log[-20:])
     return answers

@@ -27,9 +27,7 @@ class Missing(AssertionError):
 
 def _postgres():
     """The folder with the programs of the newest PostgreSQL."""
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
-    )
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not found:
         raise Missing("PostgreSQL is missing: apt-get install postgresql")
     return found[-1]
@@ -131,9 +129,7 @@ def _taken(port):
 
 
 def _mapper(port):
-    program = shutil.which("epmd") or str(
-        next(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"), "")
-    )
+    program = shutil.which("epmd") or str(next(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"), ""))
     environment = dict(os.environ, ERL_EPMD_ADDRESS="127.0.0.1")
     return subprocess.Popen(
         [program, "-port", str(port)], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

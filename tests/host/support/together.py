@@ -29,9 +29,7 @@ def together(body):
 def begin(request):
     """For a module's fixture: carry out the cases of its tests that were selected."""
     cases = [
-        item
-        for item in request.session.items
-        if item.path == request.path and hasattr(item.function, "side_by_side")
+        item for item in request.session.items if item.path == request.path and hasattr(item.function, "side_by_side")
     ]
     if not cases:
         yield

@@ -32,9 +32,7 @@ def meter_settings(index=0, **values):
 class Lab:
     """Meter, broker, firmware; all parts end with `close()`."""
 
-    def __init__(
-        self, folder, *, meter=(), settings=None, meters=1, interval=2, broker=True, **twin
-    ):
+    def __init__(self, folder, *, meter=(), settings=None, meters=1, interval=2, broker=True, **twin):
         self.folder = folder
         self.broker = brokers.start_broker() if broker else None
         self.port = self.broker.port if broker else brokers.free_port()
@@ -85,9 +83,7 @@ class Lab:
                 found = patience.get(self.inbox, deadline.left())
             except queue.Empty:
                 tail = "\n".join(self.twin.lines[-25:])
-                raise AssertionError(
-                    "nothing from the broker in %d s:\n%s" % (seconds, tail)
-                ) from None
+                raise AssertionError("nothing from the broker in %d s:\n%s" % (seconds, tail)) from None
             if topic is None or found[0] == topic:
                 return found
 

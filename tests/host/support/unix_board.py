@@ -158,9 +158,7 @@ class WebServer:
     piece is kept back as long as it is true, on each connection for itself.
     """
 
-    def __init__(
-        self, data, drops=(), ranges=True, tag='"one"', pace=0, certificate=None, hold=None
-    ):
+    def __init__(self, data, drops=(), ranges=True, tag='"one"', pace=0, certificate=None, hold=None):
         self.data = data
         self.drops = list(drops)
         self.ranges = ranges
@@ -256,9 +254,7 @@ class Lab:
     def said(self, pattern, start=0, seconds=30):
         """Wait until the app says `pattern`; returns the whole line."""
         self.board.wait_output(pattern.encode(), seconds, start)
-        end = self.board.wait_output(
-            b"\n", seconds, self.board.output.find(pattern.encode(), start)
-        )
+        end = self.board.wait_output(b"\n", seconds, self.board.output.find(pattern.encode(), start))
         at = self.board.output.find(pattern.encode(), start)
         return bytes(self.board.output[at:end]).decode().strip()
 

@@ -113,9 +113,7 @@ class Listener:
         self.topic = topic
         self.inbox = queue.Queue()
         ready = threading.Event()
-        self.client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False
-        )
+        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "listener", clean_session=False)
         self.client.on_connect = lambda c, *_: c.subscribe("#", 1)
         self.client.on_subscribe = lambda *_: ready.set()
         self.client.on_message = lambda _c, _u, m: self.inbox.put(m)

@@ -99,9 +99,7 @@ class Store(dict):
 class World:
     """One board with one modem. `link` is the ModemLink, `log` what it said."""
 
-    def __init__(
-        self, profile="generic", faults=None, settings=None, pins=True, off=True, **options
-    ):
+    def __init__(self, profile="generic", faults=None, settings=None, pins=True, off=True, **options):
         clock = asyncio.get_running_loop().time
         self.epoch = options.pop("epoch", 1795000000)
         running = options.pop("running", False)
@@ -161,8 +159,7 @@ class World:
                 raise AssertionError("run() ended")
             if loop.time() - start > seconds:
                 raise AssertionError(
-                    "not within %d s: %s\n%s"
-                    % (seconds, self.link.status(), "\n".join(self.log[-40:]))
+                    "not within %d s: %s\n%s" % (seconds, self.link.status(), "\n".join(self.log[-40:]))
                 )
             await asyncio.sleep(0.1)
         return loop.time() - start

@@ -126,9 +126,7 @@ def _cancel_all(loop):
     for task in tasks:
         task.cancel()
     if tasks:
-        loop._limit_us = (
-            loop._us + 3600 * _US
-        )  # cleaning up may take its time, too, but not for ever
+        loop._limit_us = loop._us + 3600 * _US  # cleaning up may take its time, too, but not for ever
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_asyncgens())
     for task in tasks:

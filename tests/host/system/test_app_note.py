@@ -25,9 +25,7 @@ INSTANT = (
     "IMEI TYPE TS P ID VABA VABRI VABRC PAT PRT FPT PAF1 PRF1 FPF1 PAF2 PRF2 FPF2 PAF3 PRF3 FPF3 "
     "IF1 TF1 IF2 TF2 IF3 TF3"
 )
-CLOSING = (
-    "DO EaA EiA CA EaRi EiRi CRi EaRc EiRc CRc R7 C7 R8 C8 MPA FMPA CMA EPA CE DINI DEND"
-)
+CLOSING = "DO EaA EiA CA EaRi EiRi CRi EaRc EiRc CRc R7 C7 R8 C8 MPA FMPA CMA EPA CE DINI DEND"
 # 2022-07-13, the day of the note, 09:30 UTC.
 DAY = 1657704600
 # What is typed in each section, by the names of the router; the twin's "minutes" are seconds.
@@ -225,9 +223,7 @@ def test_section_8_testing_the_scenario_force_read_shows_and_does_not_log(runnin
 
 def test_section_8_testing_the_scenario_the_closings_of_the_last_days_arrive_once_a_day(running):
     payload, record = records(running, "IEC102_CTAVM2")
-    assert payload.startswith(
-        '{"IMEI":"%s","TYPE":"IEC102_CTAVM2","TS":"2022-07-13T09:' % IDENT
-    ), payload[:200]
+    assert payload.startswith('{"IMEI":"%s","TYPE":"IEC102_CTAVM2","TS":"2022-07-13T09:' % IDENT), payload[:200]
     assert list(record) == ["IMEI", "TYPE", "TS", "P", "ID", "CTAVM2"]
     assert record["P"] == "ID-" + IDENT and record["ID"] == "ID00000"
     for item in record["CTAVM2"]:
@@ -264,9 +260,7 @@ def test_section_8_reading_the_electricity_meters_closing_values(running):
     assert ends and all("2022-07-01" <= end <= "2022-07-13" for end in ends)
 
 
-@pytest.mark.parametrize(
-    "numbers", ("00,00,01,07,22,00,00,13,07,22", " 0, 0, 1, 7, 22, 0, 0, 13, 7, 22 ")
-)
+@pytest.mark.parametrize("numbers", ("00,00,01,07,22,00,00,13,07,22", " 0, 0, 1, 7, 22, 0, 0, 13, 7, 22 "))
 def test_section_8_reading_the_electricity_meters_closing_values_with_zeros_and_blanks(running, numbers):
     line = SET + "_CTAVM2,ID00000," + numbers
     assert at(running, line)[0].endswith("\r\n\r\nOK\r\n")

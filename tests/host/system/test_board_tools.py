@@ -183,6 +183,7 @@ def test_a_board_with_another_chip_is_refused_before_anything_is_written(lab, ca
     with Device(lab.board.path) as device:
         assert device.read("/board.txt") == b"unix"
 
+
 def test_deploy_and_rollback_from_the_command_line(lab, capsys):
     source = lab.tree("2.0")
     assert tool(lab, "deploy", "--source", str(source), "--watch", "0") == 0
@@ -222,7 +223,8 @@ def echo():
 
 
 def test_console_sends_a_pipe_s_lines_and_shows_the_answers(echo):
-    done = patience.run([
+    done = patience.run(
+        [
             sys.executable,
             "-m",
             "tools.board",
@@ -231,7 +233,11 @@ def test_console_sends_a_pipe_s_lines_and_shows_the_answers(echo):
             "console",
             "--silence",
             "0.5",
-        ], 60, cwd=ROOT, input="AT^MTXTUNNEL=VERSION\nAT\n")
+        ],
+        60,
+        cwd=ROOT,
+        input="AT^MTXTUNNEL=VERSION\nAT\n",
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "+YOU SAID AT^MTXTUNNEL=VERSION\nOK\n+YOU SAID AT\nOK\n"
 

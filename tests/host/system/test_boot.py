@@ -1,6 +1,5 @@
 """boot.py of devices in the field, on a board: soft resets however many."""
 
-
 import pytest
 
 from tests.host.support import unix_board

@@ -51,9 +51,7 @@ def test_fresh_board_gets_identical_files_and_starts_the_app(lab):
     files = compile_tree(source, "x64", unix=True)
     assert sent == len(files) + 4  # boot.py, packfs.mpy, main.py, board.txt
     lab.said("IDLE 1.0")
-    assert on_board(lab, files) == {
-        path: hashlib.sha256(data).hexdigest() for path, data in files.items()
-    }
+    assert on_board(lab, files) == {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
 
 
 def test_second_deploy_copies_nothing(lab):
@@ -88,11 +86,7 @@ def test_a_version_whose_file_is_damaged_gives_way_to_the_one_before(lab, place)
     lab.deploy("2.0")
     lab.said("IDLE 2.0")
     with Device(lab.board.path) as device:
-        device.exec(
-            "with open('/app.b/firmware.pack', 'r+b') as f:\n"
-            " f.seek(%d)\n"
-            " f.write(b'\\x55' * 9000)" % place
-        )
+        device.exec("with open('/app.b/firmware.pack', 'r+b') as f:\n f.seek(%d)\n f.write(b'\\x55' * 9000)" % place)
         start = lab.mark()
         device.reset()
     line = lab.said("APP ", start)
@@ -219,11 +213,7 @@ def test_the_real_firmware_from_the_command_line(tmp_path):
         assert again.returncode == 0, again.stderr
         assert "up to date" in again.stdout and "sent" not in again.stdout
         with Device(lab.board.path) as device:
-            device.exec(
-                "b = bytes(4096)\n"
-                "with open('/log/ballast', 'wb') as f:\n"
-                " for _ in range(72): f.write(b)"
-            )
+            device.exec("b = bytes(4096)\nwith open('/log/ballast', 'wb') as f:\n for _ in range(72): f.write(b)")
             Deployment(device, firmware_board.tree(tmp_path / "next", "9.9"), print).run()
             assert device.eval("slots.complete('', 'app.a') and slots.complete('', 'app.b')")
             # A release takes the room of the older of them (firmware/update/updater.py) and asks for 64 KiB more; it

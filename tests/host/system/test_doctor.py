@@ -190,9 +190,7 @@ def test_the_wrong_speed_on_a_pty():
             except OSError:
                 return
             right = termios.tcgetattr(master)[5] == termios.B4800
-            answer = (
-                b"".join(found.receive(data)) if right else b"\xf8\x80\x00\xf8\xe6\x98\x00\x1e"
-            )
+            answer = b"".join(found.receive(data)) if right else b"\xf8\x80\x00\xf8\xe6\x98\x00\x1e"
             os.write(master, answer)
 
     threading.Thread(target=serve, daemon=True).start()

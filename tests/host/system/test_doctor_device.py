@@ -56,9 +56,7 @@ def test_all_is_well(tmp_path):
         lab.record()
         answer = ask_until(lab, DOCTOR, "(?s)broker: ok.*meter ID00000: ok")
         assert re.search(r"network: up \(host\)\r\n", answer)
-        assert re.search(
-            r"broker: ok, online at tcp://127.0.0.1:%d, \d+ records" % lab.port, answer
-        )
+        assert re.search(r"broker: ok, online at tcp://127.0.0.1:%d, \d+ records" % lab.port, answer)
         assert re.search(r"meter ID00000: ok, read \d+ times\r\n", answer)
         assert "FAULT" not in answer and answer.endswith("\r\nOK\r\n")
         assert "meter ID00000: ok, it was read" in typed(lab, DOCTOR + ",id00000")
@@ -167,9 +165,7 @@ def test_no_coverage_and_no_broker_set(tmp_path):
 @together
 def test_the_trace_on_a_topic_shows_frames_and_no_password(tmp_path):
     settings = {"meter.0.password": 0x12345678, "meter.0.interval": 4, **GRANTED}
-    with Lab(
-        tmp_path, settings=settings, broker=True, meter=("--password", str(0x12345678))
-    ) as lab:
+    with Lab(tmp_path, settings=settings, broker=True, meter=("--password", str(0x12345678))) as lab:
         lab.twin.start()
         lab.record()
         lab.at("AT^MTXTUNNEL=SETPARAM,iec102.trace,topic")

@@ -27,9 +27,7 @@ SOURCES = ("bitstring", "iec870ree")
 def python(folder, version, answers="exit 0"):
     """A `python3` that says it is `version`; `answers`: what it does with everything else, in sh."""
     made = folder / "python3"
-    made.write_text(
-        "#!/bin/sh\ncase \"$*\" in *version_info*) echo %s; exit 0;; esac\n%s\n" % (version, answers)
-    )
+    made.write_text('#!/bin/sh\ncase "$*" in *version_info*) echo %s; exit 0;; esac\n%s\n' % (version, answers))
     made.chmod(0o755)
     return str(made)
 

@@ -33,9 +33,7 @@ class Configured(brokers.Mosquitto):
         lines = []
         for line in fence("conf").splitlines():
             name = line.split()[0]
-            if name in ("cafile", "certfile", "keyfile") or (
-                not acl and name in ("password_file", "acl_file")
-            ):
+            if name in ("cafile", "certfile", "keyfile") or (not acl and name in ("password_file", "acl_file")):
                 continue
             line = {
                 "listener": "listener %d 127.0.0.1" % self.port,
@@ -85,9 +83,7 @@ def test_the_access_list_lets_each_do_its_own_work_and_no_more():
     try:
         taker, taken = session(broker, "ingest", "lector102/+/LOGGER", "lector102/+/ONLINE", "#")
         asker, answers = session(broker, "desk", "lector102/+/ATR")
-        one, ones = session(
-            broker, USERS[2], "lector102/860000000000001/AT", "lector102/860000000000002/AT", "#"
-        )
+        one, ones = session(broker, USERS[2], "lector102/860000000000001/AT", "lector102/860000000000002/AT", "#")
         clients = [taker, asker, one]
         for who, topic in (
             (USERS[3], "lector102/860000000000001/LOGGER"), (USERS[3], "lector102/860000000000001/AT"),

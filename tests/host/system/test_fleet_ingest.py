@@ -39,22 +39,12 @@ def test_a_day_of_ten_devices_with_both_forms_is_there_once(lab):
     lab.ingester()
     lab.subscribed()
     lab.deliver(some, START, START + DAY)
-    lab.check(
-        fleet_lab.expected(
-            fleet_lab.devices(10, meters=2, events=True, both=True), START, START + DAY
-        )
-    )
+    lab.check(fleet_lab.expected(fleet_lab.devices(10, meters=2, events=True, both=True), START, START + DAY))
     # All of it again: nothing changes.
     lab.deliver(fleet_lab.devices(10, meters=2, events=True, both=True), START, START + DAY)
-    lab.check(
-        fleet_lab.expected(
-            fleet_lab.devices(10, meters=2, events=True, both=True), START, START + DAY
-        )
-    )
+    lab.check(fleet_lab.expected(fleet_lab.devices(10, meters=2, events=True, both=True), START, START + DAY))
     assert "repeated" in lab.ingesters[0].stop()
-    told = lab.rows(
-        "select device, state, online from device where device <> '860000000999999' order by device"
-    )
+    told = lab.rows("select device, state, online from device where device <> '860000000999999' order by device")
     assert len(told) == 10 and json.loads(told[0][2])["VERSION"] == "1.0.0"
 
 
@@ -83,9 +73,7 @@ def test_a_broker_restarted_in_good_order_loses_nothing(lab):
     lab.subscribed()
     senders, thread = lab.sending(fleet_lab.devices(10, interval=60), START, START + DAY // 2)
     for count in (500, 2000, 4000):
-        assert patience.until(
-            lambda count=count: senders.confirmed > count or not thread.is_alive(), 60
-        )
+        assert patience.until(lambda count=count: senders.confirmed > count or not thread.is_alive(), 60)
         lab.broker.stop()
         time.sleep(0.5)
         lab.broker.start()
@@ -145,9 +133,7 @@ def test_what_is_no_record_is_kept_aside_with_the_reason(lab):
             "X": 1,
         }
         made.update(more)
-        return json.dumps(
-            {key: value for key, value in made.items() if value is not None}
-        ).encode()
+        return json.dumps({key: value for key, value in made.items() if value is not None}).encode()
 
     good = record()
     cases = [
@@ -176,8 +162,8 @@ def test_what_is_no_record_is_kept_aside_with_the_reason(lab):
         ("hour", topic, record(TYPE="IEC102_LC", REC=11, DT="2025-10-26T02:15")),
     ]
     publish(lab, (topic, good), *[case[1:] for case in cases], (topic, good))
-    assert patience.until(lambda: len(lab.rows("select 1 from aside")) >= len(cases), 30), (
-        lab.rows("select * from aside")
+    assert patience.until(lambda: len(lab.rows("select 1 from aside")) >= len(cases), 30), lab.rows(
+        "select * from aside"
     )
     rows = lab.rows("select reason, topic, payload from aside")
     assert sorted((reason, where, bytes(what)) for reason, where, what in rows) == sorted(
@@ -185,13 +171,9 @@ def test_what_is_no_record_is_kept_aside_with_the_reason(lab):
     )
     # A repeat of what is aside is a repeat, too.
     publish(lab, *[case[1:] for case in cases], (topic, record(TS=now, X=5)))
-    assert patience.until(
-        lambda: len(lab.rows("select 1 from record where type = 'IEC102'")) == 2, 30
-    )
+    assert patience.until(lambda: len(lab.rows("select 1 from record where type = 'IEC102'")) == 2, 30)
     assert len(lab.rows("select 1 from aside")) == len(cases)
-    assert lab.rows("select data from record where at = 1774656000 and type = 'IEC102'") == [
-        ('{"X":1}',)
-    ]
+    assert lab.rows("select data from record where at = 1774656000 and type = 'IEC102'") == [('{"X":1}',)]
 
 
 def test_a_type_that_nobody_knows_is_kept_as_it_is(lab):
@@ -208,12 +190,8 @@ def test_a_type_that_nobody_knows_is_kept_as_it_is(lab):
     # Several of one second, as periods of a curve are.
     some = [json.dumps(dict(head, N=number, Ñ={"a": [number]})).encode() for number in range(5)]
     publish(lab, *[(topic, each) for each in some + some])
-    assert patience.until(
-        lambda: len(lab.rows("select 1 from record where type = 'IEC102_NEW'")) == 5, 30
-    )
-    data = [
-        json.loads(row[0]) for row in lab.rows("select data from record where type = 'IEC102_NEW'")
-    ]
+    assert patience.until(lambda: len(lab.rows("select 1 from record where type = 'IEC102_NEW'")) == 5, 30)
+    data = [json.loads(row[0]) for row in lab.rows("select data from record where type = 'IEC102_NEW'")]
     assert sorted(each["N"] for each in data) == list(range(5)) and data[0]["P"] == "p"
     assert not lab.rows("select 1 from aside")
 
@@ -255,9 +233,7 @@ def test_what_is_aside_can_be_tried_again(tmp_path, capsys):
         "ID": "A",
         "REC": 11,
     }
-    payloads = [
-        json.dumps(dict(head, DT="2025-10-26T02:00", AI=number)).encode() for number in (1, 2)
-    ]
+    payloads = [json.dumps(dict(head, DT="2025-10-26T02:00", AI=number)).encode() for number in (1, 2)]
     aside = [
         (
             Message("lector102/868000000000001/LOGGER", each),
@@ -276,9 +252,9 @@ def test_what_is_aside_can_be_tried_again(tmp_path, capsys):
     assert "1 of 2 taken" in out and "1  values" in out and "hour" not in out
     assert fleet.main(["aside", "--database", database, "--show", "values"]) == 0
     assert "868000000000001" in capsys.readouterr().out
-    assert store.all("select data from record") == [('{"AI":1}',)] or store.all(
-        "select data from record"
-    ) == [('{"AI":2}',)]
+    assert store.all("select data from record") == [('{"AI":1}',)] or store.all("select data from record") == [
+        ('{"AI":2}',)
+    ]
 
 
 def test_a_broker_that_is_not_there_or_refuses_is_told_and_waited_for(tmp_path):
@@ -301,9 +277,7 @@ def test_a_broker_that_is_not_there_or_refuses_is_told_and_waited_for(tmp_path):
     taker.run()
     refusing.close()
     assert "refuses us: Not authorized" in said[1]
-    assert (
-        fleet.main(["ingest", "--database", str(tmp_path / "a.db"), "--broker", "http://x"]) == 1
-    )
+    assert fleet.main(["ingest", "--database", str(tmp_path / "a.db"), "--broker", "http://x"]) == 1
 
 
 @pytest.mark.parametrize("mode", ["silent", "stall", "half_packet", "half_close", "garbage"])
@@ -339,9 +313,7 @@ def test_over_tls_only_the_right_broker_is_told_anything(tmp_path):
     with fleet_lab.Lab(tmp_path, broker=broker) as lab:
         said = []
         words = ["ingest", "--database", lab.database, "--broker", "mqtts://localhost:%d" % secure]
-        stranger = ingest.Ingest(
-            fleet.parser().parse_args(words), lambda text: (said.append(text), stranger.stop())
-        )
+        stranger = ingest.Ingest(fleet.parser().parse_args(words), lambda text: (said.append(text), stranger.stop()))
         stranger.run()
         assert "no broker at localhost" in said[0] and "certificate verify failed" in said[0]
         lab.url, plain = "mqtts://localhost:%d" % secure, lab.url

@@ -14,9 +14,7 @@ DAY = 86400
 
 
 @pytest.mark.services
-def test_what_a_killed_broker_had_is_seen_as_a_gap_and_fetched_again(
-    tmp_path, capsys, monkeypatch
-):
+def test_what_a_killed_broker_had_is_seen_as_a_gap_and_fetched_again(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(backfill, "_PAUSES", (0.1, 0.5))
     programs.need("mosquitto")
     with fleet_lab.Lab(tmp_path) as lab:

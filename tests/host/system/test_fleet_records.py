@@ -73,17 +73,10 @@ def test_the_two_hours_of_the_night_in_october_are_two_periods():
     assert rows(dict(HEAD, REC=11, DT="2026-10-25T01:00"))[0].at == 1792882800
     assert rows(dict(HEAD, REC=11, DT="2026-10-24T04:00"))[0].at == 1792807200
     # Without summer time there is no such hour.
-    assert (
-        records.parse(
-            json.dumps(dict(HEAD, REC=11, DT="2026-10-25T02:00")).encode(), Zone("UTC"), NOW
-        )[1]
-        == []
-    )
+    assert records.parse(json.dumps(dict(HEAD, REC=11, DT="2026-10-25T02:00")).encode(), Zone("UTC"), NOW)[1] == []
 
 
-@pytest.mark.parametrize(
-    "ts", ["2026-10-25T01:30:00Z", 1792891800, 1792891800000, "25/10/26 01:30:00"], ids=str
-)
+@pytest.mark.parametrize("ts", ["2026-10-25T01:30:00Z", 1792891800, 1792891800000, "25/10/26 01:30:00"], ids=str)
 def test_ts_in_every_form_of_the_setting(ts):
     assert rows(dict(HEAD, TYPE="IEC102", TS=ts))[0].at == 1792891800
 
@@ -128,15 +121,8 @@ def test_what_is_none(payload, reason):
 
 
 VALUES = strategies.recursive(
-    strategies.none()
-    | strategies.booleans()
-    | strategies.integers()
-    | strategies.floats()
-    | strategies.text(),
-    lambda inner: (
-        strategies.lists(inner, max_size=3)
-        | strategies.dictionaries(strategies.text(), inner, max_size=3)
-    ),
+    strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text(),
+    lambda inner: strategies.lists(inner, max_size=3) | strategies.dictionaries(strategies.text(), inner, max_size=3),
     max_leaves=6,
 )
 KEYS = strategies.sampled_from(
@@ -157,9 +143,7 @@ KEYS = strategies.sampled_from(
         "time",
     ]
 )
-TYPES = strategies.sampled_from(
-    ["IEC102", "IEC102_LC", "IEC102_CTAVM2", "IEC102_EV", "IEC102_TAVC", "X"]
-)
+TYPES = strategies.sampled_from(["IEC102", "IEC102_LC", "IEC102_CTAVM2", "IEC102_EV", "IEC102_TAVC", "X"])
 
 
 @given(strategies.dictionaries(KEYS, VALUES, max_size=6), TYPES, strategies.booleans())

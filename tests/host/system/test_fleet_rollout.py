@@ -22,9 +22,7 @@ class Fleet:
             one = simulate.Device(number)
             how = dict(bad).get(number, "")
             granted = {"mqtt.commands": "view,meter"} if how == "not granted" else rights
-            device = fleet_devices.Device(
-                one, NOW, granted, "" if how in ("not granted", "away") else how
-            )
+            device = fleet_devices.Device(one, NOW, granted, "" if how in ("not granted", "away") else how)
             if how == "away":
                 device = None
             self.devices[one.imei] = device
@@ -36,11 +34,7 @@ class Fleet:
         return desk.parse(device.say(line.encode()), line)
 
     def orders(self):
-        return {
-            name: device.updates
-            for name, device in self.devices.items()
-            if device and device.updates
-        }
+        return {name: device.updates for name, device in self.devices.items() if device and device.updates}
 
 
 @pytest.fixture
@@ -59,9 +53,7 @@ def test_all_get_it_in_waves_of_one_four_and_the_rest(store):
     roll.plan(some.devices, [1, 10, 100])
     assert [sum(row[1] == wave for row in roll.states()) for wave in range(3)] == [1, 4, 45]
     roll.run()
-    assert {row[2] for row in roll.states()} == {"done"} and all(
-        len(urls) == 1 for urls in some.orders().values()
-    )
+    assert {row[2] for row in roll.states()} == {"done"} and all(len(urls) == 1 for urls in some.orders().values())
     # The same again asks nobody.
     some.devices = dict.fromkeys(some.devices)
     roll.plan(some.devices, [1, 10, 100])
@@ -93,11 +85,7 @@ def test_it_stops_at_its_limit_and_names_them_and_goes_on(store):
     assert set(why) == set(bad)
     assert "went back to 1.0.0: 3 starts in a row failed" in why[4]
     assert "the server answers 404" in why[17] and "refuses the order" in why[23]
-    assert (
-        "mqtt.commands wants UPDATE" in why[40]
-        and "view,meter" in why[40]
-        and "no answer" in why[44]
-    )
+    assert "mqtt.commands wants UPDATE" in why[40] and "view,meter" in why[40] and "no answer" in why[44]
     # Mended, they get it with --retry.
     for number in bad:
         some.devices["86%013d" % number] = Fleet(number).devices["86%013d" % number]

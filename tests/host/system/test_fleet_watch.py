@@ -29,9 +29,7 @@ def filled(path, devices, start, end, without=(), now=None):
                 for row in rows
                 if not any(low < row.at <= high for low, high in without)
             ]
-        store.write(
-            found, [], {device.imei: {"state": "online", "online": device.online()}}, now or end
-        )
+        store.write(found, [], {device.imei: {"state": "online", "online": device.online()}}, now or end)
     return store
 
 
@@ -90,12 +88,7 @@ def test_watch_tells_it_as_a_table_as_json_and_keeps_a_line_an_hour(tmp_path, ca
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["device"] for line in lines[:2]] == ["860000000000001", "860000000000002"]
     one = lines[0]
-    assert (
-        one["version"] == "1.0.0"
-        and one["start"] == "power"
-        and one["signal"] == -77
-        and one["state"] == "online"
-    )
+    assert one["version"] == "1.0.0" and one["start"] == "power" and one["signal"] == -77 and one["state"] == "online"
     assert one["bytes"] is None and one["certificate"] is None  # not told
     assert one["meters"][0]["curve"]["gaps"] == [{"start": lost[0], "end": lost[1], "missing": 2}]
     store = open_store(str(tmp_path / "a.db"))
@@ -115,9 +108,7 @@ def test_what_the_status_topic_tells_wins_over_the_online_topic(tmp_path):
         {"1": {"online": '{"VERSION":"1","SIGNAL":-70}', "state": "online", "state_at": 5}},
         10,
     )
-    store.write(
-        [], [], {"1": {"status": '{"VERSION":"2","BYTES":7,"DRIFT":-1}', "status_at": 20}}, 20
-    )
+    store.write([], [], {"1": {"status": '{"VERSION":"2","BYTES":7,"DRIFT":-1}', "status_at": 20}}, 20)
     (one,) = watch.look(store, ZONE, 100)
     assert (one["version"], one["signal"], one["bytes"], one["drift"], one["silent_s"]) == (
         "2",
@@ -165,18 +156,9 @@ def test_gaps_of_curves_and_closings_close_with_the_values_that_were_lost(tmp_pa
     fill = backfill.Backfill(store, ZONE, answering(device), pause=lambda seconds: None)
     found = gaps.find(store, ZONE, end, 30)
     todo = [gap for some in found.values() for each in some for gap in each.gaps]
-    assert {gap.what for gap in todo} == {"curve", "closings"} and sum(
-        gap.missing for gap in todo
-    ) == 72 + 7 + 1
-    assert [(missing, why) for _, missing, why in fill.device(device.imei, todo)] == [
-        (0, "")
-    ] * len(todo)
-    assert not [
-        gap
-        for some in gaps.find(store, ZONE, end, 30).values()
-        for each in some
-        for gap in each.gaps
-    ]
+    assert {gap.what for gap in todo} == {"curve", "closings"} and sum(gap.missing for gap in todo) == 72 + 7 + 1
+    assert [(missing, why) for _, missing, why in fill.device(device.imei, todo)] == [(0, "")] * len(todo)
+    assert not [gap for some in gaps.find(store, ZONE, end, 30).values() for each in some for gap in each.gaps]
     whole = filled(tmp_path / "b.db", fleet_lab.devices(1), start, end)
     sql = "select device, meter, type, contract, object, at, digest from record where type <> 'IEC102'"
     sql += " order by 1, 2, 3, 4, 5, 6"
@@ -187,12 +169,8 @@ def test_gaps_of_curves_and_closings_close_with_the_values_that_were_lost(tmp_pa
 def test_what_the_meter_has_not_stays_missing_and_says_why(tmp_path):
     start = fleet_lab.START
     end = start + 3 * DAY
-    store = filled(
-        tmp_path / "a.db", fleet_lab.devices(1), start, end, [(start + DAY, start + DAY + 5 * HOUR)]
-    )
-    todo = [
-        gap for some in gaps.find(store, ZONE, end).values() for each in some for gap in each.gaps
-    ]
+    store = filled(tmp_path / "a.db", fleet_lab.devices(1), start, end, [(start + DAY, start + DAY + 5 * HOUR)])
+    todo = [gap for some in gaps.find(store, ZONE, end).values() for each in some for gap in each.gaps]
     assert len(todo) == 1
     device = simulated(end, rights={"mqtt.commands": "view"})
     fill = backfill.Backfill(store, ZONE, answering(device), pause=lambda seconds: None)
@@ -218,9 +196,7 @@ def test_the_command_does_it_over_a_broker(tmp_path, capsys, monkeypatch):
     store = filled(tmp_path / "a.db", fleet_lab.devices(3), now - 4 * DAY, now, lost)
     store.close()
     broker = brokers.start_broker()
-    some = {
-        each.imei: fleet_devices.Device(each, now) for each in fleet_lab.devices(2)
-    }  # the third one is offline
+    some = {each.imei: fleet_devices.Device(each, now) for each in fleet_lab.devices(2)}  # the third one is offline
     monkeypatch.setattr(desk.Desk.ask, "__defaults__", (3,))
     answers = fleet_devices.Desk(broker.port, some)
     try:

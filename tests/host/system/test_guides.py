@@ -78,6 +78,8 @@ def test_the_modem_profiles_example_goes_online(tmp_path, monkeypatch):
 
     log = run_virtual(main)
     assert any("ACME L1 R2: profile acme-l1" in line for line in log), log
+
+
 QUICK = {"iec102.answer_timeout": 200, "iec102.retries": 1, "iec102.busy_limit": 1}
 
 
@@ -103,9 +105,7 @@ def test_the_twin_says_what_the_page_says(tmp_path, message):
     assert message in PAGE
     run = RUNS[message]
     values = dict(QUICK, **run.get("set", {}))
-    lab = Lab(
-        tmp_path, meter=run.get("meter", ()), settings=values, broker=run.get("broker", True)
-    )
+    lab = Lab(tmp_path, meter=run.get("meter", ()), settings=values, broker=run.get("broker", True))
     with lab:
         lab.twin.start()
         lab.twin.wait_line(re.escape(message), 40)

@@ -14,6 +14,7 @@ from tools import patience
 
 pytestmark = pytest.mark.takes(20)
 
+
 def entities(lab, count, seconds=90, prefix="homeassistant"):
     """The next `count` announcements, topic -> payload (bytes)."""
     found = {}
@@ -76,11 +77,7 @@ def test_the_twin_announces_its_meters_after_each_connection_and_takes_them_back
         assert set(retained(lab)) == set(first)
         # The records go on, and each is what the templates of its meter take.
         record = lab.record()
-        said = [
-            value(each["value_template"], record)
-            for each in options
-            if each["state_topic"] == LOGGER
-        ]
+        said = [value(each["value_template"], record) for each in options if each["state_topic"] == LOGGER]
         assert len(said) == 42 and sum(bool(text) for text in said) == 21
         # A broker that was away hears it again.
         lab.broker.stop()

@@ -1,6 +1,5 @@
 """What the twin's LED would show."""
 
-
 import pytest
 
 from tests.host.support.twin_lab import Lab

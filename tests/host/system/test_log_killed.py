@@ -64,7 +64,5 @@ def test_kill_9_costs_at_most_one_window_of_duplicates(tmp_path, window):
     # Each start begins again with what the killed one had not noted: a window at most, as one piece.
     steps = [at for at in range(1, len(got)) if got[at] <= got[at - 1]]
     assert len(steps) <= KILLS
-    assert all(got[at - 1] - got[at] + 1 <= window for at in steps), [
-        got[a - 9 : a + 9] for a in steps
-    ]
+    assert all(got[at - 1] - got[at] + 1 <= window for at in steps), [got[a - 9 : a + 9] for a in steps]
     assert len(got) <= RECORDS + KILLS * window

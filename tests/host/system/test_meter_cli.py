@@ -117,9 +117,7 @@ def test_a_pty_with_a_name_of_its_own(start, tmp_path):
 def test_tcp_and_a_second_connection_takes_over(start):
     meter, first = start("--link", 300, where=("--tcp", "127.0.0.1:0"))
     assert first.ask(fixed(0x49, 300)) == fixed(0x0B, 300)
-    first.send(
-        b"\x68\x20\x20\x68"
-    )  # left behind by the first; it must not swallow the second's frames
+    first.send(b"\x68\x20\x20\x68")  # left behind by the first; it must not swallow the second's frames
     second = Wire(meter.path)
     assert second.ask(fixed(0x49, 300)) == fixed(0x0B, 300)
     assert select.select([first.fd], [], [], ANSWER_S)[0]
@@ -146,10 +144,7 @@ def test_a_session_over_the_pty(start):
     reader = Reader(wire.ask, point=3)
     assert reader.login(77).cause == 7
     assert reader.ask(162, objects=(192, 193, 194))[0].type == 163
-    assert (
-        len(reader.data(123, 11, span("2026-06-14 00:00", "2026-06-15 00:00", first=1, last=8)))
-        == 24
-    )
+    assert len(reader.data(123, 11, span("2026-06-14 00:00", "2026-06-15 00:00", first=1, last=8))) == 24
     assert reader.ask(103)[0].objects[0]["time"].text() == "2026-06-15T12:00-1"
 
 
@@ -402,9 +397,7 @@ def test_it_ends_with_its_parent():
         " '--die-with-parent'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True);"
         " p.stdout.readline(); print(p.pid, flush=True); time.sleep(600)"
     )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     pid = int(parent.stdout.readline())
     parent.kill()
     parent.wait()

@@ -123,27 +123,19 @@ def integrated(asdus):
 
 def test_absolute_totals(peer):
     app, meter = peer
-    found = integrated(
-        app.read_absolute_values(
-            dt.datetime(2026, 3, 26), dt.datetime(2026, 4, 2), "daily_billings"
-        )
-    )
+    found = integrated(app.read_absolute_values(dt.datetime(2026, 3, 26), dt.datetime(2026, 4, 2), "daily_billings"))
     # Across the switch to summer time; (start, end].
-    assert [label for label, *_ in found] == [
-        local(2026, 3, day, 0, 0, 0) for day in range(27, 32)
-    ] + [local(2026, 4, day, 0, 0, 0) for day in (1, 2)]
+    assert [label for label, *_ in found] == [local(2026, 3, day, 0, 0, 0) for day in range(27, 32)] + [
+        local(2026, 4, day, 0, 0, 0) for day in (1, 2)
+    ]
     for label, shown, _ in found:
         assert shown == meter.totals(label) + [0, 0]
 
 
 def test_incremental_totals(peer):
     app, meter = peer
-    found = integrated(
-        app.read_incremental_values(dt.datetime(2026, 6, 13), dt.datetime(2026, 6, 14), "profiles")
-    )
-    assert [label for label, *_ in found] == [
-        local(2026, 6, 13, 0, 0, 0) + hour * 3600 for hour in range(1, 25)
-    ]
+    found = integrated(app.read_incremental_values(dt.datetime(2026, 6, 13), dt.datetime(2026, 6, 14), "profiles"))
+    assert [label for label, *_ in found] == [local(2026, 6, 13, 0, 0, 0) + hour * 3600 for hour in range(1, 25)]
     for label, shown, bits in found:
         gained = zip(meter.totals(label - 3600), meter.totals(label), strict=True)
         assert shown == [b - a for a, b in gained] + [0, 0]
@@ -153,9 +145,7 @@ def test_incremental_totals(peer):
 def test_blocks_of_increments(peer):
     app, meter = peer
     answers = list(
-        app.read_blocks_incremental_values(
-            dt.datetime(2026, 6, 13), dt.datetime(2026, 6, 14), "profiles", 1
-        )
+        app.read_blocks_incremental_values(dt.datetime(2026, 6, 13), dt.datetime(2026, 6, 14), "profiles", 1)
     )
     assert sum(asdu.cualificador_ev for asdu in answers) == 24
     assert {asdu.tipo for asdu in answers} == {140}
@@ -211,18 +201,14 @@ def test_the_export_is_contract_three(peer):
 def test_contracted_powers(peer):
     app, meter = peer
     rows = app.get_contracted_powers(1).content.valores
-    assert [tuple(row[:2]) for row in rows] == [
-        (21 + i, kw) for i, kw in enumerate(meter.contracted)
-    ]
+    assert [tuple(row[:2]) for row in rows] == [(21 + i, kw) for i, kw in enumerate(meter.contracted)]
 
 
 @pytest.mark.parametrize("record", [52, 53, 129])
 def test_events(peer, record):
     app, meter = peer
     first, last = dt.datetime(2026, 1, 1), dt.datetime(2026, 6, 1)
-    found = [
-        event for asdu in app.read_events(record, first, last) for event in asdu.content.valores
-    ]
+    found = [event for asdu in app.read_events(record, first, last) for event in asdu.content.valores]
     expected = meter.events.of(record, local(2026, 1, 1, 0, 0, 0), local(2026, 6, 1, 0, 0, 0))
     assert expected
     assert [(event[0], event[2]) for event in found] == [(spa, spi) for _, spa, _, spi in expected]
@@ -244,11 +230,7 @@ def test_a_period_that_is_not_there(peer):
     from iec870ree.protocol import IntegrationPeriodNotAvailable
 
     with pytest.raises(IntegrationPeriodNotAvailable):
-        list(
-            app.read_incremental_values(
-                dt.datetime(2001, 1, 1), dt.datetime(2001, 1, 2), "profiles"
-            )
-        )
+        list(app.read_incremental_values(dt.datetime(2001, 1, 1), dt.datetime(2001, 1, 2), "profiles"))
 
 
 def test_setting_the_clock_comes_last(peer):

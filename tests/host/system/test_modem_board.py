@@ -243,8 +243,7 @@ def _with_meter(folder, arguments, settings, actions, **options):
         if "%d" in settings.get("keep_online_host", ""):
             settings["keep_online_host"] = settings["keep_online_host"] % modem.control
         actions = [
-            [modem.control if word == 0 and action[0] == "tcp" else word for word in action]
-            for action in actions
+            [modem.control if word == 0 and action[0] == "tcp" else word for word in action] for action in actions
         ]
         if not any(action[:2] == ["state", "blocked"] for action in actions):
             actions.append(["settle", 30])
@@ -255,10 +254,7 @@ def _with_meter(folder, arguments, settings, actions, **options):
 @pytest.fixture(scope="module")
 def faults(tmp_path_factory, broker):
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-        yield {
-            name: pool.submit(_one, broker, tmp_path_factory.mktemp("m"), *FAULTS[name][:3])
-            for name in FAULTS
-        }
+        yield {name: pool.submit(_one, broker, tmp_path_factory.mktemp("m"), *FAULTS[name][:3]) for name in FAULTS}
 
 
 def _model(name):
@@ -271,10 +267,7 @@ def _model(name):
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, broker):
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-        yield {
-            name: pool.submit(_one, broker, tmp_path_factory.mktemp("m"), *_model(name))
-            for name in names()
-        }
+        yield {name: pool.submit(_one, broker, tmp_path_factory.mktemp("m"), *_model(name)) for name in names()}
 
 
 def _smooth(broker, answers, folder, scenario):

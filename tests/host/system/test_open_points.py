@@ -29,8 +29,7 @@ def test_the_lines_of_an_answer_and_commands_in_tags_on_the_device(tmp_path):
             finally:
                 os.close(fd)
             assert heard == (
-                b"<mtxtunnel>AT^MTXTUNNEL=REBOOT\r\n\r\nERROR\r\n</mtxtunnel>"
-                b"<MTXTUNNEL>AT\r\n\r\nOK\r\n</MTXTUNNEL>"
+                b"<mtxtunnel>AT^MTXTUNNEL=REBOOT\r\n\r\nERROR\r\n</mtxtunnel><MTXTUNNEL>AT\r\n\r\nOK\r\n</MTXTUNNEL>"
             )
     finally:
         other.close()

@@ -27,9 +27,7 @@ def test_udp_goes_to_loopback_and_back():
     server.bind(("127.0.0.1", 0))
     port = server.getsockname()[1]
     client = up()
-    client.send(
-        IP, ip_packet(17, struct.pack("!HHHH", 4000, port, 12, 0) + b"ping", b"\x5d\xb8\xd8\x22")
-    )
+    client.send(IP, ip_packet(17, struct.pack("!HHHH", 4000, port, 12, 0) + b"ping", b"\x5d\xb8\xd8\x22"))
     data, address = server.recvfrom(100)
     assert data == b"ping" and address[0] == "127.0.0.1"
     server.sendto(b"pong", address)
@@ -165,9 +163,7 @@ def test_there_is_no_way_out_of_loopback():
     """Whatever address is asked for, the only one ever connected to is 127.0.0.1."""
     client = up()
     for dst in (b"\x01\x01\x01\x01", b"\xc0\xa8\x00\x01", b"\xff\xff\xff\xff"):
-        client.send(
-            IP, ip_packet(6, struct.pack("!HHIIBBHHH", 3000, 9, 1, 0, 0x50, 2, 4096, 0, 0), dst)
-        )
+        client.send(IP, ip_packet(6, struct.pack("!HHIIBBHHH", 3000, 9, 1, 0, 0x50, 2, 4096, 0, 0), dst))
     for flow in client.peer.network.flows.values():
         try:
             assert flow.socket.getpeername()[0] == "127.0.0.1"

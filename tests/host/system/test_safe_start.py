@@ -1,7 +1,5 @@
 """The safe start on a board."""
 
-
-
 from tests.host.support import unix_board
 
 

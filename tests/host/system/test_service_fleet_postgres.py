@@ -47,9 +47,7 @@ def test_fifty_devices_a_day_while_everything_is_ended_once(lab, server):
     senders, thread = lab.sending(some(), START, START + DAY)
 
     def confirmed(count):
-        assert patience.until(lambda: senders.confirmed >= count or not thread.is_alive(), 240), (
-            lab.errors
-        )
+        assert patience.until(lambda: senders.confirmed >= count or not thread.is_alive(), 240), lab.errors
 
     confirmed(3000)
     server.kill()
@@ -92,9 +90,7 @@ def test_three_that_get_everything_write_into_one_database_at_a_time(lab):
     lab.subscribed()
     time.sleep(3)
     lab.deliver(fleet_lab.devices(10, events=True, interval=300), START, START + DAY)
-    lab.check(
-        fleet_lab.expected(fleet_lab.devices(10, events=True, interval=300), START, START + DAY)
-    )
+    lab.check(fleet_lab.expected(fleet_lab.devices(10, events=True, interval=300), START, START + DAY))
     for each in lab.ingesters:
         assert "deadlock" not in each.stop()
 
@@ -103,9 +99,7 @@ def test_what_the_database_refuses_does_not_keep_the_rest_out(lab, server):
     store = open_store(server.url)
     store.do("alter table record add check (meter <> 'bad')")
     rows = [
-        records.Row(
-            "1", "bad" if number == 7 else "good", "X", "titan", 0, "%d" % number, 5, 5, "d", "{}"
-        )
+        records.Row("1", "bad" if number == 7 else "good", "X", "titan", 0, "%d" % number, 5, 5, "d", "{}")
         for number in range(20)
     ]
     written = store.write([(row, Message("t", b"{}")) for row in rows], [], {}, 9)
@@ -123,9 +117,7 @@ def test_gaps_are_the_same_as_with_sqlite(lab, server, tmp_path):
         found.append(gaps.find(store, fleet_lab.ZONE, end))
         store.close()
     assert found[0] == found[1] and len(found[0]) == 4
-    assert (
-        sum(gap.missing for some in found[1].values() for each in some for gap in each.gaps) == 8
-    )
+    assert sum(gap.missing for some in found[1].values() for each in some for gap in each.gaps) == 8
 
 
 def test_a_password_is_not_shown():

@@ -34,9 +34,7 @@ def test_restarted_in_good_order_and_the_ingester_killed_nothing_is_lost(lab):
     assert patience.until(lambda: senders.confirmed >= 1000, 120), lab.errors
     first.kill()
     lab.ingester()
-    assert patience.until(lambda: senders.confirmed >= 3000 or not thread.is_alive(), 120), (
-        lab.errors
-    )
+    assert patience.until(lambda: senders.confirmed >= 3000 or not thread.is_alive(), 120), lab.errors
     lab.broker.stop()
     lab.broker.start()
     thread.join()

@@ -51,9 +51,7 @@ def test_once_says_why_when_there_is_no_broker(tmp_path):
     assert "no broker at tcp://127.0.0.1:%d" % port in done.stderr
 
 
-@pytest.mark.parametrize(
-    "option", [("--meters", "9"), ("--interval", "0"), ("--broker", "nowhere")]
-)
+@pytest.mark.parametrize("option", [("--meters", "9"), ("--interval", "0"), ("--broker", "nowhere")])
 def test_bad_options_are_refused_by_name(tmp_path, option):
     done = run_twin(tmp_path, *option)
     assert done.returncode == 2 and option[0] in done.stderr
@@ -70,9 +68,7 @@ def test_nothing_is_left_running(tmp_path, how):
         "--interval",
         "2",
     ]
-    run = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         for line in run.stdout:
             if line.startswith("{"):
@@ -127,9 +123,7 @@ def test_a_killed_firmware_loses_nothing_it_has_read(tmp_path):
     with Lab(tmp_path, broker=False) as lab:
         lab.twin.start()
         deadline = patience.Limit(30)
-        while (
-            sum("read in" in line for line in lab.twin.lines) < 3 and not deadline.passed()
-        ):
+        while sum("read in" in line for line in lab.twin.lines) < 3 and not deadline.passed():
             time.sleep(0.02)
         lab.twin.kill()
         read = sum("read in" in line for line in lab.twin.lines)

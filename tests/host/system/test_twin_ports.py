@@ -18,9 +18,7 @@ pytestmark = pytest.mark.takes(25)
 def test_eight_meters_on_two_ports_and_a_silent_one(tmp_path):
     settings = {"iec102.answer_timeout": 300, "iec102.retries": 1, "port.2.enabled": True}
     for index in range(4, 8):
-        settings.update(
-            meter_settings(index, interval=6, link=index - 3, password=index - 3, port=2)
-        )
+        settings.update(meter_settings(index, interval=6, link=index - 3, password=index - 3, port=2))
     settings["meter.7.link"] = 99  # nobody has that
     second = MeterProcess("--pty", "--meters", 4, "--password", 1)
     try:

@@ -97,9 +97,7 @@ async def act(link, wires, what, rest, reading):
     if what == "online":
         tell(online=await wait(link.is_up, rest[0]))
     elif what == "down":
-        tell(
-            down=await wait(lambda: not link.is_up(), rest[0]), reason=link.status()["last_reason"]
-        )
+        tell(down=await wait(lambda: not link.is_up(), rest[0]), reason=link.status()["last_reason"])
     elif what == "state":
         tell(state=await wait(lambda: link.state == rest[0], rest[1]))
     elif what == "failures":

@@ -34,9 +34,7 @@ class Reading:
         topic = setup["topic"]
         settings = {"host": "127.0.0.1", "port": setup["broker"], "client_id": topic[-20:]}
         settings.update(keepalive=20, puback_ms=3000, connect_ms=3000, answer_ms=3000)
-        self.mqtt = MqttService(
-            simple, settings, self.ring, link, lambda kind: topic, lambda: None
-        )
+        self.mqtt = MqttService(simple, settings, self.ring, link, lambda kind: topic, lambda: None)
 
     async def run(self):
         last = None

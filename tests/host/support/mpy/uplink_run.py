@@ -109,9 +109,7 @@ def changed(state):
 
 gc.collect()
 before = gc.mem_alloc()
-service = MqttService(
-    simple, settings, ring, Link(), lambda kind: "up/é", lambda: None, None, 7, changed
-)
+service = MqttService(simple, settings, ring, Link(), lambda kind: "up/é", lambda: None, None, 7, changed)
 service._backoff = 100
 messages = []
 figures = {"longest_ms": 0, "objects": 0, "peak": 0}

@@ -147,9 +147,7 @@ def test_a_wrong_key_and_a_wrong_led_cost_themselves_only(monkeypatch, tmp_path,
         assert words + " can't be used" in told
 
 
-@pytest.mark.parametrize(
-    "table", [[], {"ports": 5}, {"ports": ["a"]}, {"modem": 7}, {"ports": [_GOOD], "modem": "x"}]
-)
+@pytest.mark.parametrize("table", [[], {"ports": 5}, {"ports": ["a"]}, {"modem": 7}, {"ports": [_GOOD], "modem": "x"}])
 def test_a_table_of_another_form_is_told(table, monkeypatch, tmp_path, capsys):
     _, made = board(monkeypatch, tmp_path)
     (tmp_path / "board.json").write_text(json.dumps(table))

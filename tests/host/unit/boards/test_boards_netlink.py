@@ -58,9 +58,7 @@ def test_attempts_end_and_pauses_grow_to_five_minutes(chip):
     assert "disconnect" in chip.wlan.calls
 
 
-@pytest.mark.parametrize(
-    ("code", "words"), [(-3, "key of the WiFi"), (-2, "no WiFi of that name")]
-)
+@pytest.mark.parametrize(("code", "words"), [(-3, "key of the WiFi"), (-2, "no WiFi of that name")])
 def test_the_reason_is_told_in_words(chip, code, words):
     link = wifi(chip)
     spent(link, 21500, (100, lambda: setattr(chip.wlan, "code", code)))
@@ -114,9 +112,7 @@ def test_ethernet_with_a_named_phy(chip, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "machine", chip.machine)
-    link = netlink.EthLink(
-        chip.network, object(), {"mdc": 23, "mdio": 18, "phy_type": "lan8720", "phy_addr": 1}
-    )
+    link = netlink.EthLink(chip.network, object(), {"mdc": 23, "mdio": 18, "phy_type": "lan8720", "phy_addr": 1})
     spent(link, 3000, (500, lambda: setattr(chip.lans[0], "connected", True)))
     assert link.is_up()
     options = chip.lans[0].options

@@ -33,9 +33,7 @@ class Desk:
 
     def say(self, line):
         collector = Collector()
-        self.after = self.run(
-            self.processor.execute(line, self.channel, collector.write, collector)
-        )
+        self.after = self.run(self.processor.execute(line, self.channel, collector.write, collector))
         return collector.take().decode()
 
     def ok(self, line):
@@ -136,7 +134,7 @@ def test_ours_in_any_spelling(desk, line):
         ("AT+CNMA=1,20", 3),
         ("AT+QISEND=0", 3),
         ("AT+USOST=0", 3),
-        ('AT+CMQTTTOPIC=0,9', 3),
+        ("AT+CMQTTTOPIC=0,9", 3),
         # These only ask, or have it in quotes.
         ("AT+CMGS=?", 9),
         ("AT+CMGW?", 9),
@@ -189,9 +187,7 @@ def test_every_command_answers_to_its_least_and_most_arguments(console):
             if row[0] in ("LOGIN", "DOCTOR"):
                 continue  # DOCTOR looks for the broker as long as it may; test_doctor_device.py has it
             line = row[0] if row[0].startswith("AT") else OURS + ",".join([row[0]] + ["1"] * count)
-            assert re.search(r"(?m)^(OK|ERROR)\r$", console.say(line)) or console.channel.text, (
-                line
-            )
+            assert re.search(r"(?m)^(OK|ERROR)\r$", console.say(line)) or console.channel.text, line
             console.channel.text = None
 
 
@@ -399,9 +395,7 @@ def test_a_secret_in_a_text_is_not_repeated(console):
 
 def test_no_secret_comes_out_of_any_command(console):
     config = console.device.config
-    config.set_many(
-        {"mqtt.password": "sesame1", "uplink.key": "sesame2", "device.password": "sesame3"}
-    )
+    config.set_many({"mqtt.password": "sesame1", "uplink.key": "sesame2", "device.password": "sesame3"})
     config.set_many({"uplink.pin": "sesame"})
     console.channel.known = True
     for line in (
@@ -434,9 +428,7 @@ def test_a_limit_that_closings_do_not_fit_is_taken_and_told(desk):
 
 def test_a_text_of_settings_line_by_line(console):
     assert console.say(OURS + "SAVECONFIG,TEXT") == ""
-    assert (
-        console.say("GPRS_apn: a.b") == "" and console.say("") == "" and console.say("NO: 1") == ""
-    )
+    assert console.say("GPRS_apn: a.b") == "" and console.say("") == "" and console.say("NO: 1") == ""
     answer = console.say("end")
     assert answer == "unknown: NO\r\n\r\nOK\r\n"
     assert console.device.config.get("uplink.apn") == "a.b" and console.channel.text is None
@@ -474,9 +466,7 @@ def test_set_starts_a_reading_and_get_gives_it(desk, name):
     line.finish(meter, kind, [b'{"a":1}', b'{"b":2}'])
     assert desk.ok(get) == ['{"a":1}', '{"b":2}']
     desk.ok(OURS + "SET%s,ID00000%s" % (name, span))
-    assert desk.ok(get) == ['{"a":1}', '{"b":2}'], (
-        "the one before stays until the new one is there"
-    )
+    assert desk.ok(get) == ['{"a":1}', '{"b":2}'], "the one before stays until the new one is there"
     line.finish(meter, kind, "NoAnswerError: silence")
     assert desk.error(get) == (8, "NoAnswerError: silence")
 
@@ -594,10 +584,7 @@ def test_without_memory_there_is_still_an_answer(desk, monkeypatch):
 
 
 def test_an_sms_gets_a_short_answer(desk):
-    assert (
-        asyncio.run(desk.processor.answer("AT^MTXTUNNEL=VERSION", "sms"))
-        == "lector102 9.9.9\r\n\r\nOK"
-    )
+    assert asyncio.run(desk.processor.answer("AT^MTXTUNNEL=VERSION", "sms")) == "lector102 9.9.9\r\n\r\nOK"
     assert asyncio.run(desk.processor.answer(OURS + "GETCONFIG", "sms")) == "ERROR"
     assert asyncio.run(desk.processor.answer(OURS + "SETPARAM,mqtt.qos,0", "sms")) == "ERROR"
 
@@ -607,9 +594,7 @@ LINES = strategies.one_of(
     strategies.binary(max_size=600).map(decode),
     strategies.builds(
         lambda row, args: OURS + ",".join([row[0]] + args),
-        strategies.sampled_from(
-            [row for row in grammar.rows() if row[0] not in ("LOGIN", "FORCEREAD")]
-        ),
+        strategies.sampled_from([row for row in grammar.rows() if row[0] not in ("LOGIN", "FORCEREAD")]),
         strategies.lists(
             strategies.text(max_size=12) | strategies.sampled_from(["0", "ID00000", "mqtt.qos"]),
             max_size=12,

@@ -51,9 +51,7 @@ def type_(*chunks, echo=True, device=None):
 
 def test_what_is_typed_is_shown_and_answered():
     assert type_("AT\r") == "AT\r\n\r\nOK\r\n"
-    assert (
-        type_("at^mtxtunnel=version\r") == "at^mtxtunnel=version\r\nlector102 9.9.9\r\n\r\nOK\r\n"
-    )
+    assert type_("at^mtxtunnel=version\r") == "at^mtxtunnel=version\r\nlector102 9.9.9\r\n\r\nOK\r\n"
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
@@ -89,10 +87,7 @@ def test_echo_off_and_on():
 def test_a_secret_shows_as_stars_while_it_is_typed():
     shown = type_(OURS + "SETPARAM,mqtt.password,sesame,1\r", OURS + "SETPARAM,mqtt.qos,0\r")
     assert shown == (
-        OURS
-        + "SETPARAM,mqtt.password,********\r\n\r\nOK\r\n"
-        + OURS
-        + "SETPARAM,mqtt.qos,0\r\n\r\nOK\r\n"
+        OURS + "SETPARAM,mqtt.password,********\r\n\r\nOK\r\n" + OURS + "SETPARAM,mqtt.qos,0\r\n\r\nOK\r\n"
     )
     assert "sesame" not in type_(*(OURS + "LOGIN,sesame"))
     assert "1234" not in type_(*"AT+CPIN=1234")
@@ -108,9 +103,7 @@ def test_settings_are_typed_as_text_and_ctrl_c_ends_that():
     device = Device()
     shown = type_(OURS + "SAVECONFIG,TEXT\r\n", "GPRS_apn: a.b\r\n\r\n", "END\r\n", device=device)
     assert shown.endswith("END\r\n\r\nOK\r\n") and device.config.get("uplink.apn") == "a.b"
-    shown = type_(
-        OURS + "SAVECONFIG,TEXT\r", "GPRS_apn: c.d\r", "\x03AT\r", "END\r", device=device
-    )
+    shown = type_(OURS + "SAVECONFIG,TEXT\r", "GPRS_apn: c.d\r", "\x03AT\r", "END\r", device=device)
     assert shown.endswith("AT\r\n\r\nOK\r\nEND\r\n\r\nERROR\r\n")
     assert device.config.get("uplink.apn") == "a.b"
 
@@ -193,9 +186,7 @@ def test_tags_are_found(data, found):
 
 
 TAGGED = strategies.lists(
-    strategies.sampled_from(
-        [b"<mtxtunnel>", b"</mtxtunnel>", b"<MTXTUNNELR>", b"</mtxtunnelr>", b"<", b">", b"/"]
-    )
+    strategies.sampled_from([b"<mtxtunnel>", b"</mtxtunnel>", b"<MTXTUNNELR>", b"</mtxtunnelr>", b"<", b">", b"/"])
     | strategies.binary(max_size=40),
     max_size=12,
 ).map(b"".join)
@@ -222,14 +213,8 @@ def through_tags(*chunks, device=None, **tags):
 
 
 def test_the_answer_comes_inside_the_same_tags():
-    assert (
-        through_tags(b"noise<MTXTUNNEL>AT</MTXTUNNEL>")
-        == b"<MTXTUNNEL>AT\r\n\r\nOK\r\n</MTXTUNNEL>"
-    )
-    assert (
-        through_tags(b"<mtxtunnel>A", b"T</mtx", b"tunnel>")
-        == b"<mtxtunnel>AT\r\n\r\nOK\r\n</mtxtunnel>"
-    )
+    assert through_tags(b"noise<MTXTUNNEL>AT</MTXTUNNEL>") == b"<MTXTUNNEL>AT\r\n\r\nOK\r\n</MTXTUNNEL>"
+    assert through_tags(b"<mtxtunnel>A", b"T</mtx", b"tunnel>") == b"<mtxtunnel>AT\r\n\r\nOK\r\n</mtxtunnel>"
 
 
 def test_only_the_tags_that_are_switched_on_are_obeyed():
@@ -285,9 +270,7 @@ def over_mqtt(device, *payloads, topic="t/ATR", wait=None):
 
 
 def test_one_answer_a_message_in_the_order_of_the_messages():
-    replies = over_mqtt(
-        Device(), b"AT", b"ATI\r\nNOPE\r\n", b"NOPE", b"\xff\xfe", b"AT^MTXTUNNEL=VERSION"
-    )
+    replies = over_mqtt(Device(), b"AT", b"ATI\r\nNOPE\r\n", b"NOPE", b"\xff\xfe", b"AT^MTXTUNNEL=VERSION")
     assert [topic for topic, _ in replies] == ["t/ATR"] * 5
     texts = [payload.decode() for _, payload in replies]
     assert texts[0] == "AT\r\n\r\nOK\r\n"

@@ -26,9 +26,7 @@ def told(faults, settings=None, seconds=400, wanted="FAULT", **options):
 
     async def main():
         world = World("sim7600", faults, settings or {}, **options)
-        await world.until(
-            lambda: said(world.link)[0].startswith(wanted), seconds
-        )
+        await world.until(lambda: said(world.link)[0].startswith(wanted), seconds)
         return said(world.link)
 
     return run_virtual(main)
@@ -67,11 +65,7 @@ def test_a_link_that_is_up_has_its_signal_in_words():
 def test_each_cause_has_its_words(cause):
     error = meter_errors.NotAvailableError(cause, 162)
     fault, todo = doctor_texts.advice(error.why())
-    assert (
-        fault.startswith("FAULT ")
-        and "(cause %d" % cause in fault
-        and "note this line" not in todo
-    )
+    assert fault.startswith("FAULT ") and "(cause %d" % cause in fault and "note this line" not in todo
 
 
 @pytest.mark.parametrize(

@@ -284,10 +284,7 @@ def test_placeholders():
 def test_values_stay_the_same_when_the_tables_are_dropped():
     config = Config()
     config.set_many({"meter.1.link": 7})
-    before = {
-        name: config.get(name, 1 if name[:5] in ("meter", "port.") else None)
-        for name in NAMES
-    }
+    before = {name: config.get(name, 1 if name[:5] in ("meter", "port.") else None) for name in NAMES}
     config.release()
     for name, value in before.items():
         assert config.get(name, 1 if name[:5] in ("meter", "port.") else None) == value
@@ -309,9 +306,7 @@ def test_no_file_is_no_problem(path):
     assert config.problems == [] and config.values == {}
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"mqtt.id": "x"', "\x00\x01", "nul", "[" * 5000, "{}" + " " * 40000]
-)
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"mqtt.id": "x"', "\x00\x01", "nul", "[" * 5000, "{}" + " " * 40000])
 def test_a_damaged_file_falls_back_to_the_last_good_one_and_says_so(path, text):
     saved(path, mqtt_id="old")
     saved(path, mqtt_id="new")
@@ -323,9 +318,7 @@ def test_a_damaged_file_falls_back_to_the_last_good_one_and_says_so(path, text):
     again = loaded(path)
     assert again.get("mqtt.id") == "old" and again.problems == []
     Path(path).write_text(text)
-    assert loaded(path).get("mqtt.id") == "old", (
-        "the damaged file must not have become the last good one"
-    )
+    assert loaded(path).get("mqtt.id") == "old", "the damaged file must not have become the last good one"
 
 
 def test_with_both_files_damaged_the_defaults_are_used(path):
@@ -401,11 +394,7 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(path, cut, monkeypatch):
 
 
 JSON = strategies.recursive(
-    strategies.none()
-    | strategies.booleans()
-    | strategies.integers()
-    | strategies.floats()
-    | strategies.text(),
+    strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text(),
     lambda inner: strategies.lists(inner) | strategies.dictionaries(strategies.text(), inner),
     max_leaves=8,
 )
@@ -416,17 +405,14 @@ JSON = strategies.recursive(
     strategies.one_of(
         strategies.binary(max_size=300),
         strategies.dictionaries(
-            strategies.sampled_from(NAMES + ["meter.3.id", "port.9.baud", "", "."])
-            | strategies.text(max_size=20),
+            strategies.sampled_from(NAMES + ["meter.3.id", "port.9.baud", "", "."]) | strategies.text(max_size=20),
             JSON,
             max_size=8,
         ).map(lambda data: json.dumps(data).encode()),
     ),
     strategies.sampled_from(["", ".trial", ".bak"]),
 )
-def test_whatever_is_in_a_file_loading_ends_and_the_values_are_good(
-    tmp_path_factory, data, suffix
-):
+def test_whatever_is_in_a_file_loading_ends_and_the_values_are_good(tmp_path_factory, data, suffix):
     path = str(tmp_path_factory.mktemp("config") / "config.json")
     Path(path + suffix).write_bytes(data)
     config = loaded(path)
@@ -496,9 +482,7 @@ def test_the_predecessors_text_is_taken_over_and_what_we_lack_is_told():
     assert report.unknown == ["COMM_autocts", "MTX_mode"] and report.unknowns == 2
     assert config.get("port.1.baud") == "19200" and config.get("port.1.parity") == "even"
     assert config.get("logger.id") == "ID-12345678" and config.get("logger.size") == 600
-    assert (
-        config.get("mqtt.broker") == "tcp://broker.example:1883" and config.get("mqtt.user") == ""
-    )
+    assert config.get("mqtt.broker") == "tcp://broker.example:1883" and config.get("mqtt.user") == ""
     assert config.get("uplink.pin") == "0000"
 
 
@@ -531,9 +515,7 @@ def test_dump_by_prefix():
 
 
 @settings(max_examples=150)
-@given(
-    strategies.text(max_size=400) | strategies.lists(strategies.text(max_size=40)).map(":\n".join)
-)
+@given(strategies.text(max_size=400) | strategies.lists(strategies.text(max_size=40)).map(":\n".join))
 def test_whatever_is_imported_only_a_config_error_comes_out(text):
     config = Config()
     try:
@@ -550,9 +532,7 @@ def test_whatever_is_imported_only_a_config_error_comes_out(text):
 def test_a_link_change_is_staged_tried_once_and_confirmed(path):
     saved(path, mqtt_broker="tcp://old", mqtt_qos=0)
     config = loaded(path)
-    needs = config.change(
-        {"mqtt.broker": "tcp://new", "mqtt.window": 4, "port.1.baud": "300"}, 600
-    )
+    needs = config.change({"mqtt.broker": "tcp://new", "mqtt.window": 4, "port.1.baud": "300"}, 600)
     assert sorted(needs) == ["", "restart", "way"]
     assert config.get("mqtt.broker") == "tcp://old" and config.text("mqtt.broker") == "tcp://new"
     assert config.get("mqtt.window") == 4 and config.get("port.1.baud") == "300"

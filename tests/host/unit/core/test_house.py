@@ -13,14 +13,10 @@ TIES = house.between_rooms(house.imports(TREES))
 
 
 def test_every_folder_of_the_firmware_is_a_room_with_its_place():
-    folders = {
-        path.name for path in (ROOT / "firmware").iterdir() if (path / "__init__.py").exists()
-    }
+    folders = {path.name for path in (ROOT / "firmware").iterdir() if (path / "__init__.py").exists()}
     assert folders <= set(house.FLOOR)
     # Beside the rooms: boot.py's helper alone.
-    assert {name for name in TREES if name.count(".") == 1} - {
-        "firmware." + each for each in folders
-    } == {
+    assert {name for name in TREES if name.count(".") == 1} - {"firmware." + each for each in folders} == {
         "firmware.packfs",
     }
 

@@ -37,10 +37,7 @@ net.modem.at net.modem.keepalive net.modem.link recordlog.ring
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}
 # Classes of theirs are caught by others, who would not know them again.
-RESIDENT = {
-    "firmware." + word
-    for word in ("config.config", "delivery.mqtt.session", "delivery.mqtt.packets")
-}
+RESIDENT = {"firmware." + word for word in ("config.config", "delivery.mqtt.session", "delivery.mqtt.packets")}
 
 
 def with_those_below(names):

@@ -1,6 +1,5 @@
 """The Port contract over a UART with a board's manners, in virtual time."""
 
-
 import pytest
 
 from firmware.core import compat
@@ -87,9 +86,7 @@ def test_direction_covers_the_whole_frame():
         seen = []
         if with_txdone:
             uart.txdone = lambda: compat.ticks_ms() >= 30
-        line = SerialPort(
-            uart, direction=lambda on: seen.append((on, compat.ticks_ms(), len(uart.written)))
-        )
+        line = SerialPort(uart, direction=lambda on: seen.append((on, compat.ticks_ms(), len(uart.written))))
         await line.send(bytes(19))
         return seen
 

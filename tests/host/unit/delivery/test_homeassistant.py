@@ -111,9 +111,7 @@ class Device:
         self.imei = imei
         self.topics = [topic, "", ""]
         self.lines = [self]
-        self.meters = [
-            Meter(name, None, [Schedule(kind, seconds)], log) for name, kind, seconds, log in meters
-        ]
+        self.meters = [Meter(name, None, [Schedule(kind, seconds)], log) for name, kind, seconds, log in meters]
 
 
 def announced(device, online="lector102/x/ONLINE", prefix="homeassistant"):
@@ -136,9 +134,7 @@ def test_every_announcement_keeps_the_rules():
 
 
 def test_every_value_of_a_record_has_its_entity_and_its_scale():
-    record = next(
-        each for kind, each in json_examples.records() if kind == readings.INSTANT
-    )
+    record = next(each for kind, each in json_examples.records() if kind == readings.INSTANT)
     shown = {}
     for topic, payload in announced(Device(METER))[1:]:
         options = check(topic, payload)
@@ -290,9 +286,7 @@ def test_each_meter_says_for_itself_whether_it_is_there():
     assert virtual_time.run(main(), 1792891800) == [("o/A", b"online"), ("o/B", b"online"), ("o/B", b"offline")]
 
 
-@pytest.mark.parametrize(
-    "meter", (("A", readings.INSTANT, 900, False), ("A", readings.CURVE, 900, True))
-)
+@pytest.mark.parametrize("meter", (("A", readings.INSTANT, 900, False), ("A", readings.CURVE, 900, True)))
 def test_a_meter_whose_values_are_not_delivered_is_not_announced(meter):
     assert len(announced(Device(meter))) == 1
 

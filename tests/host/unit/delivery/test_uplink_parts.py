@@ -236,9 +236,7 @@ class Sink(Wire):
 
 def session_on(umqtt, wire, **settings):
     heard_messages = []
-    session = Session(
-        umqtt, lambda: None, lambda topic, text: heard_messages.append((topic, text))
-    )
+    session = Session(umqtt, lambda: None, lambda topic, text: heard_messages.append((topic, text)))
     session.on_acked = lambda cargo: None
     session.settings = dict({"host": "h", "port": 1, "client_id": "c", "keepalive": 60}, **settings)
     session.client = umqtt.MQTTClient(b"c", "h", 1)
@@ -337,9 +335,7 @@ def test_deadlines(umqtt, monkeypatch):
         session.turn()
 
 
-def test_a_quiet_line_is_asked_after_half_the_keepalive_and_given_up_without_an_answer(
-    umqtt, monkeypatch
-):
+def test_a_quiet_line_is_asked_after_half_the_keepalive_and_given_up_without_an_answer(umqtt, monkeypatch):
     clock = Clock(monkeypatch)
     wire = Sink()
     session = session_on(umqtt, wire)

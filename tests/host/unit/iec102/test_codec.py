@@ -1,6 +1,5 @@
 """The parser finds every good frame in any rubbish; the codec survives any bytes and loses no bit."""
 
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -57,9 +56,7 @@ def test_a_frame_behind_noise_is_found(noise, frame):
     assert whole(frame) in found
 
 
-@given(
-    st.sampled_from([f for f in GOOD if len(f) > 20]), st.integers(1, 14), st.sampled_from(GOOD)
-)
+@given(st.sampled_from([f for f in GOOD if len(f) > 20]), st.integers(1, 14), st.sampled_from(GOOD))
 def test_half_a_frame_does_not_cost_the_next_one(first, cut, second):
     assert whole(second) in pour(ft12.Parser(), [first[:cut], second])
 
@@ -70,9 +67,7 @@ def test_no_flipped_bit_goes_unnoticed(frame, place, bit):
     bad[place % len(frame)] ^= 1 << bit
     for found in pour(ft12.Parser(), [bytes(bad)]):
         assert found != whole(frame)
-        assert len(frame) > 6 and found[2] is None, (
-            "a variable frame with a flipped bit was accepted"
-        )
+        assert len(frame) > 6 and found[2] is None, "a variable frame with a flipped bit was accepted"
 
 
 def test_a_flood_keeps_the_buffer_bounded():

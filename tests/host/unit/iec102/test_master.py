@@ -367,9 +367,7 @@ def test_nack(kind):
     assert type(error) is errors.NackError
 
 
-@pytest.mark.parametrize(
-    "answer", ["b7014701000001000000", "b7014e01000001000000", "b7010d01000001000000"]
-)
+@pytest.mark.parametrize("answer", ["b7014701000001000000", "b7014e01000001000000", "b7010d01000001000000"])
 def test_wrong_password(answer):
     error, *_ = outcome(TinyMeter({183: [bytes.fromhex(answer)]}))
     assert type(error) is errors.PasswordError
@@ -524,9 +522,7 @@ def test_leading_ff_and_noise():
 
 
 def test_noise_before_an_answer_that_takes_its_time():
-    value, master, *_ = outcome(
-        TinyMeter({162: [TOTALS]}), to_master=lambda d: [(0, b"\xff\x10"), (400, d)]
-    )
+    value, master, *_ = outcome(TinyMeter({162: [TOTALS]}), to_master=lambda d: [(0, b"\xff\x10"), (400, d)])
     assert value == 8920624
     assert master.link.repeats == 0
 
@@ -559,18 +555,14 @@ def test_an_echo_of_the_reset_is_no_acknowledgement():
 
 
 def test_a_false_start_that_claims_the_answer():
-    value, master, _, ms = outcome(
-        TinyMeter({162: [TOTALS]}), to_master=lambda d: [(0, b"\x68\xff\xff\x68" + d)]
-    )
+    value, master, _, ms = outcome(TinyMeter({162: [TOTALS]}), to_master=lambda d: [(0, b"\x68\xff\xff\x68" + d)])
     assert value == 8920624
     assert master.link.repeats == 0
     assert ms <= 8 * 250
 
 
 def test_half_a_frame_behind_an_answer_is_forgotten():
-    value, master, _, ms = outcome(
-        TinyMeter({162: [TOTALS]}), to_master=lambda d: [(0, d + HOURS[0][:9])]
-    )
+    value, master, _, ms = outcome(TinyMeter({162: [TOTALS]}), to_master=lambda d: [(0, d + HOURS[0][:9])])
     assert value == 8920624
     assert master.link.repeats == 0
     assert ms <= 200
@@ -613,9 +605,7 @@ def test_a_spoilt_echo_does_not_hide_the_answer():
 
 def test_foreign_traffic_is_passed_over():
     foreign = bytes.fromhex("010300000002c40b") + fixed(0x00, 9)
-    value, master, *_ = outcome(
-        TinyMeter({162: [TOTALS]}), to_master=lambda d: [(0, foreign), (100, d)]
-    )
+    value, master, *_ = outcome(TinyMeter({162: [TOTALS]}), to_master=lambda d: [(0, foreign), (100, d)])
     assert value == 8920624
 
 

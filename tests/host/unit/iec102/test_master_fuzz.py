@@ -150,9 +150,7 @@ def test_any_bytes_at_any_moment(junk, when):
     """A meter that says `junk` in place of one of its answers."""
     meter = new_meter()
     count = iter(range(10**6))
-    station = StationMeter(
-        meter.receive, to_master=lambda d: [(0, junk if next(count) == when else d)]
-    )
+    station = StationMeter(meter.receive, to_master=lambda d: [(0, junk if next(count) == when else d)])
     address = LinkAddress(1, 1, 1, answer_ms=500, session_ms=SESSION_MS)
 
     async def main():

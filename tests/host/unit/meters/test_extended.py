@@ -134,9 +134,7 @@ def test_a_tag_that_is_no_date_is_null():
     )
 
 
-@pytest.mark.parametrize(
-    "profile, forms", [("titan", {1}), ("extended", {129}), ("both", {1, 129})]
-)
+@pytest.mark.parametrize("profile, forms", [("titan", {1}), ("extended", {129}), ("both", {1, 129})])
 def test_the_profile_chooses_what_is_logged_and_not_what_is_answered(profile, forms, tmp_path):
     async def main():
         now = asyncio.get_running_loop().utc

@@ -412,9 +412,7 @@ def test_without_162_and_without_the_tariff_it_is_a_failure(tmp_path):
 
 def test_a_password_that_is_not_confirmed_is_told_and_does_not_hold_the_line(tmp_path):
     async def main():
-        made = bench(
-            tmp_path, {"no_confirm": "on"}, count=2, schedules=[(readings.INSTANT, 900)]
-        )
+        made = bench(tmp_path, {"no_confirm": "on"}, count=2, schedules=[(readings.INSTANT, 900)])
         task = asyncio.create_task(made.line.run())
         await sleep_ms((2 * HOUR + 60) * 1000)
         task.cancel()

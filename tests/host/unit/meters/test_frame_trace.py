@@ -89,9 +89,7 @@ def test_frames_have_words_and_what_is_between_them_is_shown():
         "68 | no good frame",
     ]
     assert texts(fixed(0x5B))[0].endswith("link 1: poll, FCB 0")
-    refusal = variable(
-        0x08, Asdu(123, 18, 1, 11, [{"first": 1, "last": 8, "start": _tag(), "end": _tag()}])
-    )
+    refusal = variable(0x08, Asdu(123, 18, 1, 11, [{"first": 1, "last": 8, "start": _tag(), "end": _tag()}]))
     assert "cause 18 the integration period is not available" in texts(refusal)[0]
 
 

@@ -230,8 +230,7 @@ def test_more_tariff_objects_than_usual_are_all_there(tmp_path):
     item.update({name: 255 for name in QUALIFIERS})
     fixed = {
         "closings": [
-            dict(item, DO=20 + number, FMPA=tag_of(tag), DINI=tag_of(tag), DEND=tag_of(tag))
-            for number in range(10)
+            dict(item, DO=20 + number, FMPA=tag_of(tag), DINI=tag_of(tag), DEND=tag_of(tag)) for number in range(10)
         ]
     }
 

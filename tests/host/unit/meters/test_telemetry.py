@@ -24,9 +24,7 @@ def objects(totals=(0,) * 6, power=(0, 0, 1000), phases=((0, 1115), (0, 1127), (
         {"address": 192, "totals": [{"value": v, "invalid": False} for v in totals], "time": None},
         {
             "address": 193,
-            "powers": [
-                {"active": active, "reactive": reactive, "cos_phi": cos_phi} for _ in range(4)
-            ],
+            "powers": [{"active": active, "reactive": reactive, "cos_phi": cos_phi} for _ in range(4)],
         },
         {"address": 194, "phases": [{"current": i, "voltage": v} for i, v in phases]},
     ]

@@ -135,5 +135,3 @@ def test_without_the_gate_the_same_would_disturb(tmp_path):
             return
 
     assert play(tmp_path, Open())[1] > 50
-
-

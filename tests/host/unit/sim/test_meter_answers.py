@@ -219,10 +219,7 @@ def test_the_tariff_calendar_is_the_one_it_counts_by():
             date = dt.date(2026, month, day)
             holiday = any((h.month, h.day) == (month, day) for h in holidays(reader))
             row = free if date.isoweekday() > 5 or holiday else working
-            shown = [
-                made.meter.period(ZONE.to_utc(2026, month, day, h, 0, 0)) + 1
-                for h in (4, 8, 12, 23)
-            ]
+            shown = [made.meter.period(ZONE.to_utc(2026, month, day, h, 0, 0)) + 1 for h in (4, 8, 12, 23)]
             assert [int(row[h], 16) for h in (4, 8, 12, 23)] == shown
 
 
@@ -261,9 +258,7 @@ def test_closings_of_a_year_add_up():
 def test_the_period_under_way_continues_the_last_closing():
     reader, made = opened()
     now = [a.objects[0] for a in reader.data(133, 134)]
-    closed = [
-        a.objects[0] for a in reader.data(134, 134, span("2026-06-01 00:00", "2026-06-01 00:00"))
-    ]
+    closed = [a.objects[0] for a in reader.data(134, 134, span("2026-06-01 00:00", "2026-06-01 00:00"))]
     assert len(now) == len(closed) == 7
     for a, b in zip(closed, now, strict=True):
         assert b["EaA"] == a["EaA"] + b["EiA"]
@@ -283,9 +278,7 @@ def test_events_come_up_to_twenty_in_a_frame():
     counts = [asdu.vsq for asdu in frames]
     assert counts == [20, 20, 20, 2]
     found = [o for asdu in frames for o in asdu.objects]
-    expected = made.meter.events.of(
-        129, ZONE.to_utc(2026, 5, 1, 0, 0, 0), ZONE.to_utc(2026, 6, 1, 0, 0, 0)
-    )
+    expected = made.meter.events.of(129, ZONE.to_utc(2026, 5, 1, 0, 0, 0), ZONE.to_utc(2026, 6, 1, 0, 0, 0))
     assert [(o["time"].to_utc(ZONE), o["spa"], o["spq"], o["spi"]) for o in found] == expected
 
 
@@ -320,11 +313,7 @@ def plain(item):
 
 
 def test_fixed_values_of_one_object_leave_the_others():
-    fixed_values = {
-        "instant": [
-            {"address": 194, "phases": [{"current": 1, "voltage": 2, "invalid": True}] * 3}
-        ]
-    }
+    fixed_values = {"instant": [{"address": 194, "phases": [{"current": 1, "voltage": 2, "invalid": True}] * 3}]}
     reader, made = opened(Meter(2, lambda: NOW, fixed=fixed_values))
     totals_, phases = reader.ask(162, objects=(192, 194))[0].objects
     assert [t["value"] for t in totals_["totals"]] == made.meter.totals(NOW)

@@ -1,6 +1,5 @@
 """The simulated meter's side of the protocol: link layer, every answer, every refusal, in virtual time."""
 
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,9 +96,7 @@ def test_a_repetition_gets_the_same_answer_and_is_not_executed_again():
     meter = Meter(2, lambda: NOW)
     reader, made = opened(meter)
     executed = made.executed
-    order = variable(
-        reader._next(0x43), reader.request(181, objects=[{"time": tag("2026-06-15 12:30S")}])
-    )
+    order = variable(reader._next(0x43), reader.request(181, objects=[{"time": tag("2026-06-15 12:30S")}]))
     first = made.receive(order)
     ahead = meter.clock() - NOW
     assert made.receive(order) == first == [fixed(ACK)]
@@ -112,9 +109,7 @@ def test_a_repetition_gets_the_same_answer_and_is_not_executed_again():
 
 def test_a_repeated_poll_does_not_advance_a_stream():
     reader, made = opened()
-    reader.user_data(
-        reader.request(123, 11, span("2026-06-14 00:00", "2026-06-14 05:00", first=1, last=1))
-    )
+    reader.user_data(reader.request(123, 11, span("2026-06-14 00:00", "2026-06-14 05:00", first=1, last=1)))
     frames = []
     for _ in range(7):
         poll = fixed(reader._next(0x4B))
@@ -142,9 +137,7 @@ def test_a_reset_forgets_the_request_and_the_fcb():
 
 def test_a_new_request_takes_the_place_of_an_unfinished_stream():
     reader, _ = opened()
-    reader.user_data(
-        reader.request(123, 11, span("2026-06-01 00:00", "2026-06-10 00:00", first=1, last=8))
-    )
+    reader.user_data(reader.request(123, 11, span("2026-06-01 00:00", "2026-06-10 00:00", first=1, last=8)))
     reader.poll()
     reader.poll()
     assert [a.type for a in reader.ask(100)] == [71]
@@ -167,9 +160,7 @@ def test_a_bad_request_ends_what_was_under_way():
 def test_busy_says_no_data_before_each_answer():
     reader, made = opened()
     made.busy = 3
-    request = reader.request(
-        123, 11, span("2026-06-14 00:00", "2026-06-14 02:00", first=1, last=1)
-    )
+    request = reader.request(123, 11, span("2026-06-14 00:00", "2026-06-14 02:00", first=1, last=1))
     assert reader.user_data(request) == ACK
     functions = [reader.poll()[0] for _ in range(16)]
     assert functions == [NO_DATA, NO_DATA, NO_DATA, DATA] * 4
@@ -251,9 +242,7 @@ TIMES = st.builds(
 )
 BODIES = {
     **dict.fromkeys((102, 134), st.tuples(TIMES, TIMES).map(b"".join)),
-    **dict.fromkeys(
-        (122, 123), st.tuples(st.binary(min_size=2, max_size=2), TIMES, TIMES).map(b"".join)
-    ),
+    **dict.fromkeys((122, 123), st.tuples(st.binary(min_size=2, max_size=2), TIMES, TIMES).map(b"".join)),
     **dict.fromkeys(
         (189, 190),
         st.tuples(st.sampled_from((b"\x09", b"\x0a", b"\x0b")), TIMES, TIMES).map(b"".join),
@@ -267,9 +256,7 @@ RECORDS = {
     102: (52, 53, 129, 131),
 }
 REQUESTS = st.sampled_from((*sorted(BODIES), 133, 181, 181)).flatmap(
-    lambda type: st.tuples(
-        st.just(type), st.sampled_from(RECORDS.get(type, (0,))) | st.integers(0, 255), BODIES[type]
-    )
+    lambda type: st.tuples(st.just(type), st.sampled_from(RECORDS.get(type, (0,))) | st.integers(0, 255), BODIES[type])
 ) | st.tuples(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=40))
 
 
@@ -278,9 +265,7 @@ REQUESTS = st.sampled_from((*sorted(BODIES), 133, 181, 181)).flatmap(
 def test_no_request_brings_it_down(requests, drift):
     """Its clock may have been set anywhere before: every answer is a good frame."""
     now = [NOW]
-    reader, _ = opened(
-        Meter(2, lambda: now[0], drift_ppm=drift, installed=(2025, 12, 1)), session_s=10**9
-    )
+    reader, _ = opened(Meter(2, lambda: now[0], drift_ppm=drift, installed=(2025, 12, 1)), session_s=10**9)
     for type, record, body in requests:
         now[0] += 4000
         count = len(body) if type in (150, 156, 162) else 1
@@ -298,9 +283,7 @@ def test_no_request_brings_it_down(requests, drift):
 EVER = ("2000-01-01 00:00", "2127-12-31 00:00")
 
 
-@pytest.mark.parametrize(
-    "date", ["2000-01-01 00:00", "2021-12-31 23:00", "2025-12-10 00:00", "2127-12-31 23:59"]
-)
+@pytest.mark.parametrize("date", ["2000-01-01 00:00", "2021-12-31 23:00", "2025-12-10 00:00", "2127-12-31 23:59"])
 def test_a_clock_set_to_any_date(date):
     now = [NOW]
     reader, _ = opened(Meter(2, lambda: now[0]), session_s=10**9)
@@ -430,9 +413,7 @@ def test_ten_days_of_three_meters_add_up():
         now[0] = begin + quarter * 900
         for reader, kept in zip(readers, reads, strict=True):
             reader.login()
-            kept.append(
-                reader.ask(162, objects=(192, 193, 194))[0].objects[0]["totals"][0]["value"]
-            )
+            kept.append(reader.ask(162, objects=(192, 193, 194))[0].objects[0]["totals"][0]["value"])
             reader.ask(187)
     now[0] += 900
     for reader, kept in zip(readers, reads, strict=True):

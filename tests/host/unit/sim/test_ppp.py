@@ -157,9 +157,7 @@ def test_no_bytes_break_the_peer(noise):
 
 
 def ip_packet(protocol, payload, dst=b"\x08\x08\x08\x08"):
-    head = struct.pack(
-        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0, HIM, dst
-    )
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0, HIM, dst)
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 

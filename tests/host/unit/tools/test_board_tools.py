@@ -16,9 +16,7 @@ def test_a_secret_on_the_command_line_is_refused():
     with pytest.raises(BoardError, match="shell keeps them"):
         settings.pairs(["mqtt.password=oops"])
     asked = []
-    values = settings.pairs(
-        ["mqtt.password", "mqtt.qos=0"], lambda text: asked.append(text) or "x"
-    )
+    values = settings.pairs(["mqtt.password", "mqtt.qos=0"], lambda text: asked.append(text) or "x")
     assert values == {"mqtt.password": "x", "mqtt.qos": "0"} and len(asked) == 1
     with pytest.raises(BoardError, match="there is no setting"):
         settings.pairs(["nonsense=1"])
@@ -168,9 +166,7 @@ def test_the_port_of_a_board_just_flashed_is_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(flash, "tool", lambda *names: [names[0]])
     ran = []
     real = flash.flash
-    monkeypatch.setattr(
-        flash, "flash", lambda *words: real(*words, lambda text: None, lambda line: ran.append(line))
-    )
+    monkeypatch.setattr(flash, "flash", lambda *words: real(*words, lambda text: None, lambda line: ran.append(line)))
     image = tmp_path / "m.uf2"
     image.write_bytes(b"x")
     assert board_main.main(["flash", "--board", "pico_w", "--image", str(image)]) == 0

@@ -95,9 +95,7 @@ def test_opening_sends_the_frames_of_the_standard():
     assert bytes.fromhex("F9 03 EF 09 E3 05 0B 0D FB F9") in wire.tx
 
 
-@pytest.mark.parametrize(
-    ("dlci", "frame", "data"), [(1, *AT_1), (2, *NEWLINE_2), (2, *CGDCONT_2), (2, *PPP_2)]
-)
+@pytest.mark.parametrize(("dlci", "frame", "data"), [(1, *AT_1), (2, *NEWLINE_2), (2, *CGDCONT_2), (2, *PPP_2)])
 def test_data_frames_in_and_out(dlci, frame, data):
     wire, mux = made()
     feed(wire, mux, frame)
@@ -224,15 +222,12 @@ def test_ppp_gets_what_it_wants_from_a_channel():
 @settings(max_examples=120)
 def test_whatever_is_sent_arrives_in_any_portions(messages, data):
     """Out through ours into theirs' parser, and back."""
-    wire, mux = made(
-        portion=data.draw(st.integers(0, 40)), n1=data.draw(st.sampled_from([31, 127]))
-    )
+    wire, mux = made(portion=data.draw(st.integers(0, 40)), n1=data.draw(st.sampled_from([31, 127])))
     expected, got = {1: b"", 2: b""}, {1: b"", 2: b""}
     stream = b""
     for dlci, payload in messages:
         stream += b"".join(
-            theirs.frame(dlci, 0xEF, payload[at : at + 200], command=True)
-            for at in range(0, len(payload), 200)
+            theirs.frame(dlci, 0xEF, payload[at : at + 200], command=True) for at in range(0, len(payload), 200)
         )
         expected[dlci] += payload
     while stream:

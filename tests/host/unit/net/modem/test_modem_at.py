@@ -74,9 +74,7 @@ def test_an_answer_of_several_lines(portion, echo):
 @pytest.mark.parametrize("echo", [False, True])
 def test_unsolicited_lines_in_the_middle_go_to_their_handlers(echo):
     heard = []
-    answers = {
-        b"AT+CSQ": b'\r\nRING\r\n\r\n+CREG: 5\r\n\r\n+CSQ: 19,99\r\n\r\n+CMTI: "SM",1\r\n\r\nOK\r\n'
-    }
+    answers = {b"AT+CSQ": b'\r\nRING\r\n\r\n+CREG: 5\r\n\r\n+CSQ: 19,99\r\n\r\n+CMTI: "SM",1\r\n\r\nOK\r\n'}
     lines, _ = ask(answers, "AT+CSQ", echo=echo, heard=heard)
     assert lines == ["+CSQ: 19,99"]
     assert heard == ["RING", "+CREG: 5", '+CMTI: "SM",1']
@@ -189,9 +187,7 @@ def test_each_answer_belongs_to_its_question_however_late_they_all_come(late):
 
 
 def test_connect_leaves_the_bytes_behind_it_alone():
-    (lines, channel) = ask(
-        {b"ATD*99#": b"\r\nCONNECT 115200\r\n\x7e\xff\x7d\x23"}, "ATD*99#", dial=True
-    )
+    (lines, channel) = ask({b"ATD*99#": b"\r\nCONNECT 115200\r\n\x7e\xff\x7d\x23"}, "ATD*99#", dial=True)
     assert lines == ["CONNECT 115200"]
     assert channel.rest == b"\x7e\xff\x7d\x23"
 

@@ -48,9 +48,7 @@ NOTICED = {
 def models():
     for name in profiles.names():
         p = profiles.get(name)
-        times = [
-            p[key] or "-" for key in ("on_ms", "off_ms", "down_ms", "reset_ms", "boot_ms", "n1")
-        ]
+        times = [p[key] or "-" for key in ("on_ms", "off_ms", "down_ms", "reset_ms", "boot_ms", "n1")]
         choices = ", ".join(sorted(p["modes"])) or "as the modem is set"
         yield "| %s | %s | %s |" % (name, " | ".join(map(str, times)), choices)
 

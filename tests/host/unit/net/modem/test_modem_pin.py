@@ -50,9 +50,7 @@ def test_a_puk_is_reported():
     assert boots == 1
 
 
-@pytest.mark.parametrize(
-    ("faults", "wanted", "attempts"), [({}, "online", 1), ({"no-pinr": 1}, "blocked", 0)]
-)
+@pytest.mark.parametrize(("faults", "wanted", "attempts"), [({}, "online", 1), ({"no-pinr": 1}, "blocked", 0)])
 def test_a_power_cut_while_the_pin_was_tried(faults, wanted, attempts):
     """Whether it was right is not known: it is tried again only if the SIM says that all tries are
     left.

@@ -277,9 +277,7 @@ def test_after_a_time_of_good_service_the_ladder_starts_at_its_foot():
         world.modem.faults.set("no-pdp", "off")
         await world.online(200)
         assert world.link.ladder.failures
-        await world.until(
-            lambda: not world.link.ladder.failures, prepare.TIMING["stable"] // 1000 + 10
-        )
+        await world.until(lambda: not world.link.ladder.failures, prepare.TIMING["stable"] // 1000 + 10)
 
     run_virtual(main)
 
