@@ -60,11 +60,11 @@ class _Clock:
 
 
 class Meter:
-    """One meter with a load that is its own; answers what the readers of firmware/readings ask."""
+    """One meter with a load that is its own; answers what the readers of firmware/meters/readings ask."""
 
-    no_blocks = False
-    partial = None
-    drift = 0
+    no_blocks = quiet = failing = unended = False
+    partial = passed = None
+    drift = missed = 0
     log = True
 
     def __init__(self, ident, seed, clock):
@@ -151,7 +151,7 @@ _Answer = namedtuple("_Answer", "objects time")
 
 
 class _Job:
-    """What firmware/readings see of a session: a record that is done goes into `kept`."""
+    """What firmware/meters/readings see of a session: a record that is done goes into `kept`."""
 
     result = args = extended = None
     titan = True
