@@ -11,7 +11,6 @@ import paho.mqtt.client as mqtt
 
 from firmware.commands.dispatcher import Channel, Processor, decode
 from firmware.commands.executor import Collector
-from firmware.update.source import OrderError
 from tests.host.support import fake_device
 from tools import patience
 
@@ -58,10 +57,11 @@ class Device(fake_device.Device):
 
     def update(self, url, force):
         if self.bad == "refused":
-            raise OrderError(8, "not enough room")
+            return 8, "not enough room"
         self.next = self.release or url.rpartition("-")[2][: -len(".rel")]
         self.steps = ["fetching", "fetching", "failed"] if self.bad == "fails" else ["fetching", "trial", "end"]
         self.updates.append(url)
+        return ()
 
     def step(self):
         """Something has been asked: the update is a step further."""

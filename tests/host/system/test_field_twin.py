@@ -1,8 +1,9 @@
-"""The odd manners of meters and a long message on MicroPython, in the heap of a small board, end to end."""
+"""The odd manners of meters and a long message on MicroPython, in the heap of a middle board, end to end."""
 
 import json
 
 from tests.host.support.twin_lab import Lab, meter_settings
+from tools import micropython
 
 ODD = ("--no-end", "--refuse", "190=18,102/53=nack,162.193=17", "--twice", "--midnight24", "--daily", "--strict")
 WANTED = {"IEC102", "IEC102_LC", "IEC102_EV", "IEC102_TAVC", "IEC102_CTAVM2"}
@@ -11,7 +12,7 @@ WANTED = {"IEC102", "IEC102_LC", "IEC102_EV", "IEC102_TAVC", "IEC102_CTAVM2"}
 def test_every_kind_of_reading_of_a_meter_with_odd_manners(tmp_path):
     settings = meter_settings(curve=5, events=7, tariff=9, interval=4, closing=True, closing_days=5)
     settings.update({"iec102.busy_limit": 1, "logger.topic": "x/[ID]", "mqtt.commands": "*", "device.confirm": False})
-    with Lab(tmp_path, meter=ODD, settings=settings) as lab:
+    with Lab(tmp_path, meter=ODD, settings=settings, heap=micropython.MIDDLE) as lab:
         lab.twin.start()
         found = {}
         while WANTED - set(found):
