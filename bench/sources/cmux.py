@@ -100,6 +100,11 @@ class Link:
 
     ppp_factory, socket, settings, timing = Ppp, None, {}, {"ppp": 1000}
 
+    class channel:
+        """Lines of the modem: none come."""
+
+        poll = staticmethod(lambda: None)
+
     def __init__(self, n1, portion=0):
         self.uart = line = Uart(portion)
         self.mux = None
