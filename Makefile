@@ -14,19 +14,22 @@ BOARD_CLASS ?= middle
 export INTERVAL SPEED METERS BROKER BOARD_CLASS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lib build run test lint format bench proof docs clean
+.PHONY: help setup lib build run test test-fast test-services lint format bench proof docs clean
 
 help:
 	@echo "make run            read a simulated meter, see its JSON arrive at a broker (Ctrl-C ends it)"
 	@echo "make run -- --once  the same, ends after the first record"
-	@echo "make test           lint, host tests and MicroPython tests"
+	@echo "make test-fast      lint and the tests that start no process: within a minute"
+	@echo "make test           lint and all tests but those of services: some six minutes"
+	@echo "make test-services  the tests against servers of the system (apt-get install mosquitto openssl postgresql rabbitmq-server)"
 	@echo "make bench          the figures the project promises, as a table and JSON in bench/results/"
-	@echo "make proof          what takes long to prove: power cuts of the log and of an upgrade, a day of CMUX, months, years, ..."
+	@echo "make proof          what takes long to prove: power cuts of the log and of an upgrade, a day of CMUX, months, years, mutations, ..."
 	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
 	@echo "make build          compile the firmware for a board into build/device/"
 	@echo "make docs           write docs/settings.md, commands.md and errors.md anew from the tables in the code"
 	@$(MAKE) --no-print-directory board-help
 	@$(MAKE) --no-print-directory pico-help
+	@$(MAKE) --no-print-directory fleet-help
 	@echo "make clean          remove everything that can be made again"
 
 # The stamp of an extra of pyproject.toml; each is installed by what needs it.
@@ -56,11 +59,18 @@ endif
 run: build
 	@exec $(PY) -m tools.twin $(RUN_ARGS)
 
+test-fast: lint lib/.installed
+	@$(PY) -m pytest -n "$$(getconf _NPROCESSORS_ONLN)" tests/host/unit
+
 test: lint build
 	@$(PY) -m pytest
 
+test-services: build $(VENV)/.fleet
+	@$(PY) -m pytest -m services
+
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "make format writes these files as they should be"; exit 1; }
 	@$(PY) -m tools.build --check
 
 format: $(STAMP)
@@ -69,7 +79,7 @@ format: $(STAMP)
 bench: build
 	@$(PY) -m bench
 
-proof: build
+proof: build $(VENV)/.fleet
 	@$(PY) -m tests.proof
 
 docs: $(STAMP)
@@ -80,3 +90,4 @@ clean:
 
 include make/board.mk
 include make/pico.mk
+include make/fleet.mk

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench._rows import at_most, row
-from tests.host.modem_rig import Simulator
-from tests.host.twinlab import Lab
+from tests.host.support.modem_process import Simulator
+from tests.host.support.twin_lab import Lab
 from tools import build, micropython, micropython32, patience
 from tools.board.deploy import UNIX
 
@@ -24,12 +24,12 @@ _MODEM = {"uplink.type": "modem", "uplink.apn": "internet", "sms.enabled": True,
 # The meter is read at once, and then not for an hour.
 _MODEM["iec102.align"] = False
 _EVERYTHING = {"ha.enabled": True, "iec102.trace": "console"}
-# Class of boards -> a board of it and what stays of boards/ beside that; the settings that make it keep the most
+# Class of boards -> the family of one and what stays of boards/ beside that; the settings that make it keep the most
 # (None: whatever was loaded stays); what else it keeps, for which the twin has no second port.
 CLASSES = {
-    "small": (("pico_w",), _MODEM, ()),
-    "middle": (("pico2_w",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.tags",)),
-    "roomy": (("lilygo_t_a7670", "wiring", "netlink"), None, ()),
+    "small": (("rp2",), _MODEM, ()),
+    "middle": (("rp2",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.channels.tags",)),
+    "roomy": (("esp32", "wiring"), None, ("firmware.net.link",)),
 }
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
 _BESIDE_TWIN = ("packfs", "firmware.update.safestart")
@@ -83,10 +83,10 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards modem update.download update.http update.order update.own update.release update.signature update.source"
-    " update.tls update.update config.takeover config.password config.settings_help commands.help"
-    " commands.doctor commands.leave frametrace framewords meterprobe discovery homeassistant commands.tags"
-    " safemode clock.ntp clock.time"
+    "boards net.modem update.download net.http update.order update.release update.source update.updater"
+    " update.waiting config.text_import config.password config.help commands.handlers.help commands.handlers.doctor"
+    " commands.leave meters.frame_trace iec102.frame_text meters.line_probe delivery.discovery"
+    " delivery.homeassistant commands.channels.tags app.time_sync net.url"
 )
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")

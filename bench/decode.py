@@ -23,7 +23,7 @@ FRAME = (
 SCRIPT = """
 import gc, json, time
 from firmware.iec102 import asdu, ft12
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 raw = bytes.fromhex("%s")
 zone = Zone()
 parser = ft12.Parser()

@@ -18,7 +18,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 
 from bench._rows import none, row
-from tests.host import brokers
+from tests.host.support import brokers
 from tools import lib, micropython
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,9 +75,7 @@ def drain(libraries, broker, proxy, who, count, restart):
     command = micropython.command("bench/device/drain.py")
     folder = tempfile.mkdtemp()
     command += [who, str(proxy.port), str(count), str(WINDOW), folder + "/flash.img"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         if restart:
             listener.wait(count // 2)

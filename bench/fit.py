@@ -16,7 +16,7 @@ import time
 
 from bench import _bits32
 from bench._rows import at_most, none, row
-from tests.host.twinlab import IDENT, LOGGER, Lab
+from tests.host.support.twin_lab import IDENT, LOGGER, Lab
 from tools import build, micropython, pack, patience
 from tools.board.deploy import compile_tree
 from tools.twin.device import DEVICE

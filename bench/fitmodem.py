@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench import fit
 from bench._rows import at_most, none, row
-from tests.host.modem_rig import QUICK, Simulator
-from tests.host.twinlab import Lab
+from tests.host.support.modem_process import QUICK, Simulator
+from tests.host.support.twin_lab import Lab
 from tools import build, micropython
 from tools.lwip import lay
 from tools.twin.device import DEVICE
@@ -23,7 +23,7 @@ HEAP = micropython.MIDDLE
 _SECONDS, _QUICK_S = 30, 6
 _STAND_INS = """
 import gc
-from firmware import diag, port, serialport
+from firmware.core import log as diag, compat as port, serial_port as serialport
 from firmware.boards import twin
 gc.collect()
 before = gc.mem_alloc()

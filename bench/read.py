@@ -23,7 +23,7 @@ from tools.twin.device import MeterProcess
 ROOT = Path(__file__).resolve().parents[1]
 BAUD = 9600
 BITS = 10
-OBJECTS = [192, 193, 194]  # as tests/host/mpy/master_read.py asks for them
+OBJECTS = [192, 193, 194]  # as tests/host/support/mpy/master_read.py asks for them
 TARGET = 1.15
 _ATTEMPTS = 5
 
@@ -82,7 +82,7 @@ def summary(name, sessions, limit=None):
 def firmware_sessions(meter, count):
     process = MeterProcess("--pty", *meter)
     try:
-        command = micropython.command("tests/host/mpy/master_read.py")
+        command = micropython.command("tests/host/support/mpy/master_read.py")
         command += [process.path, str(BAUD), "1", "1", "1", str(count)]
         env = dict(os.environ, MICROPYPATH=".:.frozen")
         result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120 + 10 * count)

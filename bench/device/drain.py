@@ -21,7 +21,7 @@ def filled(count):
     import vfs
 
     from firmware.boards.twin import FileFlash
-    from firmware.log.ring import Ring
+    from firmware.recordlog.ring import Ring
 
     flash = FileFlash(FLASH, 256)
     vfs.VfsLfs2.mkfs(flash, progsize=32)
@@ -47,7 +47,7 @@ class Link:
 async def firmware():
     from umqtt import simple
 
-    from firmware.uplink.service import MqttService
+    from firmware.delivery.mqtt.service import MqttService
 
     start = []
 
@@ -58,9 +58,7 @@ async def firmware():
     settings = {"host": "127.0.0.1", "port": PORT, "client_id": "bench", "keepalive": 60}
     settings["window"] = WINDOW
     records = filled(COUNT)
-    service = MqttService(
-        simple, settings, records, Link(), lambda kind: "bench/t", lambda: None, None, 0, changed
-    )
+    service = MqttService(simple, settings, records, Link(), lambda kind: "bench/t", lambda: None, None, 0, changed)
     task = asyncio.create_task(service.run())
     longest = 0
     last = time.ticks_ms()

@@ -8,7 +8,7 @@ import sys
 import vfs
 
 sys.path.insert(0, ".")
-from firmware.log.ring import Ring  # noqa: E402
+from firmware.recordlog.ring import Ring  # noqa: E402
 
 BLOCK = 4096
 RECORD = bytes(range(220))

@@ -11,9 +11,9 @@ import sys
 import vfs
 
 sys.path.insert(0, ".")
-from firmware import diag  # noqa: E402
-from firmware.log.ring import Ring  # noqa: E402
-from firmware.uplink.publisher import Publisher  # noqa: E402
+from firmware.core import log  # noqa: E402
+from firmware.delivery.publisher import Publisher  # noqa: E402
+from firmware.recordlog.ring import Ring  # noqa: E402
 
 SEED, DAYS = int(sys.argv[1]), int(sys.argv[2])
 PERIOD = 900
@@ -205,7 +205,7 @@ class Life:
             await self.deliver(False)
 
 
-diag.sink = lambda line: None
+log.sink = lambda line: None
 life = Life()
 asyncio.run(life.run())
 lost = [n for n in range(1, life.kept + 1) if n not in life.broker.got]

@@ -10,8 +10,8 @@ import sys
 import time
 
 sys.path.insert(0, "")
-from firmware.modem import dial  # noqa: E402
-from firmware.modem.link import ModemLink, Session  # noqa: E402
+from firmware.net.modem import dial, prepare  # noqa: E402
+from firmware.net.modem.link import ModemLink, Session  # noqa: E402
 
 PACKETS, TIMES = int(sys.argv[1]), int(sys.argv[2])
 PACKET = 600
@@ -100,11 +100,16 @@ class Link:
 
     ppp_factory, socket, settings, timing = Ppp, None, {}, {"ppp": 1000}
 
+    class channel:
+        """Lines of the modem: none come."""
+
+        poll = staticmethod(lambda: None)
+
     def __init__(self, n1, portion=0):
         self.uart = line = Uart(portion)
         self.mux = None
         if n1:
-            self.mux = dial.make_mux(self.uart)
+            self.mux = prepare.make_mux(self.uart)
             dial.restart_mux(self.mux, n1)
             line = self.mux.channels[1]
         self.session = Session(line)

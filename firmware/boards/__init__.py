@@ -1,15 +1,15 @@
-"""One module per board: pins, UARTs, flash, clock, network, watchdog.
+"""The boards: pins, UARTs, flash, clock, network, watchdog.
 
-The only place in firmware/ that may import `machine`, `esp32`, `rp2`, `network` or `termios`. A
-board module has a class `Board` with:
+May import net, config and core, and alone in firmware/ `machine`, `esp32`, `rp2`, `network` and `termios`. A board
+is a class `Board` with:
 
 - `name`, `root` (folder of the flash file system, `""` on boards), `reset_cause()` (text),
 - `ident()`: a text of up to 15 characters that is the same for ever (used as IMEI until a modem
   tells its own),
-- `uart(index, baud, bits, parity, stop)` -> a firmware.serialport.SerialPort, `ports` (how many
+- `uart(index, baud, bits, parity, stop)` -> a firmware.core.serial_port.SerialPort, `ports` (how many
   there are),
 - `console()` -> a SerialPort, or None where there is none,
-- `rtc` (`get()`, `set(utc)`), `rtc_source` (a source of firmware.clock.clock: HOST where it is right
+- `rtc` (`get()`, `set(utc)`), `rtc_source` (a source of firmware.core.clock: HOST where it is right
   from the start),
 - `link(config)` -> the way out (docs/architecture.md, Link),
 - `feed()`: keeps the watchdog quiet (the first call starts it), `reset(reason)`: restarts the
@@ -19,11 +19,14 @@ board module has a class `Board` with:
 - `led(code)`: shows one of the codes of docs/boards.md on the board's LED, if it has one; called ten
   times a second.
 
-`common.py` holds what all boards share, `esp32.py` and `rp2.py` what one family shares; a board's
-own module is a table of pins (docs/boards.md tells how to write one).
+`base.py` holds what all boards share while they run, `wiring.py` what is done once, at the start; `esp32.py` and
+`rp2.py` what one family shares. A board's own are pins, a row of `tables.py`; one that needs more has a module
+(docs/board-file.md tells how to write one).
 """
 
 import sys
+
+from firmware.core import overlay
 
 
 def this_board():
@@ -35,6 +38,15 @@ def this_board():
         if sys.platform != "linux":
             raise RuntimeError("board.txt is missing: make deploy BOARD=NAME writes it") from None
         name = "twin"
+    return board(name)()
+
+
+def board(name):
+    """The class Board of that name: a row of tables.py, or a module."""
+    with overlay.use("start"):
+        from firmware.boards import tables
+
+        family, more = tables.BOARDS.get(name, (name, None))
     # A board is chosen by its name: the one place where a module is.
-    module = __import__("firmware.boards." + name, None, None, ("Board",))
-    return module.Board()
+    found = __import__("firmware.boards." + family, None, None, ("Board",)).Board
+    return type("Board", (found,), dict(more, name=name)) if more else found

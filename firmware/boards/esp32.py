@@ -5,8 +5,7 @@ import time
 
 import machine
 
-from firmware.boards import common
-from firmware.port import const
+from firmware.boards import base
 
 # Longer than the worst look-up of a name (lwIP asks four times), far shorter than a person's
 # patience.
@@ -15,7 +14,7 @@ _HOLD_MS = const(24 * 3600 * 1000)
 _POLL_S = 0.01
 
 
-class Board(common.Board):
+class Board(base.Board):
     firmware = "ESP32_GENERIC"
     causes = (
         ("PWRON_RESET", "power on"),  # a brown-out looks the same

@@ -7,9 +7,8 @@ AXP2101 data sheet, section "Register Map" (0x80, 0x84: DC3; 0x90, 0x96: BLDO1).
 
 import machine
 
-from firmware import diag
 from firmware.boards import esp32
-from firmware.port import const
+from firmware.core import log
 
 _AXP2101 = const(0x34)
 _DC_ON = const(0x80)
@@ -36,7 +35,7 @@ class Board(esp32.Board):
             self._set(bus, _BLDO1_LEVEL, 0x1F, 28)
             self._set(bus, _LDO_ON, 0x10, 0x10)
         except OSError as error:
-            diag.error("board", "no answer from the AXP2101 (%s): the modem has no power", error)
+            log.error("board", "no answer from the AXP2101 (%s): the modem has no power", error)
 
     @staticmethod
     def _set(bus, register, mask, value):

@@ -8,10 +8,10 @@ import socket
 import network
 import usocket
 
-from firmware.boards.common import Sockets
+from firmware.boards.base import Sockets
 from firmware.boards.twin import PtyUart
 from firmware.core import overlay
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.core.compat import ticks_diff, ticks_ms
 
 _LOOK_MS = const(250)
 _TXBUF = const(8192)
@@ -90,7 +90,7 @@ class Wires:
 def link(setup, config, store, reboot):
     """The ModemLink of a twin: `setup` has `pty` and `control` (a port) of a tools.modem, perhaps `timing`."""
     with overlay.use("start"):
-        from firmware.modem import prepare
+        from firmware.net.modem import prepare
 
         settings = prepare.settings(config, int(config.get("uplink.baud")))
     settings["timing"] = setup.get("timing")

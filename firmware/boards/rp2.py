@@ -4,8 +4,8 @@ watchdog, reset causes, no network without the right build.
 
 import machine
 
-from firmware.boards import common
-from firmware.port import const, ticks_diff, ticks_ms
+from firmware.boards import base
+from firmware.core.compat import ticks_diff, ticks_ms
 
 # The chip's own limit is 8388 ms. A name look-up may take longer than that in one call, so a timer
 # feeds the chip in between - as long as the app has fed it within the last half minute.
@@ -15,7 +15,7 @@ _PATIENCE_MS = const(30000)
 _POLL_MS = const(10)
 
 
-class Board(common.Board):
+class Board(base.Board):
     firmware = "RPI_PICO_W"
     causes = (
         ("PWRON_RESET", "power on"),

@@ -14,11 +14,8 @@ import time
 
 import vfs
 
-from firmware import diag
-from firmware.clock import clock
-from firmware.core import overlay
-from firmware.port import const
-from firmware.serialport import SerialPort
+from firmware.core import clock, log, overlay
+from firmware.core.serial_port import SerialPort
 
 _BLOCK = const(4096)
 _RESTART = const(3)
@@ -162,7 +159,13 @@ class Board:
         vfs.mount(vfs.VfsLfs2(flash, progsize=32), self.root)
 
     def ident(self):
-        return self._setup["ident"]
+        return self._setup.get("modem") and self._store().get("imei") or self._setup["ident"]
+
+    def _store(self):
+        with overlay.part:
+            from firmware.boards.base import FileStore
+
+        return FileStore(self.root + "/modem.json")
 
     def preset(self):
         """Settings laid over the stored ones at each start."""
@@ -185,10 +188,9 @@ class Board:
         if config.get("uplink.type") != "modem" or not modem:
             return HostLink()
         with overlay.part:
-            from firmware.boards.common import FileStore
             from firmware.boards.modem_twin import link
 
-        return link(modem, config, FileStore(self.root + "/modem.json"), self.reset)
+        return link(modem, config, self._store(), self.reset)
 
     def feed(self):
         self.fed += 1
@@ -197,7 +199,7 @@ class Board:
         """There is no LED: what it would show stands in the log."""
         if code != self.shown:
             self.shown = code
-            diag.info("board", "LED: %d", code)
+            log.info("board", "LED: %d", code)
 
     def reset(self, reason):
         print("twin: restart:", reason)

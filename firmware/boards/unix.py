@@ -42,8 +42,8 @@ class Board(twin.Board):
         if not self._setup["console"]:
             return None
         with overlay.part:
-            from firmware.boards.common import ReplUart
-            from firmware.serialport import SerialPort
+            from firmware.boards.base import ReplUart
+            from firmware.core.serial_port import SerialPort
 
         return SerialPort(ReplUart(), 115200)
 

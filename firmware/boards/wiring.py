@@ -4,24 +4,22 @@ Let go afterwards. So nothing in here may be given to what stays, no function an
 """
 
 import json
+import os
 from binascii import hexlify
 
 import machine
 
-from firmware import diag, lastrun
-from firmware.boards.common import FileStore, ReplUart, Rtc, Sockets
-from firmware.core import overlay
-from firmware.port import const
-from firmware.serialport import SerialPort
-from firmware.update import slots
+from firmware.boards.base import FileStore, ReplUart, Rtc, Sockets
+from firmware.core import log, overlay
+from firmware.core.serial_port import SerialPort
 
 # The longest frame has 261 bytes, an AT line 256: a whole one must fit, or rp2 writes only part of
 # it. At each init() rp2 takes new buffers, of 256 bytes where it is not told (ports/rp2/machine_uart.c).
 _METER = {"rxbuf": 1024, "txbuf": 512}
 # What the other end may send at once (lwIP's TCP_WND, 6,400 bytes) comes while a flash commit holds up the loop, half
-# a second; and without the multiplexer lwIP wants room for all that it sends at once (firmware/modem/cmux.py).
+# a second; and without the multiplexer lwIP wants room for all that it sends at once (firmware/net/modem/cmux.py).
 _MODEM_BUFFER = const(8192)
-# Where the heap is short: what is lost of more is sent again (TCP); and lwIP's own figure (modem/dial.py, _QUEUE).
+# Where the heap is short: what is lost of more is sent again (TCP); and lwIP's own figure (net/modem/dial.py, _QUEUE).
 _SHORT_RECEIVED = const(4096)
 _SHORT_SENT = const(7424)
 _MUX_BUFFER = const(1024)
@@ -58,12 +56,12 @@ def _pin(what, pin, high):
     try:
         return machine.Pin(pin, machine.Pin.OUT, value=1 if high else 0)
     except (ValueError, TypeError, OSError) as error:
-        diag.error("board", "%s: pin %s can't be used: %s", what, pin, error)
+        log.error("board", "%s: pin %s can't be used: %s", what, pin, error)
         return None
 
 
 def ident(board):
-    return hexlify(machine.unique_id()).decode()[-15:]
+    return FileStore(board.root + "/modem.json").get("imei") or hexlify(machine.unique_id()).decode()[-15:]
 
 
 def reset_cause(board):
@@ -79,10 +77,13 @@ def reset_cause(board):
         if getattr(machine, name, None) == cause:
             text = words
             break
-    reason, last = slots.read_text(board.root + "/reason").strip(), lastrun.before
-    if reason:
-        slots.remove(board.root + "/reason")
-        text = "%s (%s)" % (text, reason)
+    last = log.before
+    try:
+        with open(board.root + "/reason") as file:
+            text = "%s (%s)" % (text, file.read(200).strip())
+        os.remove(board.root + "/reason")
+    except (OSError, ValueError):
+        pass  # nobody has left one, or it cannot be read
     if last:
         text = "%s (last ran: %s)" % (text, last)
     board._cause = text
@@ -100,21 +101,21 @@ def _overrule(board):
     except OSError:
         return
     except ValueError as error:
-        diag.error("board", "board.json is not JSON (%s): ignored", error)
+        log.error("board", "board.json is not JSON (%s): ignored", error)
         return
     if not isinstance(table, dict):
-        diag.error("board", "board.json is no {...}: ignored")
+        log.error("board", "board.json is no {...}: ignored")
         return
     ports = table.get("ports", board.wiring)
     if isinstance(ports, (list, tuple)) and all(isinstance(port, dict) for port in ports):
         board.wiring = ports
     else:
-        diag.error("board", 'board.json: "ports" is no list of {...}: ignored')
+        log.error("board", 'board.json: "ports" is no list of {...}: ignored')
     modem = table.get("modem", {})
     if modem is None or isinstance(modem, dict):
         board.modem = None if not modem and "modem" in table else dict(board.modem or {}, **modem) or None
     else:
-        diag.error("board", 'board.json: "modem" is no {...}: ignored')
+        log.error("board", 'board.json: "modem" is no {...}: ignored')
     board.ethernet = table.get("ethernet")
     board.led_pin = table.get("led", board.led_pin)
 
@@ -132,9 +133,9 @@ def uart(board, index, baud=9600, bits=8, parity=None, stop=1, flow=False, rs485
         more = {name: machine.Pin(pins[name]) for name in ("rts", "cts")}
         more["flow"] = machine.UART.RTS | machine.UART.CTS
     elif flow:
-        diag.error("board", "port %d has no RTS and CTS: no flow control", index + 1)
+        log.error("board", "port %d has no RTS and CTS: no flow control", index + 1)
     if rs485 and not enable:
-        diag.warn("board", "port %d: no direction pin; its RS-485 driver has to switch by itself", index + 1)
+        log.warn("board", "port %d: no direction pin; its RS-485 driver has to switch by itself", index + 1)
     if pins.get("invert"):
         more["invert"] = machine.UART.INV_TX | machine.UART.INV_RX
     uart = _open(pins, baud, bits, parity, stop, **_METER, **more)
@@ -188,7 +189,7 @@ def link(board, config):
                 why = (_WRONG_WIRING, str(error))
     # Behind a modem none of this is wanted.
     with overlay.part:
-        from firmware.boards import netlink
+        from firmware.net import link as netlink
 
     if network and kind == "wifi":
         if hasattr(network, "WLAN"):
@@ -205,7 +206,7 @@ def _modem_link(board, config, network, socket):
     modem = board.modem
     baud = modem.get("baud") or int(config.get("uplink.baud"))
     with overlay.use("start"):
-        from firmware.modem import prepare
+        from firmware.net.modem import prepare
 
         settings = prepare.settings(config, baud)
     # The tables of the settings and the modem's code together are more than there is room for.

@@ -1,7 +1,7 @@
-"""AT commands: one table, one processor, and the channels that use it.
+"""AT commands: one table, one dispatcher, and the channels that use it.
 
-Resident: `processor` (what a channel hands its lines to) and the channels `console`, `tags` and `remote` (MQTT).
-Loaded for the moment a command takes: `runner` carries a line out, `parser` splits it, `table` knows every command,
-`basic`, `setup` and `readings` are what they do, `leave` who may change what, `help` what they are for. May import
-config, settings, port, diag and zone; what is the device's comes in through the `device` object (see processor.py).
+Resident: `dispatcher` (what a channel hands its lines to) and `channels/`. Loaded for the moment a command takes:
+`executor` carries a line out and writes its answer, `grammar` splits it and knows every command, `handlers/` are what
+commands do, `leave` who may change what. May import meters, config and core; what is the device's comes in through the
+`device` object (see dispatcher.py).
 """

@@ -2,17 +2,17 @@
 
 With `device.separator` both, a semicolon separates as a comma does (TITAN reference 7).
 
-Every command has a line: `name|arguments|least|most|role|module`. `least` and `most` count the arguments; most 0: the
-last one goes to the end of the line. `module` has a function of the command's name, or one called `run`. Roles:
+Every command has a line: `name|arguments|least|most|role|module|help`. `least` and `most` count the arguments; most 0:
+the last one goes to the end of the line. `module` has a function of the command's name, or one called `run`. Roles:
 `view` looks, `meter` reads a meter or the like, `setup` changes settings, `way` those of the way out, too (leave.py),
 `danger` interrupts the service or deletes; lines for the modem count as `modem`, some questions to it as `view`. The
-channels' whitelists (settings *.commands) name commands or roles. One text for the sake of RAM; what each command is
-for stands in help.py.
+channels' whitelists (settings *.commands) name commands or roles. One text for the sake of RAM; the help is told by
+handlers/help.py, and a board has it nowhere else (tools/columns.py).
 """
 
-from firmware.commands.answer import CommandError, clean
-from firmware.commands.processor import LONGEST
-from firmware.port import const
+from firmware.commands.dispatcher import LONGEST
+from firmware.commands.executor import CommandError, clean
+from firmware.config import settings
 
 # Codes of CommandError.
 _SYNTAX = const(1)
@@ -37,62 +37,71 @@ _PROMPT = const(
 # They only look, so they count as `view`.
 _QUESTIONS = const(" AT+CSQ AT+CREG? AT+CEREG? AT+COPS? AT+CGSN AT+CCLK? ")
 # Their arguments are PINs, passwords or names of accounts.
-_PRIVATE = const((
-    "+CPIN",
-    "+CPWD",
-    "+CLCK",
-    "+CGAUTH",
-    "+QICSGP",
-    "^SGAUTH",
-    "+QMTCONN",
-    "+CPUK",
-    "+CNUM",
-))
+_PRIVATE = const(
+    (
+        "+CPIN",
+        "+CPWD",
+        "+CLCK",
+        "+CGAUTH",
+        "+QICSGP",
+        "^SGAUTH",
+        "+QMTCONN",
+        "+CPUK",
+        "+CNUM",
+    )
+)
 
 
 # What may be done before the password was given.
 _OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
 TABLE = """
-AT||0|0|view|basic
-ATI||0|0|view|basic
-ATE0||0|0|view|basic
-ATE1||0|0|view|basic
-HELP|[command or setting]|0|1|view|help
-VERSION||0|0|view|basic
-GETSTATUS|[section]|0|1|view|basic
-GETLOG||0|0|view|basic
-CLEARLOG|[YES]|0|1|danger|basic
-DOCTOR|[id or modem or broker]|0|1|meter|doctor
-SYNC||0|0|meter|basic
-REBOOT||0|0|danger|basic
-UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|basic
-CONFIRM|code|0|1|view|setup
-LOGIN|password|1|0|view|basic
-LOGOUT||0|0|view|basic
-SETBAUDRATE|port,speed|2|2|setup|basic
-GETPARAM|name|1|1|view|setup
-SETPARAM|name,value|1|0|setup|setup
-GETCONFIG|[prefix]|0|1|view|setup
-SAVECONFIG|[TEXT]|0|1|setup|setup
-FORCEREAD|[id]|0|1|meter|readings
-SETIEC102|id|1|1|meter|readings
-GETIEC102|id|1|1|view|readings
-SETIEC102_CTAVM2|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
-GETIEC102_CTAVM2|id|1|1|view|readings
-SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
-GETIEC102_LC|id|1|1|view|readings
-SETIEC102_EV|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings
-GETIEC102_EV|id|1|1|view|readings
-SETIEC102_TAVC|id|1|1|meter|readings
-GETIEC102_TAVC|id|1|1|view|readings
-SETIEC102_ID|id|1|1|meter|readings
-GETIEC102_ID|id|1|1|view|readings
-SETIEC102_CLOCK|id|1|1|meter|readings
-GETIEC102_CLOCK|id|1|1|view|readings
-SETIEC102_PC|id|1|1|meter|readings
-GETIEC102_PC|id|1|1|view|readings
-SETIEC102_CFG|id|1|1|meter|readings
-GETIEC102_CFG|id|1|1|view|readings
+AT||0|0|view|general|answers OK
+ATI||0|0|view|general|what this device is
+ATE0||0|0|view|general|answers on this channel do not begin with the command
+ATE1||0|0|view|general|answers on this channel begin with the command
+HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
+VERSION||0|0|view|general|version of the firmware
+GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqtt, link, meters, start, crash, update
+GETLOG||0|0|view|general|the log: how many records wait and were dropped, numbers and times of the oldest and the \
+newest
+CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many they are
+DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's line is tried, \
+up to a minute
+SYNC||0|0|meter|general|ask for the time now
+REBOOT||0|0|danger|general|start again
+UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general|fetch a signed release and start it on \
+trial; FORCE: an older one, too; STOP ends it; GETSTATUS,update
+CONFIRM|code|0|1|view|settings|the changed way out stays; the code stood in the answer to the change; on the \
+console without
+LOGIN|password|1|0|view|general|log in on the console, with device.password
+LOGOUT||0|0|view|general|end that
+SETBAUDRATE|port,speed|2|2|setup|general|speed of a serial port until the next start; port 0 or 1
+GETPARAM|name|1|1|view|settings|value of a setting, by our name or the heritage one
+SETPARAM|name,value|1|0|setup|settings|change a setting and keep it
+GETCONFIG|[prefix]|0|1|view|settings|the settings as NAME: value lines, or those that begin so
+SAVECONFIG|[TEXT]|0|1|setup|settings|take over the NAME: value lines behind it in the same message; TEXT: \
+typed next, up to END
+FORCEREAD|[id]|0|1|meter|readings|read instantaneous values now and show them; nothing is logged
+SETIEC102|id|1|1|meter|readings|read the instantaneous values in the background
+GETIEC102|id|1|1|view|readings|the instantaneous values last read
+SETIEC102_CTAVM2|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the closings between two local times in \
+the background
+GETIEC102_CTAVM2|id|1|1|view|readings|the closings last read
+SETIEC102_LC|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the load curve between two local times in \
+the background
+GETIEC102_LC|id|1|1|view|readings|the load curve last read
+SETIEC102_EV|id,h,m,d,M,yy,h,m,d,M,yy|11|11|meter|readings|read the events between two local times in the background
+GETIEC102_EV|id|1|1|view|readings|the events last read
+SETIEC102_TAVC|id|1|1|meter|readings|read the tariff values in the background
+GETIEC102_TAVC|id|1|1|view|readings|the tariff values last read
+SETIEC102_ID|id|1|1|meter|readings|read the identity in the background
+GETIEC102_ID|id|1|1|view|readings|the identity last read
+SETIEC102_CLOCK|id|1|1|meter|readings|read the clock in the background
+GETIEC102_CLOCK|id|1|1|view|readings|the clock last read
+SETIEC102_PC|id|1|1|meter|readings|read the contracted powers in the background
+GETIEC102_PC|id|1|1|view|readings|the contracted powers last read
+SETIEC102_CFG|id|1|1|meter|readings|read the configuration in the background
+GETIEC102_CFG|id|1|1|view|readings|the configuration last read
 """
 
 
@@ -104,14 +113,14 @@ def row(name):
     at = TABLE.find("\n" + name + "|")
     if at < 0:
         return None
-    found = TABLE[at + 1 : TABLE.find("\n", at + 1)].split("|")
+    found = TABLE[at + 1 : TABLE.find("\n", at + 1)].split("|", 6)
     return found if found[0] == name else None
 
 
 def rows():
     """Every row in the order of the table."""
     for line in TABLE.strip().split("\n"):
-        yield line.split("|")
+        yield line.split("|", 6)
 
 
 def form(found):
@@ -138,23 +147,32 @@ def allowed(name, role, whitelist):
 def look_up(processor):
     """What a Processor has at hand: the whitelists (their names) with which REBOOT is allowed, and more."""
     get = processor.device.config.get
-    names = ("mqtt.commands", "console.commands", "sms.commands", "port.1.commands", "port.2.commands")
-    processor.restarts = [name for name in names if allowed("REBOOT", "danger", get(name))]
+    processor.restarts = [name for name in _whitelists() if allowed("REBOOT", "danger", get(name))]
     processor.guarded = bool(get("device.password"))
     processor.most = get("limit.commands")
+
+
+def _whitelists():
+    """The settings that say what a channel may: each list called `commands`."""
+    for group in settings.NAMES:
+        found = settings.row(group + ".commands")
+        if found and found[2] == "list":
+            first, count = settings.GROUPS.get(group, (None, 1))
+            for number in range(count):
+                yield settings.key(found, None if first is None else first + number)
 
 
 # --- lines
 
 
 def understand(call):
-    """Fill in name, rest, args and module of a runner.Call from its line. CommandError: it is not carried out."""
+    """Fill in name, rest, args and module of an executor.Call from its line. CommandError: it is not carried out."""
     config, channel = call.device.config, call.channel
     both = config.get("device.separator") == "both"
     name, rest = split(call.line, both)
     # Lines for the modem have no row of their own.
     role = "view" if " %s " % rest.upper().replace(" ", "") in _QUESTIONS else "modem"
-    found = row(name) if name else ["AT+", "", "0", "0", role, "basic"]
+    found = row(name) if name else ["AT+", "", "0", "0", role, "general"]
     if not found:
         raise CommandError(_UNKNOWN, "there is no command %s" % clean(name[:40]))
     if both and name:
@@ -163,7 +181,7 @@ def understand(call):
     call.name, call.rest = name, rest
     if not allowed(found[0], found[4], config.get(channel.whitelist)):
         raise CommandError(_FORBIDDEN, "%s is not allowed on this channel" % found[0])
-    locked = channel.login and not channel.known and name not in _OPEN
+    locked = channel.person and not channel.known and name not in _OPEN
     if locked and config.get("device.password"):
         raise CommandError(_FORBIDDEN, "log in first: AT^MTXTUNNEL=LOGIN,password")
     call.module = found[5]
@@ -210,9 +228,10 @@ def split(line, both=False):
 
 
 def _separator(text, start, both=True):
-    """Where the next separator is; the length where there is none."""
-    found = [text.find(mark, start) for mark in (",;" if both else ",")]
-    return min([at for at in found if at >= 0] or [len(text)])
+    """Where the next separator is; the length (or a `start` beyond it) where there is none."""
+    while start < len(text) and text[start] not in (",;" if both else ","):
+        start += 1
+    return start
 
 
 def _for_modem(text, upper):

@@ -8,11 +8,10 @@ the broker before.
 
 import os
 
-from firmware.commands.answer import CommandError
+from firmware.commands.executor import CommandError
 from firmware.commands.grammar import allowed
 from firmware.config.check import check
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
 # Codes of CommandError.
 _FORBIDDEN = const(3)
@@ -21,11 +20,13 @@ _OWN = const((
     "device.password", "device.confirm", "sms.phones", "sms.all_phones", "sms.status_phone", "console.enabled",
 ))  # fmt: skip
 # A change of the first is only taken together with the others, as far as these are set.
-_BRINGS = const((
-    ("mqtt.broker", "mqtt.password"),
-    ("uplink.apn", "uplink.password", "mqtt.password"),
-    ("uplink.ssid", "uplink.key", "mqtt.password"),
-))
+_BRINGS = const(
+    (
+        ("mqtt.broker", "mqtt.password"),
+        ("uplink.apn", "uplink.password", "mqtt.password"),
+        ("uplink.ssid", "uplink.key", "mqtt.password"),
+    )
+)
 # No letter that looks like another one.
 _LETTERS = const("ABCDEFGHJKLMNPQRSTUVWXYZ23456789")
 
@@ -50,8 +51,8 @@ def code(call, values):
         # The password at the broker is one of the way's secrets, too.
         elif not danger and _own(name, row) and not (way and row[5] == "link"):
             _refuse(name, "danger")
-    # Who is at the console holds the device and all that is in it.
-    if not moved or channel.name == "console":
+    # Who stands before the device holds it and all that is in it.
+    if not moved or channel.person:
         return ""
     for name, *secrets in _BRINGS:
         for secret in secrets if name in moved else ():

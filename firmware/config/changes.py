@@ -5,13 +5,11 @@ own, the settings' file keeps the old values until confirm().
 """
 
 from firmware.config import files, settings
-from firmware.config.text import row
 from firmware.core import overlay
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
-# Settings whose defaults have changed (files.py).
-_WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm"))
+# Settings whose defaults have changed (files.py), or are others on some boards.
+_WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm", "uplink.cmux"))
 
 
 def _checked(config, values):
@@ -21,7 +19,7 @@ def _checked(config, values):
         from firmware.config import check
 
         for name in values:
-            found, index = row(config, name)
+            found, index = settings.row_of(config, name)
             full = settings.key(found, index)
             checked.append((found, full, check.check(found, full, values[name])))
         news = {full: value for _, full, value in checked}
@@ -38,6 +36,7 @@ def put(config, found, full, value):
     """Take a value that has been checked.
 
     What has had another default before is written down even as it is now: a version that is taken back has the other.
+    And so is what has another one on some boards: this may be none of them.
     """
     if value == settings.default(found) and full not in _WRITTEN:
         config.values.pop(full, None)
@@ -134,7 +133,7 @@ def confirm(config):
     if not config.trying:
         return
     for full in config.staged:
-        put(config, row(config, full)[0], full, config.staged[full])
+        put(config, settings.row_of(config, full)[0], full, config.staged[full])
     save(config)
     expire(config)
 

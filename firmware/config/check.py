@@ -5,7 +5,6 @@ And is what is good for its own setting good for whoever uses it, and for its ne
 
 from firmware.config.settings import MAX_METERS, number, secret
 from firmware.core.errors import ConfigError
-from firmware.port import const
 
 _TRUE = const(("1", "on", "true", "yes"))
 _FALSE = const(("0", "off", "false", "no"))
@@ -20,7 +19,7 @@ _SAID = const(
 )
 # Topics it takes commands from, and more whose length counts with what [IMEI], [ID] and [P] stand for; that itself.
 _HEARD = const("mqtt.at_topic mqtt.at_topic2")
-_MORE = const("mqtt.id ha.prefix logger.id device.imei meter.0.id")
+_MORE = const("ha.prefix device.imei")
 # They go between quotes to the modem.
 _QUOTED = const("uplink.apn uplink.user uplink.password uplink.pin")
 _HOSTS = const("uplink.ping_host ntp.server ntp.server2")
@@ -106,7 +105,6 @@ def _refuse(row, key, value, allowed):
     raise ConfigError("%s: %s is not allowed; allowed: %s" % (key, shown or "nothing", allowed))
 
 
-
 def usable(get, news, expansions):
     """What is good for its own setting must be so for whoever uses it, too: topics and the client id with what stands
     in them, texts that go between quotes to the modem, hosts.
@@ -121,7 +119,7 @@ def usable(get, news, expansions):
             _use(key, '"' not in text, "a text without quotes")
         if key in _HOSTS.split():
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
-        topics = topics or key in (_SAID + " " + _HEARD + " " + _MORE).split()
+        topics = topics or key.endswith(".id") or key in (_SAID + " " + _HEARD + " " + _MORE).split()
     if topics:
         _topics(get, expansions)
 
@@ -129,18 +127,21 @@ def usable(get, news, expansions):
 def _topics(get, expansions):
     _use("logger.id", "[P]" not in get("logger.id"), "a text without [P], which stands for this very one")
     imei = get("device.imei") or expansions.get("IMEI") or "0" * 15
+    # Records have that of their meter.
+    numbers = [index for index in range(MAX_METERS) if not index or get("meter.%d.enabled" % index)]
+    ident = max([get("meter.%d.id" % index) or "ID00000" for index in numbers], key=len)
 
     def text(key, most):
         found = get(key)
         # One may stand in another: in which order they are put in nobody says.
         for _ in range(3):
-            found = found.replace("[P]", get("logger.id")).replace("[ID]", get("meter.0.id")).replace("[IMEI]", imei)
+            found = found.replace("[P]", get("logger.id")).replace("[ID]", ident).replace("[IMEI]", imei)
         _use(key, len(found.encode()) <= most, "up to %d bytes with what [IMEI], [ID] and [P] stand for" % most)
         return found
 
     text("mqtt.id", 128)
     text("ha.prefix", 64)
-    # The lengths are those of uplink/session.py and uplink/login.py.
+    # The lengths are those of delivery/mqtt/session.py and delivery/mqtt/login.py.
     names = _SAID.split()
     topics = [text(key, 250) for key in names]
     for key in _HEARD.split():

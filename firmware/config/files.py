@@ -10,7 +10,7 @@ import json
 import os
 
 from firmware.core import overlay
-from firmware.port import const, copy, renew
+from firmware.core.compat import copy, renew
 
 # The name under which the settings' file has the number of the defaults it was made under, and today's number.
 NUMBER = const("defaults")
@@ -20,11 +20,13 @@ TRIAL = const(".trial")
 _LARGEST = const(32768)
 _MOST_PROBLEMS = const(20)
 # Setting and its default as long as config.json had no number.
-_FIRST = const((
-    ("mqtt.commands", "view,meter,setup,modem,REBOOT,UPDATE"),
-    ("sms.commands", "view,meter,REBOOT"),
-    ("device.confirm", False),
-))
+_FIRST = const(
+    (
+        ("mqtt.commands", "view,meter,setup,modem,REBOOT,UPDATE"),
+        ("sms.commands", "view,meter,REBOOT"),
+        ("device.confirm", False),
+    )
+)
 _LISTS = const(("console.commands", "port.1.commands", "port.2.commands", "mqtt.commands", "sms.commands"))
 # What let a channel move the way out, before that had a role of its own.
 _CHANGES = const((("SETPARAM", "SETUP"), ("SAVECONFIG", "SETUP")))

@@ -7,8 +7,6 @@ import binascii
 import hashlib
 import os
 
-from firmware.port import const
-
 _MARK = const("$1$")
 _SALT = const(6)
 _DIGEST = const(15)

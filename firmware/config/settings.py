@@ -1,7 +1,7 @@
 """The table of every setting: one line each, and nothing else knows their names, ranges or defaults.
 
-The lines are in settings_table.py: `name|heritage name|type|limits|default|needs`, the name
-without its group, `needs` what a change needs: nothing, a `restart`, or it is a `link` change that could cut the
+The lines are in settings_table.py: `name|heritage name|type|limits|default|when|help`, the name without its group,
+`when` a change is in force: at once (nothing), after a `restart`, or it is a `link` change that could cut the
 device off; one that moves the way out (`way`) is such a change, too, and has a role of its own. Types (checked in
 check.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and of at most `limits` characters
 `str`, `secret`, `word` (no blanks, nothing that means something in a topic or a command), `topic` (no wildcards),
@@ -11,15 +11,17 @@ The heritage name is the one of TITAN or of its predecessor, MTX-Tunnel, where o
 One in its style that we made up has a `~` before it, or is not there at all: then `titan()` derives it.
 
 Names that begin with `port.` exist twice and those that begin with `meter.` eight times: `port.1.baud`,
-`meter.0.id`. Texts, not tuples: they cost a board a fifth of the RAM. What each setting is for stands in
-settings_help.py, which is only loaded when somebody asks.
+`meter.0.id`. Texts, not tuples: they cost a board a fifth of the RAM. The help is told by help.py, which is only
+loaded when somebody asks; a board has it nowhere else (tools/columns.py).
 """
 
 from firmware.config.settings_table import TABLES
-from firmware.port import const
+from firmware.core.errors import ConfigError
 
 MAX_METERS = const(8)
 MAX_PORTS = const(2)
+# How the names of secrets end.
+_SECRET = const(("password", "key", "pin"))
 # The groups in the order of the reference.
 NAMES = ["device", "console", "uplink", "mqtt", "ha", "sms", "ntp", "port", "meter", "iec102", "logger", "limit"]
 # Group -> (number of the first, how many).
@@ -37,7 +39,7 @@ def _map(text, name):
 
 
 def row(name):
-    """[name, heritage name, type, limits, default, needs] of a setting by our name in lower case, or None."""
+    """[name, heritage name, type, limits, default, when] of a setting by our name in lower case, or None."""
     group, _, field = name.partition(".")
     if group not in NAMES or not field:
         return None
@@ -45,7 +47,7 @@ def row(name):
     at = table.find("\n" + field + "|")
     if at < 0:
         return None
-    found = table[at + 1 : table.find("\n", at + 1)].split("|")
+    found = table[at + 1 : table.find("\n", at + 1)].split("|", 6)
     if found[0] != field:
         return None
     found[0] = name
@@ -59,7 +61,7 @@ def rows(groups=NAMES):
         at = 1
         while at < len(table):
             end = table.find("\n", at)
-            found = table[at:end].split("|")
+            found = table[at:end].split("|", 6)
             found[0] = group + "." + found[0]
             yield found
             at = end + 1
@@ -158,3 +160,72 @@ def _by_titan(wanted, groups):
                 if titan(found).lower() == wanted:
                     return found
     return None
+
+
+# --- what shows them: each public function is a method of Config, `config` being itself
+
+
+def row_of(config, name):
+    """(row of the table, index or None) of a setting given by any name. ConfigError."""
+    found, index, error = find(name)
+    if error:
+        raise ConfigError(error)
+    return found, index
+
+
+def key_of(config, name):
+    """Our full name of a setting given by any name. ConfigError."""
+    return key(*row_of(config, name))
+
+
+def text(config, name, masked=True):
+    """The value as it was set last and as GETPARAM shows it; secrets as ***. ConfigError."""
+    found, index = row_of(config, name)
+    full = key(found, index)
+    # Not through get(), which remembers what is asked for.
+    value = config.values.get(full, config.own.get(full, default(found)))
+    value = config.staged.get(full, value)
+    if value and masked and secret(found):
+        return "***"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def dump(config, masked=True, prefix=""):
+    """Yield a list of `NAME: value` lines, heritage names, of each setting: to look at all takes a board a second.
+
+    Only names, ours or theirs, that begin with `prefix`. Of the meters those that are set up, and always the first.
+    """
+    wanted = prefix.lower()
+    numbers = {
+        "port": range(1, MAX_PORTS + 1),
+        "meter": [index for index in range(MAX_METERS) if not index or _set_up(config, index)],
+    }
+    for found in rows():
+        lines = []
+        for index in numbers.get(found[0].split(".")[0], (None,)):
+            full = key(found, index)
+            name = titan(found, index)
+            if name.lower().startswith(wanted) or full.startswith(wanted):
+                lines.append("%s: %s" % (name, text(config, full, masked)))
+        yield lines
+
+
+def _set_up(config, index):
+    start = "meter.%d." % index
+    return any(key.startswith(start) for key in config.values)
+
+
+def mask(config, words):
+    """`words` with the secrets this device knows as ***."""
+    for values in (config.values, config.staged):
+        for full in values:
+            # By their names: the tables need not be loaded for every line of an answer.
+            if full.split(".")[-1] in _SECRET and values[full]:
+                secret = str(values[full])
+                # Short ones would hit numbers and words that mean something else.
+                if len(secret) < 4:
+                    secret = '"%s"' % secret
+                words = words.replace(secret, "***")
+    return words

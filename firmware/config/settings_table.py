@@ -1,144 +1,146 @@
-"""The tables of the settings: group -> lines. They are explained in settings.py, which alone may import them."""
+"""The tables of the settings: group -> lines. They are explained in settings.py, which reads them; so does help.py."""
 
 TABLES = {
     "device": """
-imei||word|15||restart
-zone||choice|Europe/Madrid,Africa/Ceuta,Atlantic/Canary,Europe/Lisbon,Europe/Dublin,Europe/Paris,\
-Europe/Berlin,Europe/Rome,Europe/Athens,Europe/Helsinki,UTC|Europe/Madrid|restart
-password||secret|32||
-mtxerr||bool||off|
-separator||choice|comma,both|comma|
-trial||int|2,1440|10|
-confirm||bool||on|
+imei||word|15||restart|identity in records and topics; empty: the modem's or the board's
+zone||choice|Europe/Madrid,Africa/Ceuta,Atlantic/Canary,Europe/Lisbon,Europe/Dublin,Europe/Paris,Europe/Berlin,\
+Europe/Rome,Europe/Athens,Europe/Helsinki,UTC|Europe/Madrid|restart|zone of the meters' clocks
+password||secret|32|||password of the local console; empty: none
+mtxerr||bool||off||reason of an ERROR in a line +MTXERR
+separator||choice|comma,both|comma||what separates arguments: a comma, or a semicolon, too
+trial||int|2,1440|10||minutes a change may stay without reaching the broker
+confirm||bool||on||another broker or network stays when CONFIRM,code comes over it; off: when the broker is reached
 """,
     "console": """
-enabled||bool||on|restart
-echo||bool||on|restart
-commands||list|200|*|
+enabled||bool||on|restart|AT commands on the console
+echo||bool||on|restart|repeat what is typed
+commands||list|200|*||allowed commands; *: all
 """,
     "logger": """
-enabled|LOGGER_enabled|bool||on|
-id|LOGGER_password|topic|64|ID-[IMEI]|
-topic|~LOGGER_mqttTopic|topic|120|lector102/[IMEI]/LOGGER|
-order||choice|fifo,lifo|fifo|
-time|MTX_TPFormat|choice|unix,seconds,milliseconds,classic|unix|
-profile||choice|titan,extended,both|titan|
-tags||choice|summer,offset,plain|summer|
-object_key||choice|DO,D0|DO|
-extended_topic||topic|120|lector102/[IMEI]/READINGS|
-size|LOGGER_registerSize|int|0,16384|0|
-registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart
-segment||int|4096,65536|16384|restart
-segments||int|2,4096|64|restart
+enabled|LOGGER_enabled|bool||on||deliver what is logged
+id|LOGGER_password|topic|64|ID-[IMEI]||P in every record
+topic|~LOGGER_mqttTopic|topic|120|lector102/[IMEI]/LOGGER||topic of the records
+order||choice|fifo,lifo|fifo||oldest or newest first
+time|MTX_TPFormat|choice|unix,seconds,milliseconds,classic|unix||form of TS; unix: 2022-07-13T09:42:06Z
+profile||choice|titan,extended,both|titan||form of the records
+tags||choice|summer,offset,plain|summer||end of a meter's times, titan form: -1 in summer, +02:00, nothing
+object_key||choice|DO,D0|DO||key of the address in tariff records
+extended_topic||topic|120|lector102/[IMEI]/READINGS||topic of the extended form
+size|LOGGER_registerSize|int|0,16384|0||most bytes of a record that is kept; 0: no limit
+registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart|most records that wait, the oldest goes; 0: what \
+the flash takes
+segment||int|4096,65536|16384|restart|bytes of a file of the log
+segments||int|2,4096|64|restart|files of the log; fewer on a small flash; more until what waits fits
 """,
     "limit": """
-commands||int|1,6000|120|
+commands||int|1,6000|120||most commands in a minute on each channel; others wait
 """,
     "uplink": """
-type||choice|auto,modem,wifi,ethernet,host|auto|way
-apn|GPRS_apn|str|64||way
-user|GPRS_login|str|64||way
-password|GPRS_password|secret|64||way
-auth||choice|none,pap,chap|none|way
-pin|MTX_PIN|secret|8||way
-network|GPRS_mode|choice|auto,4g,3g,2g,nbiot,catm|auto|way
-ssid|~WIFI_ssid|str|32||way
-key|~WIFI_key|secret|63||way
-ping_host|MTX_pingIP|word|64||way
-ping_minutes|MTX_ping|int|1,1440|30|way
-cmux||bool||on|way
-model||word|20|auto|way
-baud||choice|9600,19200,38400,57600,115200,230400,460800,921600|115200|way
+type||choice|auto,modem,wifi,ethernet,host|auto|way|way to the network
+apn|GPRS_apn|str|64||way|APN of the SIM
+user|GPRS_login|str|64||way|user of the APN
+password|GPRS_password|secret|64||way|password of the APN
+auth||choice|none,pap,chap|none|way|how user and password are checked
+pin|MTX_PIN|secret|8||way|PIN of the SIM
+network|GPRS_mode|choice|auto,4g,3g,2g,nbiot,catm|auto|way|network to use
+ssid|~WIFI_ssid|str|32||way|name of the WiFi
+key|~WIFI_key|secret|63||way|key of the WiFi
+ping_host|MTX_pingIP|word|64||way|host asked whether the link lives; empty: none
+ping_minutes|MTX_ping|int|1,1440|30|way|minutes between two pings
+cmux||bool||on|way|modem commands while online; off by default on a Pico W
+model||word|20|auto|way|profile of the modem; auto: asked
+baud||choice|9600,19200,38400,57600,115200,230400,460800,921600|115200|way|speed of the modem's line
 """,
     "sms": """
-enabled|SMS_ATEnabled|bool||off|restart
-reply|SMS_ATResponse|bool||on|restart
-all_phones|SMS_allPhones|bool||off|restart
-phones||list|200||restart
-alias|SMS_alias1|str|160||restart
-commands||list|200|view|
-status||int|0,744|0|restart
-status_phone||list|40||restart
+enabled|SMS_ATEnabled|bool||off|restart|commands by SMS
+reply|SMS_ATResponse|bool||on|restart|answers by SMS
+all_phones|SMS_allPhones|bool||off|restart|anybody may send commands
+phones||list|200||restart|numbers that may, with commas
+alias|SMS_alias1|str|160||restart|words for commands: READ>AT^MTXTUNNEL=FORCEREAD|LOG>AT^MTXTUNNEL=GETLOG
+commands||list|200|view||allowed commands
+status||int|0,744|0|restart|hours between two SMS with the state; 0: none
+status_phone||list|40||restart|who gets this SMS; empty: the first of sms.phones
 """,
     "mqtt": """
-enabled|MQTT_enabled|bool||off|link
-broker|MQTT_server|broker|120||way
-id|MQTT_id|str|64|[IMEI]|link
-user|MQTT_login|str|64||link
-password|MQTT_password|secret|128||link
-keepalive|MQTT_keepalive|int|10,3600|60|link
-qos|MQTT_qos|int|0,1|1|link
-window||int|1,16|8|
-puback_timeout||int|1,120|20|
-at_topic|MQTT_attopic1|topic|120||link
-at_topic2|MQTT_attopic2|topic|120||link
-atr_topic|MQTT_atrtopic|topic|120|lector102/[IMEI]/ATR|
-echo||bool||on|
-lines||choice|crlf,lf|crlf|
-commands||list|200|view,meter|
-online_topic||topic|120|lector102/[IMEI]/ONLINE|link
-status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS|
+enabled|MQTT_enabled|bool||off|link|deliver to an MQTT broker
+broker|MQTT_server|broker|120||way|tcp://host:port of the broker
+id|MQTT_id|str|64|[IMEI]|link|client id
+user|MQTT_login|str|64||link|user at the broker
+password|MQTT_password|secret|128||link|password at the broker
+keepalive|MQTT_keepalive|int|10,3600|60|link|seconds until silence means loss
+qos|MQTT_qos|int|0,1|1|link|QoS of records and answers
+window||int|1,16|8||records on the way at a time
+puback_timeout||int|1,120|20||seconds until a record is confirmed
+at_topic|MQTT_attopic1|topic|120||link|topic of AT commands; empty: none
+at_topic2|MQTT_attopic2|topic|120||link|a second one
+atr_topic|MQTT_atrtopic|topic|120|lector102/[IMEI]/ATR||topic of the answers
+echo||bool||on||an answer begins with the command
+lines||choice|crlf,lf|crlf||end of a line of an answer
+commands||list|200|view,meter||allowed commands
+online_topic||topic|120|lector102/[IMEI]/ONLINE|link|retained: online, offline
+status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS||topic of readings that failed; empty: none
 """,
     "ha": """
-enabled||bool||off|restart
-prefix||topic|64|homeassistant|
+enabled||bool||off|restart|announce the meters to Home Assistant
+prefix||topic|64|homeassistant||begin of the announcements' topics
 """,
     "ntp": """
-server|MTX_TPServer|word|64|pool.ntp.org|
-server2|MTX_TPServer2|word|64||
-hours||int|1,168|12|
+server|MTX_TPServer|word|64|pool.ntp.org||NTP server; empty: none
+server2|MTX_TPServer2|word|64|||a second one
+hours||int|1,168|12||hours between two questions for the time
 """,
     "port": """
-enabled||bool||on|restart
-type||choice|rs232,rs485|rs232|restart
-baud|COMM_baudrate|choice|300,600,1200,2400,4800,9600,19200,38400,57600,115200|9600|restart
-bits|COMM_bitsperchar|choice|7,8|8|restart
-parity|COMM_parity|choice|none,even,odd|none|restart
-stop|COMM_stopbits|choice|1,2|1|restart
-flow|~COMM_flowControl|choice|none,hardware|none|restart
-at|MTX_ATEmbedded|bool||off|restart
-at_remote|~MTX_ATRemote|bool||off|restart
-commands||list|200|view,meter|
+enabled||bool||on|restart|the port is used
+type||choice|rs232,rs485|rs232|restart|RS-485: its driver is switched for each frame
+baud|COMM_baudrate|choice|300,600,1200,2400,4800,9600,19200,38400,57600,115200|9600|restart|speed of the line
+bits|COMM_bitsperchar|choice|7,8|8|restart|data bits
+parity|COMM_parity|choice|none,even,odd|none|restart|parity
+stop|COMM_stopbits|choice|1,2|1|restart|stop bits
+flow|~COMM_flowControl|choice|none,hardware|none|restart|flow control
+at|MTX_ATEmbedded|bool||off|restart|<mtxtunnel>AT</mtxtunnel> works on this port
+at_remote|~MTX_ATRemote|bool||off|restart|<mtxtunnelr>AT</mtxtunnelr> works on this port
+commands||list|200|view,meter||allowed commands
 """,
     "iec102": """
-answer_timeout||int|50,60000|2000|restart
-gap_timeout||int|5,10000|200|restart
-retries||int|0,10|3|restart
-busy_limit||int|1,600|20|restart
-session_deadline||int|1,3600|60|restart
-turnaround||int|0,1000|0|restart
-totals||choice|object192,tariff|object192|restart
-trace||choice|off,console,file,topic|off|
-trace_topic||topic|120|lector102/[IMEI]/TRACE|
-trace_minutes||int|0,10080|60|
-invalid||choice|keep,omit,mark|keep|restart
-align||bool||on|restart
-unread||choice|error,ok|error|
+answer_timeout||int|50,60000|2000|restart|ms until the first byte of an answer
+gap_timeout||int|5,10000|200|restart|ms between two bytes of an answer
+retries||int|0,10|3|restart|repetitions of a frame
+busy_limit||int|1,600|20|restart|seconds a meter may say that it is busy
+session_deadline||int|1,3600|60|restart|seconds a session may take
+turnaround||int|0,1000|0|restart|ms of silence before each frame
+totals||choice|object192,tariff|object192|restart|where VABA, VABRI and VABRC come from
+trace||choice|off,console,file,topic|off||show every frame: on the console, in trace.txt \
+and trace.old.txt, or on a topic
+trace_topic||topic|120|lector102/[IMEI]/TRACE||topic of the frames
+trace_minutes||int|0,10080|60||minutes until the trace ends; 0: never
+invalid||choice|keep,omit,mark|keep|restart|instantaneous values the meter calls invalid; mark: a key Q tells
+align||bool||on|restart|readings on the clock, as xx:00, xx:15; off: from the start on
+unread||choice|error,ok|error||end of a GET that has nothing to give; a line before tells why
 """,
     "meter": """
-enabled||bool||off|restart
-id||word|32||restart
-port||int|1,2|1|restart
-link|~IEC102_linkAddress|int|0,65535|1|restart
-point|~IEC102_pointAddress|int|0,65535|1|restart
-password||code|0,4294967295|1|restart
-interval|~IEC102_period|int|0,10080|15|restart
-closing|~IEC102_fiscalClose|bool||off|restart
-closing_days|~IEC102_fiscalDays|int|1,400|31|restart
-contract||int|1,3|1|restart
-resend||bool||off|restart
-logger||bool||on|restart
-curve||int|0,10080|0|restart
-curve_record||choice|11,12|11|restart
-curve_minutes||choice|0,5,10,15,30,60|0|restart
-curve_days||int|1,400|1|restart
-tariff||int|0,10080|0|restart
-events||int|0,10080|0|restart
-clock||int|0,10080|0|restart
-identity||int|0,10080|0|restart
-power||int|0,10080|0|restart
-setup||int|0,10080|0|restart
-set_clock||bool||off|restart
-max_step||int|2,3600|60|restart
+enabled||bool||off|restart|the meter is read
+id||word|32||restart|ID in records and commands
+port||int|1,2|1|restart|its serial port
+link|~IEC102_linkAddress|int|0,65535|1|restart|link address
+point|~IEC102_pointAddress|int|0,65535|1|restart|measuring point
+password||code|0,4294967295|1|restart|password, a number
+interval|~IEC102_period|int|0,10080|15|restart|minutes between two reads; 0: none
+closing|~IEC102_fiscalClose|bool||off|restart|read the daily closings
+closing_days|~IEC102_fiscalDays|int|1,400|31|restart|days the closings go back
+contract||int|1,3|1|restart|contract whose tariff is read
+resend||bool||off|restart|deliver closings again every day
+logger||bool||on|restart|keep its readings for delivery
+curve||int|0,10080|0|restart|minutes between two reads of the load curve; 0: none
+curve_record||choice|11,12|11|restart|record of the curve: hourly, quarter-hourly
+curve_minutes||choice|0,5,10,15,30,60|0|restart|minutes of a period; 0: what the record stands for
+curve_days||int|1,400|1|restart|days the first curve goes back
+tariff||int|0,10080|0|restart|minutes between two reads of the current tariff values
+events||int|0,10080|0|restart|minutes between two reads of the events
+clock||int|0,10080|0|restart|minutes between two reads of the clock
+identity||int|0,10080|0|restart|minutes between two reads of the identity
+power||int|0,10080|0|restart|minutes between two reads of the contracted powers
+setup||int|0,10080|0|restart|minutes between two reads of the configuration
+set_clock||bool||off|restart|set the clock when it is off
+max_step||int|2,3600|60|restart|most seconds the clock may be set by
 """,
 }

@@ -18,6 +18,9 @@ raise iec102.session_deadline; is the line noisy?
 108|SessionClosedError|no session is open||
 109|UnexpectedAsduError|unexpected ASDU: type {1}, cause {0}||
 110|NotAvailableError|cause {0} (cause {0}, type {1})||
+111|BusyError|the meter was busy too long: the password was taken, no confirmation came|\
+the password was taken, no confirmation came|\
+the meter does not end its log-in (183 with cause 7): is it set up for reading?
 113|NotAvailableError|the data record is not available|the data record is not available (cause 13)|\
 nothing is stored yet: try again later
 114|NotAvailableError|the meter does not know this ASDU type|the meter lacks this reading (cause 14)|\
@@ -38,6 +41,7 @@ fewer meter.N.curve_days, the other curve_record
 126|PasswordError|the meter does not accept the password (cause {0})|=116|
 127|AsduError|ASDU type {0} can't be encoded: {1}||
 128|AsduError|time tag {0} is no date||
+129|AsduError|{0} is no object of type {1}||
 131|{0}: {1}|not enough memory for a session just now|it is tried again by itself
 132|{0}: {1}||
 133|{0}: {1}||

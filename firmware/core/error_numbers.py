@@ -3,8 +3,6 @@
 +CME ERROR and +CMS ERROR: TS 27.007 9.2, TS 27.005 3.2.5.
 """
 
-from firmware.port import const
-
 _CME = const(b"""
 0:phone failure
 1:no connection to phone

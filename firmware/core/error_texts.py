@@ -7,7 +7,6 @@ docs/errors.md has them all, tools/doctor on the host says the same.
 """
 
 from firmware.core import overlay
-from firmware.port import const
 
 # Refusals of a meter, 100 more than their cause of transmission (protocol reference 3.1).
 _FIRST_CAUSE = const(113)
@@ -36,7 +35,7 @@ def _row(code):
     """[class name, if it has one; what is told, DOCTOR's words, what to do]"""
     rows = _table(code).ROWS
     mark = "\n%d|" % code
-    at = rows.find(mark) + len(mark)  # it is there: tests/host/test_errors.py
+    at = rows.find(mark) + len(mark)  # it is there: tests/host/unit/core/test_errors.py
     return rows[at : rows.find("\n", at)].split("|")
 
 

@@ -1,7 +1,7 @@
 """Errors that somebody else catches than who raises them: classes with codes, always in memory.
 
 Those of a meter and its protocol stand in iec102/errors.py, those of an update in update/source.py, and TimeRefused in
-clock/ntp.py: what raises and catches them is loaded and let go with them.
+app/time_sync.py: what raises and catches them is loaded and let go with them.
 
 A code never changes: people note it, and docs/errors.md names it. 1xx: a meter and its protocol, 2xx: the way out
 (modem, SIM, network), 3xx: the broker, 4xx: the device itself, 5xx: an update. What an error says is made from its

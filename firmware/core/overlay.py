@@ -4,7 +4,7 @@ A small board has less heap than all of the firmware's code takes. What a runnin
 time belongs to a group, and is imported while that is used:
 
     with overlay.use("status"):
-        from firmware import appwork
+        from firmware.app import status as appwork
 
         return appwork.status(app)
 
@@ -20,66 +20,67 @@ record. The one answer to a MemoryError is reclaim(), and `with overlay.attempt:
 there ends there, and the statement behind it is the next. A `return` within is the sign that it did not.
 
 A piece of the heap is held back from the start for what has to succeed in a full one (hold(), let_go()): starting a
-service again, keeping its traceback, restarting the board. Another one is kept for records (borrow(), give_back()).
+service again, keeping its traceback, restarting the board; and for whoever enters a group, whose code needs room to be
+loaded in. Another one is kept for records (borrow(), give_back()).
 """
 
 import gc
 import sys
 
-from firmware.port import MICROPYTHON, const, sleep_ms, ticks_diff, ticks_ms
+from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 
 # Group, the groups that are used with it (a plus before), its modules below firmware/, those of a folder behind its
-# point. One text, as a board has to keep it. tests/host/test_overlay.py holds that these modules are imported nowhere
-# but in a use of their group, and that no class of theirs is caught by others: classes for these, and whatever else is
-# not in here, stay for good (RESIDENT there).
+# point. One text, as a board has to keep it. tests/host/unit/core/test_overlay.py holds that these modules are
+# imported nowhere but in a use of their group, and that no class of theirs is caught by others: classes for these, and
+# whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
-begin starting
-start +settings +session +password +apply +guard assembly safemode reach boards.wiring modem.prepare
-mount +find log.mount
+begin app.starting
+start +settings +session +kinds +password +apply +guard app.build,build_base boards.tables,wiring net.modem.prepare
+mount +find recordlog.mount
 guard update.slots,starts
-own +guard update.own
-status +guard appwork uplink.state
-apply applysettings
-settings config.settings,settings_table,text
-change +settings +files config.changes,takeover
+status +guard app.status delivery.mqtt.state
+apply app.apply_settings
+settings config.settings,settings_table
+change +settings +files config.changes,text_import
 check +settings config.check
 files config.files
 password config.password
-texts +settings config.settings_help
-command +zone commands.answer,basic,doctor,readings,runner,setup
+texts +settings config.help
+kinds meters.readings.kinds
+command +zone +kinds commands.executor commands.handlers.doctor,general,readings,settings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
-doctor +grammar +files +errorwords commands.doctorwords
-help +grammar +texts commands.help
-typing commands.typing
-zone clock.zone
-reading +zone meter.ledger,reading,result,schedule
-session +reading meterprobe meter.session record.extended,telemetry\
- iec102.address,asdu,errors,ft12,instant,link,master,setup,simple,timetag,totals\
- readings.closings,curve,facts,instant
-trace frametrace
-words framewords
-find log.find
-segments log.segments
-login uplink.login
-announce +reading homeassistant
-time clock.ntp,timesync
-update +guard update.order,source
-fetch +update update.download,http,release,signature,tls,update
-ask modem.exchange
-steps +ask +describe modem.steps
-wake +ask modem.wake
-bringup +ask modem.bringup
-profiles modem.profiles
-register +ask modem.network
-mux modem.cmux
-dial +ask +mux modem.dial
-aside +ask modem.aside
-sms +ask modem.sms
+doctor +grammar +files +errorwords commands.handlers.doctor_texts
+help +grammar +texts commands.handlers.help
+typing commands.channels.line_editor
+zone core.zone
+reading +zone meters.ledger,reading,result
+session +reading iec102.asdu,errors,extensions,ft12,instant,link,master,setup,simple,timetag,totals\
+ meters.line_probe,session meters.readings.closings,curve,facts,instant meters.records.extended,titan
+trace meters.frame_trace
+words iec102.frame_text
+find recordlog.find
+segments recordlog.segments
+connect net.connect
+login +connect delivery.mqtt.login
+announce +reading delivery.homeassistant
+time app.time_sync
+update +guard net.url update.order,source,waiting
+fetch +update +connect net.http,tls update.download,release,updater
+ask net.modem.exchange
+steps +describe net.modem.bringup
+wake +ask net.modem.power
+bringup +ask net.modem.setup
+profiles net.modem.profiles
+register +ask net.modem.registration
+mux net.modem.cmux
+dial +ask +mux net.modem.dial
+aside +ask net.modem.aside
+sms +ask net.modem.sms
 errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
 part part
-describe modem.describe
-pdu modem.pdu
+describe net.modem.describe
+pdu net.modem.pdu
 """
 
 # Bytes of a 32-bit heap; a 64-bit one shows 1 / 0.78 of them. What a session or a command may take for its code and
@@ -91,14 +92,19 @@ _RESERVE = const(99840)
 # All of the code with its names.
 _ALL = const(350000)
 _STEP_MS = const(20)
+_STEPS = const(50)
 _LOOKS = const(100)
-# Bytes of the longest record, one with closings (readings/closings.py splits them).
+# Bytes of the longest record, one with closings (meters/readings/closings.py splits them).
 LARGEST = const(4096)
-# Bytes held back. littlefs opens a file with 300 of them, or 1,300 where it programs 256 at a time (rp2).
-_HELD = const(2048)
-# A command waits at most so long for the sessions under way, a session for the commands and for another line.
+# Bytes held back, what loading a module takes beside its code: an open file (littlefs takes 300 of them for one, or
+# 1,150 where it programs 256 at a time, rp2), the state of deflate with 1,296, the window with 2,048.
+_HELD = const(4608)
+# Those of two tables of modules, one of which grows, for each module.
+_TABLES = const(24)
+# A command waits at most so long for others, a session for the commands, and everybody for a session without which
+# there is no room at all.
 _COMMAND_MS = const(20000)
-_SESSION_MS = const(5000)
+_SESSION_MS = const(30000)
 _LINE_MS = const(120000)
 
 # Kinds of turns; a constant stands before its use, or a board has none.
@@ -160,14 +166,16 @@ def _words(name):
 
 
 def _enter(name):
+    global _held
     users = _users.get(name)
     if users is None:
         users = [0] + [word[1:] for word in _words(name) if word[:1] == "+"]
     for below in users[1:]:
         _enter(below)
     if not users[0] and _short(_RESERVE):
-        # What nobody uses makes room for what is loaded now.
+        # What nobody uses makes room for what is loaded now, and so does the piece that is held back.
         _users.pop(name, None)
+        _held = None
         reclaim()
     _users[name] = users
     users[0] += 1
@@ -181,6 +189,8 @@ def _leave(name):
         _leave(users[at])
     if not users[0] and _short(_RESERVE):
         _forget(name)
+        if _held is None:
+            hold()
 
 
 def _forget(name, wholly=True):
@@ -209,9 +219,23 @@ def reclaim():
             else:
                 break
             _forget(name)
+        _sweep()
     except MemoryError:
         pass
     tidy()
+
+
+def _sweep():
+    """Make the table of modules anew. An import that fails takes its key out of it and leaves the module, as far as it
+    has been loaded, in the place (py/builtinimport.c, unregister_module_from_nlr_jump_callback).
+    """
+    if not MICROPYTHON:
+        return
+    room = bytearray(len(sys.modules) * (2 * _TABLES if sys.maxsize > 0x7FFFFFFF else _TABLES))
+    modules = sys.modules.copy()
+    room = None  # noqa: F841  what follows must not fail
+    sys.modules.clear()
+    sys.modules.update(modules)
 
 
 class _Attempt:
@@ -235,7 +259,7 @@ running = [0, 0, 0]  # sessions, commands and guests (an update, which makes way
 wanted = 0  # sessions and commands that wait
 waiting = 0  # the commands of them
 peak = 0  # most bytes of heap seen in use
-_KINDS = {"session": _SESSION, "command": _COMMAND, "announce": _COMMAND, "login": _COMMAND, "fetch": _GUEST}
+_KINDS = {"session": _SESSION, "fetch": _GUEST}  # the others are commands
 
 
 def note():
@@ -247,16 +271,16 @@ def note():
 
 class _Turn(use):
     def __enter__(self):
-        running[_KINDS[self.name]] += 1
+        running[_KINDS.get(self.name, _COMMAND)] += 1
         try:
             _enter(self.name)
         except BaseException:
-            running[_KINDS[self.name]] -= 1
+            running[_KINDS.get(self.name, _COMMAND)] -= 1
             raise
 
     def __exit__(self, kind, error, trace):
         # Before anything that may fail in a full heap: who does not leave holds up the others from then on.
-        running[_KINDS[self.name]] -= 1
+        running[_KINDS.get(self.name, _COMMAND)] -= 1
         note()
         _leave(self.name)
 
@@ -265,6 +289,8 @@ def _limit(kind):
     """Milliseconds that a session or a command waits at most, as things are; 0: its turn has come."""
     sessions, commands, guests = running
     if kind == _COMMAND:
+        if sessions and _less(_NEED):
+            return _LINE_MS
         wait = (sessions and _less(2 * _NEED)) or ((commands or guests) and _less(_NEED))
         return _COMMAND_MS if wait else 0
     # What has just entered has yet to load its code: what is free now is not free for us.
@@ -272,15 +298,16 @@ def _limit(kind):
     if not (sessions or others):
         return 0
     # The code of the one under way serves the next one, too, as soon as it is there.
-    need = _BESIDE if sessions and "firmware.meter.session" in sys.modules else _NEED
+    need = _BESIDE if sessions and "firmware.meters.session" in sys.modules else _NEED
     if not _less(need + _NEED if others else need):
         return 0
     return _LINE_MS if sessions or guests else _SESSION_MS
 
 
-async def _wait(name):
+async def room(name):
+    """Wait until it would be the turn of a group, for at most as long as turn() does."""
     global wanted, waiting
-    kind = _KINDS[name]
+    kind = _KINDS.get(name, _COMMAND)
     if kind == _GUEST:
         running[_GUEST] += 1  # what comes now waits for us, we for what is under way
         try:
@@ -297,7 +324,12 @@ async def _wait(name):
             limit = _limit(kind)
             if not limit or ticks_diff(ticks_ms(), start) > limit:
                 break
-            await sleep_ms(_STEP_MS)
+            # A look may cost a collection, which those we wait for should not have to bear all the time.
+            before = list(running)
+            for _ in range(_STEPS):
+                await sleep_ms(_STEP_MS)
+                if running != before:
+                    break
     finally:
         wanted -= 1
         waiting -= kind
@@ -306,13 +338,13 @@ async def _wait(name):
 async def turn(name):
     """Wait for the turn of a group; the context in which it is used."""
     mine = _Turn(name)
-    await _wait(name)
+    await room(name)
     return mine
 
 
 def aside(name):
     """Within a turn: others need the room more than we who only wait for them. back() afterwards."""
-    running[_KINDS[name]] -= 1
+    running[_KINDS.get(name, _COMMAND)] -= 1
     if _short(_RESERVE):
         for below in _users[name][1:]:
             _forget(below, False)
@@ -321,9 +353,9 @@ def aside(name):
 async def back(name):
     """Go on with a turn after aside(), when it comes."""
     try:
-        await _wait(name)
+        await room(name)
     finally:
-        running[_KINDS[name]] += 1
+        running[_KINDS.get(name, _COMMAND)] += 1
 
 
 def crowded():
@@ -342,9 +374,12 @@ async def answered():
 
 
 def hold():
-    """Take the reserve, or as much of it as there is in one piece; tried again at each call until it is whole."""
+    """Take the reserve, or as much of it as there is in one piece; tried again at each call until it is whole.
+
+    Not while somebody has a turn, who may need it for code.
+    """
     global _held
-    size = _HELD
+    size = 0 if running[_SESSION] or running[_COMMAND] else _HELD
     while size > 128 and (_held is None or len(_held) < size):
         try:
             _held = bytearray(size)

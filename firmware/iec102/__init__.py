@@ -2,5 +2,5 @@
 
 `ft12` frames, `asdu` application data (with one module per family of types), `timetag` its times, `errors` what can
 go wrong; `link` and `master` drive a session over any port. The codec serves both directions, so the simulator
-in tools/meter speaks with the same words. May import port and zone; imported by meter services and tools.
+in tools/meter speaks with the same words. May import core; imported by meters, app and tools.
 """

@@ -1,12 +1,12 @@
 """ASDUs: the 6-byte head (protocol reference 3) and the way to the module that knows a type's objects.
 
-`decode(buf)` and `encode(asdu, buf, at)` are inverse to each other, bit for bit, so that the simulator and the master
-share one codec. What the objects of a type look like is told in docs/architecture.md.
+`decode(buf)` and `encode(asdu, buf, at)` are inverse to each other, bit for bit; with what only a meter sends
+(tools/meter/encoding.py) the simulator and the master share one codec. What the objects of a type look like is told in
+docs/architecture.md.
 """
 
 from firmware.core import overlay
 from firmware.iec102 import errors, timetag
-from firmware.port import const
 
 HEAD = const(6)
 _CAUSE = const(0x3F)
@@ -21,49 +21,51 @@ _WRONG_LENGTH = const(124)
 _TOO_SHORT = const(125)
 _NOT_ENCODED = const(127)
 
-# Modules in this folder, four apart, and how many objects the VSQ of a request or of a single answer counts.
+# Modules in this folder, four apart (the last is on no device: none asks for these types), and how many objects the
+# VSQ of a request or of a single answer counts.
 _SIMPLE = const(0)
 _TOTALS = const(4)
 _SETUP = const(8)
 _INSTANT = const(12)
+_EXTENSIONS = const(16)
 _ONE = const(1)
 _MANY = const(2)  # as many as there are
-_TYPES = {
+TYPES = {
     1: _SIMPLE | _MANY,
     8: _TOTALS | _MANY,
     11: _TOTALS | _MANY,
     71: _SIMPLE | _ONE,
     72: _SIMPLE | _ONE,
-    100: _SIMPLE,
-    102: _SIMPLE,
-    103: _SIMPLE,
-    122: _SIMPLE | _ONE,
-    123: _SIMPLE | _ONE,
-    129: _SETUP | _ONE,
-    133: _SIMPLE,
-    134: _SIMPLE | _ONE,
+    100: _EXTENSIONS,
+    102: _EXTENSIONS,
+    103: _EXTENSIONS,
+    122: _EXTENSIONS | _ONE,
+    123: _EXTENSIONS | _ONE,
+    129: _EXTENSIONS | _ONE,
+    133: _EXTENSIONS,
+    134: _EXTENSIONS | _ONE,
     135: _TOTALS | _MANY,
     136: _TOTALS | _MANY,
     139: _TOTALS | _MANY,
     140: _TOTALS | _MANY,
-    141: _SIMPLE,
+    141: _EXTENSIONS,
     142: _SETUP | _ONE,
-    144: _SIMPLE,
+    144: _EXTENSIONS,
     145: _TOTALS | _MANY,
-    147: _SIMPLE,
-    148: _TOTALS | _MANY,
-    150: _SIMPLE | _MANY,
-    151: _SETUP | _MANY,
-    156: _SIMPLE | _MANY,
-    157: _SETUP | _MANY,
-    162: _SIMPLE | _MANY,
+    147: _EXTENSIONS,
+    148: _EXTENSIONS | _MANY,
+    150: _EXTENSIONS | _MANY,
+    151: _EXTENSIONS | _MANY,
+    156: _EXTENSIONS | _MANY,
+    157: _EXTENSIONS | _MANY,
+    162: _EXTENSIONS | _MANY,
     163: _INSTANT | _MANY,
     181: _SIMPLE | _ONE,
-    182: _SIMPLE,
-    183: _SIMPLE | _ONE,
-    187: _SIMPLE,
-    189: _SIMPLE | _ONE,
-    190: _SIMPLE | _ONE,
+    182: _EXTENSIONS,
+    183: _EXTENSIONS | _ONE,
+    187: _EXTENSIONS,
+    189: _EXTENSIONS | _ONE,
+    190: _EXTENSIONS | _ONE,
 }
 
 
@@ -89,20 +91,16 @@ class Asdu:
         """The VSQ byte."""
         count = self.count
         if count is None:
-            count = _TYPES.get(self.type, _MANY) & 3
+            count = TYPES.get(self.type, _MANY) & 3
             if count == _MANY:
                 count = len(self.objects)
         return count | (_SQ if self.sq else 0)
 
 
-def known_types():
-    return sorted(_TYPES)
-
-
 def _module(type, length):
-    if type not in _TYPES:
+    if type not in TYPES:
         raise errors.AsduError(_UNKNOWN, type, length)
-    wanted = _TYPES[type] & ~3
+    wanted = TYPES[type] & ~3
     with overlay.use("session"):
         if wanted == _SIMPLE:
             from firmware.iec102 import simple as found
@@ -110,8 +108,10 @@ def _module(type, length):
             from firmware.iec102 import totals as found
         elif wanted == _SETUP:
             from firmware.iec102 import setup as found
-        else:
+        elif wanted == _INSTANT:
             from firmware.iec102 import instant as found
+        else:
+            from firmware.iec102 import extensions as found
         return found
 
 
@@ -136,10 +136,16 @@ def decode(buf):
     return asdu
 
 
-def encode(asdu, buf, at=0):
-    """Write `asdu` to `buf[at:]`; returns its length. AsduError: the type is unknown or a value does not fit."""
+def encode(asdu, buf, at=0, write=None):
+    """Write `asdu` to `buf[at:]`; returns its length. AsduError: the type is unknown or a value does not fit.
+
+    `write`: does so with the objects where it is no request (tools/meter/encoding.py).
+    """
     type = asdu.type
-    module = _module(type, HEAD)
+    if type not in TYPES:
+        raise errors.AsduError(_UNKNOWN, type, HEAD)
+    with overlay.use("session"):
+        from firmware.iec102 import simple
     try:
         buf[at] = type
         buf[at + 1] = asdu.vsq
@@ -148,7 +154,7 @@ def encode(asdu, buf, at=0):
         buf[at + 3] = asdu.point & 0xFF
         buf[at + 4] = asdu.point >> 8
         buf[at + 5] = asdu.record
-        return module.encode(type, asdu.objects, asdu.time, buf, at + HEAD) - at
+        return (write or simple.encode)(type, asdu.objects, asdu.time, buf, at + HEAD) - at
     except IndexError:
         raise errors.FrameError(_NO_ROOM, type, len(buf)) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -171,15 +177,8 @@ class Objects:
 
     def __getitem__(self, number):
         if not 0 <= number < len(self):
-            raise IndexError("there is no object %d" % number)
+            raise IndexError
         return self._make(self._data, number * self._size)
-
-    def __iter__(self):
-        for number in range(len(self)):
-            yield self[number]
-
-    def __eq__(self, other):
-        return list(self) == list(other)
 
 
 def put32(buf, at, value):
@@ -214,25 +213,5 @@ def get_fields(fields, buf, at, item):
             length = int(length[1:])
             # One character a byte; padding zeros at the end are left out.
             item[name] = "".join(chr(b) for b in buf[at : at + length]).rstrip("\0")
-        at += length
-    return at
-
-
-def put_fields(fields, item, buf, at):
-    """The inverse; returns the position behind what was written."""
-    for name, length in fields:
-        value = item[name]
-        if length == 5:
-            timetag.encode_a(value, buf, at)
-        elif length == 4:
-            put32(buf, at, value)
-        elif length == 2:
-            buf[at], buf[at + 1] = value & 0xFF, value >> 8
-        elif length == 1:
-            buf[at] = value
-        else:
-            length = int(length[1:])
-            raw = bytes(ord(c) for c in value)
-            buf[at : at + length] = raw + bytes(length - len(raw))
         at += length
     return at

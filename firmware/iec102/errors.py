@@ -2,6 +2,8 @@
 
 from firmware.core.errors import Coded
 
+_UNCONFIRMED = const(111)  # code of an error (core/errors.py)
+
 
 class Iec102Error(Coded, Exception):
     """Base of all errors of the protocol."""
@@ -12,7 +14,7 @@ class FrameError(Iec102Error):
 
 
 class AsduError(Iec102Error):
-    """An ASDU (or a part of it) has an unknown type, a wrong length or an impossible value (codes 123 to 128)."""
+    """An ASDU (or a part of it) has an unknown type, a wrong length or an impossible value (codes 123 to 129)."""
 
 
 class SessionError(Iec102Error):
@@ -42,12 +44,21 @@ class WrongLinkError(NoAnswerError):
     code = 103
 
 
-class NackError(SessionError):
+class Refusal(SessionError):
+    """Base of a no to one request: the session goes on."""
+
+
+class NackError(Refusal):
     code = 104
 
 
 class BusyError(SessionError):
+    """The code is another one where it is the log-in (type 183) that was taken and is not confirmed."""
+
     code = 105
+
+    def why(self):
+        return _UNCONFIRMED if self.type == 183 else 105, self.cause, self.type
 
 
 class PasswordError(SessionError):
@@ -67,11 +78,11 @@ class SessionClosedError(SessionError):
     code = 108
 
 
-class UnexpectedAsduError(SessionError):
+class UnexpectedAsduError(Refusal):
     code = 109
 
 
-class NotAvailableError(SessionError):
+class NotAvailableError(Refusal):
     """The meter refused with a cause of 13 to 18: the code is 100 more, or 110 for any other."""
 
     code = 110

@@ -1,7 +1,6 @@
 """FT1.2 frames (protocol reference 2.1): fixed `10 C A A CS 16`, variable `68 L L 68 C A A ASDU CS 16`."""
 
 from firmware.iec102 import errors
-from firmware.port import const
 
 _FIXED = const(0x10)
 _VARIABLE = const(0x68)
@@ -9,7 +8,6 @@ _END = const(0x16)
 _FIXED_LENGTH = const(6)
 _OVERHEAD = const(6)  # bytes of a variable frame that L does not count
 _LEAST_L = const(9)  # control, link address and an ASDU head
-_PRM = const(0x40)
 # Codes of errors (core/errors.py).
 _WRONG_LINK = const(120)
 _WRONG_SIZE = const(121)
@@ -53,30 +51,20 @@ def encode_variable(buf, control, link, asdu_len):
 class Parser:
     """Finds frames in a stream of arbitrary pieces.
 
-    `feed(data, n)`, then `next()` until it returns False. After True: `control`, `link`, `fixed` and `asdu` (a
-    memoryview valid until the next call, None for a fixed frame). A start byte that turns out not to begin a
+    `feed(data, n)`, then `next()` until it returns False. After True: `control`, `link` and `asdu` (a memoryview
+    valid until the next call, None for a fixed frame). A start byte that turns out not to begin a
     frame costs that one byte only, so a frame behind a false start is found. A false start may claim bytes
     that have not come yet: after a silence `flush()` gives those claims up.
 
-    `link_filter`: only frames of this link address; `prm`: only frames with this PRM bit. Counters: `frames`,
-    `dropped` (bytes that belonged to no frame), `bad_checksum`, `foreign` (other link address), `echoes`
-    (other PRM bit).
+    `dropped` counts bytes that belonged to no frame.
     """
 
-    def __init__(self, link_filter=None, prm=None):
+    def __init__(self):
         self._buf = bytearray(_SIZE)
         self._view = memoryview(self._buf)
-        self._start = 0
-        self._end = 0
-        self._force = False
-        self._rest = None  # what the buffer had no room for
-        self._filter = link_filter
-        self._prm = prm
-        self.fixed = False
-        self.control = 0
-        self.link = 0
+        self.reset()
+        self.control = self.link = self.dropped = 0
         self.asdu = None
-        self.frames = self.dropped = self.bad_checksum = self.foreign = self.echoes = 0
 
     @property
     def pending(self):
@@ -87,7 +75,7 @@ class Parser:
         """Forget what waits."""
         self._start = self._end = 0
         self._force = False
-        self._rest = None
+        self._rest = None  # what the buffer had no room for
 
     def flush(self):
         """Nothing more will come: what waits is not the beginning of a frame. Call `next()` afterwards."""
@@ -137,9 +125,8 @@ class Parser:
             else:
                 length = -1
             if length > 0:
-                if self._accept(length):
-                    return True
-                continue
+                self._accept(length)
+                return True
             if length == 0:
                 if self._refill():
                     continue
@@ -159,7 +146,6 @@ class Parser:
         if buf[at + 5] != _END:
             return -1
         if (buf[at + 1] + buf[at + 2] + buf[at + 3]) & 0xFF != buf[at + 4]:
-            self.bad_checksum += 1
             return -1
         return _FIXED_LENGTH
 
@@ -180,25 +166,15 @@ class Parser:
         if buf[at + total - 1] != _END:
             return -1
         if sum(self._view[at + 4 : at + 4 + length]) & 0xFF != buf[at + total - 2]:
-            self.bad_checksum += 1
             return -1
         return total
 
     def _accept(self, length):
-        """Take the good frame at the start; False if it is not for us."""
+        """Take the good frame at the start."""
         buf, at = self._buf, self._start
-        self.fixed = length == _FIXED_LENGTH
-        body = at + 1 if self.fixed else at + 4
+        body = at + 1 if length == _FIXED_LENGTH else at + 4
         self.control = buf[body]
         self.link = buf[body + 1] | buf[body + 2] << 8
         self._start += length
-        if self._prm is not None and (self.control & _PRM != 0) != bool(self._prm):
-            self.echoes += 1
-            return False
-        if self._filter is not None and self.link != self._filter:
-            self.foreign += 1
-            return False
-        if not self.fixed:
+        if length > _FIXED_LENGTH:
             self.asdu = self._view[at + ASDU_AT : at + length - 2]
-        self.frames += 1
-        return True

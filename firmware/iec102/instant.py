@@ -3,8 +3,7 @@
 from struct import unpack_from
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, put32, wrong_length
-from firmware.port import const
+from firmware.iec102.asdu import HEAD, wrong_length
 
 _TOTALS = const(192)
 _POWERS = const(193)
@@ -69,49 +68,3 @@ def _phase(buf, at):
     if high & 0x40000000:
         item["reserved"] = 1
     return item
-
-
-def _fits(value, bits, name):
-    if not 0 <= value < 1 << bits:
-        raise ValueError("%s %d does not fit %d bits" % (name, value, bits))
-    return value
-
-
-def _word(value, item, name):
-    word = _fits(value, 30, name) | (item.get("reserved", 0) & 1) << 30
-    return word | (0x80000000 if item.get("invalid") else 0)
-
-
-def encode(type, objects, time, buf, at):
-    """Write the objects; returns the position behind them."""
-    for item in objects:
-        buf[at] = item["address"]
-        at += 1
-        if item["address"] == _TOTALS:
-            for total in item["totals"]:
-                at = put32(buf, at, _word(total["value"], total, "total"))
-        elif item["address"] == _POWERS:
-            for power in item["powers"]:
-                at = _put_power(power, buf, at)
-        elif item["address"] == _PHASES:
-            for phase in item["phases"]:
-                current = _fits(phase["current"], 24, "current")
-                buf[at] = current & 0xFF
-                buf[at + 1] = current >> 8 & 0xFF
-                buf[at + 2] = current >> 16
-                at = put32(buf, at + 3, _word(phase["voltage"], phase, "voltage"))
-        else:
-            raise ValueError("object %d is not 192, 193 or 194" % item["address"])
-        at = timetag.encode_a(item["time"], buf, at)
-    return at
-
-
-def _put_power(power, buf, at):
-    active = _fits(power["active"], 24, "active power")
-    reactive = _fits(power["reactive"], 24, "reactive power")
-    high = _fits(power["cos_phi"], 10, "power factor") | (power.get("reserved", 0) & 7) << 12
-    high |= 0x400 if power.get("export") else 0
-    high |= 0x800 if power.get("quadrant34") else 0
-    high |= 0x8000 if power.get("invalid") else 0
-    at = put32(buf, at, active | (reactive & 0xFF) << 24)
-    return put32(buf, at, reactive >> 8 | high << 16)

@@ -4,8 +4,8 @@ Unbalanced transmission (protocol reference 2.3): the meter never speaks first. 
 and the frame count bit; what stands inside user data is the business of master.py, its only user.
 """
 
+from firmware.core.compat import sleep_ms, ticks_add, ticks_diff, ticks_ms
 from firmware.iec102 import errors, ft12
-from firmware.port import const, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 # Control byte, master to meter (protocol reference 2.2).
 _PRM = const(0x40)
@@ -39,6 +39,34 @@ _SHORTEST_SPOILT = const(5)
 _SINGLE_MS = const(50)
 
 
+class LinkAddress:
+    """A meter on a line: its addresses, its password and how patient to be with it.
+
+    `link` 0..65535, `point` 0..65535, `password` 0..2**32-1. The others by name, in milliseconds and by default for a
+    wire (protocol reference 2.4): `answer_ms` until the first byte of an answer, `gap_ms` between bytes, `idle_ms`
+    least silence before a repetition, `pause_ms` between polls of a busy meter, `busy_ms` of being busy with one
+    request, `session_ms` for a whole session, `turnaround_ms` before each frame. `retries` per frame. `second_status`:
+    ask for the link status again after the reset, as some masters do.
+    """
+
+    answer_ms = 2000
+    gap_ms = 200
+    idle_ms = 0
+    pause_ms = 200
+    busy_ms = 20000
+    session_ms = 60000
+    turnaround_ms = 0
+    retries = 3
+    second_status = False
+
+    def __init__(self, link, point, password, **more):
+        self.link = link
+        self.point = point
+        self.password = password
+        for name, value in more.items():
+            setattr(self, name, value)
+
+
 class Link:
     """One serial line to a meter; `begin(address)` starts afresh, no wait outlasts its session.
 
@@ -55,7 +83,7 @@ class Link:
         self._rx = bytearray(128)
         self._rx_view = memoryview(self._rx)
         self.trace = None
-        self.gate = None  # firmware.gate.Gate: closed while an answer is waited for
+        self.gate = None  # firmware.core.flash_gate.Gate: closed while an answer is waited for
         self.address = None
         self.asdu = None  # user data of the last answer, valid until the next call
         self.unsure = False  # a frame was repeated: a second answer to it may still come

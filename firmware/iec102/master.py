@@ -10,11 +10,10 @@ deadline and the session as a whole has one (`LinkAddress.session_ms`). Procedur
 reference 2.3 and 7; causes 3.1.
 """
 
+from firmware.core.compat import ticks_add, ticks_diff, ticks_ms
 from firmware.iec102 import asdu as codec
 from firmware.iec102 import errors, ft12
-from firmware.iec102.address import LinkAddress  # noqa: F401  part of this module's interface
-from firmware.iec102.link import Link
-from firmware.port import const, ticks_add, ticks_diff, ticks_ms
+from firmware.iec102.link import Link, LinkAddress  # noqa: F401  part of this module's interface
 
 _REQUEST = const(5)
 _ACTIVATION = const(6)
@@ -30,6 +29,9 @@ _START_SESSION = const(183)
 _END_SESSION = const(187)
 _HEAD_ONLY = const((_START_SESSION, _END_SESSION))
 
+# So long a meter is waited for that is known to leave its answers without an end, or without a confirmation.
+_SOON_MS = const(2000)
+
 # Request -> type of the data that answers it.
 _SIMPLE = {100: 71, 103: 72, 141: 142, 144: 145, 147: 148, 150: 151, 156: 157, 162: 163, 182: 129}
 _STREAM = {102: 1, 122: 8, 123: 11, 133: 135, 134: 136, 189: 139, 190: 140}
@@ -39,9 +41,9 @@ class Master:
     """Sessions with the meters on one port, one at a time.
 
     `trace(direction, bytes)` is called with ">" and each frame sent, "<" and each piece received.
-    `gate` (firmware.gate.Gate) is closed while an answer may come in, so that nobody writes to flash then.
-    `errors` counts failures by class name, `sessions` the sessions opened, `last_ms` is how long
-    the last one took; frame counters are in `link`.
+    `gate` (firmware.core.flash_gate.Gate) is closed while an answer may come in, so that nobody writes to flash then.
+    `errors` counts failures by class name, `sessions` the sessions opened; frame counters are in
+    `link`.
     """
 
     def __init__(self, port, trace=None, gate=None):
@@ -51,14 +53,14 @@ class Master:
         self.errors = {}
         self.sessions = 0
         self.busy_polls = 0
-        self.last_ms = 0
         self._address = None  # of the open session
-        self._began = 0
         self._broken = False  # the line failed in this session: no use in saying goodbye
         self._type = 0
         self._data_type = 0
         self._record = 0
         self._early = False  # the first ASDU came in place of the ACK
+        self.quick = False  # the meter is known to say neither that the session begins nor that its data end
+        self.unended = False  # the last stream() had no end
 
     async def open(self, address):
         """Open a session; an open one is forgotten.
@@ -66,7 +68,6 @@ class Master:
         Raises PasswordError and the errors of a frame.
         """
         self._address = address
-        self._began = ticks_ms()
         self._broken = False
         self.sessions += 1
         try:
@@ -80,6 +81,9 @@ class Master:
                 await self._command(_START_SESSION, 0, ({"password": address.password},))
             except errors.NotAvailableError as refusal:
                 raise errors.PasswordError(refusal.cause) from refusal
+            except errors.BusyError:
+                self.quick = True
+                raise errors.BusyError(0, _START_SESSION) from None
         except errors.Iec102Error as error:
             self._failed(error, True)
             raise
@@ -103,7 +107,8 @@ class Master:
 
         `on_asdu(asdu)` gets each data ASDU as it comes and must be done with it when it returns;
         it may be a coroutine function. Returns how many there were. Errors as for `read`; a meter
-        that has nothing in a range says so with cause 13 or 18 or sends no ASDU.
+        that has nothing in a range says so with cause 13 or 18 or sends no ASDU. Data that no end
+        follows are data all the same: `unended` tells.
         """
         try:
             return await self._stream(type, record, objects, on_asdu)
@@ -133,7 +138,6 @@ class Master:
             except errors.Iec102Error as error:
                 self._count(error)
         self._address = None
-        self.last_ms = ticks_diff(ticks_ms(), self._began)
 
     # --- the three kinds of exchange (protocol reference 7)
 
@@ -150,10 +154,17 @@ class Master:
 
     async def _stream(self, type, record, objects, on_asdu):
         self._data_type = _STREAM[type]
+        self.unended = False
         await self._ask(type, _ACTIVATION, record, objects)
         count = 0
         while True:
-            answer = await self._next()
+            try:
+                answer = await self._next(count)
+            except errors.BusyError:
+                if not count:
+                    raise
+                self.unended = self.quick = True
+                return count
             if answer.type != type:
                 count += 1
                 waiting = on_asdu(answer)
@@ -165,7 +176,7 @@ class Master:
     async def _command(self, type, record, objects):
         self._data_type = type
         await self._ask(type, _ACTIVATION, record, objects)
-        answer = await self._next()
+        answer = await self._next(type in _HEAD_ONLY)
         if answer.cause != _CONFIRMATION:
             raise errors.UnexpectedAsduError(answer.cause, answer.type)
         return answer
@@ -184,14 +195,14 @@ class Master:
         length = codec.encode(request, self.link.tx, ft12.ASDU_AT)
         self._early = await self.link.send_data(length, self._is_direct)
 
-    async def _next(self):
-        """The next ASDU of the answer; polls on while the meter has none."""
+    async def _next(self, soon=False):
+        """The next ASDU of the answer; polls on while the meter has none: `soon`, it may never have one."""
         link = self.link
         if self._early:
             self._early = False
         else:
             address = self._address
-            limit = ticks_add(ticks_ms(), address.busy_ms)
+            limit = ticks_add(ticks_ms(), min(address.busy_ms, _SOON_MS) if soon and self.quick else address.busy_ms)
             while not await link.poll():
                 self.busy_polls += 1
                 if ticks_diff(limit, ticks_ms()) <= 0:

@@ -4,12 +4,10 @@ And events, type 1 (6.7): point SPA, qualifier SPQ with SPI in its lowest bit, t
 """
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put32, put_fields, wrong_length
-from firmware.port import const
+from firmware.iec102.asdu import HEAD, Objects, get32, put32, wrong_length
 
 _EVENTS = const(1)
 _EVENT_SIZE = const(9)
-_IDENTITY = const(71)
 _SESSION = const(183)
 _CLOCKS = const((72, 181))
 _EMPTY = const((100, 103, 133, 141, 144, 147, 182, 187))
@@ -24,27 +22,17 @@ _FIRST_TO_LAST = const((("first", 1), ("last", 1), ("start", 5), ("end", 5)))
 
 
 def decode(type, count, buf):
-    """(objects, None) of the body at `buf[HEAD:]`."""
+    """(objects, None) of the body at `buf[HEAD:]` of an event, a clock or the identity."""
     length = len(buf) - HEAD
-    if type in _EMPTY:
-        good, objects = length == 0, []
-    elif type in _LISTS:
-        good, objects = length == count, [{"address": b} for b in buf[HEAD:]]
-    elif type == _EVENTS:
+    if type == _EVENTS:
         good, objects = length == _EVENT_SIZE * count, Objects(bytes(buf[HEAD:]), _EVENT_SIZE, _event)
     elif type in _CLOCKS:
         # Some meters confirm the setting of the clock without its label.
         good = length == timetag.LENGTH_B or (length == 0 and type == 181)
         objects = [{"time": timetag.decode_b(buf, HEAD)}] if good and length else []
-    elif type == _IDENTITY:
+    else:
         good = length == 6
         objects = [_identity(buf)] if good else None
-    else:
-        fields = _fields(type)
-        objects = [{}]
-        good = length == sum([size for _, size in fields])
-        if good:
-            get_fields(fields, buf, HEAD, objects[0])
     if not good:
         raise wrong_length(type, len(buf))
     return objects, None
@@ -65,8 +53,8 @@ def _identity(buf):
     }
 
 
-def _fields(type):
-    """What the body has, as get_fields() wants it."""
+def fields(type):
+    """What the body of a request has, as asdu.get_fields() wants it."""
     if type == _SESSION:
         return _PASSWORD
     if type in _TOTALS:
@@ -75,7 +63,7 @@ def _fields(type):
 
 
 def encode(type, objects, time, buf, at):
-    """Write the body; returns the position behind it."""
+    """Write the body of a request; returns the position behind it."""
     if type in _EMPTY:
         return at
     if type in _LISTS:
@@ -83,17 +71,20 @@ def encode(type, objects, time, buf, at):
             buf[at] = item["address"]
             at += 1
         return at
-    if type == _EVENTS:
-        for item in objects:
-            buf[at] = item["spa"]
-            buf[at + 1] = item["spq"] << 1 | item["spi"]
-            at = timetag.encode_b(item["time"], buf, at + 2)
-        return at
     if type in _CLOCKS:
         return timetag.encode_b(objects[0]["time"], buf, at) if objects else at
-    item = objects[0]
-    if type == _IDENTITY:
-        buf[at] = item["standard_month"] | (item["standard_year"] - 2000) << 4
-        buf[at + 1] = item["manufacturer"]
-        return put32(buf, at + 2, item["equipment"])
-    return put_fields(_fields(type), item, buf, at)
+    return put_fields(fields(type), objects[0], buf, at)
+
+
+def put_fields(fields, item, buf, at):
+    """The inverse of asdu.get_fields() for lengths 1, 4 and 5; returns the position behind what was written."""
+    for name, length in fields:
+        value = item[name]
+        if length == 5:
+            timetag.encode_a(value, buf, at)
+        elif length == 4:
+            put32(buf, at, value)
+        else:
+            buf[at] = value
+        at += length
+    return at

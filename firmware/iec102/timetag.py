@@ -1,8 +1,7 @@
 """Time tags a (5 bytes) and b (7 bytes) with every bit kept (protocol reference 4)."""
 
-from firmware.clock.zone import days_in_month
+from firmware.core.zone import days_in_month
 from firmware.iec102 import errors
-from firmware.port import const
 
 LENGTH_A = const(5)
 LENGTH_B = const(7)
@@ -26,43 +25,40 @@ class TimeTag:
         self.minute = minute
         self.second = second
         self.millisecond = millisecond
-        self.weekday = self.su = self.iv = self.tis = self.res1 = self.eti = self.pti = (
-            self.res2
-        ) = 0
+        self.weekday = self.su = self.iv = self.tis = self.res1 = self.eti = self.pti = self.res2 = 0
 
     def __eq__(self, other):
         return isinstance(other, TimeTag) and self.__dict__ == other.__dict__
 
     def text(self):
         """TITAN's form: local wall clock to the minute and the summer-time bit, `2022-07-11T13:49-1`."""
-        return "%04d-%02d-%02dT%02d:%02d-%d" % (
-            _CENTURY + self.year,
-            self.month,
-            self.day,
-            self.hour,
-            self.minute,
-            self.su,
-        )
+        return "%04d-%02d-%02dT%02d:%02d-%d" % (self.date() + (self.minute, self.su))
+
+    def date(self):
+        """(year, month, day, hour); some meters call the end of a day 24:00: it is 00:00 of the next one."""
+        year, month, day, hour = _CENTURY + self.year, self.month, self.day, self.hour
+        if hour == 24 and not (self.minute or self.second) and 1 <= month <= 12:
+            last = days_in_month(year, month)
+            if 0 < day <= last:
+                hour = 0
+                day = day % last + 1
+                if day == 1:
+                    month = month % 12 + 1
+                    year += month == 1
+        return year, month, day, hour
 
     def possible(self):
         """Whether this is a date and time at all; day 0 stands for "never"."""
-        if not 1 <= self.month <= 12 or self.hour > 23 or self.minute > 59 or self.second > 59:
+        year, month, day, hour = self.date()
+        if not 1 <= month <= 12 or hour > 23 or self.minute > 59 or self.second > 59:
             return False
-        return 1 <= self.day <= days_in_month(_CENTURY + self.year, self.month)
+        return 1 <= day <= days_in_month(year, month)
 
     def to_utc(self, zone):
         """UTC seconds since 1970, the summer-time bit deciding; AsduError for an impossible date."""
         if not self.possible():
             raise errors.AsduError(_NO_DATE, self.text())
-        return zone.to_utc(
-            _CENTURY + self.year,
-            self.month,
-            self.day,
-            self.hour,
-            self.minute,
-            self.second,
-            bool(self.su),
-        )
+        return zone.to_utc(*self.date() + (self.minute, self.second, bool(self.su)))
 
 
 def decode_a(buf, at=0):

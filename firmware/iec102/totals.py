@@ -1,21 +1,19 @@
 """Energies: integrated totals 8 and 11, blocks of them 139 and 140 (protocol reference 6.3 and 6.4), tariff objects
-135 and 136, contracted powers 145, holidays 148 (6.5 and 6.6).
+135 and 136, contracted powers 145 (6.5 and 6.6).
 """
 
 from firmware.iec102 import timetag
-from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, put32, put_fields, wrong_length
-from firmware.port import const
+from firmware.iec102.asdu import HEAD, Objects, get32, get_fields, wrong_length
 
 _TOTALS = const((8, 11))
 _BLOCKS = const((139, 140))
 _POWERS = const(145)
-_HOLIDAYS = const(148)
 # Bytes of an object: address, UI32, qualifier; address, UI32; a tariff object.
 _TOTAL_SIZE = const(6)
 _POWER_SIZE = const(5)
 _TARIFF_SIZE = const(63)
 # Totals in a block by its object address.
-_IN_BLOCK = {9: 8, 10: 6, 11: 3}
+IN_BLOCK = {9: 8, 10: 6, 11: 3}
 # TITAN's names of a tariff object in the order of the wire, and their lengths: 4 a value, 1 a qualifier or address, 5
 # a time.
 FIELDS = const((
@@ -36,15 +34,13 @@ def decode(type, count, buf):
         size = _POWER_SIZE
     else:
         common = 0
-        size = timetag.LENGTH_A if type == _HOLIDAYS else _TARIFF_SIZE
+        size = _TARIFF_SIZE
     end = HEAD + size * count
     if len(buf) != end + common:
         raise wrong_length(type, len(buf))
     if size == _TARIFF_SIZE:
         return Objects(bytes(buf[HEAD:]), size, _tariff), None
     places = range(HEAD, end, size)
-    if type == _HOLIDAYS:
-        return [{"time": timetag.decode_a(buf, at)} for at in places], None
     if type == _POWERS:
         objects = [{"address": buf[at], "power": get32(buf, at + 1)} for at in places]
     else:
@@ -57,7 +53,7 @@ def _blocks(type, count, buf):
     at = HEAD
     blocks = []
     for _ in range(count):
-        k = _IN_BLOCK.get(buf[at], 0) if at < end else 0
+        k = IN_BLOCK.get(buf[at], 0) if at < end else 0
         if not k or at + 1 + 5 * k + timetag.LENGTH_A > end:
             raise wrong_length(type, end)
         block = {"address": buf[at]}
@@ -76,38 +72,3 @@ def _tariff(buf, at):
     item = {}
     get_fields(FIELDS, buf, at, item)
     return item
-
-
-def encode(type, objects, time, buf, at):
-    """Write the objects; returns the position behind them."""
-    for item in objects:
-        if type in _TOTALS:
-            buf[at] = item["address"]
-            at = _put(item, buf, at + 1)
-        elif type in _BLOCKS:
-            at = _put_block(item, buf, at)
-        elif type == _POWERS:
-            buf[at] = item["address"]
-            at = put32(buf, at + 1, item["power"])
-        elif type == _HOLIDAYS:
-            at = timetag.encode_a(item["time"], buf, at)
-        else:
-            at = put_fields(FIELDS, item, buf, at)
-    return timetag.encode_a(time, buf, at) if type in _TOTALS or type == _POWERS else at
-
-
-def _put(total, buf, at):
-    at = put32(buf, at, total["value"])
-    buf[at] = total["qualifier"]
-    return at + 1
-
-
-def _put_block(block, buf, at):
-    totals = block["totals"]
-    if _IN_BLOCK.get(block["address"]) != len(totals):
-        raise ValueError("block %d has %d totals" % (block["address"], len(totals)))
-    buf[at] = block["address"]
-    at += 1
-    for total in totals:
-        at = _put(total, buf, at)
-    return timetag.encode_a(block["time"], buf, at)

@@ -1,17 +1,20 @@
-"""Fetches a file over HTTP/1.1, with TLS (tls.py) or without, onto the flash; goes on where it stopped after a drop
+"""Fetches a file over HTTP/1.1, with TLS or without, onto the flash; goes on where it stopped after a drop
 (RFC 9110, 14).
 
 The server may be anybody's. Whatever it says costs no more than `size` bytes of flash, once that is known, and ends by
-a deadline: that of one answer here, that of the whole order in source.Pace.
+a deadline: that of one answer here, that of the whole order in waiting.Pace.
 """
 
 import os
 import random
 
-from firmware import diag
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
-from firmware.update import http, slots, tls
-from firmware.update.source import DownloadError, GiveWay, Pace, split
+from firmware.core import log, overlay
+from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
+from firmware.net import connect, http, tcp
+from firmware.net.url import DownloadError, split
+from firmware.update import slots
+from firmware.update.source import GiveWay
+from firmware.update.waiting import Pace
 
 _SILENCE_MS = const(30000)
 _CONNECT_MS = const(20000)
@@ -26,9 +29,6 @@ _TRIES = const(8)  # in a row that gained next to nothing
 _GAIN = const(256)
 _BACKOFF_S = const(2)
 _BACKOFF_MOST_S = const(120)
-# 2 and 3: CPython's TLS wants to read or to write.
-_AGAIN = (2, 3, 11, 35, 36, 114, 115, 119, 120)
-_CONNECTED = (106, 127)
 # Bytes a connection with TLS brings before it makes way: its handshake may take longer than the update's turn.
 _WORTH = const(8192)
 
@@ -42,7 +42,7 @@ class Download:
     content.
 
     `sockets` is the link's socket module; `feed` is called before a look-up that may block; `gate`
-    (firmware.gate.Gate) keeps flash writes away from a meter's answers. `problem` is what the last
+    (firmware.core.flash_gate.Gate) keeps flash writes away from a meter's answers. `problem` is what the last
     try ended with.
     """
 
@@ -57,8 +57,7 @@ class Download:
         self.give_way = lambda: False  # asked now and then; true ends fetch() with GiveWay
         self.pace = Pace()
         self.problem = ""
-        self._socket = self._below = None  # the latter is the socket under that with TLS
-        self._shaking = False  # the TLS handshake is not over
+        self._socket = None
         self._keep_until = 0  # bytes before which nobody is made way for
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
@@ -114,7 +113,7 @@ class Download:
             except (_Drop, OSError) as error:
                 tries = 0 if self.got >= before + _GAIN else tries + 1
                 self.problem = "at %d bytes: %s" % (self.got, error)
-                diag.warn("update", "%s", self.problem)
+                log.warn("update", "%s", self.problem)
                 self._close()
                 if tries >= _TRIES:
                     raise DownloadError("gave up at %d bytes: %s" % (self.got, error)) from None
@@ -128,7 +127,8 @@ class Download:
                 self._close()
 
     def _look(self):
-        self.pace.look(self.got)
+        if self.pace.slow(self.got):
+            raise DownloadError("gave up at %d bytes: the server is too slow" % self.got)
         if self.got >= self._keep_until and self.give_way():
             raise GiveWay()
 
@@ -139,14 +139,8 @@ class Download:
 
     def _close(self):
         self._keep_until = 0
-        # After a handshake that failed MicroPython's TLS socket has let go of the one below without closing it.
-        for sock in (self._socket, self._below):
-            try:
-                if sock:
-                    sock.close()
-            except OSError:
-                pass  # it is gone already
-        self._socket = self._below = None
+        tcp.close(self._socket)
+        self._socket = None
 
     async def _once(self, upto):
         await self._connect()
@@ -166,28 +160,18 @@ class Download:
 
     async def _connect(self):
         self._feed()
-        kind = self._sockets.SOCK_STREAM
-        address = self._sockets.getaddrinfo(self.host, self.port, 0, kind)[0][-1]
+        address = connect.look_up(self._sockets, self.host, self.port)
         self._feed()
         sock = self._socket = self._sockets.socket()
-        sock.setblocking(False)
         self._from = self._to = 0
-        start = ticks_ms()
-        while True:
-            try:
-                sock.connect(address)
-                break
-            except OSError as error:
-                if error.args[0] in _CONNECTED:
-                    break
-                if error.args[0] not in _AGAIN:
-                    raise
-            await self._pause(start, _CONNECT_MS, "no connection to %s" % self.host)
-        self._shaking = self._secure
+        if not await connect.connect(sock, address, _CONNECT_MS):
+            raise _Drop("no connection to %s" % self.host)
         if self._secure:
             self._keep_until = self.got + _WORTH
-            self._below = sock
-            self._socket = tls.wrap(sock, self.host)
+            with overlay.use("fetch"):
+                from firmware.net import tls  # what goes without it has the room for a session
+
+                self._socket = tls.Covered(sock, self.host)
 
     async def _pause(self, start, limit, what):
         if ticks_diff(ticks_ms(), start) > limit:
@@ -199,42 +183,29 @@ class Download:
         limit, what = _SILENCE_MS, "the server takes no request"
         if self._shaking:
             limit, what = _HANDSHAKE_MS, "TLS: %s does not end its handshake" % self.host
-        send = getattr(self._socket, "send", None) or self._socket.write
         while data:
             if self._shaking:
                 self._feed()
-            try:
-                count = send(data) or 0
-                if count:
-                    self._shaking = False
-                    data = data[count:]
-            except OSError as error:
-                self._failed(error)
+            data = data[tcp.now(self._socket.send, data) or 0 :]
             if data:
                 await self._pause(start, limit, what)
 
-    def _failed(self, error):
-        """Raise what an error of the socket means, if it means more than: not yet."""
-        if error.args[0] in _AGAIN:
-            return
-        if self._secure:
-            error = tls.named(error, self.host, self._shaking)
-        raise error
+    @property
+    def _shaking(self):
+        """Whether the TLS handshake is not over."""
+        return getattr(self._socket, "shaking", False)
 
     async def _receive(self):
         """Fill the buffer anew; False at the end of the connection."""
         start = ticks_ms()
-        read = getattr(self._socket, "recv_into", None) or self._socket.readinto
+        read = connect.reader(self._socket)
         while True:
             self._look()
-            try:
-                count = read(self._rx)
-                if count is not None:
-                    self._from, self._to = 0, count
-                    await sleep_ms(0)
-                    return count > 0
-            except OSError as error:
-                self._failed(error)
+            count = tcp.now(read, self._rx)
+            if count is not None:
+                self._from, self._to = 0, count
+                await sleep_ms(0)
+                return count > 0
             await self._pause(start, _SILENCE_MS, "silence from the server")
 
     async def _line(self):
@@ -260,7 +231,8 @@ class Download:
         """What was fetched does not belong to what the server has now."""
         if self.got:
             self.discard()
-            self.pace.again()
+            if self.pace.again():
+                raise DownloadError("gave up: the server began the file anew %d times" % self.pace.anew)
         if why:
             raise _Drop(why)
 

@@ -6,20 +6,18 @@ Loaded by the order, let go with all the code of the update when it is done. Wha
 
 import asyncio
 
-from firmware import diag
-from firmware.core import overlay
-from firmware.port import const, sleep_ms, ticks_diff, ticks_ms
+from firmware.core import log, overlay
+from firmware.core.compat import ticks_diff, ticks_ms
+from firmware.net.url import DownloadError, split
 from firmware.update import slots
 from firmware.update.source import (
-    DownloadError,
     GiveWay,
     OrderError,
-    Pace,
     ReleaseError,
     lacking,
     read_key,
-    split,
 )
+from firmware.update.waiting import Order
 
 # What the update has at least of the heap, in turn with sessions and commands.
 _SLICE_MS = const(6000)
@@ -45,7 +43,7 @@ def begin(device, url, force=False):
     _check(device, url)
     slots.remove(device.board.root + "/update.txt")
     order = device.order = Order(device, url, force)
-    diag.info("update", "ordered: %s", url)
+    log.info("update", "ordered: %s", url)
     order.task = asyncio.create_task(order.run())
 
 
@@ -98,113 +96,60 @@ def _forget(root):
         slots.remove(root + "/" + name)
 
 
-class Order:
-    task = None
-    begun = False  # run() has had a turn; a task that is cancelled before never gets one, and nobody would tidy up
-
-    def __init__(self, device, url, force):
-        self.state = "waiting"
-        self.error = ""
-        self._device = device
-        self._url = url
-        self._force = force
-        self._updater = None
-        self._pace = Pace()
-        self._at = 0, 0  # bytes and size when the updater was last let go
-
-    def status(self):
-        """{"state", "bytes", "size", "error"}: state is waiting (for room in the heap or the link), fetching,
-        checking, ready (restarts at once), stopping or failed; size is 0 until it is known."""
-        found = {"state": self.state, "bytes": self._at[0], "size": self._at[1], "error": self.error}
-        if self._updater:
-            at = self._updater.status()
-            found["bytes"], found["size"] = at["got"], at["size"]
-            found["error"] = self.error or at["problem"]
-            if not self.state:
-                found["state"] = "waiting" if at["state"] == "idle" else at["state"]
-        return found
-
-    async def run(self):
-        """Fetch, check and unpack; then the device restarts into the new version. Raises nothing."""
-        with overlay.use("update"):
-            await self._run()
-
-    async def _run(self):
-        device = self._device
-        self.begun = True
-        try:
-            if self.state == "stopping":
-                raise asyncio.CancelledError
-            version = await self._insist()
-            # Until the restart there may be a reading yet, which wants the heap.
-            self._let_go("ready", "")
-            device.restart("update to " + version)
-        except asyncio.CancelledError:  # stop()
-            _forget(device.board.root)
-            await self._end(None)
-        except Exception as error:  # whatever it is must not stay untold
-            await self._end(error)
-
-    async def _insist(self):
-        pause = _PAUSE_MS
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                with overlay.attempt:
-                    return await self._once()
-            except GiveWay:
-                # A session or a command needs the heap, and has it within the pause; what was fetched is kept.
-                self._let_go("fetching", "")
-                tries = 0
-                await sleep_ms(_MAKE_WAY_MS)
-                continue
-            if tries == _TRIES:
-                raise MemoryError("not enough memory")
-            self._let_go("waiting", "not enough memory")
-            diag.warn("update", "not enough memory; again in %d s", pause // 1000)
-            await sleep_ms(pause)
-            pause *= 2
-
-    def _let_go(self, state, error):
-        found = self.status()
-        self._at = found["bytes"], found["size"]
-        self.state, self.error = state, error
-        self._updater = None
-
-    async def _once(self):
-        """The version that is ready. GiveWay: somebody wants the room."""
-        device = self._device
-        await device.link.up(_LINK_MS)
-        with await overlay.turn("fetch"):
-            overlay.tidy()
-            from firmware.update.update import Updater
-
-            self._updater = Updater(device.board.root, device.link.socket, device.board.feed, gate=device.gate)
-            start = ticks_ms()
-            self._updater.pace = self._pace
-            self._updater.give_way = lambda: overlay.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
-            self.state = self.error = ""
-            return await self._updater.run(self._url, self._force)
-
-    async def _end(self, error):
-        """Nothing comes of it: `error`, or None where it was stopped."""
+async def step(order):
+    """Go on with it; how many ms to wait until the next step, 0: its version is ready, and the device restarts."""
+    try:
         with overlay.attempt:
-            await self._failed("stopped by a command" if error is None else str(error) or type(error).__name__)
-            return
-        self.state = "failed"  # the next order is taken, and this one can be looked at
+            version = await _fetch(order)
+            # Until the restart there may be a reading yet, which wants the heap.
+            order.let_go("ready", "")
+            order.device.restart("update to " + version)
+            return 0
+    except GiveWay:
+        # A session or a command needs the heap, and has it within the pause; what was fetched is kept.
+        order.let_go("fetching", "")
+        order.tries = 0
+        return _MAKE_WAY_MS
+    order.tries += 1
+    if order.tries == _TRIES:
+        raise MemoryError("not enough memory")
+    order.let_go("waiting", "not enough memory")
+    pause = _PAUSE_MS << order.tries - 1
+    log.warn("update", "not enough memory; again in %d s", pause // 1000)
+    return pause
 
-    async def _failed(self, text):
-        device = self._device
-        # asyncio's queue may hold on to an ended task for long: what it knows must not keep the code in memory.
-        self._let_go("failed", text)
-        got = self._at[0]
-        diag.error("update", "failed at %d bytes: %s", got, text)
-        await device.gate.wait()
-        try:
-            slots.write_text(device.board.root + "/update.txt", "%d %s" % (got, text[:1100]))
-        except OSError as error:
-            diag.error("update", "that could not be kept: %s", error)
-            return  # then this object keeps it
-        if device.order is self:
-            device.order = None
+
+async def _fetch(order):
+    """The version that is ready. GiveWay: somebody wants the room."""
+    device = order.device
+    await device.link.up(_LINK_MS)
+    with await overlay.turn("fetch"):
+        overlay.tidy()
+        from firmware.update.updater import Updater
+
+        updater = order.updater = Updater(device.board.root, device.link.socket, device.board.feed, gate=device.gate)
+        start = ticks_ms()
+        updater.pace = order.pace
+        updater.give_way = lambda: overlay.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
+        order.state = order.error = ""
+        return await updater.run(order.url, order.force)
+
+
+async def end(order, error):
+    """Nothing comes of it: `error`, or None where it was stopped."""
+    device = order.device
+    if error is None:
+        _forget(device.board.root)
+    text = "stopped by a command" if error is None else str(error) or type(error).__name__
+    # asyncio's queue may hold on to an ended task for long: what it knows must not keep the code in memory.
+    order.let_go("failed", text)
+    got = order.at[0]
+    log.error("update", "failed at %d bytes: %s", got, text)
+    await device.gate.wait()
+    try:
+        slots.write_text(device.board.root + "/update.txt", "%d %s" % (got, text[:1100]))
+    except OSError as error:
+        log.error("update", "that could not be kept: %s", error)
+        return  # then the order keeps it
+    if device.order is order:
+        device.order = None

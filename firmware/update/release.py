@@ -3,13 +3,17 @@
     L102REL1                      magic
     u16 length of the head, u16 length of the signature (big end first)
     head                          JSON: version, serial, mpy, arch, size and sha256 of the body
-    signature                     of everything before it (firmware/update/signature.py)
+    signature                     of everything before it: RSASSA-PKCS1-v1_5 over SHA-256, exponent 65537
     body                          the firmware as it is run (firmware/packfs.py)
 
 The signature covers the body through its hash in the head: the head can be checked after the first 1.5 KB, before the
 rest is fetched. What that head said is worth nothing for what was fetched later: `check()` goes once through the file
 as it lies on the flash, signature, hash and table, and only what it has found good is run. It is called after the last
-write, in the file's own place, and by a version itself that older tools laid there (firmware/update/own.py).
+write, in the file's own place, and by a version itself that older tools laid there (starts.py).
+
+Why RSA (RFC 8017 section 8.2.2) and not Ed25519: checking takes 17 multiplications of big numbers, which MicroPython
+does in C, against some thousand steps of Python per check; and SHA-256 is in every build while Ed25519's SHA-512 is in
+none. Each multiplication is one turn of the loop (docs/update.md has the figures).
 """
 
 import binascii
@@ -17,8 +21,8 @@ import hashlib
 import json
 import struct
 
-from firmware.port import const, sleep_ms
-from firmware.update import signature, slots
+from firmware.core.compat import sleep_ms
+from firmware.update import slots
 from firmware.update.source import ReleaseError
 
 MAGIC = b"L102REL1"
@@ -33,6 +37,10 @@ _SIZE_MOST = const(4 << 20)
 _TABLE_START = const(10)
 _ENTRY = const(8)
 _ENTRIES_A_TURN = const(32)
+# DER of AlgorithmIdentifier sha256 and the head of the 32 bytes that follow (RFC 8017, section
+# 9.2).
+_SHA256 = const(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20")
+_MIN_BYTES = const(256)  # 2048 bits
 
 
 class Head:
@@ -60,6 +68,32 @@ class Head:
             raise ValueError("size")
 
 
+def padded(digest, size):
+    """The `size` bytes a signature of `digest` (32 bytes) has to open to."""
+    fill = size - 3 - len(_SHA256) - len(digest)
+    return b"\x00\x01" + b"\xff" * fill + b"\x00" + _SHA256 + digest
+
+
+async def verify(digest, signature, modulus):
+    """Whether `signature` of `digest` was made with the key of `modulus` (bytes, big end
+    first).
+    """
+    size = len(modulus)
+    if size < _MIN_BYTES or len(signature) != size:
+        return False
+    n = int.from_bytes(modulus, "big")
+    s = int.from_bytes(signature, "big")
+    if not 1 < s < n:
+        return False
+    x = s
+    for _ in range(16):
+        x = x * x % n
+        await sleep_ms(0)
+    x = x * s % n
+    # Compared as a whole: nothing of what was signed is parsed, so nothing can be smuggled in.
+    return x.to_bytes(size, "big") == padded(digest, size)
+
+
 async def read_head(path, modulus):
     """Read and check the head of the release in the file `path`; returns a Head. ReleaseError."""
     with open(path, "rb") as file:
@@ -75,7 +109,7 @@ async def _head(start, modulus):
     if end + signature_length > len(start):
         raise ReleaseError("the release file is cut off in its head")
     digest = hashlib.sha256(start[:end]).digest()
-    if not await signature.verify(digest, start[end : end + signature_length], modulus):
+    if not await verify(digest, start[end : end + signature_length], modulus):
         raise ReleaseError("the signature is not right: refused, nothing was changed")
     try:
         return Head(json.loads(start[12:end]), end + signature_length, digest)

@@ -10,8 +10,8 @@ once or twice in the life of the device is in starts.py, loaded for it. Files on
 import io
 
 from firmware.core import overlay
-from firmware.gate import silence
-from firmware.port import const, monotonic_s, print_exception
+from firmware.core.compat import monotonic_s, print_exception
+from firmware.core.flash_gate import silence
 
 SAFE = "safe"  # mode of a start: only what it takes to be reached; the others are in starts.py
 _TEXT = const(1500)
@@ -37,7 +37,7 @@ class Guard:
         self.board = board
         self.is_well = False
         self.began = monotonic_s()
-        self.app = None  # firmware.services.App, once it is made
+        self.app = None  # firmware.app.device.App, once it is made
         self._kept = None  # seconds when the last failure of a service was written
         with overlay.use("guard"):
             from firmware.update import starts
@@ -58,7 +58,7 @@ class Guard:
 
     async def keep(self, error, where):
         """Keep the traceback of a service that will go on: if it is another one than the last, once an hour, and away
-        from a meter's answer (firmware.gate)."""
+        from a meter's answer (firmware.core.flash_gate)."""
         if self._has_kept():
             return
         text = _told(error, where)

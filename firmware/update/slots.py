@@ -3,7 +3,7 @@
 Shared by safestart, update and (sent over the cable, hence without imports of ours) tools/board.
 boot.py reads the same files with code of its own. Every change is one small file written anew: littlefs
 keeps what it had until the new text is closed, so that a power cut leaves the old or the new state. A rename
-does not where the folder spans two blocks, as a root does soon (firmware/port.py, renew). `root` is the folder
+does not where the folder spans two blocks, as a root does soon (firmware/core/compat.py, renew). `root` is the folder
 of the flash file system, "" on boards.
 """
 

@@ -1,19 +1,24 @@
 """What the safe start (safestart.py) does once or twice in the life of a device: look how this start came about, find
 it good, end the trial of an update, go back to the version before, tell of it.
+
+And look at the version that runs: is its pack what was signed, or put there over the cable? boot.py does that before
+it starts a version. A device in the field has the boot.py it was installed with, which may not: there the version
+does it itself in its first minute, and goes back to the one before when it is wrong.
 """
 
+import asyncio
 import time
 
 import __main__
-from firmware.core import overlay
-from firmware.port import const
+from firmware.core import log, overlay
+from firmware.core.compat import sleep_ms
 from firmware.update import safestart, slots
 from firmware.update.safestart import SAFE
 
 # Modes of a start, beside SAFE.
 NORMAL = "normal"  # the current version
-PREVIOUS = "previous"  # the version before, because the newer one crashed
-DAMAGED = "damaged"  # a version that is not what it should be, because the other one is no better
+_PREVIOUS = const("previous")  # the version before, because the newer one crashed
+_DAMAGED = const("damaged")  # a version that is not what it should be, because the other one is no better
 
 # A start counts as good after this long without a crash.
 _WELL_S = const(600)
@@ -26,6 +31,13 @@ _NEVER_S = const(0x3FFFFFFF)
 _LOOK_S = const(20)
 # What boot.py has left among the names of __main__ and nobody needs any more, the one of the field and that of today.
 _BOOT = const("_read _write _complete _memory _power_on _tag _count _counted choose _open")
+# What boot.py says of a pack, too.
+_RIGHT = const("right")
+_WRONG = const("wrong")
+_UNKNOWN = const("unknown")
+_PIECE = const(1024)
+_TRIES = const(3)
+_PAUSE_MS = const(10000)
 
 
 def begin(board):
@@ -63,7 +75,7 @@ def look(guard):
     if guard.starts < 0:
         guard.starts = 1
         guard.write("starts", "1")
-    guard.mode = PREVIOUS if guard.state == "fallback" else NORMAL
+    guard.mode = _PREVIOUS if guard.state == "fallback" else NORMAL
     if guard.starts > 3:
         guard.mode = SAFE
     elif guard.pack == "wrong":
@@ -97,10 +109,7 @@ def tick(guard, online, up):
     if guard.pack is None:
         guard.pack = ""
         if guard.app:
-            with overlay.use("own"):
-                from firmware.update import own
-
-                own.begin(guard.app, guard)
+            guard.app.own = asyncio.create_task(look_at_pack(guard.app, guard))
     if guard.state == "trial":
         if online:
             slots.switch(guard.root, guard.folder, "ok", "update %s confirmed" % version(guard))
@@ -131,7 +140,7 @@ def _well(guard):
 def damaged(guard):
     """The version is not what it should be, and there is none to go back to: it is told as long as it runs."""
     if guard.mode != SAFE:
-        guard.mode = DAMAGED
+        guard.mode = _DAMAGED
         why = "%s is damaged, and there is no other that is whole" % guard.folder
         if slots.read_text(guard.root + "/why") != why:
             guard.write("why", why)
@@ -176,3 +185,81 @@ def report(guard):
         found["boot"] = "new" if hasattr(__main__, "_pack") else "old: make deploy renews it"
         found["pack"] = guard.pack or "not checked yet"
     return found
+
+
+# --- the version that runs, under an older boot.py
+
+
+async def look_at_pack(app, guard):
+    """Look, tell it in `guard.pack` (safestart.Guard) and go back if it is wrong. Raises nothing."""
+    found, why = _UNKNOWN, "not enough memory"
+    for _ in range(_TRIES):
+        while app.order:
+            await sleep_ms(_PAUSE_MS)  # both together need more room than there may be
+        with overlay.attempt, overlay.use("guard"):
+            found, why = await check(guard.root, guard.folder)
+            break
+        await sleep_ms(_PAUSE_MS)
+    text = guard.pack = found + (": " + why if why else "")
+    if found != _WRONG:
+        log.info("start", "the pack in %s: %s", guard.folder, text)
+        return
+    log.error("start", "the pack in %s is %s", guard.folder, text)
+    try:
+        await app.gate.wait()
+        with overlay.attempt:
+            # Not to the other one where that has failed.
+            if guard.state != "fallback" and roll_back(guard, "%s is damaged" % guard.folder):
+                app.restart("the firmware is damaged")
+            else:
+                damaged(guard)
+    except OSError as error:
+        log.error("start", "no way back: %s", error)
+
+
+async def check(root, folder):
+    """Whether the pack of a version is what its manifest or, where that is older and has no hash, its own signed head
+    says: (right, wrong or unknown, why or ""). MemoryError."""
+    path = "%s/%s/%s" % (root, folder, slots.PACK)
+    wanted = slots.manifest(root, folder).get("sha256")
+    try:
+        if wanted:
+            return (_RIGHT, "") if await _hash(path) == wanted else (_WRONG, "not what its manifest says")
+        with open(path, "rb") as file:
+            if file.read(8) != b"L102REL1":
+                return _UNKNOWN, "it was deployed without its hash"
+        return await _signed(root, path)
+    except OSError as error:
+        return _WRONG, str(error)
+
+
+async def _signed(root, path):
+    """check() of a release."""
+    with overlay.use("fetch"):
+        from firmware.update import release
+        from firmware.update.source import ReleaseError, read_key
+
+        try:
+            key = read_key(root)
+        except ReleaseError as error:
+            return _UNKNOWN, str(error)
+        try:
+            await release.check(path, key)
+        except ReleaseError as error:
+            return _WRONG, str(error)
+        return _RIGHT, ""
+
+
+async def _hash(path):
+    import binascii
+    import hashlib
+
+    digest = hashlib.sha256()
+    piece = memoryview(bytearray(_PIECE))
+    with open(path, "rb") as file:
+        while True:
+            count = file.readinto(piece)
+            if not count:
+                return binascii.hexlify(digest.digest()).decode()
+            digest.update(piece[:count])
+            await sleep_ms(0)

@@ -6,19 +6,11 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from firmware import diag
-from tests.host import guardian, together
-from tests.host.hangs import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
-from tests.host.lastwords import pytest_terminal_summary  # noqa: F401
+from firmware.core import log
+from tests.host.support import guardian, together
+from tests.host.support.failure_summary import pytest_terminal_summary  # noqa: F401
+from tests.host.support.hang_timeout import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
 from tools import patience
-
-# Files whose tests take minutes together: begun first, so that nobody waits for the last of them alone.
-_LONG = (
-    "test_log_power", "test_upgrade", "test_update_order", "test_deploy", "test_twin_modem", "test_modem_board",
-    "test_quickstart", "test_twin", "test_app_note", "test_doctor_ways", "test_doctor", "test_update",
-    "test_update_tls", "test_month", "test_doctor_device", "test_homeassistant", "test_modem_recovery",
-    "test_log_gate", "test_board_tools",
-)  # fmt: skip
 
 # How long an example takes says something about the machine only.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,7 +30,8 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: _LONG.index(item.path.stem) if item.path.stem in _LONG else len(_LONG))
+    """The files that take longest are begun first, so that nobody waits for the last of them alone."""
+    items.sort(key=lambda item: -max([0, *(mark.args[0] for mark in item.iter_markers("takes"))]))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -55,9 +48,9 @@ def heap_of_its_own():
 @pytest.fixture(autouse=True)
 def diagnostic_lines():
     """A test that sends the diagnostic lines elsewhere must not take them from the next one."""
-    sink = diag.sink
+    sink = log.sink
     yield
-    diag.sink = sink
+    log.sink = sink
 
 
 @pytest.fixture(autouse=True, scope="module")

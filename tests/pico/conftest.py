@@ -9,14 +9,15 @@ import signal
 
 import pytest
 
-from tests.host.brokers import Mosquitto
-from tests.host.programs import need
+from tests.host.support.brokers import Mosquitto
+from tests.host.support.programs import need
 from tools import patience
 from tools.pico.image import Image, ImageError
 from tools.pico.rig import Rig
 
-# Wall seconds a test may take on a crowded machine; the emulated ones each test has limits of its own for.
-_LONGEST_S = 3600
+# Wall seconds a test may take on a crowded machine, one of them for more than an hour of emulated ones; for these each
+# test has limits of its own.
+_LONGEST_S = 7200
 _LONGEST_FIRST = (
     "test_small", "test_carrier", "test_link", "test_pings", "test_commands", "test_power", "test_start", "test_drain",
 )  # fmt: skip

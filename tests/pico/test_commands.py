@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from firmware.commands import grammar
-from tests.host.brokers import Mosquitto
-from tests.host.programs import need
+from tests.host.support.brokers import Mosquitto
+from tests.host.support.programs import need
 from tests.pico.conftest import healthy, slow_turns, told_turn
 from tools.pico.rig import Rig
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware import readings
-from firmware.log.ring import Ring
+from firmware.meters import readings
+from firmware.recordlog.ring import Ring
 from tests.pico.conftest import healthy, overrun, slow_turns, told_turn
 from tests.pico.readout import arrived, read_log
 from tools.pico.rig import IDENT
@@ -18,7 +18,7 @@ _RECORDS = 300
 _LINE_BYTES_S = 11520
 _SHARE = 0.7
 _SEGMENT = 16384
-# Settings of the log on a Pico W: as many segments as its flash has room for (firmware/assembly.py).
+# Settings of the log on a Pico W: as many segments as its flash has room for (firmware/app/build.py).
 _SEGMENTS = 18
 
 

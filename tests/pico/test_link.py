@@ -12,7 +12,7 @@ from tests.pico.readout import arrived, caught_up
 # docs/modems.md, "How long a fault lasts": seconds until the link stands, and a model's boot, off and pulse times.
 _RESTART_S, _OFF_S = 100, 120
 _BOOT_S, _KEYS_S = 25, 30
-# Pause between two tries to reach a broker, after some minutes without: at most 300 s (firmware/uplink/service.py).
+# Pause between two tries to reach a broker, after some minutes without: at most 300 s (delivery/mqtt/service.py).
 _PAUSE_S = 300
 
 

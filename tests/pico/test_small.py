@@ -24,7 +24,11 @@ _VALUES = {
 }
 
 
-@pytest.mark.parametrize("cmux", [True, False], ids=["cmux", "no_cmux"])
+# Whoever makes room for the multiplexer beside a session (docs/development.md says how much) takes the mark away.
+_CMUX = pytest.mark.xfail(strict=True, reason="2,000 bytes are missing: docs/development.md")
+
+
+@pytest.mark.parametrize("cmux", [pytest.param(True, id="cmux", marks=_CMUX), pytest.param(False, id="no_cmux")])
 def test_an_hour_with_everything(bench, figures, cmux):
     """No MemoryError, every reading that was due is delivered, every question is answered."""
     rig = bench(modem=["--running"], values={"uplink.cmux": cmux, **_VALUES})

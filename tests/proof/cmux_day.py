@@ -6,9 +6,9 @@ In virtual time, through a UART that takes 64 bytes at a time.
 import asyncio
 import random
 
-from firmware.modem import dial
-from firmware.modem.at import AtChannel
-from tests.host.modem_world import Uart, run_virtual
+from firmware.net.modem import dial, prepare
+from firmware.net.modem.at import AtChannel
+from tests.host.support.virtual_modem import Uart, run_virtual
 from tools.modem.engine import Modem
 
 DAY = 86400
@@ -32,8 +32,7 @@ def read(channel, count=256):
 
 
 def carried(seed, seconds):
-    """The traffic of `seconds`: bytes `up` and `down`, `commands`, `short writes`. Raises AssertionError.
-    """
+    """The traffic of `seconds`: bytes `up` and `down`, `commands`, `short writes`. Raises AssertionError."""
     generator = random.Random(seed)
     sums = {"up": 0, "down": 0, "commands": 0, "short writes": 0}
 
@@ -47,7 +46,7 @@ def carried(seed, seconds):
         raw = AtChannel(uart)
         await raw.command("ATE0", tries=3)
         await raw.command("AT+CMUX=0,0,5,127")
-        mux = dial.make_mux(uart)
+        mux = prepare.make_mux(uart)
         assert await dial.open_mux(mux, 127, 1000)
         modem.mux.channels[1].echo = False
         data, at = mux.channels[1], AtChannel(mux.channels[2])

@@ -16,15 +16,16 @@ from unittest import mock
 
 from zoneinfo import ZoneInfo
 
-from firmware import diag, port, readings
-from firmware.clock.zone import Zone
-from firmware.log.ring import Ring
-from firmware.meter import line as meterline
-from firmware.meter.ledger import Ledger
-from firmware.meter.meter import Meter
-from firmware.meter.schedule import Schedule
-from tests.host import fieldlab, virtual
-from tests.host.fakes import StationMeter
+from firmware.core import compat, log
+from firmware.core.zone import Zone
+from firmware.meters import meter as meterline
+from firmware.meters import readings
+from firmware.meters.ledger import Ledger
+from firmware.meters.meter import Meter
+from firmware.meters.reading import Schedule
+from firmware.recordlog.ring import Ring
+from tests.host.support import memory_meters, virtual_time
+from tests.host.support.fake_ports import StationMeter
 
 HOUR, DAY = 3600, 86400
 # One meter is away, and later the device, from one day to the other of a month of these.
@@ -47,7 +48,7 @@ class Month:
         self.profile = profile
         self.random = random.Random(seed)
         self.start = asyncio.get_running_loop().utc()
-        self.stations = fieldlab.stations(METERS, asyncio.get_running_loop().utc)
+        self.stations = memory_meters.stations(METERS, asyncio.get_running_loop().utc)
         self.broker = []  # (kind, record) as they came
         self.online = True
         self.off = []  # (from, to) without power
@@ -82,7 +83,7 @@ class Month:
         self.ring.mount()
         self.ring.order = self.order
         self.meters = [self._meter(number) for number in range(METERS)]
-        line = fieldlab.line_of(self.port(), self.meters, self._keep, self.profile)
+        line = memory_meters.line_of(self.port(), self.meters, self._keep, self.profile)
         self._tasks = [asyncio.create_task(part) for part in (line.run(), self._deliver())]
 
     def _meter(self, number):
@@ -94,9 +95,7 @@ class Month:
         place = "%s/m%d_" % (self.root, number)
         options = {"days": 40, "curve_days": 1}
         address = number + 1, 1, number + 1
-        return Meter(
-            "M%d" % number, address, schedules, True, options, Ledger(place + "ledger"), place
-        )
+        return Meter("M%d" % number, address, schedules, True, options, Ledger(place + "ledger"), place)
 
     def _keep(self, batch):
         self.ring.append_many(batch)
@@ -115,7 +114,7 @@ class Month:
         """Drain the log as the publisher does: some at a time, confirmed one by one."""
         buffer = bytearray(16384)
         while True:
-            await port.sleep_ms(60_000)
+            await compat.sleep_ms(60_000)
             while self.online:
                 taken = [seq for seq in (self.ring.take() for _ in range(_WINDOW)) if seq]
                 for seq in taken:
@@ -124,7 +123,7 @@ class Month:
                     self.broker.append((kind, json.loads(bytes(buffer[:length]))))
                     self.ring.ack(seq)
                 self.ring.flush()
-                await port.sleep_ms(200)
+                await compat.sleep_ms(200)
                 if not taken:
                     break
 
@@ -148,12 +147,12 @@ class Month:
             story.append((at + 100, lambda bad=day % 3 == 0: self._quality(bad)))
         self.power_on()
         for second, event in sorted(story, key=lambda item: item[0]):
-            await port.sleep_ms(max(0, second - self.passed()) * 1000)
+            await compat.sleep_ms(max(0, second - self.passed()) * 1000)
             done = event()
             if done is not None:
                 await done
         self.online, self._garble = True, False
-        await port.sleep_ms((self.days * DAY + 9 * HOUR - self.passed()) * 1000)
+        await compat.sleep_ms((self.days * DAY + 9 * HOUR - self.passed()) * 1000)
         await self.power_off()
 
     def _plug(self, number, there):
@@ -175,10 +174,10 @@ class Month:
 
     async def _cut(self):
         # Somewhere inside a session, to the millisecond.
-        await port.sleep_ms(self.random.randrange(1500))
+        await compat.sleep_ms(self.random.randrange(1500))
         self.cuts += 1
         await self.power_off()
-        await port.sleep_ms(self.random.randrange(1000, 600_000))
+        await compat.sleep_ms(self.random.randrange(1000, 600_000))
         self.power_on()
 
 
@@ -214,8 +213,8 @@ def lived(begin, order, profile, days=DAYS):
 
     with tempfile.TemporaryDirectory() as root, contextlib.ExitStack() as patched:
         patched.enter_context(mock.patch.object(meterline, "_IDLE_MS", 60_000))
-        patched.enter_context(mock.patch.object(diag, "sink", lambda *_: None))
-        month = virtual.run(main(root), start, limit_s=(days + 9) * DAY)
+        patched.enter_context(mock.patch.object(log, "sink", lambda *_: None))
+        month = virtual_time.run(main(root), start, limit_s=(days + 9) * DAY)
         _nothing_is_missing(month, start, profile)
     return len(month.broker)
 
@@ -285,9 +284,7 @@ def _instants_are_at_most_one_an_hour(month, start, form):
         hours = [int(dt.datetime.fromisoformat(r["TS"]).timestamp()) // HOUR for r in records]
         assert max(collections.Counter(hours).values()) == 1
         there = set(hours)
-        missed = [
-            h for h in range(start // HOUR + 1, (start + month.days * DAY) // HOUR) if h not in there
-        ]
+        missed = [h for h in range(start // HOUR + 1, (start + month.days * DAY) // HOUR) if h not in there]
         known = [month.off]
         if number == 1:
             known.append(month.mute)

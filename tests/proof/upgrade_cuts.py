@@ -5,8 +5,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.host import realboard
-from tests.host.upgrade import cuts, field
+from tests.host.support import firmware_board
+from tests.host.support.upgrade import cuts, field
 from tools import patience, release
 
 
@@ -14,7 +14,7 @@ def proof():
     key = release.generate(2048)
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
-        files = realboard.compiled(realboard.tree(top / "new", field.NEW))
+        files = firmware_board.compiled(firmware_board.tree(top / "new", field.NEW))
         data = release.assemble(files, key, field.NEW, field.NEWER)
         operations = hit = 0
         for flash in ("fifo", "lifo"):

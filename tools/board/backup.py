@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from firmware.config.config import Config
 from firmware.config.files import NUMBER
-from firmware.config.store import Config
 from firmware.core.errors import ConfigError
 from tools.board.deploy import SLOTS
 from tools.board.device import BoardError, Progress
@@ -33,9 +33,7 @@ def backup(device, path, out=print):
     device.load(SLOTS, "slots")
     names = [name for name in OWN if device.exists("/" + name)]
     if device.exists("/log"):
-        names += [
-            "log/" + name for name, folder in device.eval("list(slots.walk('/log'))") if not folder
-        ]
+        names += ["log/" + name for name, folder in device.eval("list(slots.walk('/log'))") if not folder]
     sizes = device.eval("[__import__('os').stat('/' + n)[6] for n in %r]" % (names,))
     progress = Progress(sum(sizes))
     if not names:

@@ -48,9 +48,7 @@ class Console:
                 return
             if data:
                 self.last = time.monotonic()
-                self._show(
-                    data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-                )
+                self._show(data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n"))
 
     def send(self, line):
         try:

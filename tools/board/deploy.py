@@ -7,6 +7,7 @@ old one; then a small file is renamed, and the next start is the new one. `rollb
 """
 
 import hashlib
+import re
 import subprocess
 import time
 
@@ -21,8 +22,9 @@ AROUND = ("boot.py", "main.py")
 # Boards of the unix port; real ones need not carry them.
 UNIX = ("twin", "modem_twin", "unix")
 # Modules with a class Board that only serve as the base of others.
-_FAMILIES = ("twin", "modem_twin", "common", "esp32", "rp2")
+_FAMILIES = ("twin", "modem_twin", "base", "esp32", "rp2")
 
+_VERSION = re.compile(r'(?m)^VERSION = "([^"]+)"$')
 # Runs on the board. A pack begins at 0, or behind the signed head of a release.
 _HELPERS = """
 import hashlib, binascii
@@ -62,24 +64,18 @@ def _copy(p, at, n):
 
 def board_names(root=ROOT):
     """The boards that firmware/boards/ knows."""
-    found = []
+    found = list(flash.tables(root))
     for path in sorted((root / "firmware" / "boards").glob("*.py")):
         if path.stem not in _FAMILIES and "\nclass Board" in path.read_text():
             found.append(path.stem)
-    return found
+    return sorted(found)
 
 
 def version(root=ROOT):
-    """The version a build carries: the project's, and the commit where there is one."""
-    number = "0"
-    for line in (
-        (root / "pyproject.toml").read_text().splitlines()
-        if (root / "pyproject.toml").exists()
-        else ()
-    ):
-        if line.startswith("version"):
-            number = line.split('"')[1]
-            break
+    """The version a build of `root` carries: the firmware's, "0" where it has none, and the commit if there is one."""
+    path = root / "firmware" / "core" / "__init__.py"
+    found = _VERSION.search(path.read_text()) if path.exists() else None
+    number = found.group(1) if found else "0"
     done = subprocess.run(
         ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude", "*"],
         capture_output=True,
@@ -205,9 +201,7 @@ class Deployment:
 
     def check_board(self, board):
         if board and board not in board_names(self.root):
-            raise BoardError(
-                "no board %r; there are: %s" % (board, ", ".join(board_names(self.root)))
-            )
+            raise BoardError("no board %r; there are: %s" % (board, ", ".join(board_names(self.root))))
         if not board and not self.device.exists("/board.txt"):
             raise BoardError(
                 "this board does not know yet what it is: BOARD=NAME (or --board NAME) with one of: "

@@ -131,8 +131,7 @@ class Device:
             raise BoardError("on the board: %s" % lines[-1].strip()) from None
         except _LOST as error:
             raise BoardError(
-                "lost the board at %s: %s. Plug it in again and give the same command once more"
-                % (self.port, error)
+                "lost the board at %s: %s. Plug it in again and give the same command once more" % (self.port, error)
             ) from None
 
     def eval(self, expression):
@@ -176,12 +175,7 @@ class Device:
         return b"".join(pieces)
 
     def exists(self, path):
-        return (
-            self.exec(
-                "import os\ntry:\n os.stat(%r)\n print(1)\nexcept OSError:\n print(0)" % path
-            ).strip()
-            == "1"
-        )
+        return self.exec("import os\ntry:\n os.stat(%r)\n print(1)\nexcept OSError:\n print(0)" % path).strip() == "1"
 
     def write(self, path, data, progress=None):
         """Write a file so that it is there completely or not at all."""

@@ -1,6 +1,7 @@
 """Put MicroPython itself onto a board, with the chip vendor's own tool."""
 
 import ast
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,19 @@ _OFFSET = {"esp32": "0x1000", "esp32s3": "0x0"}
 _PAGES = "https://micropython.org/download/%s/"
 
 
+def tables(root=ROOT):
+    """BOARDS of firmware/boards/tables.py in `root`; nothing where that is an older version."""
+    path = root / "firmware" / "boards" / "tables.py"
+    return runpy.run_path(str(path))["BOARDS"] if path.exists() else {}
+
+
 def facts(board, root=ROOT):
-    """{"family": "esp32" | "rp2", "firmware": name of the MicroPython build} from the board's module."""
+    """{"family": "esp32" | "rp2", "firmware": name of the MicroPython build} from the board's row or module."""
     names = {"family": None, "firmware": None}
     name = board
+    if board in tables(root):
+        name, more = tables(root)[board]
+        names["firmware"] = more.get("firmware")
     while name not in ("esp32", "rp2", None):
         path = root / "firmware" / "boards" / (name + ".py")
         if not path.exists():
@@ -60,10 +70,7 @@ def flash(board, port, image, out=print, run=subprocess.call):
     what = facts(board)
     page = _PAGES % what["firmware"] if " " not in what["firmware"] else _PAGES[:-3]
     if not image:
-        raise BoardError(
-            "IMAGE=FILE is missing: the MicroPython image for %s, 1.29 or newer, from %s"
-            % (board, page)
-        )
+        raise BoardError("IMAGE=FILE is missing: the MicroPython image for %s, 1.29 or newer, from %s" % (board, page))
     image = Path(image)
     if not image.is_file():
         raise BoardError("there is no file %s; images for %s: %s" % (image, board, page))
@@ -72,8 +79,7 @@ def flash(board, port, image, out=print, run=subprocess.call):
         out("$ " + " ".join(command))
         if run(command):
             raise BoardError(
-                "%s failed; hold the BOOT button while the board is plugged in and try again"
-                % Path(command[0]).name
+                "%s failed; hold the BOOT button while the board is plugged in and try again" % Path(command[0]).name
             )
     out("MicroPython is on the board; next: make deploy BOARD=%s%s" % (board, " PORT=" + port if port else ""))
 

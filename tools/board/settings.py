@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from firmware.config import settings as table
+from firmware.config.config import Config
 from firmware.config.files import NUMBER, open_channels
-from firmware.config.store import Config
+from firmware.config.text_import import Importer
 from firmware.core.errors import ConfigError
 from tools.board.device import BoardError
 
@@ -48,8 +49,11 @@ GRANTS = (
 _IMPLIED = {"mqtt.broker": "mqtt.enabled", "meter.0.link": "meter.0.enabled"}
 
 
-def parse_file(path):
-    """{name: value} of a settings file: JSON, or lines `name = value` with # comments."""
+def parse_file(path, out=print):
+    """{name: value} of a settings file: JSON, or lines `name = value` or `NAME: value` with # comments.
+
+    The latter may be those of a TITAN or MTX-Tunnel, as SAVECONFIG takes them; `out` hears what of that is not here.
+    """
     path = Path(path)
     try:
         text = path.read_text("utf-8-sig")  # Windows editors begin with a mark
@@ -62,15 +66,21 @@ def parse_file(path):
             return json.loads(text)
         except ValueError as error:
             raise BoardError("%s is not JSON: %s" % (path, error)) from None
-    values = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        name, equals, value = line.partition("=")
-        if not equals:
-            raise BoardError("%s line %d is not `name = value`: %s" % (path, number, line))
-        values[name.strip()] = value.strip()
+    importer = Importer(Config())
+    for line in text.splitlines():
+        importer.feed(line)
+    ours = [name for name in importer.unknown if "." in name]
+    if ours:
+        # Not of the other product but mistyped.
+        raise BoardError("%s: there is no setting %s" % (path, ", ".join(ours)))
+    try:
+        values = importer.finish()
+    except ConfigError as error:
+        raise BoardError("%s: %s" % (path, error)) from None
+    for note in importer.notes + ["unknown: " + name for name in importer.unknown]:
+        out(note)
+    if importer.unknowns > len(importer.unknown):
+        out("unknown: %d more" % (importer.unknowns - len(importer.unknown)))
     return values
 
 
@@ -102,6 +112,7 @@ def pairs(words, ask=getpass.getpass):
 def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
     """Ask QUESTIONS; Enter keeps a value, a dot empties it. Returns {name: value} of what changed."""
     config = Config()
+    config.values.update(current)  # as they are stored, right or wrong
     values = {}
     out("Enter keeps what is in brackets, a dot empties it, Ctrl-C leaves everything as it was.")
     for name, question in QUESTIONS:
@@ -109,11 +120,9 @@ def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
             continue
         row = config.row(name)[0]
         secret = table.secret(row)
-        old = current.get(name, config.get(name))
-        shown = ("***" if old else "") if secret else _text(old)
         choices = " (%s)" % row[3].replace(",", ", ") if row[2] == "choice" else ""
         while True:
-            answer = (ask_secret if secret else ask)("%s%s [%s]: " % (question, choices, shown))
+            answer = (ask_secret if secret else ask)("%s%s [%s]: " % (question, choices, config.text(name)))
             if not answer:
                 break
             value = "" if answer.strip() == "." else answer.strip()
@@ -154,10 +163,6 @@ def grant(current, values, ask=input, out=print):
     out("mqtt.commands = %s; to move it to another broker or network takes `way`, too" % words)
     if any(answers) and not dict(current, **values).get("mqtt.at_topic"):
         out("note: mqtt.at_topic is empty: no commands are taken until it is set")
-
-
-def _text(value):
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
 def _skipped(name, values):
@@ -205,14 +210,11 @@ def write(device, values, out=print):
     )
     # The values travel in the raw REPL, not through any shell.
     device.exec(
-        "from firmware.config.store import Config\n_c = Config('/config.json')\n_c.load()\n"
+        "from firmware.config.config import Config\n_c = Config('/config.json')\n_c.load()\n"
         "_needs = _c.change(%r)" % values
     )
     needs = set(device.eval("_needs")) - {""}
-    out(
-        "%d settings written%s"
-        % (len(values), "; they count from the next start" if needs else "")
-    )
+    out("%d settings written%s" % (len(values), "; they count from the next start" if needs else ""))
     return needs
 
 
@@ -235,7 +237,7 @@ def run(device, args, out=print):
     if args.show:
         return show(device, out)
     if args.file:
-        values = parse_file(args.file)
+        values = parse_file(args.file, out)
         check(values)
         config = Config()
         if any(table.secret(config.row(name)[0]) for name in values) and open_to_others(args.file):

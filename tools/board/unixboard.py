@@ -226,9 +226,7 @@ class UnixBoard:
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="tools.board.unixboard", description=__doc__.split("\n\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="tools.board.unixboard", description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", help="where the flash image lives")
     parser.add_argument("--blocks", type=int, default=512, help="flash size in blocks of 4 KiB")
     args = parser.parse_args(argv)

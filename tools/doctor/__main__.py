@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from tools.doctor import broker, lines, linescan, secrets
 from tools.doctor.report import Fault, Report
 
@@ -178,9 +178,7 @@ async def _examine_modem(args, report):
 
     pin = secrets.get("PIN", args.pin_file, "LECTOR_SIM_PIN", needed=False)
     needed = bool(args.user) and args.auth != "none"
-    password = secrets.get(
-        "password of the APN", args.password_file, "LECTOR_APN_PASSWORD", needed
-    )
+    password = secrets.get("password of the APN", args.password_file, "LECTOR_APN_PASSWORD", needed)
     uart = serialline.HostUart(args.port, args.baud or 115200)
     try:
         await modem.ModemDoctor(uart, args, pin, password, report).run()
@@ -189,9 +187,7 @@ async def _examine_modem(args, report):
 
 
 async def _examine_broker(args, report):
-    password = secrets.get(
-        "password at the broker", args.password_file, "LECTOR_MQTT_PASSWORD", bool(args.user)
-    )
+    password = secrets.get("password at the broker", args.password_file, "LECTOR_MQTT_PASSWORD", bool(args.user))
     await broker.BrokerDoctor(args.url, args, password, report).run()
 
 
@@ -205,9 +201,9 @@ _EXAMINE = {"meter": _examine_meter, "modem": _examine_modem, "broker": _examine
 def main(argv=None):
     args = arguments(argv)
     report = Report(lambda line="": print(line, flush=True))
-    from firmware import diag
+    from firmware.core import log
 
-    diag.sink = lambda line: None  # the report says what there is to say
+    log.sink = lambda line: None  # the report says what there is to say
     try:
         asyncio.run(_examine(args, report))
     except secrets.NoSecret as problem:

@@ -13,8 +13,10 @@ from tools.doctor import words
 from tools.doctor.report import Fault
 
 _PLAIN, _TLS = ("tcp", "mqtt"), ("tls", "ssl", "mqtts")
-# Codes of firmware/core/errors.py: what CONNACK says, 1 to 5, and anything else.
+# Codes of firmware/core/errors.py: what CONNACK says, 1 to 5, and anything else; the others.
 _REFUSED, _REFUSED_OTHERWISE = 300, 306
+_PORT_CLOSED, _NO_CONNECTION, _NO_CONNACK, _NO_PUBACK, _HUNG_UP = 308, 309, 310, 311, 312
+_NO_NAME, _NO_RIGHT = 317, 326
 # Those for which DOCTOR has words of their own.
 _NAMED = (2, 4, 5)
 _ACCEPTED = 0x80
@@ -28,9 +30,7 @@ class Target:
         if parts.scheme not in _PLAIN + _TLS or not parts.hostname or parts.path.strip("/"):
             raise ValueError("tcp://host:port or tls://host:port is wanted, not %s" % url)
         if parts.username or parts.password:
-            raise ValueError(
-                "user and password do not belong into the URL: --user, --password-file"
-            )
+            raise ValueError("user and password do not belong into the URL: --user, --password-file")
         self.host = parts.hostname
         self.tls = parts.scheme in _TLS
         self.port = parts.port or (8883 if self.tls else 1883)
@@ -66,8 +66,8 @@ class BrokerDoctor:
                 self.client.disconnect()
                 self.client.loop_stop()
 
-    async def _blocking(self, function, what, *todo):
-        """Run a call that blocks, in a thread of its own that may be left behind; Fault at the deadline."""
+    async def _blocking(self, function, late):
+        """Run a call that blocks, in a thread of its own that may be left behind; raises `late` at the deadline."""
         loop = asyncio.get_running_loop()
         result = loop.create_future()
 
@@ -89,26 +89,20 @@ class BrokerDoctor:
         try:
             return await asyncio.wait_for(result, self.wait)
         except asyncio.TimeoutError:
-            raise Fault("%s within %d s" % (what, self.wait), *todo) from None
+            raise late from None
 
     # --- the way there
 
     async def name(self):
         host, port = self.target.host, self.target.port
         self.report.doing("looking up %s" % host)
-        todo = (
-            "check the spelling of mqtt.broker",
-            "does this computer's network have a name server? An APN for machines may have none: use a number",
-        )
+        more = "check its spelling", "does this computer's network have a name server?"
+        silent = Fault("DNS: no answer about %s within %d s" % (host, self.wait), words.of((_NO_NAME,))[1], *more)
         try:
-            found = await self._blocking(
-                lambda: socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM),
-                "DNS: no answer about %s" % host,
-                *todo,
-            )
+            found = await self._blocking(lambda: socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM), silent)
         except (socket.gaierror, UnicodeError) as error:
             why = getattr(error, "strerror", None) or str(error)
-            raise Fault("DNS: the name %s is not known (%s)" % (host, why), *todo) from None
+            raise words.fault((_NO_NAME,), *more, seen="%s (%s)" % (host, why)) from None
         # The device takes IPv4 only.
         self.addresses = [entry[4] for entry in found if entry[0] == socket.AF_INET]
         if not self.addresses:
@@ -119,28 +113,24 @@ class BrokerDoctor:
         self.report.ok("DNS: %s is %s" % (host, self.addresses[0][0]))
 
     async def tcp(self):
-        where = "%s:%d" % (self.addresses[0][0], self.target.port)
+        host, port = self.addresses[0][:2]
+        where = "%s:%d" % (host, port)
         self.report.doing("TCP to %s" % where)
-        firewall = (
-            "a firewall on the way or the broker is off: ask whoever runs it, and the carrier"
-        )
         try:
             await self._blocking(
                 lambda: socket.create_connection(self.addresses[0], self.wait).close(),
-                "TCP: no answer from %s" % where,
-                firewall,
+                self._no_connection("%s, for %d s" % (where, self.wait)),
             )
         except ConnectionRefusedError:
-            raise Fault(
-                "TCP: %s refuses the connection, nothing listens on this port" % where,
-                "check the port in mqtt.broker: 1883 is usual, 8883 for TLS",
-                "is the broker running?",
+            raise words.fault(
+                (_PORT_CLOSED, host, port), "1883 is usual, 8883 for TLS", seen="%s refuses the connection" % where
             ) from None
         except OSError as error:
-            raise Fault(
-                "TCP: %s can't be reached (%s)" % (where, error.strerror or error), firewall
-            ) from None
+            raise self._no_connection("%s (%s)" % (where, error.strerror or error)) from None
         self.report.ok("TCP: %s takes connections" % where)
+
+    def _no_connection(self, seen):
+        return words.fault((_NO_CONNECTION,), "ask whoever runs the broker, and the carrier", seen=seen)
 
     async def tls(self):
         self.report.doing("TLS with %s" % self.target.host)
@@ -155,9 +145,10 @@ class BrokerDoctor:
                 return "%s, %s" % (sock.version(), sock.cipher()[0])
 
         try:
-            found = await self._blocking(
-                shake, "TLS: the broker does not answer", "is this its port for TLS? 8883 is usual"
+            late = Fault(
+                "TLS: the broker does not speak it within %d s" % self.wait, "is this its port for TLS? 8883 is usual"
             )
+            found = await self._blocking(shake, late)
         except ssl.SSLCertVerificationError as error:
             raise Fault(
                 "TLS: the broker's certificate is not accepted (%s)" % error.verify_message,
@@ -166,8 +157,7 @@ class BrokerDoctor:
             ) from None
         except (ssl.SSLError, OSError) as error:
             raise Fault(
-                "TLS: the broker does not speak it here (%s)"
-                % (getattr(error, "reason", None) or error),
+                "TLS: the broker does not speak it here (%s)" % (getattr(error, "reason", None) or error),
                 "tcp:// if it has none, or its port for TLS (8883 is usual)",
             ) from None
         self.report.ok("TLS: %s" % found)
@@ -190,16 +180,12 @@ class BrokerDoctor:
         try:
             await self._blocking(
                 lambda: client.connect(self.target.host, self.target.port, 30),
-                "login: no connection",
+                self._no_connection("at the login, for %d s" % self.wait),
             )
         except OSError as error:
-            raise Fault("login: the connection broke (%s)" % error) from None
+            raise words.fault((_HUNG_UP,), seen="at the login (%s)" % error) from None
         client.loop_start()
-        code = await self._event(
-            "connack",
-            "login: the broker does not answer (no CONNACK)",
-            "is this an MQTT broker? Perhaps the port is that of another service, or wants TLS",
-        )
+        code = await self._event("connack", (_NO_CONNACK,))
         if code:
             why = (_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
             raise Fault(*words.of(why)) if code in _NAMED else words.fault(why)
@@ -223,46 +209,40 @@ class BrokerDoctor:
         client.on_message = lambda c, u, m: m.payload == self.text and later("message", 0)
         client.on_disconnect = lambda c, u, f, code, p: later("gone", str(code))
 
-    async def _event(self, name, what, *todo):
+    async def _event(self, name, late):
+        """What comes as `name`; Fault when it does not: `late`, a `why` of the device's or (what is wrong, to do)."""
         loop = asyncio.get_running_loop()
         wanted = self.events.setdefault(name, loop.create_future())
         gone = self.events.setdefault("gone", loop.create_future())
         await asyncio.wait((wanted, gone), timeout=self.wait, return_when=asyncio.FIRST_COMPLETED)
         if wanted.done():
             return wanted.result()
-        if gone.done():
-            raise Fault("%s: it closed the connection" % what, *todo)
-        raise Fault("%s within %d s" % (what, self.wait), *todo)
+        seen = "it closed the connection" if gone.done() else "none within %d s" % self.wait
+        if isinstance(late[0], int):
+            raise words.fault(late, seen=seen)
+        raise Fault("%s: %s" % (late[0], seen), *late[1:])
 
     async def subscribe(self):
         self.report.doing("subscribing to %s" % self.topic)
         self.client.subscribe(self.topic, 1)
-        code = await self._event(
-            "suback", "subscription: no answer (no SUBACK)", "ask whoever runs the broker"
-        )
+        code = await self._event("suback", ("subscription: no answer (no SUBACK)", "ask whoever runs the broker"))
         if code >= _ACCEPTED:
-            raise Fault(
-                "subscription refused: this user may not read %s" % self.topic,
-                "give the user the right in the broker, or try the device's own topic: --topic (mqtt.at_topic)",
-            )
+            raise words.fault((_NO_RIGHT, self.topic), "or try the device's own topic: --topic (mqtt.at_topic)")
         self.report.ok("subscription to %s" % self.topic)
 
     async def publish(self):
         self.report.doing("publishing to %s" % self.topic)
         self.client.publish(self.topic, self.text, 1)
-        await self._event(
-            "puback",
-            "publication: the broker does not confirm (no PUBACK)",
-            "its disk may be full or it is overloaded: its log says why",
-        )
+        await self._event("puback", (_NO_PUBACK, self.wait * 1000))
         self.report.ok("publication confirmed")
 
     async def deliver(self):
         await self._event(
             "message",
-            "delivery: the message did not come back",
-            "the user may not write to %s: the broker drops silently what it does not allow"
-            % self.topic,
+            (
+                "delivery: the message did not come back",
+                "the user may not write to %s: the broker drops silently what it does not allow" % self.topic,
+            ),
         )
         self.report.ok("the message came back: the whole way works")
 

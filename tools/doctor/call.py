@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 from firmware.core.errors import ModemError
-from firmware.modem import dial
-from firmware.modem.link import Failure
+from firmware.net.modem import dial
+from firmware.net.modem.link import Failure
 from tools.doctor import words
 from tools.lwip import local
 
@@ -42,9 +42,7 @@ class Call:
             raise self._no_data(failure) from None
         self.session = link.session
         self.modem.report.ok("data connection: address %s" % self.session.ip)
-        self.modem.report.note(
-            "the way from there to the broker: tools.doctor broker, or DOCTOR,broker on the device"
-        )
+        self.modem.report.note("the way from there to the broker: tools.doctor broker, or DOCTOR,broker on the device")
 
     def _no_data(self, failure):
         """What the device's DOCTOR says of it, with the very reason; --apn is the computer's own."""

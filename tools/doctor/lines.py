@@ -1,9 +1,9 @@
-"""Which diagnostic line has a number: a device tells it after a reset that nobody wanted (firmware/lastrun.py)."""
+"""Which diagnostic line has a number: a device tells it after a reset that nobody wanted (firmware/core/log.py)."""
 
 import ast
 from pathlib import Path
 
-from firmware.lastrun import number
+from firmware.core.log import number
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LEVELS = ("info", "warn", "error")

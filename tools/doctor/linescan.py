@@ -2,19 +2,18 @@
 
 Only the request for the status of the link goes out (protocol reference 2.2: it changes nothing in a meter), with a
 pause between two of them and a limit on their number. A meter hears its own address at its own speed only, so each
-pair has to be tried; the likely ones come first.
+pair has to be tried; the likely ones come first. How one is tried, and which are likely, is the device's own
+(firmware/meters/line_probe.py); it looks at fewer of them.
 """
 
-from firmware.iec102 import errors
-from firmware.iec102.address import LinkAddress
 from firmware.iec102.link import Link
-from firmware.port import sleep_ms
+from firmware.meters import line_probe
 from tools.doctor.serialline import NotPossible
 
-BAUDS = (9600, 19200, 4800, 2400, 1200, 38400, 57600, 115200, 600, 300)
+BAUDS = (*line_probe.BAUDS, 57600, 115200, 600, 300)
 FORMATS = {"8N1": (8, None, 1), "8E1": (8, 0, 1), "8O1": (8, 1, 1)}
 _USUAL = ("8N1", "8E1")
-LINKS = (1, *range(2, 11), 0, 100)
+LINKS = (*line_probe.LINKS, 100)
 # Tries of the pair that was given or is most likely, and of one at which something was heard.
 _FIRST_TRIES = 3
 # Pairs of speed and format at which all link addresses are tried before any other pair.
@@ -29,7 +28,6 @@ class Found:
         self.link = None
         self.garbled = {}  # (baud, format) -> frames answered by something that is no frame
         self.echoes = 0
-        self.foreign = None  # link address in an answer to another one
         self.impossible = set()  # formats the port does not know
         self.frames = 0
         self.cut = 0  # pairs left out for the limit
@@ -38,9 +36,7 @@ class Found:
 class Scan:
     """`port`: a SerialPort over a HostUart. `frames`: most frames to send."""
 
-    def __init__(
-        self, port, answer_ms=None, pause_ms=100, frames=200, say=lambda text: None, trace=None
-    ):
+    def __init__(self, port, answer_ms=None, pause_ms=100, frames=200, say=lambda text: None, trace=None):
         self.port = port
         self.link = Link(port)
         self.link.clean = True
@@ -67,9 +63,7 @@ class Scan:
     async def _once_more(self, found):
         """Where something was heard a spoilt answer may have been the only reason."""
         for line in sorted(found.garbled, key=found.garbled.get, reverse=True)[:2]:
-            if found.frames < self.frames + _FIRST_TRIES and await self._look(
-                line, self._heard, _FIRST_TRIES
-            ):
+            if found.frames < self.frames + _FIRST_TRIES and await self._look(line, self._heard, _FIRST_TRIES):
                 break
         return found
 
@@ -81,17 +75,13 @@ class Scan:
             return False
         self.say("%d baud %s, link address %d" % (*line, link))
         for _ in range(tries):
-            found.frames += 1
-            if await self._ask(line, link):
-                found.line, found.link = line, link
+            answered = other = await self._ask(line, link)
+            if other not in (link, None):
+                # Another one answers: it has to do so when it is meant, too.
+                answered = await self._ask(line, other)
+            if answered is not None and answered == other:
+                found.line, found.link = line, other
                 return True
-            await sleep_ms(self.pause_ms)
-            if found.foreign is not None and found.foreign != link:
-                other, found.foreign = found.foreign, None
-                if await self._ask(line, other):
-                    found.frames += 1
-                    found.line, found.link = line, other
-                    return True
         return False
 
     def configure(self, line):
@@ -102,26 +92,17 @@ class Scan:
         return True
 
     async def _ask(self, line, link):
-        """One request for the link status."""
-        wire = self.port.wire_ms(24)
-        answer = self.answer_ms or 400
-        address = LinkAddress(
-            link, 0, 0, answer_ms=answer + wire, gap_ms=60 + wire, session_ms=30000, retries=0
-        )
-        self.link.clean = True
-        await self.link.begin(address)
-        before = self.link.ignored
-        try:
-            await self.link.status()
-            return True
-        except errors.WrongLinkError:
-            self.found.foreign = self.link.parser.link
-        except errors.GarbledError:
-            self.found.garbled[line] = self.found.garbled.get(line, 0) + 1
+        """The link address that answers to a request for `link`, or None."""
+        found, garbled, ignored = self.found, [0], self.link.ignored
+        found.frames += 1
+        given = {} if self.answer_ms is None else {"answer_ms": self.answer_ms}
+        answered = await line_probe.ask(self.link, link, garbled, pause_ms=self.pause_ms, **given)
+        if garbled[0]:
+            found.garbled[line] = found.garbled.get(line, 0) + 1
             self._heard = link
-        except errors.NoAnswerError:
-            self.found.echoes += self.link.ignored > before
-        return False
+        elif answered is None:
+            found.echoes += self.link.ignored > ignored
+        return answered
 
 
 def lines_of(baud=None, form=None, only=False):

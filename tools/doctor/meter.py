@@ -1,13 +1,16 @@
 """`tools.doctor meter`: is there a meter on the line, where, and does it let itself be read?"""
 
+from firmware.core import error_texts
 from firmware.iec102 import errors
-from firmware.iec102.address import LinkAddress
+from firmware.iec102.link import LinkAddress
 from firmware.iec102.master import Master
 from tools.doctor import linescan, words
 from tools.doctor.meterreads import Reads
 from tools.doctor.report import Fault
 
 _WRONG_POINT = 16
+# Codes of firmware/core/errors.py.
+_BUSY, _POINT, _NOW_AND_THEN, _LINE, _LINK, _NOISE, _MUTE = 105, 116, 141, 142, 143, 144, 145
 _START_SESSION = 183
 # More than one answer in so many that had to be asked for again is a bad line.
 _BAD_LINE = 20
@@ -44,9 +47,7 @@ class MeterDoctor:
         else:
             lines = linescan.lines_of(args.baud, args.format, args.only)
         links = list(args.links)
-        scan = linescan.Scan(
-            self.port, args.answer_ms, args.pause_ms, args.frames, report.doing, self.trace
-        )
+        scan = linescan.Scan(self.port, args.answer_ms, args.pause_ms, args.frames, report.doing, self.trace)
         found = await scan.run(lines, links)
         if self.uart.lost:
             raise Fault(
@@ -59,41 +60,30 @@ class MeterDoctor:
             raise self.nobody(found, lines, links)
         self.line, self.link = found.line, found.link
         where = "" if self.uart.fixed else " at %d baud %s" % self.line
-        report.ok(
-            "a meter answers%s, link address %d (%d frames)" % (where, self.link, found.frames)
-        )
+        report.ok("a meter answers%s, link address %d (%d frames)" % (where, self.link, found.frames))
         self.compare()
 
     def compare(self):
         """Name what is not as the installer gave it."""
         args = self.args
         baud, form = self.line
-        if not self.uart.fixed:
-            if args.baud and args.baud != baud:
-                self.report.fault(
-                    "wrong baud rate: %d was given, the meter speaks %d" % (args.baud, baud),
-                    "set port.1.baud to %d" % baud,
-                )
-            if args.format and args.format != form:
-                self.report.fault(
-                    "wrong parity: %s was given, the meter speaks %s" % (args.format, form),
-                    "set port.1.parity to %s" % _PARITIES[form[1]],
-                )
+        if not self.uart.fixed and ((args.baud or baud) != baud or (args.format or form) != form):
+            found, todo = words.of((_LINE, "%d baud %s" % self.line, 1))
+            self.report.fault(found, todo, "baud %d, parity %s" % (baud, _PARITIES[form[1]]))
         if args.link is not None and args.link != self.link:
-            self.report.fault(
-                "wrong link address: %d was given, the meter has %d" % (args.link, self.link),
-                "set meter.0.link to %d" % self.link,
-            )
+            found, todo = words.of((_LINK, self.link, args.link))
+            self.report.fault(found, todo, "meter.0.link is %d then" % self.link)
 
     def nobody(self, found, lines, links):
         """The Fault for a line on which no meter was found."""
         if found.garbled:
             line = max(found.garbled, key=found.garbled.get)
-            return Fault(
-                "noise: something answers (most at %d baud %s), but no frame of it is good" % line,
-                "wrong speed or parity, if the meter uses one that was not tried: --baud, --format",
-                "two meters with one link address, or a bus without its terminating resistors",
+            return words.fault(
+                (_NOISE,),
+                "a speed or parity that was not tried: --baud, --format",
+                "two meters with one link address",
                 "the wires A and B of RS-485 exchanged, or an optical head that sits badly",
+                seen="something answers, most at %d baud %s, but no frame of it is good" % line,
             )
         tried = "%d settings of the line, %d link addresses, %d frames" % (
             len(lines),
@@ -105,21 +95,17 @@ class MeterDoctor:
             "--link N, or --links 1-300 to look for it"
         ]
         if found.cut:
-            more.append(
-                "%d combinations were left out for --frames %d" % (found.cut, self.args.frames)
-            )
+            more.append("%d combinations were left out for --frames %d" % (found.cut, self.args.frames))
         if found.echoes:
-            return Fault(
-                "the meter is mute: only our own frames come back (%s)" % tried,
+            return words.fault(
+                (_MUTE,),
                 "an optical head echoes: put it onto the meter's port, cable downwards",
                 "RS-485: the transceiver hears itself; look at the wires to the meter",
                 *more,
+                seen="only our own frames come back (%s)" % tried,
             )
-        return Fault(
-            "the meter is mute: nothing answers (%s)" % tried,
-            "check that the meter has power and that this is its port for reading",
-            "RS-232: exchange TX and RX (a null modem adapter); RS-485: exchange A and B",
-            *more,
+        return words.fault(
+            (_MUTE,), "is this the meter's port for reading?", *more, seen="nothing answers (%s)" % tried
         )
 
     # --- does it let us in
@@ -139,16 +125,13 @@ class MeterDoctor:
                 self.point = point
                 self.report.ok("the password is right, measuring point %d" % point)
                 if args.point is not None and args.point != point:
-                    self.report.fault(
-                        "wrong measuring point: %d was given, the meter has %d"
-                        % (args.point, point),
-                        "set meter.0.point to %d" % point,
-                    )
+                    fault = wrong_point("%d was given, the meter has %d" % (args.point, point))
+                    self.report.fault(fault, *fault.todo)
                 return
             if other >= 0 and other not in tried:
                 points.insert(0, other)
-        raise Fault(
-            "wrong measuring point: the meter has none of %s" % ", ".join(map(str, tried)),
+        raise wrong_point(
+            "the meter has none of %s" % ", ".join(map(str, tried)),
             "take it from the distributor's papers (punto de medida): --point N, or --points 1-20",
         )
 
@@ -168,19 +151,16 @@ class MeterDoctor:
         except errors.PasswordError as refusal:
             if refusal.cause == _WRONG_POINT:
                 return -1
-            why = words.cause(refusal.cause) if refusal.cause >= 13 else "negative answer"
-            raise self.password_fault(why, words.of(refusal.why())[1]) from None
+            raise words.fault(
+                refusal.why(),
+                "ask the distributor for the meter's password (clave de lectura), a number up to 4294967295",
+                seen=words.cause(refusal.cause) if refusal.cause >= 13 else "negative answer",
+            ) from None
         except errors.UnexpectedAsduError as surprise:
             raw = link.asdu
-            if (
-                surprise.type == _START_SESSION
-                and raw is not None
-                and raw[3] | raw[4] << 8 != point
-            ):
+            if surprise.type == _START_SESSION and raw is not None and raw[3] | raw[4] << 8 != point:
                 return raw[3] | raw[4] << 8
-            raise Fault(
-                "the meter answers the password with something else: %s" % surprise
-            ) from None
+            raise Fault("the meter answers the password with something else: %s" % surprise) from None
         except errors.NackError as refusal:
             raise words.fault(refusal.why(), "another reader may have a session open: wait two minutes") from None
         except errors.BusyError:
@@ -190,35 +170,30 @@ class MeterDoctor:
         except errors.Iec102Error as error:
             raise Fault("the session can't be opened: %s" % error) from None
 
-    def password_fault(self, why, todo):
-        return Fault(
-            "wrong password (%s)" % why,
-            todo,
-            "ask the distributor for the meter's password (clave de lectura), a number up to 4294967295",
-        )
-
     def busy(self):
-        return Fault(
-            "busy: the meter answers, but has had no data for %d s" % (_BUSY_S[self.args.via]),
-            "another reader may be at work on another port of the meter: try again in some minutes",
+        return words.fault(
+            (_BUSY,),
+            "it may be at work on another port of the meter",
+            seen="asked for %d s" % _BUSY_S[self.args.via],
         )
 
     def silent(self, silence):
         if self.uart.lost:
             return Fault("the port went away: %s" % self.uart.lost)
         if isinstance(silence, errors.GarbledError):
-            return self.noise("its answers to longer frames are spoilt")
+            return self.noise(_NOISE, "its answers to longer frames are spoilt")
         return Fault(
             "the meter falls silent at the password",
             "a wrong password is answered so by some meters: check it first",
             "if it is right: the line may lose longer frames (RS-485 direction, terminating resistors)",
         )
 
-    def noise(self, what):
-        return Fault(
-            "noise: %s" % what,
+    def noise(self, code, what):
+        return words.fault(
+            (code,),
             "shorter cable, shield on one end, terminating resistors at both ends of an RS-485 bus",
             "an optical head must sit straight and keep out daylight",
+            seen=what,
         )
 
     # --- what does it have
@@ -232,14 +207,14 @@ class MeterDoctor:
             raise self.lost(silence) from None
         link = self.master.link
         if link.repeats * _BAD_LINE > link.sent:
-            fault = self.noise("%d of %d frames had to be repeated" % (link.repeats, link.sent))
+            fault = self.noise(_NOW_AND_THEN, "%d of %d frames had to be repeated" % (link.repeats, link.sent))
             self.report.fault(fault, *fault.todo)
 
     def lost(self, silence):
         if self.uart.lost:
             return Fault("the port went away: %s" % self.uart.lost)
         if isinstance(silence, errors.GarbledError):
-            return self.noise("its answers are spoilt")
+            return self.noise(_NOISE, "its answers are spoilt")
         return Fault(
             "the meter fell silent in the middle of a session",
             "look at the plugs, then try again; a meter that does so again and again is at fault itself",
@@ -248,9 +223,7 @@ class MeterDoctor:
     def settings(self):
         """What the device wants to be told, ready to be typed."""
         self.report.plain()
-        self.report.plain(
-            "Settings for the device (make config, or AT^MTXTUNNEL=SETPARAM,name,value):"
-        )
+        self.report.plain("Settings for the device (make config, or AT^MTXTUNNEL=SETPARAM,name,value):")
         if not self.uart.fixed:
             baud, form = self.line
             self.report.plain("  port.1.baud = %d" % baud)
@@ -262,6 +235,11 @@ class MeterDoctor:
             self.report.plain("  meter.0.point = %d" % self.point)
             self.report.plain("  meter.0.password = the one you gave")
         self.report.plain("  meter.0.enabled = on")
+
+
+def wrong_point(seen, *more):
+    """The Fault; not every meter says it with cause 16, as the device's own words have it."""
+    return Fault("%s: %s" % (error_texts.text((_POINT,)), seen), words.of((_POINT,))[1], *more)
 
 
 _PARITIES = {"N": "none", "E": "even", "O": "odd"}

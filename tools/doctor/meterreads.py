@@ -2,7 +2,7 @@
 
 import time
 
-from firmware.clock.zone import Zone
+from firmware.core.zone import Zone
 from firmware.iec102 import errors
 from firmware.iec102.timetag import from_utc
 from tools.doctor import words
@@ -45,7 +45,7 @@ class Reads:
         except (errors.BusyError, errors.NoAnswerError):
             raise
         except errors.Iec102Error as error:
-            self._refused(name, str(error), "note this line and tell us", needed)
+            self._refused(name, *words.of(error.why()), needed)
         else:
             self.report.ok("%s: %s" % (name, text))
 

@@ -3,27 +3,39 @@
 import asyncio
 import time
 
+from firmware.commands.handlers.doctor_texts import closer, signal
 from firmware.core.errors import ModemError
-from firmware.modem import network
-from firmware.modem.at import AtChannel
-from firmware.modem.exchange import CommandError, NoAnswer, raw
-from firmware.modem.profiles import detect, get
-from firmware.modem.steps import nothing_heard
+from firmware.net.modem import registration, setup
+from firmware.net.modem.at import AtChannel
+from firmware.net.modem.exchange import CommandError, NoAnswer, fields_of, raw
+from firmware.net.modem.link import Failure
+from firmware.net.modem.prepare import nothing_heard
+from firmware.net.modem.profiles import detect, get
 from tools.doctor.call import Call
 from tools.doctor.report import Fault
 from tools.doctor.words import fault
-from tools.doctor.words import of as meaning
 
 BAUDS = (115200, 9600, 57600, 38400, 19200, 230400, 460800, 921600)
 _AT_MS = 400
-_DENIED = 3  # <stat> of +CREG (TS 27.007 7.2)
 _GUARD_S = 1.2  # silence before and after +++ (V.250)
 _PIN_MS = 10000
-_NO_SIM, _SIM_PIN, _SIM_PUK = 10, 11, 12
-_SIM_BROKEN = (13, 15)
-_PUKS = ("SIM PUK", "SIM PUK2", "PH-SIM PUK", "PH-NET PUK")
+# Numbers of +CME ERROR.
+_PIN_WANTED, _PUK_WANTED = 11, 12
 # Codes of firmware/core/errors.py.
-_NO_CARD, _CARD_BLOCKED, _WRONG_PIN, _CARD_BROKEN = 201, 202, 204, 207
+_NO_CARD, _CARD_BLOCKED, _NO_PIN, _WRONG_PIN, _CARD_BROKEN, _NOT_READY, _SILENT = 201, 202, 203, 204, 207, 208, 211
+_NO_NETWORK, _NO_SIGNAL, _DENIED = 221, 222, 263
+_PUK_LETTER = "the PUK is on the carrier's letter"
+# What to do beside what the device says: here somebody stands before the modem.
+_MORE = {
+    _NO_CARD: ("which way round it goes is drawn at the holder",),
+    _CARD_BROKEN: ("try it in a telephone; ask for another one",),
+    _NO_NETWORK: ("the first registration may take minutes: --wait 300", "a card of another carrier"),
+    _NO_SIGNAL: ("does the modem have the bands of your carrier? uplink.network auto",),
+    _DENIED: (
+        "give the carrier the number printed on the card",
+        "a card for machines may be bound to one device (IMEI) or one network",
+    ),
+}
 _SIM_S = 15
 _LOOK_S = 1.0
 # Tries of the PIN that must be left: the last one is not for us.
@@ -61,12 +73,13 @@ class ModemDoctor:
         try:
             return await self.channel.command(line, ms, tries)
         except NoAnswer as silence:
-            if self.uart.lost:
-                raise Fault("the port went away: %s" % self.uart.lost) from None
-            raise Fault(
-                "the modem stopped answering (%s)" % silence,
-                "a supply that breaks down while it sends: 2 A peaks; a fat capacitor next to the modem",
+            self._port_is_there()
+            raise fault(
+                silence.why(),
+                "does the supply break down while it sends? A fat capacitor next to the modem",
             ) from None
+
+    command = ask  # as an AtChannel has it: firmware/net/modem/setup.py asks with it
 
     async def quietly(self, line, ms=5000):
         try:
@@ -87,13 +100,11 @@ class ModemDoctor:
                 if await self.at(baud):
                     await self._found(baud)
                     return
-        if self.uart.lost:
-            raise Fault("the port went away: %s" % self.uart.lost)
-        raise Fault(
-            "the modem does not answer to AT",
+        self._port_is_there()
+        raise fault(
+            (_SILENT,),
             "is it switched on? Its power key has to be held for a second; a LED shows that it runs",
-            "RX and TX exchanged, or 5 V logic; another port of the modem (USB modems have several)",
-            "its supply: most need 3.8 V and 2 A for a moment",
+            "5 V logic, or another port of the modem (USB modems have several)",
         )
 
     async def at(self, baud):
@@ -123,13 +134,13 @@ class ModemDoctor:
     async def _found(self, baud):
         await self.quietly("ATE0")
         await self.quietly("AT+CMEE=1")
-        words = [line for line in await self.quietly("AT+CGMM") if line.strip()]
-        model = words[-1].rpartition(":")[2].strip().strip('"') if words else "unknown model"
+        try:
+            model = await setup.model(self, detect)
+        except CommandError:
+            model = ""
+        model = model or "unknown model"
         self.profile = get(detect(model))
-        self.report.ok(
-            "modem %s%s (profile %s)"
-            % (model, " at %d baud" % baud if baud else "", self.profile["name"])
-        )
+        self.report.ok("modem %s%s (profile %s)" % (model, " at %d baud" % baud if baud else "", self.profile["name"]))
         if self.args.baud and baud != self.args.baud:
             self.report.fault(
                 "wrong baud rate: %d was given, the modem speaks %d" % (self.args.baud, baud),
@@ -148,37 +159,34 @@ class ModemDoctor:
                 return
             if state == "SIM PIN":
                 await self._enter_pin()
-            elif state in _PUKS:
-                raise fault((_CARD_BLOCKED,), "the PUK is on the carrier's letter")
+            elif state in setup.PUKS:
+                raise fault((_CARD_BLOCKED,), _PUK_LETTER)
             elif time.monotonic() > end:
-                raise Fault(
-                    "the SIM is not ready: %s" % state, "take it out, clean it, try another one"
-                )
+                raise fault((_NOT_READY, state))
             await asyncio.sleep(0.5)
 
     async def _sim_state(self):
+        """As the device asks, see firmware/net/modem/setup.py; "SIM PIN" also where a refusal says so."""
         try:
-            lines = await self.ask("AT+CPIN?")
-        except CommandError as error:
-            if error.number == _NO_SIM:
-                raise fault((_NO_CARD,), "which way round it goes is drawn at the holder") from None
-            if error.number in _SIM_BROKEN:
-                raise fault((_CARD_BROKEN,), "try it in a telephone; ask for another one") from None
-            return {_SIM_PIN: "SIM PIN", _SIM_PUK: "SIM PUK"}.get(error.number, str(error))
-        for line in lines:
-            if line.startswith("+CPIN:"):
-                return line[6:].strip()
-        return "no answer"
+            state = await setup.state(self)
+        except Failure as failure:
+            why = failure.why()
+            raise fault(why, *_MORE.get(why[0], ())) from None
+        return "SIM PIN" if isinstance(state, tuple) and state[-1] == _PIN_WANTED else state
+
+    def _port_is_there(self):
+        if self.uart.lost:
+            raise Fault("the port went away: %s" % self.uart.lost)
 
     async def _enter_pin(self):
         if not self.pin:
-            raise Fault(
-                "the SIM wants a PIN and none was given",
-                "give it with --pin-file FILE or LECTOR_SIM_PIN, and set uplink.pin in the device",
+            raise fault(
+                (_NO_PIN,),
+                "give it here, too: --pin-file FILE or LECTOR_SIM_PIN",
                 "or switch the PIN off with a telephone",
             )
-        left = await self._tries_left()
-        if left is not None and left < _SPARE_TRIES:
+        left, _ = await setup.pin_tries(self)
+        if left.isdigit() and int(left) < _SPARE_TRIES:
             raise Fault(
                 "the SIM has one try of its PIN left: it is not taken",
                 "enter the PIN with a telephone; that gives three tries again",
@@ -188,36 +196,25 @@ class ModemDoctor:
         try:
             await self.ask('AT+CPIN="%s"' % pin, _PIN_MS, 1)
         except CommandError as error:
-            if error.number == _SIM_PUK:
-                raise fault((_CARD_BLOCKED,), "the PUK is on the carrier's letter") from None
-            found, todo = meaning((_WRONG_PIN,))
-            raise Fault(
-                found,
-                todo,
+            if error.number == _PUK_WANTED:
+                raise fault((_CARD_BLOCKED,), _PUK_LETTER) from None
+            raise fault(
+                (_WRONG_PIN,),
                 "look it up on the carrier's letter; three wrong ones in a row block the card",
-                "correct uplink.pin before the device is switched on: it tries each PIN once only",
+                "correct it before the device is switched on",
             ) from None
-
-    async def _tries_left(self):
-        for line in await self.quietly("AT+CPINR"):
-            if line.startswith("+CPINR: SIM PIN,"):
-                left = line[16:].partition(",")[0].strip()
-                return int(left) if left.isdigit() else None
-        return None
 
     # --- the network
 
     async def signal(self):
         await self._measure()
-        words = signal_words(self.cell.signal)
         # Right after the start nothing has been measured yet; the registration tells whether there is a network.
-        self.report.ok("signal: %s" % words) if self.cell.signal is not None else self.report.note(
-            "signal: %s" % words
-        )
+        tell = self.report.note if self.cell.signal is None else self.report.ok
+        tell("signal: %s" % signal_words(self.cell.signal))
 
     async def _measure(self):
         try:
-            await network.measure(self.cell, self.channel, 5000)
+            await registration.measure(self.cell, self.channel, 5000)
         except ModemError:
             return
 
@@ -225,16 +222,13 @@ class ModemDoctor:
         end = time.monotonic() + self.args.wait
         told = None
         while True:
-            if not await network.look(self.cell, self.channel, self.profile["reg"]):
+            if not await registration.look(self.cell, self.channel, self.profile["reg"]):
                 await self.ask("AT")
-            words = network.words(self.cell) or "no answer"
-            if network.registered(self.cell):
+            words = registration.words(self.cell) or "no answer"
+            if registration.registered(self.cell):
                 await self._measure()
-                name = " ".join(w for w in (self.cell.operator, network.technology(self.cell)) if w)
-                self.report.ok(
-                    "%s%s, %s"
-                    % (words, ": " + name if name else "", signal_words(self.cell.signal))
-                )
+                name = " ".join(w for w in (self.cell.operator, registration.technology(self.cell)) if w)
+                self.report.ok("%s%s, %s" % (words, ": " + name if name else "", signal_words(self.cell.signal)))
                 return
             if words != told:
                 told = words
@@ -244,30 +238,15 @@ class ModemDoctor:
             await asyncio.sleep(_LOOK_S)
 
     async def _not_registered(self, words):
-        if self.cell.stat == _DENIED:
-            return Fault(
-                "registration denied by the network (%s)" % words,
-                "is the card activated and paid? Ask the carrier with the number printed on it",
-                "a card for machines may be bound to one device (IMEI) or one network: ask the carrier",
-            )
         await self._measure()
-        if self.cell.signal is None:
-            return Fault(
-                "no signal: the modem finds no network (%s)" % words,
-                "is the antenna screwed on, to the connector MAIN? Out of the cabinet, and try again",
-                "does the modem have the bands of your carrier? uplink.network auto",
-            )
-        return Fault(
-            "no network within %d s (%s; signal: %s)"
-            % (self.args.wait, words, signal_words(self.cell.signal)),
-            "the first registration may take minutes: --wait 300",
-            "uplink.network to auto; a card of another carrier",
-        )
+        why = closer((_NO_NETWORK, registration.why(self.cell)), self.cell.signal)
+        seen = "not within %d s (%s; signal: %s)" % (self.args.wait, words, signal_words(self.cell.signal))
+        return fault(why, *_MORE[why[0]], seen="" if why[0] == _DENIED else seen)
 
     async def attach(self):
         for line in await self.quietly("AT+CGATT?", 10000):
             if line.startswith("+CGATT:"):
-                if line[7:].strip() == "1":
+                if fields_of(line)[0] == "1":
                     self.report.ok("attached: the network carries data")
                     return
                 raise Fault(
@@ -278,10 +257,5 @@ class ModemDoctor:
 
 
 def signal_words(dbm):
-    """How good a signal of so many dBm (AT+CSQ) is."""
-    if dbm is None:
-        return "none, or not known"
-    for least, word in ((-75, "very good"), (-85, "good"), (-95, "fair"), (-105, "weak")):
-        if dbm >= least:
-            return "%s (%d dBm)" % (word, dbm)
-    return "very weak (%d dBm)" % dbm
+    """How good a signal of so many dBm is, None: nothing was measured."""
+    return "none, or not known" if dbm is None else signal(dbm)

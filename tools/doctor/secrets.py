@@ -23,7 +23,6 @@ def get(what, path, variable, needed=True):
         return ""
     if not sys.stdin.isatty():
         raise NoSecret(
-            "the %s is wanted: in a file (--password-file FILE) or in the environment (%s)"
-            % (what, variable)
+            "the %s is wanted: in a file (--password-file FILE) or in the environment (%s)" % (what, variable)
         )
     return getpass.getpass("%s: " % what)

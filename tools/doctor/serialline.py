@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import serial
 
-from firmware.serialport import SerialPort
+from firmware.core.serial_port import SerialPort
 from tools.doctor.report import Fault
 
 try:
@@ -45,9 +45,7 @@ class HostUart:
             self._serial = serial.serial_for_url(url, baud, timeout=0, do_not_open=True, **own)
             self._serial.open()
         except (OSError, ValueError, _TermiosError) as error:
-            raise Fault(
-                "%s can't be opened: %s" % (where, reason(error)), *_advice(error)
-            ) from None
+            raise Fault("%s can't be opened: %s" % (where, reason(error)), *_advice(error)) from None
         self._rest = b""
 
     def init(self, baudrate, bits=8, parity=None, stop=1):
@@ -123,17 +121,11 @@ def reason(error):
 def _advice(error):
     number = _number(error)
     if number in (errno.EACCES, errno.EPERM):
-        return (
-            "give yourself the right to the port: sudo usermod -a -G dialout $USER, then log in again",
-        )
+        return ("give yourself the right to the port: sudo usermod -a -G dialout $USER, then log in again",)
     if number in (errno.EAGAIN, errno.EBUSY):
         return ("another program has the port: close it (a console, a terminal program)",)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return (
-            "plug the adapter in, or name another port; list them: python -m serial.tools.list_ports",
-        )
+        return ("plug the adapter in, or name another port; list them: python -m serial.tools.list_ports",)
     if number == errno.ECONNREFUSED:
         return ("check address and port of the serial server, and that its raw TCP mode is on",)
-    return (
-        "check the name of the port: /dev/ttyUSB0, COM3, tcp://HOST:PORT or rfc2217://HOST:PORT",
-    )
+    return ("check the name of the port: /dev/ttyUSB0, COM3, tcp://HOST:PORT or rfc2217://HOST:PORT",)

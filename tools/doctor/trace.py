@@ -1,34 +1,20 @@
-"""Every frame on the line with its meaning beside it, for `tools.doctor meter --trace`."""
+"""Every frame on the line with its meaning beside it, for `tools.doctor meter --trace`: the device's own trace."""
 
-from firmware import framewords
-
-_USER_DATA = 0x68
-_SESSION = 183
-_TYPE_AT = 7
+from firmware.iec102 import frame_text
+from firmware.meters.frame_trace import Ear
 
 
-class Trace:
+class Trace(Ear):
     """A `trace` for Link and Master. Received pieces are gathered until the next frame goes out."""
 
     def __init__(self, out):
+        super().__init__(self, "")
         self._out = out
-        self._heard = b""
-        self._opening = False
+        self.missed = 0
 
-    def __call__(self, direction, data):
-        if direction == "<":
-            self._heard += bytes(data)
-            return
-        self.flush()
-        data = bytes(data)
-        if data[0] == _USER_DATA:
-            self._opening = data[_TYPE_AT] == _SESSION
-        self._show(">", data)
+    __call__ = Ear.hear
+    flush = Ear.hand_on
 
-    def flush(self):
-        heard, self._heard = self._heard, b""
-        self._show("<", heard)
-
-    def _show(self, direction, data):
-        for text in framewords.lines(data, self._opening):
+    def put(self, _, direction, data, opening):
+        for text in frame_text.lines(data, opening):
             self._out("%s      %s" % (direction, text))

@@ -1,6 +1,7 @@
 """What errors mean and what to do about them, in the words of the device's DOCTOR (firmware/core/error_texts.py)."""
 
 from firmware.core import error_texts
+from firmware.iec102 import frame_text
 from tools.doctor.report import Fault
 
 
@@ -10,21 +11,27 @@ def of(why):
     return found.removeprefix("FAULT "), todo
 
 
-def fault(why, *more):
-    """A Fault that names it, with what was told in brackets where that says more; `more` to do."""
+def fault(why, *more, seen=""):
+    """A Fault that names it; `more` to do.
+
+    Behind it `seen`, which this computer knows and a device does not, or else in brackets what the error itself says
+    where that says more.
+    """
     found, todo = of(why)
-    told = error_texts.text(why)
-    return Fault(found if told == found else "%s (%s)" % (found, told), todo, *more)
-
-
-def cause_text(number):
-    """A cause of transmission in words."""
-    return error_texts.text((100 + number,)) if 12 < number < 19 else "cause %d" % number
+    if seen:
+        found = "%s: %s" % (found, seen)
+    else:
+        told = error_texts.text(why)
+        if found in told:
+            found = told
+        elif told not in found:
+            found = "%s (%s)" % (found, told)
+    return Fault(found, todo, *more)
 
 
 def cause(number):
     """A cause of transmission in words, with its number."""
-    return "%s (cause %d)" % (cause_text(number), number)
+    return "%s (cause %d)" % (frame_text.cause_of(number), number)
 
 
 def refusal(number):

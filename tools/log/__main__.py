@@ -15,7 +15,8 @@ import sys
 import tempfile
 from datetime import datetime, timezone
 
-from firmware import readings
+from firmware.meters import readings
+from firmware.meters.readings import kinds
 from tools.log.reader import Reader
 from tools.log.source import SourceError, fetch
 
@@ -30,7 +31,7 @@ def kind_name(kind):
     """`instant`, `closings extended`, …"""
     base = kind & ~readings.EXTENDED
     try:
-        name = "error" if base == readings.ERROR else readings.name_of(base)
+        name = kinds.find(base).name
     except KeyError:
         return "kind %d" % kind
     return name + (" extended" if kind & readings.EXTENDED else "")
@@ -45,10 +46,7 @@ def time_text(utc):
 def show(reader):
     for seq, kind, utc, payload, delivered in reader.records:
         state = "delivered" if delivered else "waiting"
-        print(
-            "%8d  %s  %-18s %6d bytes  %s"
-            % (seq, time_text(utc), kind_name(kind), len(payload), state)
-        )
+        print("%8d  %s  %-18s %6d bytes  %s" % (seq, time_text(utc), kind_name(kind), len(payload), state))
     check(reader)
 
 
@@ -96,9 +94,7 @@ def main(argv=None):
         command = sub.add_parser(name)
         command.add_argument("source", help="flash image, serial port or folder")
         if name == "export":
-            command.add_argument(
-                "--waiting", action="store_true", help="only what was not delivered"
-            )
+            command.add_argument("--waiting", action="store_true", help="only what was not delivered")
             command.add_argument("-o", "--output", help="write here (default: standard output)")
     args = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:

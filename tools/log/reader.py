@@ -1,9 +1,9 @@
 """Reads a folder with a log, as firmware/log writes it. Changes nothing there."""
 
-from firmware.log import find, format
-from firmware.log.files import Files, Journal
-from firmware.log.format import Acks
-from firmware.log.mount import entries
+from firmware.recordlog import find, format
+from firmware.recordlog.files import Files, Journal
+from firmware.recordlog.format import Acks
+from firmware.recordlog.mount import entries
 
 
 class Reader:
@@ -20,7 +20,7 @@ class Reader:
             self._segment(store, number)
         newest = max(self._found, default=0)
         journal = Journal(store)
-        for head, payload in entries(journal):
+        for _, head, payload in entries(journal):
             fields = format.unpack(head)
             if fields and format.is_good(fields, payload):
                 if fields[0] == format.ACK:
@@ -33,9 +33,7 @@ class Reader:
             if before is not None and seq > before + 1:
                 self.damaged.append("records %d to %d are missing" % (before + 1, seq - 1))
             before = seq
-        self.records = [
-            (seq, *self._found[seq], self._acks.has(seq)) for seq in sorted(self._found)
-        ]
+        self.records = [(seq, *self._found[seq], self._acks.has(seq)) for seq in sorted(self._found)]
 
     def _segment(self, store, number):
         size = store.size(number)

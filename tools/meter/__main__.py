@@ -7,8 +7,8 @@ import signal
 import sys
 import time
 
-from firmware.clock import zone
-from tools.meter import faults, values
+from firmware.core import zone
+from tools.meter import faults, manners, values
 from tools.meter.control import Control, Orders
 from tools.meter.line import Line
 from tools.meter.model import Meter
@@ -44,12 +44,8 @@ def arguments(argv):
     )
     add = parser.add_argument
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument(
-        "--pty", nargs="?", const="", metavar="LINK", help="a pty; LINK is a symlink to make to it"
-    )
-    where.add_argument(
-        "--tcp", type=_address, metavar="HOST:PORT", help="a TCP port (0: any free one)"
-    )
+    where.add_argument("--pty", nargs="?", const="", metavar="LINK", help="a pty; LINK is a symlink to make to it")
+    where.add_argument("--tcp", type=_address, metavar="HOST:PORT", help="a TCP port (0: any free one)")
     _who(parser)
     _when(parser)
     _how(parser)
@@ -72,6 +68,7 @@ def arguments(argv):
         help="end when the process that started this one ends (Linux)",
     )
     _faults(parser)
+    _manners(parser)
     args = parser.parse_args(argv)
     _check(parser, args)
     return args
@@ -184,16 +181,32 @@ def _faults(parser):
     add("--echo", action="store_true", help="repeat what is heard, as optical heads do")
 
 
+def _manners(parser):
+    group = parser.add_argument_group("odd manners", "of real meters; as orders they are typed without the dashes")
+    for name, (kind, text) in manners.HELP.items():
+        switch = {"action": "store_const", "const": "on"} if kind == "on|off" else {"metavar": kind}
+        group.add_argument("--" + name, dest="manner_" + name, help=text.replace("%", "%%"), **switch)
+
+
+def _odd(parser, args):
+    """The Manners that the options ask for."""
+    found = manners.Manners()
+    for name in manners.HELP:
+        value = getattr(args, "manner_" + name)
+        try:
+            if value is not None:
+                found.set(name, value)
+        except ValueError as error:
+            parser.error("--%s: %s" % (name, error))
+    return found
+
+
 def _check(parser, args):
     links = args.link or [1]
     if len(links) > 1 and args.meters > 1:
         parser.error("--meters counts up from one --link, %d are given" % len(links))
     args.link = links if len(links) > 1 else [links[0] + i for i in range(args.meters)]
-    if (
-        not args.link
-        or len(set(args.link)) < len(args.link)
-        or not all(0 <= n <= 0xFFFF for n in args.link)
-    ):
+    if not args.link or len(set(args.link)) < len(args.link) or not all(0 <= n <= 0xFFFF for n in args.link):
         parser.error("--link: different addresses, 0 to 65535")
     for name in ("baud", "delay", "busy"):
         if getattr(args, name) < 0:
@@ -205,6 +218,7 @@ def _check(parser, args):
         parser.error("--point: 0 to 65535")
     if not 0 <= args.password <= 0x100000000 - len(args.link):
         parser.error("--password: 0 to 4294967295, also that of the last meter")
+    args.manners = _odd(parser, args)
     if args.clock_speed <= 0:
         parser.error("--clock-speed: more than 0")
     try:
@@ -236,22 +250,19 @@ def build(args):
             no_types=args.no_type,
             no_events=args.no_events,
             ticks=time.monotonic,
+            manners=args.manners,
         )
         for i, link in enumerate(args.link)
     ]
     for station in stations:
-        station.meter.totals(
-            int(now())
-        )  # years are summed up now, so that no answer has to wait for it
+        station.meter.totals(int(now()))  # years are summed up now, so that no answer has to wait for it
     wrong = faults.Faults(args.seed)
     for name in faults.NAMES:
         setattr(wrong, name, getattr(args, name))
     transport = Tcp(*args.tcp) if args.tcp else Pty(args.pty or None)
-    line = Line(
-        transport, stations, wrong, args.baud, 10 if args.format == "8N1" else 11, args.log
-    )
+    line = Line(transport, stations, wrong, args.baud, 10 if args.format == "8N1" else 11, args.log)
     stdin = sys.stdin.fileno() if sys.stdin and not sys.stdin.closed else None
-    return line, Control(Orders(wrong, stations), stdin, args.control)
+    return line, Control(Orders(wrong, stations, args.manners), stdin, args.control)
 
 
 def _ended(*_):
@@ -261,9 +272,7 @@ def _ended(*_):
 def main(argv=None):
     args = arguments(argv)
     signal.signal(signal.SIGTERM, _ended)
-    signal.signal(
-        signal.SIGTTIN, signal.SIG_IGN
-    )  # a job in the background has no terminal to take orders from
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # a job in the background has no terminal to take orders from
     if args.die_with_parent:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     line = control = None

@@ -5,6 +5,7 @@ from firmware.iec102.timetag import TimeTag, from_utc
 from tools.meter import events, tariff
 from tools.meter.billing import Billing
 from tools.meter.curves import KEPT, Curves, span_of
+from tools.meter.manners import Manners
 from tools.meter.refusal import NO_OBJECT, NO_RECORD, NO_TYPE, UNKNOWN_RECORD, Refusal
 
 _CONTRACTS = range(134, 140)  # those of today and the latent ones
@@ -17,15 +18,16 @@ class Answers:
     """The data side of one meter. `reply(request)` gives the data ASDUs (an iterator); Refusal otherwise.
 
     `link` and `point`: its addresses, for those who ask. `no_events`: whether a range without events is refused
-    (cause 13) or simply ends; meters differ.
+    (cause 13) or simply ends; meters differ. `manners`: manners.Manners.
     """
 
-    def __init__(self, meter, no_types=(), link=1, no_events="refuse"):
+    def __init__(self, meter, no_types=(), link=1, no_events="refuse", manners=None):
         self.meter = meter
         self.no_types = set(no_types)
         self.no_events = no_events
         self._link = link
-        curves, billing = Curves(meter), Billing(meter)
+        self.manners = manners or Manners()
+        curves, billing = Curves(meter, self.manners), Billing(meter, self.manners)
         self._handlers = {
             100: self._identity,
             103: self._clock,
@@ -119,9 +121,7 @@ class Answers:
         phases = []
         for active, reactive, volts in self.meter.power(now):
             apparent = (active * active + reactive * reactive) ** 0.5
-            current = round(
-                apparent * 100 / volts
-            )  # VA over tenths of volts, to tenths of amperes
+            current = round(apparent * 100 / volts)  # VA over tenths of volts, to tenths of amperes
             phases.append({"current": current, "voltage": volts, "invalid": False})
         return {"phases": phases}
 
@@ -211,6 +211,7 @@ class Answers:
         if request.record not in events.RECORDS:
             raise Refusal(UNKNOWN_RECORD)
         start, end = span_of(request, self.meter.zone)
+        self.manners.check(end, self.meter.clock())
         found = self.meter.events.of(request.record, start, end)
         if not found and self.no_events == "refuse":
             raise Refusal(NO_RECORD)
@@ -218,7 +219,4 @@ class Answers:
         return [Asdu(1, 5, request.point, request.record, self._shown(part)) for part in frames]
 
     def _shown(self, found):
-        return [
-            {"spa": spa, "spq": spq, "spi": spi, "time": self._tag(utc, True)}
-            for utc, spa, spq, spi in found
-        ]
+        return [{"spa": spa, "spq": spq, "spi": spi, "time": self._tag(utc, True)} for utc, spa, spq, spi in found]

@@ -3,7 +3,7 @@
 from firmware.iec102.asdu import Asdu
 from firmware.iec102.timetag import TimeTag, from_utc
 from tools.meter.curves import span_of
-from tools.meter.load import AI, DAY
+from tools.meter.load import AI, DAY, midnight
 from tools.meter.model import CONTRACTS
 from tools.meter.refusal import NO_PERIOD, NO_RECORD, UNKNOWN_RECORD, Refusal
 from tools.meter.tariff import PERIODS
@@ -18,8 +18,9 @@ NEVER = TimeTag()  # all zeros
 class Billing:
     """Answers to 133 and 134; each an iterator over data ASDUs with one object, or a Refusal."""
 
-    def __init__(self, meter):
+    def __init__(self, meter, manners):
         self._meter = meter
+        self._manners = manners
 
     def _check(self, record):
         if record in _LATENT:
@@ -30,14 +31,22 @@ class Billing:
     def stored(self, request):
         self._check(request.record)
         start, end = span_of(request, self._meter.zone)
+        self._manners.check(end, self._meter.clock())
         if "closings" in self._meter.fixed:
             return (self._asdu(request, 136, item) for item in self._meter.fixed["closings"])
-        periods = self._meter.closings(start, end)
+        periods = self._days(start, end) if self._manners.daily else self._meter.closings(start, end)
         oldest = self._meter.clock() - _MONTHS_KEPT * 31 * DAY
         periods = [period for period in periods if period[1] >= oldest]
         if not periods:
             raise Refusal(NO_PERIOD)
         return self._periods(request, 136, periods)
+
+    def _days(self, start, end):
+        """As Meter.closings(), of a contract that closes each midnight."""
+        meter = self._meter
+        days = range(meter.day_of(start), meter.day_of(min(end, meter.clock())) + 1)
+        ends = [midnight(meter.zone, number) for number in days]
+        return [(midnight(meter.zone, meter.day_of(at) - 1), at) for at in ends if start <= at <= end]
 
     def current(self, request):
         self._check(request.record)

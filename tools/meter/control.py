@@ -3,17 +3,20 @@
 import os
 import socket
 
+from tools.meter import manners
 from tools.meter.faults import HELP
 
-_HELP = HELP + ", stats, unplug LINK, plug LINK, ahead SECONDS"
+_HELP = HELP + ", stats, unplug LINK, plug LINK, ahead SECONDS, "
+_HELP += ", ".join("%s %s" % (name, values) for name, (values, _) in manners.HELP.items())
 
 
 class Orders:
     """Understands the lines: faults of the line, and what concerns its meters."""
 
-    def __init__(self, faults, stations):
+    def __init__(self, faults, stations, odd=None):
         self._faults = faults
         self._stations = stations
+        self._manners = odd or manners.Manners()
 
     def execute(self, line):
         words = line.split()
@@ -25,6 +28,11 @@ class Orders:
                 return self._plug(int(words[1]), name == "plug")
             if name == "ahead":
                 return self._ahead(int(words[1]))
+            if name in manners.HELP:
+                self._manners.set(name, words[1] if len(words) > 1 else "")
+                return self._manners.show() or "no odd manners"
+            if name == "clear":
+                self._manners.clear()
         except (ValueError, IndexError):
             return _HELP
         answer = self._faults.command(line)

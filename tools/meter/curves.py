@@ -24,11 +24,7 @@ def utc_of(tag, zone):
         raise Refusal(NO_PERIOD)
     fields = 2000 + tag.year, tag.month, tag.day, tag.hour, tag.minute, tag.second
     found = [zone.to_utc(*fields, summer) for summer in (True, False)]
-    found = [
-        utc
-        for utc, summer in zip(found, (True, False), strict=True)
-        if zone.is_summer(utc) == summer
-    ]
+    found = [utc for utc, summer in zip(found, (True, False), strict=True) if zone.is_summer(utc) == summer]
     if len(found) == 2:
         return found[0] if tag.su else found[1]
     # None: the hour that March leaves out.
@@ -47,8 +43,9 @@ def span_of(request, zone):
 class Curves:
     """Answers to 122, 123, 189 and 190; each an iterator over data ASDUs, or a Refusal."""
 
-    def __init__(self, meter):
+    def __init__(self, meter, manners):
         self._meter = meter
+        self._manners = manners
 
     def totals(self, request, type, increments):
         """Type 8 or 11: one ASDU a period, with the objects `first` to `last`."""
@@ -77,9 +74,8 @@ class Curves:
         start, end = span_of(request, self._meter.zone)
         step, days = KEPT[record]
         now = self._meter.clock()
-        labels = self._ends(
-            step, max(start, now - days * DAY, self._meter.installed), min(end, now)
-        )
+        self._manners.check(end, now)
+        labels = self._ends(step, max(start, now - days * DAY, self._meter.installed), min(end, now))
         if not labels:
             raise Refusal(NO_PERIOD)
         return labels, step
@@ -90,9 +86,7 @@ class Curves:
             return range((start // step + 1) * step, end + 1, step)
         meter = self._meter
         days = range(meter.day_of(start), meter.day_of(max(start, end)) + 1)
-        return [
-            utc for utc in (midnight(meter.zone, number) for number in days) if start < utc <= end
-        ]
+        return [utc for utc in (midnight(meter.zone, number) for number in days) if start < utc <= end]
 
     def _begin(self, label, step):
         """Where the period that ends at `label` began."""
@@ -120,8 +114,7 @@ class Curves:
     def _single(self, request, type, values, first, last):
         for label, row in values:
             objects = [
-                {"address": a, "value": row[a - 1][0], "qualifier": row[a - 1][1]}
-                for a in range(first, last + 1)
+                {"address": a, "value": row[a - 1][0], "qualifier": row[a - 1][1]} for a in range(first, last + 1)
             ]
             yield Asdu(type, 5, request.point, request.record, objects, self._tag(label))
 

@@ -30,9 +30,7 @@ class Events:
     def __init__(self, meter):
         self._meter = meter
         self._live = collections.deque(maxlen=_LIVE_KEPT * len(RECORDS))
-        self._marks = collections.deque(
-            maxlen=_LIVE_KEPT
-        )  # (utc, bit) of live events that set one
+        self._marks = collections.deque(maxlen=_LIVE_KEPT)  # (utc, bit) of live events that set one
         self._days = {}
 
     def add(self, record, utc, spa, spq, spi=0):

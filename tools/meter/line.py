@@ -36,9 +36,7 @@ class Line:
         """Serve for ever. `control` (control.Control) is served between frames."""
         while True:
             line, orders = self.transport.fds(), control.fds() if control else []
-            quiet = (
-                max(_QUIET_CHARACTERS * self._character, _QUIET_S) if self._half_heard else None
-            )
+            quiet = max(_QUIET_CHARACTERS * self._character, _QUIET_S) if self._half_heard else None
             ready, _, _ = select.select(line + orders, [], [], quiet)
             if not ready:
                 self._half_heard = False

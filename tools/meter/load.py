@@ -5,7 +5,7 @@ A day is computed whole and on its own, so that any moment of any year can be lo
 
 import hashlib
 
-from firmware.clock.zone import civil, weekday
+from firmware.core.zone import civil, weekday
 from tools.meter import tariff
 
 QUARTER = 900
@@ -88,10 +88,7 @@ class Day:
 
     def _load(self, places, shape, scale, noise):
         # Wh in a quarter: peak kW * 1000 / 4, shape in 1/400, season in 1/100, scatter 0.85 to 1.15 in 1/256.
-        return [
-            shape[place] * scale * (218 + (n * 77 >> 8)) // 40960
-            for place, n in zip(places, noise, strict=False)
-        ]
+        return [shape[place] * scale * (218 + (n * 77 >> 8)) // 40960 for place, n in zip(places, noise, strict=False)]
 
     def _share_out(self, load, sun, places, noise):
         """Net active and reactive energy of each quarter into the six registers by its signs."""
@@ -145,9 +142,7 @@ class Quarter:
         sums = self._sums[minute]
         if not rest:
             return sums
-        return [
-            a + (b - a) * rest // 60 for a, b in zip(sums, self._sums[minute + 1], strict=True)
-        ]
+        return [a + (b - a) * rest // 60 for a, b in zip(sums, self._sums[minute + 1], strict=True)]
 
     def minute(self, second):
         """The six registers' Wh in the minute around `second`."""

@@ -8,7 +8,7 @@ that the periods add up to the total exactly.
 
 import datetime as dt
 
-from firmware.clock.zone import Zone, civil, days_from_civil
+from firmware.core.zone import Zone, civil, days_from_civil
 from tools.meter.events import Events
 from tools.meter.load import (
     AE,

@@ -11,6 +11,8 @@ from firmware.iec102 import ft12
 from firmware.iec102.asdu import Asdu
 from firmware.iec102.errors import Iec102Error
 from tools.meter.answers import Answers
+from tools.meter.encoding import encode
+from tools.meter.manners import NACK, Manners
 from tools.meter.refusal import NO_PERIOD, NO_RECORD, NO_TYPE, WRONG_POINT, Refusal
 
 _FCB, _FCV = 0x20, 0x10
@@ -20,6 +22,7 @@ _START_SESSION, _END_SESSION, _SET_CLOCK = 183, 187, 181
 _STREAMS = (102, 122, 123, 133, 134, 189, 190)
 _CONFIRMATION, _TERMINATION = 7, 10
 _NEGATIVE = 0x40
+_PRM = 0x40
 
 WRONG_PASSWORD = ("negative", "nack", "silent")
 BEFORE_SESSION = ("nack", "refuse", "silent", "allow")
@@ -32,7 +35,8 @@ class Station:
     before 183: "nack", "refuse" (mirrored, cause 13), "silent" or "allow". `session_s`: seconds of silence after
     which the session is over, counted by `ticks()` (the meter's true time by default). `no_types`: ASDU types it
     lacks. `no_events`: "refuse" (cause 13) or "end" (an empty stream) for a range without events. `busy`: how often
-    "no data" is said before each answer. `plugged`: False takes it off the line.
+    "no data" is said before each answer. `plugged`: False takes it off the line. `manners`: its odd ones
+    (manners.Manners), none by default.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Station:
         no_types=(),
         no_events="refuse",
         ticks=None,
+        manners=None,
     ):
         self.meter = meter
         self.link = link
@@ -58,13 +63,14 @@ class Station:
         self.session_s = session_s
         self.busy = 0
         self.plugged = True
-        self.answers = Answers(meter, no_types, link, no_events)
+        self.manners = manners or Manners()
+        self.answers = Answers(meter, no_types, link, no_events, self.manners)
         self.executed = 0  # requests carried out, repetitions not counted
         self.repeated = 0  # answers sent again because the FCB had not changed
         self.refused = 0  # requests answered with a negative cause, a NACK or silence
         self.open = False
         self._ticks = ticks or meter.now
-        self._parser = ft12.Parser(link_filter=link, prm=1)
+        self._parser = ft12.Parser()
         self._forget()
         self._heard = self._ticks()
 
@@ -74,6 +80,7 @@ class Station:
         self._queue = iter(())  # ASDUs (bytes) that polls will fetch
         self._waiting = None  # the one that is next while the meter plays busy
         self._busy_left = 0
+        self._stopped = False
         self._end_session()
 
     def receive(self, data):
@@ -81,6 +88,8 @@ class Station:
         self._parser.feed(data)
         sent = []
         while self._parser.next():
+            if self._parser.link != self.link or not self._parser.control & _PRM:
+                continue  # for another meter, or its answer
             body = None if self._parser.asdu is None else bytes(self._parser.asdu)
             answer = self._frame(self._parser.control, body) if self.plugged else None
             if answer:
@@ -108,6 +117,8 @@ class Station:
         function = control & 0x0F
         if not control & _FCV:
             return self._without_fcb(function)
+        if self._stopped:
+            return None
         fcb = control & _FCB
         if fcb == self._fcb and self._last:
             self.repeated += 1
@@ -149,9 +160,13 @@ class Station:
 
     def _poll(self):
         if self._waiting is None:
-            self._waiting = next(self._queue, None)
+            self._waiting = next(self._queue, b"")
             self._busy_left = self.busy
         if self._waiting is None:
+            self._stopped = True
+            return None
+        if not self._waiting:
+            self._waiting = None
             return self._fixed(_NO_DATA)
         if self._busy_left > 0:
             self._busy_left -= 1
@@ -159,7 +174,7 @@ class Station:
         asdu, self._waiting = self._waiting, None
         buf = bytearray(ft12.LONGEST)
         if isinstance(asdu, Asdu):
-            length = codec.encode(asdu, buf, ft12.ASDU_AT)
+            length = encode(asdu, buf, ft12.ASDU_AT)
         else:
             length = len(asdu)
             buf[ft12.ASDU_AT : ft12.ASDU_AT + length] = asdu
@@ -175,7 +190,7 @@ class Station:
         try:
             request = codec.decode(body)
         except Iec102Error:
-            if type in codec.known_types():
+            if type in codec.TYPES:
                 return self._refuse("nack", body)
             # A type of the protocol or not: this meter has no idea of its objects.
             request = Asdu(type, body[2] & 0x3F, body[3] | body[4] << 8, body[5])
@@ -187,6 +202,8 @@ class Station:
             return self._later([_mirror(body, _CONFIRMATION)])
         if not self.open and self.before_session != "allow":
             return self._refuse(self.before_session, body)
+        if self.manners.cause(request) == NACK:
+            return self._refuse("nack", body)
         return self._later(self._execute(request, body))
 
     def _later(self, asdus):
@@ -200,34 +217,42 @@ class Station:
         if way == "nack":
             return self._fixed(_NACK)
         cause = _CONFIRMATION | _NEGATIVE if way == "negative" else NO_RECORD
-        return self._later([_mirror(body, cause)])
+        return self._later([self._mirrored(body, cause)])
+
+    def _mirrored(self, body, cause):
+        return self.manners.head(_mirror(body, cause))
 
     def _login(self, request, body):
         self._end_session()
         if request.point != self.point:
             self.refused += 1
-            return self._later([_mirror(body, WRONG_POINT)])
+            return self._later([self._mirrored(body, WRONG_POINT)])
         if request.objects[0]["password"] != self.password:
             return self._refuse(self.wrong_password, body)
         self.open = True
         self.meter.events.session(self.meter.clock(), True)
-        return self._later([_mirror(body, _CONFIRMATION)])
+        return self._later([] if self.manners.no_confirm else [self._mirrored(body, _CONFIRMATION)])
 
     def _execute(self, request, body):
         """The ASDUs that answer a request, in order; a refusal is one of them."""
         try:
             if request.point != self.point:
                 raise Refusal(WRONG_POINT)
+            if self.manners.cause(request):
+                raise Refusal(self.manners.cause(request))
             if request.type == _SET_CLOCK:
                 self._set_clock(request)
-                return [_mirror(body, _CONFIRMATION)]
+                return [self._mirrored(body, _CONFIRMATION)]
             data = self.answers.reply(request)
+            if self.manners.show():
+                data = self.manners.data(data)
         except Refusal as refusal:
             self.refused += 1
-            return [_mirror(body, refusal.cause)]
+            return [self._mirrored(body, refusal.cause)]
         if request.type not in _STREAMS:
             return data
-        return itertools.chain([_mirror(body, _CONFIRMATION)], data, [_mirror(body, _TERMINATION)])
+        end = () if self.manners.no_end else [self._mirrored(body, _TERMINATION)]
+        return itertools.chain([self._mirrored(body, _CONFIRMATION)], data, end)
 
     def _set_clock(self, request):
         if _SET_CLOCK in self.answers.no_types:

@@ -14,14 +14,7 @@ _MONTHS = (
     _HIGH, _HIGH, _HALF_HIGH, _LOW, _LOW, _MIDDLE, _HIGH, _MIDDLE, _MIDDLE, _LOW, _HALF_HIGH, _HIGH,
 )  # fmt: skip
 _NIGHT, _SHOULDER, _PEAK = range(3)
-_HOURS = (
-    (_NIGHT,) * 8
-    + (_SHOULDER,)
-    + (_PEAK,) * 5
-    + (_SHOULDER,) * 4
-    + (_PEAK,) * 4
-    + (_SHOULDER,) * 2
-)
+_HOURS = (_NIGHT,) * 8 + (_SHOULDER,) + (_PEAK,) * 5 + (_SHOULDER,) * 4 + (_PEAK,) * 4 + (_SHOULDER,) * 2
 _FREE = (P6,) * 24
 
 

@@ -7,10 +7,11 @@ summer-time bit). An object of "instant" without a time has the meter's clock.
 import datetime as dt
 import json
 
-from firmware.iec102 import asdu as codec
 from firmware.iec102 import ft12
+from firmware.iec102.asdu import Asdu
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.timetag import TimeTag
+from tools.meter.encoding import encode
 
 _TYPES = {"instant": 163, "closings": 136}
 _TIMES = ("time", "FMPA", "DINI", "DEND")
@@ -38,7 +39,7 @@ def _try(kind, item):
     """ValueError if `item` can't be told over the line: better now than when a master asks for it."""
     if kind == "instant":
         item = dict({"time": TimeTag()}, **item)
-    codec.encode(codec.Asdu(_TYPES[kind], objects=[item]), bytearray(ft12.LONGEST))
+    encode(Asdu(_TYPES[kind], objects=[item]), bytearray(ft12.LONGEST))
 
 
 def tag_of(text):

@@ -1,11 +1,13 @@
 """`python -m tools.modem`: a modem on a pty or a TCP port."""
 
 import argparse
+import json
+import random
 import signal
 import sys
 import time
 
-from tools.modem import control
+from tools.modem import control, weather
 from tools.modem.engine import Modem
 from tools.modem.faults import NAMES, Faults
 from tools.modem.host import Control, Host, Pty, Tcp
@@ -13,7 +15,7 @@ from tools.modem.profiles import PROFILES
 
 
 def _arguments(argv):
-    faults = "\n".join("  %-10s %s" % item for item in NAMES.items())
+    faults = "\n".join("  %-12s %s" % item for item in NAMES.items())
     parser = argparse.ArgumentParser(
         prog="python -m tools.modem",
         description=__doc__,
@@ -21,35 +23,25 @@ def _arguments(argv):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--pty", metavar="PATH", help="link this path to the modem's pty")
-    parser.add_argument(
-        "--tcp", type=int, metavar="PORT", help="listen on loopback; 0 = any free port"
-    )
+    parser.add_argument("--tcp", type=int, metavar="PORT", help="listen on loopback; 0 = any free port")
     parser.add_argument("--profile", default="generic", choices=sorted(PROFILES))
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[=VALUE]")
-    parser.add_argument(
-        "--control", type=int, metavar="PORT", help="control port; 0 = any free port"
-    )
+    parser.add_argument("--control", type=int, metavar="PORT", help="control port; 0 = any free port")
     parser.add_argument("--pin", default="", help="the SIM's PIN")
     parser.add_argument("--imei", default="860000000000001")
     parser.add_argument("--auth", default="", metavar="pap|chap:USER:PASSWORD")
     parser.add_argument("--baud", type=int, default=115200, help="speed it listens at")
+    parser.add_argument("--pace", type=int, default=0, metavar="BAUD", help="slow the line down to this")
+    parser.add_argument("--echo-period", type=float, default=0, help="LCP echo every so many seconds")
+    parser.add_argument("--scale", type=float, default=1.0, help="boot, key and registration times times this")
+    parser.add_argument("--off", action="store_true", help="start switched off, wait for the power key")
+    parser.add_argument("--running", action="store_true", help="has been up for long: no boot, no boot messages")
+    parser.add_argument("--map", action="append", default=[], metavar="FROM:TO", help="port on loopback")
     parser.add_argument(
-        "--pace", type=int, default=0, metavar="BAUD", help="slow the line down to this"
+        "--script", metavar="FILE", help="answers in place of its own: `script` of a file of tests/corpus/at"
     )
     parser.add_argument(
-        "--echo-period", type=float, default=0, help="LCP echo every so many seconds"
-    )
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="boot, key and registration times times this"
-    )
-    parser.add_argument(
-        "--off", action="store_true", help="start switched off, wait for the power key"
-    )
-    parser.add_argument(
-        "--running", action="store_true", help="has been up for long: no boot, no boot messages"
-    )
-    parser.add_argument(
-        "--map", action="append", default=[], metavar="FROM:TO", help="port on loopback"
+        "--weather", type=int, metavar="SEED", help="a mix of faults that a link has to live with, by chance"
     )
     parser.add_argument("--quiet", action="store_true")
     return parser.parse_args(argv)
@@ -63,9 +55,16 @@ def main(argv=None):
         if not args.quiet:
             print("%9.3f" % (time.monotonic() - started), *words, file=sys.stderr, flush=True)
 
+    faults = weather.mix(random.Random(args.weather)) if args.weather is not None else {}
+    faults.update(Faults.parse(args.fault))
+    script = {}
+    if args.script:
+        with open(args.script) as file:
+            script = json.load(file)["script"]
     modem = Modem(
         args.profile,
-        Faults.parse(args.fault),
+        faults,
+        script=script,
         log=log,
         pin=args.pin,
         imei=args.imei,

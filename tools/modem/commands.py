@@ -31,7 +31,7 @@ def _iccid(terminal, name, how, rest):
 def _need_sim(modem):
     if "no-sim" in modem.faults:
         raise CommandError(NO_SIM)
-    state = modem.sim.state()
+    state = modem.sim.state(modem.now())
     if state != "READY":
         raise CommandError(PUK if state == "SIM PUK" else PIN)
 
@@ -42,10 +42,10 @@ def _cpin(terminal, name, how, rest):
     if "no-sim" in modem.faults:
         raise CommandError(NO_SIM)
     if how == "?":
-        terminal.answer("+CPIN: " + modem.sim.state())
-    elif modem.sim.state() != "SIM PIN":
+        terminal.answer("+CPIN: " + modem.sim.state(modem.now()))
+    elif modem.sim.state(modem.now()) != "SIM PIN":
         raise CommandError(PUK if modem.sim.state() == "SIM PUK" else NOT_ALLOWED)
-    elif not modem.sim.unlock(rest.strip('" ')):
+    elif not modem.sim.unlock(rest.strip('" '), modem.now()):
         raise CommandError(WRONG if modem.sim.tries else PUK)
 
 
@@ -67,7 +67,7 @@ def _clck(terminal, name, how, rest):
 
 
 _REMEMBERED = (
-    *("+CMEE", "+CGDCONT", "+CGAUTH", "+QICSGP", "+UAUTHREQ", "+CTZU", "+CTZR", "+CNMI", "+CSCS"),
+    *("+CMEE", "+CGDCONT", "+CGAUTH", "+QICSGP", "+UAUTHREQ", "+CTZU", "+CTZR", "+CNMI"),
     *("+CMGF", "+CPMS", "+IFC", "+ICF", "+CNMP", "+CMNB", "+QCFG", "+URAT", "+CSMP", "+CSDH"),
     *("+CSCLK", "+CPSMS", "+CEDRXS", "+CGEREP", "+CSAS", "+CGSMS", "+ULWM2M", "+UPSV"),
     *("+QURCCFG", "+QSCLK"),

@@ -9,6 +9,7 @@ pty or a TCP port.
 import random
 import time
 
+from tools.modem import pdu, unasked
 from tools.modem.faults import Faults
 from tools.modem.mux import Mux
 from tools.modem.peer import Peer
@@ -22,7 +23,8 @@ class Modem:
     Options: `pin` (the SIM's), `auth` ("pap:user:password", "chap:user:password" or ""), `baud` it
     listens at, `imei`, `scale` (all its boot and registration times are multiplied by it), `seed`
     for the line faults, `epoch` (UTC seconds the network says it is; default: the host's clock),
-    `map` (port -> port on loopback).
+    `map` (port -> port on loopback), `script` (command line -> what it answers in place
+    of its own, see table.told; a list: one after the other, the last one again and again).
     """
 
     def __init__(self, profile="generic", faults=None, now=time.monotonic, log=None, **options):
@@ -32,12 +34,15 @@ class Modem:
         self.now = now
         self.log = log or (lambda *_: None)
         self.options = options
+        self.script = {line.upper(): answer for line, answer in options.get("script", {}).items()}
+        self._held = bytearray()
+        self._held_until = 0.0
         self.scale = options.get("scale", 1.0)
         self.imei = options.get("imei", "860000000000001")
         self.sim = Sim(options.get("pin", ""), self.faults)
         self.host_baud = None  # unknown: always right
         self.baud = self.default_baud = options.get("baud", 115200)
-        self._random = random.Random(options.get("seed", 1))
+        self.random = random.Random(options.get("seed", 1))
         self.out = bytearray()
         self.powered = False
         self.ready_at = None
@@ -76,6 +81,7 @@ class Modem:
         self.cops = 0
         self.dialling = None
         self.sim.locked = bool(self.sim.pin)
+        self.sim.opened_at = None
 
     # power ---------------------------------------------------------------------------------------
 
@@ -149,7 +155,7 @@ class Modem:
         if not data or not self._alive():
             return
         if self._garbled():
-            data = bytes(self._random.randrange(128, 256) for _ in data)
+            data = bytes(self.random.randrange(128, 256) for _ in data)
         if self.mux:
             self.mux.receive(data)
         else:
@@ -160,16 +166,27 @@ class Modem:
         if not self.powered:
             return
         if self._garbled():
-            data = bytes(self._random.randrange(128, 256) for _ in data)
+            data = bytes(self.random.randrange(128, 256) for _ in data)
         drop, insert = self.faults.get("drop", 0), self.faults.get("insert", 0)
         if drop or insert:
             for byte in data:
-                if self._random.random() >= drop:
+                if self.random.random() >= drop:
                     self.out.append(byte)
-                if self._random.random() < insert:
-                    self.out.append(self._random.randrange(256))
+                if self.random.random() < insert:
+                    self.out.append(self.random.randrange(256))
+        elif "split" in self.faults or self._held:
+            self._held += data
         else:
             self.out += data
+
+    def _pieces(self, now):
+        """Let go what `split` holds back, a piece at a time."""
+        while self._held and now >= self._held_until:
+            count = self.random.randint(1, max(1, int(self.faults.get("split", 4096))))
+            self.out += self._held[:count]
+            del self._held[:count]
+            pause = self.random.uniform(0.005, 0.03)
+            self._held_until = max(self._held_until, now - 0.03) + pause
 
     def take(self, limit=None):
         """What the modem has sent since the last call (at most `limit` bytes)."""
@@ -181,11 +198,12 @@ class Modem:
         return self.mux.terminals() if self.mux else [self.uart]
 
     def urc(self, text):
-        """An unsolicited message: to the first terminal that is not in data mode."""
-        for terminal in self.terminals():
-            if not terminal.data:
-                terminal.say(text)
-                return
+        """An unsolicited message: to the first terminal that is not in data mode, or as faults have it."""
+        free = [terminal for terminal in self.terminals() if not terminal.data]
+        if "last-channel" in self.faults:
+            free.reverse()
+        for terminal in free if "everywhere" in self.faults else free[:1]:
+            terminal.say(text)
 
     def start_mux(self, n1):
         self.mux = Mux(self, min(n1, self.profile["n1"]))
@@ -216,10 +234,21 @@ class Modem:
         return 5 if "roaming" in self.faults else 1
 
     def radio_on(self):
-        return self.radio == 1 and "no-sim" not in self.faults and self.sim.state() == "READY"
+        return self.radio == 1 and "no-sim" not in self.faults and self.sim.state(self.now()) == "READY"
+
+    def stated(self, name):
+        """What it says of one domain ("+CREG" …)."""
+        stat = self.registration()
+        told, _, seconds = str(self.faults.get("states", "")).partition(":")
+        if not told or not self.radio_on():
+            return stat
+        if seconds and self.now() - (self.radio_since or self.now()) >= float(seconds):
+            return stat
+        return int(told.split("/")[("+CREG", "+CGREG", "+CEREG").index(name)])
 
     def registered(self):
-        return self.registration() in (1, 5)
+        """Whether packets may go: one domain at least is in, be it without calls or without text messages."""
+        return any(self.stated(name) in (1, 5, 9, 10) for name in self.profile["reg"])
 
     def rssi(self):
         return 99 if "no-signal" in self.faults or not self.radio_on() else 19
@@ -246,6 +275,7 @@ class Modem:
     def tick(self):
         """Let time pass; to be called every few milliseconds."""
         now = self.now()
+        self._pieces(now)
         if self.powered and not self.booted and now >= self.ready_at:
             self._up()
         if not self._alive():
@@ -263,15 +293,13 @@ class Modem:
         self.booted = True
         for text in self.profile["boot"]:
             if "CPIN" in text:
-                text = "+CPIN: " + self.sim.state()
+                text = "+CPIN: " + self.sim.state(self.now())
                 if "no-sim" in self.faults:
                     text = "+CPIN: NOT INSERTED"
             self.uart.say(text)
         if "stuck" in self.faults:
             self.uart.data = True
-            self.uart.peer = Peer(
-                self.uart._downlink, self.peer_options(), self.now, self.log, silent=True
-            )
+            self.uart.peer = Peer(self.uart._downlink, self.peer_options(), self.now, self.log, silent=True)
 
     def _dialled(self, terminal):
         self.dialling = None
@@ -303,34 +331,28 @@ class Modem:
         for terminal in self.terminals():
             if terminal.data or terminal.peer:
                 terminal.hang_up("NO CARRIER")
+                unasked.say(terminal, "behind")
 
     def _report(self, now):
         for name, mode in self.urc_on.items():
             if not mode:
                 continue
-            stat = self.registration()
+            stat = self.stated(name)
             if self.regs_seen.get(name) not in (None, stat):
                 self.urc("%s: %d" % (name, stat))
             self.regs_seen[name] = stat
         if "chatter" in self.faults and now >= self._next_chatter:
             self._next_chatter = now + float(self.faults["chatter"])
-            self.urc(
-                self._random.choice(
-                    (
-                        "+CTZV: +4",
-                        '+QIND: "csq",19,99',
-                        "RING",
-                        "+CGEV: ME PDN ACT 1",
-                        "+UUPSDD: 0",
-                    )
-                )
-            )
+            self.urc(unasked.line(self))
 
     def sms(self, number, text):
-        """A message arrives."""
-        index = 1
-        while index in self.sim.inbox:
-            index += 1
+        """A message arrives; a long one in parts, the last one first (nobody promises an order)."""
         stamp = time.strftime("%y/%m/%d,%H:%M:%S+00", time.gmtime(self.utc()))
-        self.sim.inbox[index] = ["REC UNREAD", number, stamp, text]
-        self.urc('+CMTI: "SM",%d' % index)
+        self.sim.messages += 1
+        parts = pdu.parts(text, self.sim.messages & 255)
+        for part, header in reversed(parts):
+            index = 1
+            while index in self.sim.inbox:
+                index += 1
+            self.sim.inbox[index] = ["REC UNREAD", number, stamp, part, header]
+            self.urc('+CMTI: "SM",%d' % index)

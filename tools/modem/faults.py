@@ -31,6 +31,20 @@ NAMES = {
     "insert": "probability that a byte towards the host is followed by a random one",
     "noise": "a burst of so many random bytes before each answer",
     "slow": "seconds every answer takes",
+    "late": "seconds one answer in eight takes, by chance",
+    "split": "bytes to the host come in pieces of 1 to so many, with a pause of 5 to 30 ms behind each",
+    "inside": "an unsolicited line within answers, in front of OK: this one; a number: so many by chance",
+    "first": "the same, in front of what is answered",
+    "before-echo": "the same, between a command and its echo",
+    "behind": "the same, behind NO CARRIER on the channel that had the call",
+    "connected": "the same, behind CONNECT",
+    "everywhere": "unsolicited lines go to every channel that takes commands, not to the first one alone",
+    "last-channel": "unsolicited lines go to the last channel (DLCI 2 before a call, too)",
+    "states": "what it tells of +CREG/+CGREG/+CEREG: 3/0/2; `:60` behind it: for so many seconds from radio-on",
+    "epoch": "its clock begins with this (70/01/01,00:00:08+00) and no network ever sets it",
+    "late-clock": "its clock begins with 80/01/06,00:00:12+00 for so many seconds after the registration",
+    "pin-again": "goes on asking for a PIN that it has taken, for so many seconds; 1: for ever",
+    "alphabets": "those AT+CSCS knows, the one it begins with first: GSM/IRA/UCS2",
 }
 
 

@@ -1,6 +1,6 @@
 """The modem's side of CMUX (3GPP TS 27.010, basic option): it answers, the host asks.
 
-Written apart from firmware/modem/cmux.py on purpose: each is the other's check.
+Written apart from firmware/net/modem/cmux.py on purpose: each is the other's check.
 """
 
 _FLAG, _EA, _CR, _PF = 0xF9, 0x01, 0x02, 0x10
@@ -25,11 +25,7 @@ def frame(dlci, control, info=b"", command=False):
     """
     # A responder's commands carry C/R 0, its responses C/R 1.
     head = bytes((dlci << 2 | (0 if command else _CR) | _EA, control))
-    head += (
-        bytes((len(info) << 1 | _EA,))
-        if len(info) < 128
-        else bytes((len(info) << 1 & 0xFE, len(info) >> 7))
-    )
+    head += bytes((len(info) << 1 | _EA,)) if len(info) < 128 else bytes((len(info) << 1 & 0xFE, len(info) >> 7))
     covered = head if control & ~_PF == _UIH else head + info
     return bytes((_FLAG,)) + head + info + bytes((0xFF - _crc(covered), _FLAG))
 
@@ -116,9 +112,7 @@ class Mux:
             self.channels[0] = None
             return
         if dlci not in self.channels:
-            self.channels[dlci] = Terminal(
-                self.modem, lambda d: self.write(dlci, d), "dlc%d" % dlci
-            )
+            self.channels[dlci] = Terminal(self.modem, lambda d: self.write(dlci, d), "dlc%d" % dlci)
         self._send(0, _UIH, bytes((_MSC | _CR | _EA, 5, dlci << 2 | 3, 0x0D)), command=True)
 
     def _disc(self, dlci):

@@ -157,9 +157,7 @@ class Network:
         self.ip(_TCP, dst, src, segment[:16] + struct.pack("!H", value) + segment[18:])
 
     def _tcp_in(self, src, dst, payload):
-        src_port, dst_port, seq, ack, offset, flags, window = struct.unpack(
-            "!HHIIBBH", payload[:16]
-        )
+        src_port, dst_port, seq, ack, offset, flags, window = struct.unpack("!HHIIBBH", payload[:16])
         header = (offset >> 4) * 4
         options, data = payload[20:header], payload[header:]
         key = (src, src_port, dst, dst_port)
@@ -167,9 +165,7 @@ class Network:
         if flow:
             flow.segment(seq, ack, flags, window, data)
         elif flags & _SYN and not flags & _ACK_BIT:
-            self.flows[key] = Flow(
-                self, key, seq, window, options, (LOOPBACK, self.port(dst_port))
-            )
+            self.flows[key] = Flow(self, key, seq, window, options, (LOOPBACK, self.port(dst_port)))
         elif not flags & _RST:
             self.tcp(key, ack, seq + len(data) + (1 if flags & 3 else 0), _RST_ACK)
 
@@ -199,12 +195,4 @@ def ntp_answer(query, utc):
         return None
     utc += 2208988800
     stamp = struct.pack("!II", int(utc), int(utc % 1 * 2**32))
-    return (
-        struct.pack("!BBbb", 0x24, 1, 6, -20)
-        + bytes(8)
-        + b"LOCL"
-        + stamp
-        + query[40:48]
-        + stamp
-        + stamp
-    )
+    return struct.pack("!BBbb", 0x24, 1, 6, -20) + bytes(8) + b"LOCL" + stamp + query[40:48] + stamp + stamp

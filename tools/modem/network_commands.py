@@ -2,7 +2,7 @@
 
 import time
 
-from tools.modem import pdu
+from tools.modem import alphabets, pdu
 from tools.modem.table import NOT_ALLOWED, CommandError, command
 
 
@@ -42,7 +42,7 @@ def _creg(terminal, name, how, rest):
     if how == "=":
         modem.urc_on[name] = int(rest)
         return
-    mode, stat = modem.urc_on.get(name, 0), modem.registration()
+    mode, stat = modem.urc_on.get(name, 0), modem.stated(name)
     extra = ""
     if mode >= 2 and stat in (1, 5):
         extra = ',"1F2A","0123ABCD",7'
@@ -72,7 +72,7 @@ def _cops(terminal, name, how, rest):
     modem = terminal.modem
     if how == "?":
         if modem.registered():
-            terminal.answer('+COPS: 0,0,"LOOPBACK TELECOM",7')
+            terminal.answer('+COPS: 0,0,"%s",7' % alphabets.shown(modem, "LOOPBACK TELECOM").decode("latin-1"))
         else:
             terminal.answer("+COPS: 0")
     elif how == "=" and not rest.startswith("3"):
@@ -110,9 +110,7 @@ def _cpsi(terminal, name, how, rest):
 @command("+QNWINFO")
 def _qnwinfo(terminal, name, how, rest):
     terminal.answer(
-        '+QNWINFO: "FDD LTE","21407","LTE BAND 20",6300'
-        if terminal.modem.registered()
-        else "+QNWINFO: No Service"
+        '+QNWINFO: "FDD LTE","21407","LTE BAND 20",6300' if terminal.modem.registered() else "+QNWINFO: No Service"
     )
 
 
@@ -120,8 +118,10 @@ def _qnwinfo(terminal, name, how, rest):
 def _cclk(terminal, name, how, rest):
     """Local time with its offset in quarters of an hour (27.007, 8.15): Spanish winter, +04."""
     modem = terminal.modem
-    if not modem.registered() or "+CTZU" not in modem.settings:
-        terminal.answer('+CCLK: "80/01/06,00:00:12+00"')
+    own, late = modem.faults.get("epoch"), modem.faults.get("late-clock", 0)
+    waits = late and modem.now() - (modem.radio_since or modem.now()) < late
+    if own or waits or not modem.registered() or "+CTZU" not in modem.settings:
+        terminal.answer('+CCLK: "%s"' % (own or "80/01/06,00:00:12+00"))
         return
     local = time.gmtime(modem.utc() + 3600)
     terminal.answer('+CCLK: "%s+04"' % time.strftime("%y/%m/%d,%H:%M:%S", local))
@@ -157,10 +157,11 @@ def _in_text(modem):
 
 def _shown(modem, message):
     """A message as its mode shows it: what is in its text stands there as it is, line by line."""
-    state, number, stamp, text = message
+    state, number, stamp, text, *header = message
     if _in_text(modem):
+        number, text = [alphabets.shown(modem, each).decode("latin-1") for each in (number, text)]
         return '"%s","%s",,"%s"\r\n%s' % (state, number, stamp, text)
-    data = text if number is None else pdu.deliver(number, text, modem.utc())
+    data = text if number is None else pdu.deliver(number, text, modem.utc(), *header)
     return "%d,,%d\r\n%s" % (state == "REC READ", len(data) // 2 - 1 - int(data[:2] or "0", 16), data)
 
 
@@ -212,5 +213,6 @@ def _cmgs(terminal, name, how, rest):
     if not _in_text(modem) and not rest.isdigit():
         terminal.answer("+CMS ERROR: 304")  # invalid PDU mode parameter
         return ""
-    _prompt(terminal, rest.split(",")[0].strip('"') if _in_text(modem) else int(rest))
+    number = rest.split(",")[0].strip('"')
+    _prompt(terminal, alphabets.typed(modem, number.encode()) if _in_text(modem) else int(rest))
     return ""

@@ -60,6 +60,26 @@ def address(number):
     return bytes([len(number.lstrip("+")), 0x91 if number[:1] == "+" else 0x81]) + _swapped(number.lstrip("+"))
 
 
+def parts(text, reference):
+    """[(text, user data header), …] of the messages a phone makes of one (23.040 9.2.3.24.1)."""
+    most, each = (70, 67) if septets(text) is None else (160, 153)
+    found, length = [""], 0
+    if sum(_length(letter, most) for letter in text) <= most:
+        return [(text, b"")]
+    for letter in text:
+        count = _length(letter, most)
+        if length + count > each:
+            found.append("")
+            length = 0
+        found[-1] += letter
+        length += count
+    return [(part, bytes((0, 3, reference, len(found), at + 1))) for at, part in enumerate(found)]
+
+
+def _length(letter, most):
+    return len(letter.encode("utf-16-be")) // 2 if most == 70 else len(_CODES[letter])
+
+
 def deliver(number, text, utc, header=b"", coding=None):
     """A message that comes, as hexadecimal with its service centre before it. `header`: a user data header."""
     codes = septets(text)
@@ -79,12 +99,16 @@ def deliver(number, text, utc, header=b"", coding=None):
     stamp = _swapped(time.strftime("%y%m%d%H%M%S", time.gmtime(utc)) + "00")
     first = 0x44 if header else 0x04
     return (
-        (b"\x07\x91" + _swapped("34609090909") + bytes([first]) + address(number))
-        + bytes([0, coding])
-        + stamp
-        + struct.pack("B", length)
-        + data
-    ).hex().upper()
+        (
+            (b"\x07\x91" + _swapped("34609090909") + bytes([first]) + address(number))
+            + bytes([0, coding])
+            + stamp
+            + struct.pack("B", length)
+            + data
+        )
+        .hex()
+        .upper()
+    )
 
 
 def submitted(line):

@@ -79,9 +79,7 @@ class Peer:
         self._echo_open = 0
         self.closed = False
         self.on_closed = lambda: None
-        self.network = Network(
-            lambda packet: self._send(IP, packet), options.get("map", {}), now, log
-        )
+        self.network = Network(lambda packet: self._send(IP, packet), options.get("map", {}), now, log)
         self.frames = 0
 
     def state_name(self):
@@ -191,9 +189,7 @@ class Peer:
         if unknown:
             self._packet(protocol, _REJ, pack_options(unknown), ident)
             return False
-        wrong = [
-            (kind, wanted[kind]) for kind, value in options if wanted.get(kind, value) != value
-        ]
+        wrong = [(kind, wanted[kind]) for kind, value in options if wanted.get(kind, value) != value]
         if wrong:
             self._packet(protocol, _NAK, pack_options(wrong), ident)
             return False
@@ -270,9 +266,7 @@ class Peer:
 
     def _ipcp(self, code, ident, body):
         if code == _REQ:
-            self.ipcp_theirs = self._request(
-                IPCP, ident, body, (3, 129, 131), {3: HIM, 129: DNS, 131: DNS}
-            )
+            self.ipcp_theirs = self._request(IPCP, ident, body, (3, 129, 131), {3: HIM, 129: DNS, 131: DNS})
         elif code == _ACK:
             self.ipcp_mine = True
         elif code in (_NAK, _REJ):

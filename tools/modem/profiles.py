@@ -4,7 +4,7 @@
 ones); `boot_s`: from the press to the first answer; `boot`: what it prints then; `vendor`: the
 vendor commands it knows; `ccid`: how it names the SIM's number; `reg`: registration commands it
 knows; `n1`: longest CMUX frame it sends. Figures: the hardware design documents named in
-firmware/modem/profiles.py.
+firmware/net/modem/profiles.py.
 """
 
 _SIMCOM = {"maker": "SIMCOM INCORPORATED", "off": "+CPOF", "n1": 1500}

@@ -2,6 +2,8 @@
 
 import re
 
+from tools.modem import unasked
+
 PUK, PIN, NO_SIM, WRONG, UNKNOWN, NOT_ALLOWED = 12, 11, 10, 16, 100, 3
 _WORDS = {
     3: "operation not allowed",
@@ -43,12 +45,32 @@ def execute(terminal, line):
     if text[:2].upper() != "AT":
         return
     terminal.modem.log(terminal.name, "<", text)
+    if told(terminal, text):
+        return
+    unasked.say(terminal, "first")
     try:
         final = _run(terminal, text[2:])
     except CommandError as error:
         final = _error(terminal, error.code)
     if final:
+        unasked.say(terminal, "inside")
         terminal.answer(final)
+
+
+def told(terminal, text):
+    """Answer a line as `script` has it: lines of text, None: nothing at all, "*": its own. Whether it has it."""
+    script = terminal.modem.script
+    answer = script.get(text.upper(), terminal)
+    if answer is terminal:
+        return False
+    if isinstance(answer, list):
+        answer, script[text.upper()] = answer[0], answer[1:] or answer[0]
+    if answer == "*":
+        return False
+    for each in (answer or "").split("\n"):
+        if each:
+            terminal.answer(each)
+    return True
 
 
 def _error(terminal, code):

@@ -98,9 +98,7 @@ class Flow:
     # the host's side -----------------------------------------------------------------------------
 
     def _syn_ack(self):
-        self.network.tcp(
-            self.key, self.isn, self.rcv, _SYN | _ACK, options=struct.pack("!BBH", 2, 4, 1400)
-        )
+        self.network.tcp(self.key, self.isn, self.rcv, _SYN | _ACK, options=struct.pack("!BBH", 2, 4, 1400))
         self.rto_at = self.network.now() + self.rto
 
     def _free(self):

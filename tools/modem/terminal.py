@@ -2,7 +2,7 @@
 
 import random
 
-from tools.modem import commands, network_commands, pdu, table  # noqa: F401  the first two fill the table
+from tools.modem import alphabets, commands, network_commands, pdu, table, unasked  # noqa: F401  some fill the table
 from tools.modem.peer import Peer
 
 _GUARD_S = 1.0  # silence before and after +++ (V.250), times the modem's `scale`
@@ -15,22 +15,29 @@ class Sim:
         self.pin = pin
         self.tries = 3
         self.pin_attempts = 0
+        self.opened_at = None
         self.locked = bool(pin)
         self._faults = faults
         self.imsi = "214070000000001"
         self.iccid = "8934071100000000001"
-        self.inbox = {}  # index -> [state, number, stamp, text]; number None: the text is a PDU
+        self.inbox = {}  # index -> [state, number, stamp, text, header]; number None: the text is a PDU
+        self.messages = 0
         self.sent = []
 
-    def state(self):
+    def state(self, now=None):
+        """What it says; at `now`, with `pin-again` of the modem between."""
+        again = self._faults.get("pin-again", 0) if self._faults else 0
+        if self.opened_at is not None and again and (again == 1 or now is not None and now - self.opened_at < again):
+            return "SIM PIN"
         if self.tries == 0 or "puk" in self._faults:
             return "SIM PUK"
         return "SIM PIN" if self.locked else "READY"
 
-    def unlock(self, pin):
+    def unlock(self, pin, now=None):
         self.pin_attempts += 1
         if pin == self.pin:
             self.locked, self.tries = False, 3
+            self.opened_at = now if self.opened_at is None else self.opened_at
             return True
         self.tries = max(0, self.tries - 1)
         return False
@@ -60,15 +67,19 @@ class Terminal:
         self._write(bytes(data))
 
     def say(self, text):
-        self.write(b"\r\n" + text.encode() + b"\r\n")
+        self.write(b"\r\n" + text.encode("latin-1", "replace") + b"\r\n")
 
     def answer(self, text):
         """An answer to a command; the faults `noise` and `slow` touch these."""
         faults = self.modem.faults
         if "noise" in faults:
             self.write(random.randbytes(int(faults["noise"])))
-        if "slow" in faults:
-            self._later.append((self.modem.now() + float(faults["slow"]), text))
+        wait = float(faults.get("slow", 0))
+        if "late" in faults and not self.modem.random.randrange(8):
+            wait += float(faults["late"])
+        if wait or "late" in faults and self._later:
+            # In order: what is late holds up what comes behind it.
+            self._later.append((max([self.modem.now() + wait, *(due for due, _ in self._later)]), text))
         else:
             self.say(text)
 
@@ -94,6 +105,8 @@ class Terminal:
                 self._text(byte)
                 continue
             if self.echo and not self.data:
+                if not self.line:
+                    unasked.say(self, "before-echo")
                 self.write(bytes((byte,)))
             if byte == 13:
                 line, self.line = bytes(self.line), bytearray()
@@ -111,7 +124,7 @@ class Terminal:
             self.answer("OK")
         elif byte == 26:
             number, self.text_for = self.text_for, None
-            text, self.line = bytes(self.line).decode("latin-1"), bytearray()
+            text, self.line = alphabets.typed(self.modem, bytes(self.line)), bytearray()
             if isinstance(number, int):
                 try:
                     length = number
@@ -131,6 +144,7 @@ class Terminal:
     def connect(self, text="CONNECT 115200"):
         """Go into data mode with a fresh PPP peer."""
         self.say(text)
+        unasked.say(self, "connected")
         self.data = True
         self.modem.connected_at = self.modem.now()
         self.peer = Peer(self._downlink, self.modem.peer_options(), self.modem.now, self.modem.log)

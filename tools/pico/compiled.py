@@ -37,9 +37,7 @@ def _compile(folder):
     from setuptools import Distribution, Extension
 
     print("compiling the emulator's core (once) ...", file=sys.stderr, flush=True)
-    extension = Extension(
-        _NAME, [str(HERE / "core.pyx")], include_dirs=[str(HERE)], extra_compile_args=_FLAGS
-    )
+    extension = Extension(_NAME, [str(HERE / "core.pyx")], include_dirs=[str(HERE)], extra_compile_args=_FLAGS)
     made = cythonize([extension], build_dir=str(folder / "c"), quiet=True)
     build = Distribution({"ext_modules": made}).get_command_obj("build_ext")
     build.build_lib, build.build_temp = str(folder), str(folder / "o")

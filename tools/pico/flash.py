@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from firmware.config.store import Config
+from firmware.config.config import Config
 from firmware.update import slots
 from tools.board import deploy
 

@@ -2,7 +2,7 @@
 
 from rp2040py.peripherals.watchdog import LOAD, RPWatchdog
 
-# Pause between two turns of the watch that feeds the watchdog: firmware/app.py.
+# Pause between two turns of the watch that feeds the watchdog: firmware/app/main.py.
 _PAUSE_MS = 100
 # Turns later than this are told one by one.
 _SLOW_MS = 150

@@ -17,7 +17,7 @@ from tools.twin.device import ROOT, MeterProcess, finish, spawn
 IDENT = "860000000000001"
 # The name that the modem's network answers with an address; which one does not matter, all lead to this machine.
 BROKER = "broker.test"
-# Pins of firmware/boards/pico_w.py.
+# Pins of a Pico W in firmware/boards/tables.py.
 _POWER_KEY = 14
 _ANSWER_END = re.compile(rb"(\A|\r\n)(OK|ERROR)\r\n\Z")
 
@@ -130,9 +130,7 @@ class Rig:
 
     def record(self, seconds, count=1, since=0):
         """Wait for so many records; the last one of them."""
-        return self.board.until(
-            lambda: self.records(since)[count - 1 : count], seconds, "%d record(s)" % count
-        )[0]
+        return self.board.until(lambda: self.records(since)[count - 1 : count], seconds, "%d record(s)" % count)[0]
 
     def at(self, line, seconds=60):
         """An AT command over MQTT; the answer as text, the pieces of a long one together. Raises BoardError."""

@@ -12,11 +12,15 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
+from firmware.config.config import Config
+from firmware.core.errors import ConfigError
 from tools import micropython, patience
+from tools.meter import weather
 from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import ROOT, MeterProcess, Twin
 
 _FIRST_RECORD_S = 60
+_WEATHER_S = 10 * 3600
 
 
 class Stop(Exception):
@@ -72,6 +76,12 @@ def arguments(argv):
         default=ROOT / "twin",
         help="where the twin keeps its flash and its log (twin/)",
     )
+    add(
+        "--weather",
+        type=int,
+        metavar="SEED",
+        help="trouble of the meters, the line and the broker by chance, the same for the same seed",
+    )
     add("--fresh", action="store_true", help="start with an erased flash")
     add("--verbose", "-v", action="store_true", help="show the firmware's own log lines too")
     args = parser.parse_args(argv)
@@ -82,9 +92,10 @@ def arguments(argv):
     if args.speed <= 0:
         parser.error("--speed: more than 0, not %g" % args.speed)
     if args.broker:
-        url = urlsplit(args.broker)
-        if url.scheme not in ("tcp", "mqtt") or not url.hostname:
-            parser.error("--broker: tcp://host:port, not %r" % args.broker)
+        try:
+            Config().set_many({"mqtt.broker": args.broker})
+        except ConfigError as error:
+            parser.error("--broker: %s" % error)
     return args
 
 
@@ -165,10 +176,50 @@ def introduce(args, url, meter, twin, topic):
     sys.stdout.flush()
 
 
-def watch(args, twin, inbox, viewer):
+class Weather:
+    """`--weather`: gives the meters, their line and the embedded broker their trouble when it is due.
+
+    The broker is away now and then for as long as a meter would be. It begins anew every ten hours.
+    """
+
+    def __init__(self, args, meter, broker):
+        self._seed = args.weather
+        self._links = range(1, args.meters + 1)
+        self._meter, self._broker = meter, broker
+        self._story = []
+
+    def end(self):
+        if self._broker:
+            self._broker.stop()
+
+    def look(self):
+        """Give what is due by now."""
+        if not self._story:
+            start = time.monotonic()
+            story = weather.story(self._seed, _WEATHER_S, self._links)
+            if self._broker:
+                away = weather.story(self._seed + 1, _WEATHER_S)
+                story += [(at, order.split()[0]) for at, order in away if order.endswith("plug 1")]
+            self._story = sorted((start + at, order) for at, order in story)
+            self._seed += 2
+        while self._story and self._story[0][0] <= time.monotonic():
+            order = self._story.pop(0)[1]
+            if order in ("unplug", "plug"):
+                self._broker.stop()
+                if order == "plug":
+                    self._broker = EmbeddedBroker(self._broker.port).start()
+                order = "broker " + order
+            else:
+                self._meter.control(order)
+            print("weather       %s" % order, flush=True)
+
+
+def watch(args, twin, inbox, viewer, sky=None):
     """Show records until the end; raises Stop with the reason."""
     limit = patience.Limit(_FIRST_RECORD_S)
     while True:
+        if sky:
+            sky.look()
         try:
             item = inbox.get(timeout=0.25)
         except queue.Empty:
@@ -177,9 +228,7 @@ def watch(args, twin, inbox, viewer):
             raise Stop("")
         code = twin.process.poll()
         if code is not None and code != 3 and not twin.restarting():
-            raise Stop(
-                "the firmware ended with code %d:\n%s" % (code, "\n".join(twin.lines[-15:]))
-            )
+            raise Stop("the firmware ended with code %d:\n%s" % (code, "\n".join(twin.lines[-15:])))
         if args.once and limit.passed():
             raise Stop(
                 "no record arrived within %d s; the firmware's last lines:\n%s"
@@ -190,7 +239,7 @@ def watch(args, twin, inbox, viewer):
 def run(args, cleanup):
     if args.fresh:
         (args.folder / "flash.img").unlink(missing_ok=True)
-    url = args.broker
+    url, broker = args.broker, None
     if not url:
         broker = EmbeddedBroker().start()
         cleanup.append(broker.stop)
@@ -212,7 +261,10 @@ def run(args, cleanup):
     cleanup.append(client.loop_stop)
     introduce(args, url, meter, twin, topic)
     twin.start()
-    watch(args, twin, inbox, Viewer())
+    sky = Weather(args, meter, broker) if args.weather is not None else None
+    if sky:
+        cleanup.append(sky.end)
+    watch(args, twin, inbox, Viewer(), sky)
 
 
 def main(argv=None):

@@ -36,9 +36,7 @@ class EmbeddedBroker:
     def start(self):
         self._thread.start()
         if not patience.until(self._ready.is_set, 15) or self._error:
-            raise RuntimeError(
-                "the embedded broker did not start: %s" % (self._error or "no answer")
-            )
+            raise RuntimeError("the embedded broker did not start: %s" % (self._error or "no answer"))
         return self
 
     def stop(self):

@@ -29,9 +29,7 @@ def _die_with_parent():
 
 def spawn(command, **options):
     """Start `command` in a session of its own, so that a Ctrl-C reaches only us and we end it in order."""
-    return subprocess.Popen(
-        command, start_new_session=True, preexec_fn=_die_with_parent, **options
-    )
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent, **options)
 
 
 def finish(process, grace=3):
@@ -101,9 +99,7 @@ class Twin:
         self._reader = None
         self._stopping = False
         self.starts = 0
-        self.setup = dict(
-            extra, ports=list(ports), console=self.console.device, ident=ident, settings=settings
-        )
+        self.setup = dict(extra, ports=list(ports), console=self.console.device, ident=ident, settings=settings)
 
     def write_setup(self):
         (self.folder / "twin.json").write_text(json.dumps(self.setup))
@@ -170,9 +166,7 @@ class Twin:
             if self.process.poll() is not None and self.process.poll() != RESTART:
                 break
             time.sleep(0.05)
-        raise TimeoutError(
-            "no line like %r; last lines:\n%s" % (pattern, "\n".join(self.lines[-30:]))
-        )
+        raise TimeoutError("no line like %r; last lines:\n%s" % (pattern, "\n".join(self.lines[-30:])))
 
     def kill(self):
         """Cut the power: SIGKILL, nothing is flushed."""

@@ -114,7 +114,8 @@ SETTINGS = {
 }
 
 
-from firmware import app, diag  # noqa: E402
+from firmware.app import main as app  # noqa: E402
+from firmware.core import log  # noqa: E402
 from firmware.update import starts  # noqa: E402
 
 last = []
@@ -126,7 +127,7 @@ def sink(line):
         last.pop(0)
 
 
-diag.sink = sink
+log.sink = sink
 resets = {}
 failures = []
 rests = 0

@@ -17,8 +17,8 @@ CODE = sys.argv[1]
 SEED, SHARE, PART, PARTS = (int(word) for word in sys.argv[2:6])
 sys.path.insert(0, CODE)
 from firmware.core.errors import LogError  # noqa: E402
-from firmware.log.files import Files  # noqa: E402
-from firmware.log.ring import Ring  # noqa: E402
+from firmware.recordlog.files import Files  # noqa: E402
+from firmware.recordlog.ring import Ring  # noqa: E402
 
 BLOCK, BLOCKS = 4096, 32
 SEGMENT, SEGMENTS = 3000, 5

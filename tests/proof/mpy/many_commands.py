@@ -52,7 +52,7 @@ class Typed(Uart):
 
 class Console(Board):
     def console(self):
-        from firmware.serialport import SerialPort
+        from firmware.core.serial_port import SerialPort
 
         self.typed = Typed(self)
         return SerialPort(self.typed, 115200)
@@ -63,7 +63,7 @@ def values():
     from firmware.config import settings
 
     found = []
-    for name, _, kind, limits, default, needs in settings.rows():
+    for name, _, kind, limits, default, needs in (row[:6] for row in settings.rows()):
         if name in LEFT or needs in ("link", "way"):
             continue
         other = {"int": limits.split(",")[0], "bool": "off" if default == "on" else "on"}.get(kind)
@@ -83,7 +83,7 @@ found = {"errors": 0}
 
 
 async def main():
-    from firmware import app
+    from firmware.app import main as app
 
     board = Console(ROOT, {"limit.commands": 6000, "console.echo": False})
     device = asyncio.create_task(app.run(board))

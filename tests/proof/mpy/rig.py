@@ -118,7 +118,7 @@ class Board:
     window_ms = 0
 
     def __init__(self, root, settings):
-        from firmware.clock import clock
+        from firmware.core import clock
 
         self.root = root
         self.settings = settings
@@ -138,12 +138,12 @@ class Board:
         return "power on"
 
     def uart(self, index, baud=9600, bits=8, parity=None, stop=1, flow=False, rs485=False):
-        from firmware.serialport import SerialPort
+        from firmware.core.serial_port import SerialPort
 
         return SerialPort(Uart(self, "meter"), baud)
 
     def console(self):
-        from firmware.serialport import SerialPort
+        from firmware.core.serial_port import SerialPort
 
         return SerialPort(Uart(self, "console"), 115200)
 

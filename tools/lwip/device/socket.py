@@ -2,7 +2,7 @@
 
 Errors come in rp2's numbers (py/mperrno.h); a send that lwIP has no memory for holds up everything for up to ten
 seconds, also in a socket that does not wait (extmod/modlwip.c, lwip_tcp_send); poll() of PPP is nobody's business
-while C waits: what moves bytes then is the board's (Sockets in firmware/boards/common.py).
+while C waits: what moves bytes then is the board's (Sockets in firmware/boards/base.py).
 """
 
 import io

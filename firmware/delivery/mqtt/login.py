@@ -1,0 +1,185 @@
+"""How a session begins and ends: connect, CONNECT, subscribe; and the goodbye. Each step has its deadline.
+
+In memory only for that long (see service). `session` is a session.Session, its settings those of
+service.MqttService.
+"""
+
+from firmware.config.config import LONGEST_TOPIC
+from firmware.core import log
+from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
+from firmware.core.errors import BrokerError
+from firmware.core.log import apart
+from firmware.net.connect import connect as reach
+from firmware.net.connect import look_up, reader, refused
+
+_TURN_MS = const(10)
+_FAREWELL_MS = const(1000)
+_CONNACK = const(0x20)
+# umqtt.simple 1.3.4 writes the length of a SUBSCRIBE into a single byte.
+_LONGEST_FILTER = const(122)
+# Codes of errors (core/errors.py).
+_REFUSED_OTHERWISE = const(306)
+_NOBODY_LISTENS = const(308)
+_NO_ANSWER = const(309)
+_SILENT = const(310)
+_NO_NAME = const(317)
+_CUT_SHORT = const(323)
+# What CONNACK says, 1 to 5, has codes of its own: so much more.
+_REFUSED = const(300)
+# ENOMEM, ENOBUFS: no memory is no answer about a name.
+_FULL = const((12, 105))
+
+
+async def enter(session, settings, sockets):
+    """Connect to the broker, log in and subscribe. OSError."""
+    session.close()
+    session.settings = settings
+    session.refused = ""
+    if session.fails > 1:
+        session.banned.append(session.asked[0])
+        session.fails = 0
+    session.asked = []
+    session.feed()
+    await connect(session.stream, sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000))
+    client = session.client = _client(session.umqtt, settings)
+    client.set_callback(session.arrived)
+    topic = settings.get("online_topic", "").encode()
+    if len(topic) > LONGEST_TOPIC:
+        topic = b""
+    if topic:
+        client.set_last_will(topic, settings["offline"].encode(), True, 1)
+    _connect(session)
+    code = (await _answer(session, _CONNACK, 4))[3]
+    if code:
+        raise BrokerError(_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
+    for name in settings.get("subscribe", ()):
+        await _subscribe(session, name)
+    if topic:
+        text = await apart(_told(settings["online"]))
+        session.publish(topic, text.encode(), None, 1, True)
+
+
+async def connect(stream, sockets, host, port, deadline_ms):
+    """Look `host` up (this may block, the caller feeds the watchdog) and connect; OSError on failure."""
+    try:
+        address = look_up(sockets, host, port)
+    except OSError as error:
+        # The ports have numbers of their own for it, or none but in a text.
+        if error.args[0] in _FULL:
+            raise
+        raise BrokerError(_NO_NAME, str(error)) from None
+    # No Nagle's algorithm: with it what follows a short piece waits for that one's acknowledgement, which servers
+    # put off by 40 ms. The guard gives whole segments instead, since each piece has memory of its own in lwIP,
+    # and where that runs out send() of MicroPython waits, up to ten seconds, also in a socket that does not
+    # (extmod/modlwip.c).
+    no_delay = getattr(sockets, "IPPROTO_TCP", 6), getattr(sockets, "TCP_NODELAY", 1), 1
+    sock = stream.socket = sockets.socket()
+    stream.read = reader(sock)
+    sock.setsockopt(*no_delay)
+    try:
+        answered = await reach(sock, address, deadline_ms)
+    except OSError as error:
+        if refused(error):
+            raise BrokerError(_NOBODY_LISTENS, "%s:%d" % (host, port)) from None
+        raise
+    if not answered:
+        raise BrokerError(_NO_ANSWER, host, port, deadline_ms)
+    stream.last_rx = stream.last_tx = ticks_ms()
+
+
+async def _told(online):
+    return online() if callable(online) else online
+
+
+def _client(umqtt, settings):
+    # umqtt.simple takes the length of a text for the length of its bytes, and len() of a missing password.
+    user = password = None
+    if settings.get("user"):
+        user = settings["user"].encode()
+        password = (settings.get("password") or "").encode()
+    ident = settings["client_id"].encode()
+    return umqtt.MQTTClient(ident, settings["host"], settings["port"], user, password, settings["keepalive"])
+
+
+class _Sockets:
+    """What umqtt.simple takes for the module socket while it connects: its socket is the guard."""
+
+    def __init__(self, guard):
+        self._guard = guard
+
+    def socket(self, *_):
+        return self._guard
+
+    def getaddrinfo(self, *_):
+        return (("",),)
+
+
+def _connect(session):
+    """Have umqtt.simple write its CONNECT."""
+    module, real = session.umqtt, session.umqtt.socket
+    module.socket = _Sockets(session.guard)
+    try:
+        session.call(session.client.connect, session.settings.get("clean", True))
+    finally:
+        module.socket = real
+        session.client.sock = session.guard
+
+
+async def _subscribe(session, topic):
+    """A topic that can't be had costs its messages, not the connection.
+
+    Its SUBACK is not waited for here: messages may come before it, and more than there is room for.
+    """
+    raw = topic.encode()
+    if len(raw) > _LONGEST_FILTER:
+        log.error("mqtt", "topic %s: longer than %d bytes", topic, _LONGEST_FILTER)
+    elif topic in session.banned:
+        session.refused = topic
+        log.error("mqtt", "the broker hangs up when asked for the topic %s; no commands from there", topic)
+    else:
+        session.asked.append(topic)
+        session.since = ticks_ms()
+        session.call(session.client.subscribe, raw, 1)
+        while not session.room():
+            session.flush()
+            await sleep_ms(_TURN_MS)
+
+
+async def _answer(session, kind, length):
+    """Send what waits and return the next packet of `kind`; others are handled on the way."""
+    start = ticks_ms()
+    while ticks_diff(ticks_ms(), start) < session.settings.get("answer_ms", 10000):
+        session.flush()
+        packet = session.stream.receive()
+        if packet is None:
+            await sleep_ms(_TURN_MS)
+        elif packet[0] & 0xF0 != kind:
+            session.handle(packet)
+        elif len(packet) < length:
+            raise BrokerError(_CUT_SHORT)
+        else:
+            return packet
+    raise BrokerError(_SILENT)
+
+
+async def leave(session):
+    """Tell the broker and whoever watches that this end leaves on purpose; takes two seconds at most."""
+    settings = session.settings
+    try:
+        await _settle(session)
+        topic = settings.get("online_topic", "").encode()
+        if 0 < len(topic) <= LONGEST_TOPIC and session.room():
+            # A will is not sent after a goodbye: without this the topic would say "online" for ever.
+            session.publish(topic, settings["offline"].encode(), None, 0, True)
+        session.call(session.client.disconnect)
+        await _settle(session)
+    except OSError as error:
+        log.info("mqtt", "left without a goodbye: %s", error)
+
+
+async def _settle(session):
+    """Let what is on the way arrive, for a second at most."""
+    start = ticks_ms()
+    while session.busy() and ticks_diff(ticks_ms(), start) < _FAREWELL_MS:
+        session.turn()
+        await sleep_ms(_TURN_MS)

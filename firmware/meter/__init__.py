@@ -1,4 +1,0 @@
-"""The meters: `line` and `meter` are always there; when to read what (`schedule`), one reading (`reading`, `session`),
-what was got (`ledger`, `result`) are loaded around a reading, `session` with what it needs of iec102, readings and
-record. May import clock, core, port, gate and diag; the log is handed in.
-"""

@@ -1,0 +1,29 @@
+"""Sockets that never wait: the one place that knows what they call "not yet".
+
+connect.py makes a connection, tls.py puts TLS into one that stands; whoever uses a socket through now() and close()
+sees neither. What was not sent has to be offered again byte for byte.
+"""
+
+# Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports spell them; 119 and 120 are
+# newlib's (ESP32), where 118 is "no route to host"; 2 and 3 are those of CPython's TLS, which wants to read or to
+# write. And ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of the link, it clears as the peer takes its
+# bytes.
+AGAIN = const((2, 3, 11, 35, 36, 114, 115, 119, 120, 12, 105))
+
+
+def now(call, data):
+    """What `call(data)` (a socket's send, or what reads from it) gives now; None: nothing. OSError."""
+    try:
+        return call(data)
+    except OSError as error:
+        if error.args[0] not in AGAIN:
+            raise
+
+
+def close(sock):
+    """Close a socket, or None."""
+    try:
+        if sock:
+            sock.close()
+    except OSError:
+        pass  # a socket that can't be closed is gone already

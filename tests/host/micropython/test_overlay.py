@@ -1,0 +1,80 @@
+"""Code comes and goes on MicroPython."""
+
+import subprocess
+
+from tools import build, micropython, pack
+
+SCRIPT = """
+import gc, sys
+from firmware.core import overlay
+
+def there():
+    return "firmware.net.modem.profiles" in sys.modules
+
+def get():
+    with overlay.use("profiles"):
+        from firmware.net.modem import profiles
+        assert there()
+        return profiles.get("sim7600")["name"]
+
+print(get(), there())
+fill = []
+while gc.mem_free() > 100000:
+    fill.append(bytearray(2000))
+print(get(), there())
+with overlay.use("profiles"):
+    get()
+    print(there())
+print(there(), overlay._users)
+fill = None
+gc.collect()
+get()
+overlay.reclaim()
+print(there())
+taken = []
+with overlay.attempt:
+    while True:
+        taken.append(bytearray(1000))
+taken = None
+print("after")
+"""
+
+
+def test_on_micropython_a_group_stays_where_there_is_room_and_goes_where_not():
+    build.build()
+    done = subprocess.run(
+        micropython.command("-c", SCRIPT, heap=micropython.MIDDLE),
+        cwd="/",
+        env={"MICROPYPATH": "%s:.frozen" % build.DEVICE},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split("\n")[:-1] == [
+        "sim7600 True", "sim7600 False", "True", "False {}", "False", "after",
+    ], done.stdout + done.stderr  # fmt: skip
+
+
+TRACED = """
+import sys
+import packfs
+packfs.mount("v.pack")
+from firmware.config.config import Config, ConfigError
+try:
+    Config().text("no.such")
+except ConfigError as error:
+    sys.print_exception(error)
+"""
+
+
+def test_a_traceback_of_a_packed_version_has_the_names_of_the_source(tmp_path):
+    build.build()
+    files = {path: (build.DEVICE / path).read_bytes() for path in build.sizes() if path != "packfs.mpy"}
+    (tmp_path / "v.pack").write_bytes(pack.build(files)[0])
+    (tmp_path / "packfs.mpy").write_bytes((build.DEVICE / "packfs.mpy").read_bytes())
+    (tmp_path / "run.py").write_text(TRACED)
+    done = subprocess.run(
+        micropython.command("run.py"), cwd=tmp_path, env={"MICROPYPATH": ":.frozen"}, capture_output=True, text=True
+    )
+    said = done.stdout + done.stderr
+    assert 'File "firmware.config.config", line' in said and ", in text" in said, said
+    assert 'File "firmware.config.settings", line' in said and ", in row_of" in said, said

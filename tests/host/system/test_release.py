@@ -1,0 +1,56 @@
+"""Signed releases: openssl's opinion, git's, and the tool as it is called."""
+
+import asyncio
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from firmware.update.release import verify
+from tests.host.support import programs
+from tests.host.unit.update.test_release import ROOT, key  # noqa: F401
+from tools import release
+
+
+@pytest.mark.services
+def test_openssl_agrees_with_our_signature_and_reads_our_key(tmp_path, key):
+    openssl = programs.need("openssl")
+    (tmp_path / "k.pem").write_text(release.to_pem(key))
+    (tmp_path / "data").write_bytes(b"some data")
+    done = subprocess.run(
+        [openssl, "dgst", "-sha256", "-sign", tmp_path / "k.pem", tmp_path / "data"],
+        capture_output=True,
+        check=True,
+    )
+    digest = hashlib.sha256(b"some data").digest()
+    assert done.stdout == release.sign(key, digest)
+    assert asyncio.run(verify(digest, done.stdout, release.modulus(key)))
+
+
+def test_git_ignores_private_keys():
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "check-ignore", "keys/release.pem", "other.pem"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["keys/release.pem", "other.pem"]
+
+
+def test_command_line_makes_and_verifies(tmp_path, capsys, key):
+    (tmp_path / "k.pem").write_text(release.to_pem(key))
+    (tmp_path / "k.pub").write_text(release.public_text(key))
+    keys = ["--key", str(tmp_path / "k.pem"), "--public", str(tmp_path / "k.pub")]
+    source = tmp_path / "src"
+    (source / "firmware").mkdir(parents=True)
+    (source / "firmware" / "app.py").write_text("X = 1\n")
+    out = str(tmp_path / "x.rel")
+    make = [*keys, "make", "--out", out, "--source", str(source), "--version", "9"]
+    assert release.main(make) == 0
+    assert release.main([*keys, "verify", out]) == 0
+    assert "good, 9, 1 modules" in capsys.readouterr().out
+    whole = Path(out).read_bytes()
+    for length in (len(whole) - 1, 300, 9, 0):
+        Path(out).write_bytes(whole[:length])
+        assert release.main([*keys, "verify", out]) == 1
+    assert release.main(["--key", str(tmp_path / "none"), "make"]) == 1

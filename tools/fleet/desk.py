@@ -1,0 +1,98 @@
+"""AT commands to devices over the broker, and their answers; what `backfill` and `rollout` have in common."""
+
+import queue
+import re
+import threading
+import time
+from collections import namedtuple
+
+from tools import patience
+from tools.fleet import link
+
+OURS = "AT^MTXTUNNEL="
+_ERROR = re.compile(r'\+MTXERR: (\d+),"(.*)"')
+# ok: whether the answer ends with OK; lines: of data; code, why: of +MTXERR, 0 and "" where the device tells none.
+Answer = namedtuple("Answer", "ok lines code why")
+
+
+class NoAnswer(Exception):
+    """The device has not answered in time: it is offline, or takes no commands on this topic."""
+
+
+def parse(payload, line):
+    """The Answer in a message; None: it answers another line than `line`."""
+    found = [each.strip() for each in bytes(payload).decode("utf-8", "replace").splitlines()]
+    found = [each for each in found if each]
+    if not found or found[-1] not in ("OK", "ERROR"):
+        return None
+    ok = found.pop() == "OK"
+    if found and found[0].upper().startswith("AT"):
+        if found[0].upper() != line.upper():
+            return None  # somebody else asks, too
+        del found[0]
+    code, why = 0, ""
+    for each in found:
+        error = _ERROR.fullmatch(each)
+        if error:
+            code, why = int(error[1]), error[2]
+    return Answer(ok, [each for each in found if not _ERROR.fullmatch(each)], code, why)
+
+
+class Desk:
+    """A connection for commands; `ask()` may be called from several threads, for a device from one at a time."""
+
+    def __init__(self, args, ident="lector102-desk"):
+        self._commands = link.Filter(args.at_topic)
+        self._answers = link.Filter(args.atr_topic)
+        self._inboxes = {}
+        self._lock = threading.Lock()
+        ready = queue.Queue()
+        # A name of its own for each run: two runs at a time must not throw each other out.
+        self._client = link.client(args, "%s-%d" % (ident, time.time_ns() % 10**9))
+        self._client.on_connect = lambda client, *_: client.subscribe(self._answers.subscription, 1)
+        self._client.on_subscribe = lambda *_: ready.put(True)
+        self._client.on_message = self._take
+        self._client.reconnect_delay_set(1, 30)
+        link.connect(self._client, args)
+        self._client.loop_start()
+        try:
+            patience.get(ready, 15)
+        except queue.Empty:
+            self.close()
+            raise link.LinkError("the broker does not let us read %s" % self._answers.subscription) from None
+
+    def _take(self, _client, _data, message):
+        device = self._answers.device(message.topic)
+        with self._lock:
+            inbox = self._inboxes.get(device)
+        if inbox and not message.retain:
+            inbox.put(message.payload)
+
+    def ask(self, device, line, seconds=30):
+        """The Answer of `device` to one line; NoAnswer."""
+        inbox = queue.Queue()
+        with self._lock:
+            self._inboxes[device] = inbox
+        try:
+            self._client.publish(self._commands.topic(device), line, qos=1)
+            limit = patience.Limit(seconds)
+            while True:
+                try:
+                    answer = parse(patience.get(inbox, limit.left()), line)
+                except queue.Empty:
+                    raise NoAnswer("no answer within %d s" % seconds) from None
+                if answer:
+                    return answer
+        finally:
+            with self._lock:
+                self._inboxes.pop(device, None)
+
+    def close(self):
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def add_arguments(parser):
+    link.add_arguments(parser)
+    parser.add_argument("--at-topic", default=link.COMMANDS, help="where devices take commands (%(default)s)")
+    parser.add_argument("--atr-topic", default=link.ANSWERS, help="where they answer (%(default)s)")
