@@ -7,7 +7,7 @@ import select
 import pytest
 
 from tests.host.support.twin_lab import IDENT, Lab, meter_settings
-from tools import patience
+from tools import micropython, patience
 from tools.twin.device import MeterProcess
 from tools.twin.ptys import Bridge
 
@@ -22,7 +22,7 @@ def test_eight_meters_on_two_ports_and_a_silent_one(tmp_path):
     settings["meter.7.link"] = 99  # nobody has that
     second = MeterProcess("--pty", "--meters", 4, "--password", 1)
     try:
-        with Lab(tmp_path / "t", meters=4, interval=6, settings=settings) as lab:
+        with Lab(tmp_path / "t", meters=4, interval=6, settings=settings, heap=micropython.SMALL_AND_3_KB) as lab:
             lab.twin.setup["ports"].append(second.path)
             lab.twin.start()
             want = {"ID%05d" % index for index in range(7)}

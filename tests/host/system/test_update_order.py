@@ -163,7 +163,7 @@ def test_the_meter_is_read_beside_a_slow_update(tmp_path, trees, key):
     files["/unix.json"] = b'{"ports": [%s]}' % meter.path.rsplit("/", 1)[1].encode()
     settings = dict(meter_settings(interval=5), **{"logger.enabled": True})
     try:
-        with firmware_board.Board(tmp_path, files, heap=micropython.SMALL, **settings) as board:
+        with firmware_board.Board(tmp_path, files, heap=micropython.SMALL_AND_3_KB, **settings) as board:
             board.deploy(trees["old"])
             board.online()
             # However slow all is, it has been read three times before the file is complete.

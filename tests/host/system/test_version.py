@@ -36,7 +36,7 @@ def test_one_place_has_it():
 def test_a_second_place_would_be_found():
     text = (ROOT / "README.md").read_text()
     assert not re.search(r"\blector102[ -]v?\d+\.\d", text)
-    assert ONLY in written(VERSION) and "pyproject.toml" in written("99")
+    assert ONLY in written(VERSION) and "pyproject.toml" in written("119")
 
 
 def test_pyproject_takes_it_from_there():
