@@ -12,7 +12,7 @@ PROGRAM = Path(sys.executable).parent / "micropython"
 # Pico W: 192,384 bytes, 16,384 of them the modem's UART buffers: (192,384 - 16,384) / 0.78 and 9.5 KB of stand-ins.
 SMALL = "235k"
 # What stays in memory has grown by 3 KB since the small class was last measured on its image. Two tests that need all
-# of its heap at once have these 3 KB more until they are won back: eight meters on two lines, a reading beside an update.
+# of its heap have these 3 KB more until they are won back: eight meters on two lines, a reading beside an update.
 SMALL_AND_3_KB = "241k"
 # Pico 2 W: about 430 KB.
 MIDDLE = "550k"
