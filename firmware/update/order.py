@@ -22,9 +22,6 @@ from firmware.update.waiting import Order
 # What the update has at least of the heap, in turn with sessions and commands.
 _SLICE_MS = const(6000)
 _MAKE_WAY_MS = const(1000)
-# Tries when the heap is full; drops of the connection are download.py's own affair.
-_TRIES = const(5)
-_PAUSE_MS = const(10000)
 _LINK_MS = const(60000)
 # Bytes that each release has at least.
 _LEAST = const(1024)
@@ -97,26 +94,18 @@ def _forget(root):
 
 
 async def step(order):
-    """Go on with it; how many ms to wait until the next step, 0: its version is ready, and the device restarts."""
+    """Go on with it; how many ms to wait until the next step, 0: its version is ready, and the device restarts.
+    MemoryError."""
     try:
-        with overlay.attempt:
-            version = await _fetch(order)
-            # Until the restart there may be a reading yet, which wants the heap.
-            order.let_go("ready", "")
-            order.device.restart("update to " + version)
-            return 0
+        version = await _fetch(order)
     except GiveWay:
         # A session or a command needs the heap, and has it within the pause; what was fetched is kept.
         order.let_go("fetching", "")
-        order.tries = 0
         return _MAKE_WAY_MS
-    order.tries += 1
-    if order.tries == _TRIES:
-        raise MemoryError("not enough memory")
-    order.let_go("waiting", "not enough memory")
-    pause = _PAUSE_MS << order.tries - 1
-    log.warn("update", "not enough memory; again in %d s", pause // 1000)
-    return pause
+    # Until the restart there may be a reading yet, which wants the heap.
+    order.let_go("ready", "")
+    order.device.restart("update to " + version)
+    return 0
 
 
 async def _fetch(order):

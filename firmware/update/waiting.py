@@ -5,7 +5,7 @@ The rest of the code comes for each step and goes with it.
 
 import asyncio
 
-from firmware.core import overlay
+from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 
 # A server has to bring so many bytes more in so much time. GPRS at its worst brings them in half a minute; by this one
@@ -14,6 +14,9 @@ _LEAST = const(8192)
 _SPAN_MS = const(900000)
 # How often a file may be begun anew: by a server without ranges after each drop, or by one that says it has changed.
 _ANEW = const(8)
+# Tries when the heap is full; drops of the connection are download.py's own affair.
+_TRIES = const(5)
+_PAUSE_MS = const(10000)
 
 
 class Pace:
@@ -84,11 +87,21 @@ class Order:
         self.updater = None
 
     async def _step(self):
+        """Go on; how many ms to wait until the next step, 0: it is ready. MemoryError: it finds no room."""
         # In a frame that ends: run()'s would hold on to the module while it waits.
-        with overlay.use("update"):
+        with overlay.attempt, overlay.use("update"):
             from firmware.update import order
 
-            return await order.step(self)
+            pause = await order.step(self)
+            self.tries = 0
+            return pause
+        self.tries += 1
+        if self.tries == _TRIES:
+            raise MemoryError("not enough memory")
+        self.let_go("waiting", "not enough memory")
+        pause = _PAUSE_MS << self.tries - 1
+        log.warn("update", "not enough memory; again in %d s", pause // 1000)
+        return pause
 
     async def run(self):
         """Fetch, check and unpack; then the device restarts into the new version. Raises nothing."""

@@ -2,6 +2,7 @@
 run, and nothing else is touched. In virtual time, against tests/host/support/hostile_web.py."""
 
 import asyncio
+import builtins
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 import boot
-from firmware.update import order, safestart, slots, source, starts
+from firmware.core.compat import ticks_ms
+from firmware.core.flash_gate import Gate
+from firmware.update import order, safestart, slots, source, starts, waiting
 from firmware.update.release import HEAD_MOST
 from firmware.update.updater import UpdateError, Updater
 from tests.host.support import hostile_web, virtual_time
@@ -269,3 +272,28 @@ def test_a_port_that_cannot_tell_its_room_tries(root, releases, monkeypatch):
 
     monkeypatch.setattr(source, "os", SimpleNamespace(statvfs=fails))
     assert update(root, device(root, releases).link.socket) == "2.g"
+
+
+@pytest.mark.parametrize("times, state", [(4, "ready"), (5, "failed")])
+def test_code_of_an_update_that_finds_no_room_is_loaded_again_later(tmp_path, monkeypatch, times, state):
+    """The heap is full where the code of the next step would go, as often as that: 10, 20, 40 and 80 s apart."""
+    waits = []
+    own = builtins.__import__
+
+    def full(name, outer=None, inner=None, wanted=(), level=0):
+        if name == "firmware.update" and "order" in (wanted or ()) and len(waits) < times:
+            waits.append(ticks_ms())
+            raise MemoryError
+        return own(name, outer, inner, wanted, level)
+
+    async def step(it):
+        it.let_go("ready", "")
+        return 0
+
+    monkeypatch.setattr(builtins, "__import__", full)
+    monkeypatch.setattr(order, "step", step)
+    gate = Gate()
+    it = waiting.Order(SimpleNamespace(board=SimpleNamespace(root=str(tmp_path)), gate=gate, order=None), URL, False)
+    virtual_time.run(it.run(), limit_s=600)
+    assert it.state == state and len(waits) == times
+    assert [round((later - each) / 1000) for each, later in zip(waits, waits[1:])] == [10, 20, 40, 80][: times - 1]
