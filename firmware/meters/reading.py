@@ -102,6 +102,11 @@ async def session(line, meter, kind, args=None, result=None):
     return True
 
 
+def other(failure):
+    """The `why` (core/errors.py) of what has no code of its own: the flash has failed, or nobody has thought of it."""
+    return (_NOT_KEPT if isinstance(failure, OSError) else _OTHER, type(failure).__name__, str(failure))
+
+
 def _answered(code):
     return _REFUSED <= code <= _LAST_REFUSED or code in (_NO_MEMORY, _NOT_KEPT)
 
@@ -141,7 +146,7 @@ async def _read(line, meter, kind, args, result):
         if isinstance(failure, MemoryError):
             raise
         log.error("meter", "%s: %r", meter.ident, failure)
-        return (_NOT_KEPT if isinstance(failure, OSError) else _OTHER, type(failure).__name__, str(failure))
+        return other(failure)
     finally:
         if buffer is not None:
             overlay.give_back(buffer)

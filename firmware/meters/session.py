@@ -8,7 +8,7 @@ from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.flash_gate import silence
 from firmware.iec102.master import LinkAddress, Master
 from firmware.meters import readings
-from firmware.meters.reading import store
+from firmware.meters.reading import other, store
 from firmware.meters.records import titan
 
 # Records wait in RAM until the reading is complete or this many bytes have gathered.
@@ -20,10 +20,6 @@ _RECORD = const(1024)
 # A longer record is not copied but kept at once; a kind with longer ones needs most of the heap for itself.
 _COPIED = const(1100)
 _COPIED_LESS = const(512)
-# Codes of errors (core/errors.py).
-_NO_MEMORY = const(131)
-_NOT_KEPT = const(132)
-_OTHER = const(133)
 
 
 class Job:
@@ -128,7 +124,7 @@ async def run(line, meter, kind, read, args, result, buffer):
         # Whatever the meter has said: it is this reading that failed.
         if isinstance(failure, MemoryError):
             raise
-        why = _why(failure)
+        why = failure.why() if isinstance(failure, errors.Coded) else other(failure)
     finally:
         # What arrived before a failure is good and stays.
         try:
@@ -145,14 +141,6 @@ async def run(line, meter, kind, read, args, result, buffer):
         what = "%s: the meter has no %s (%d ms)" if none else "%s: %s read in %d ms"
         log.info("meter", what, meter.ident, kind.name, took)
     return why
-
-
-def _why(error):
-    """The `why` of any error (core/errors.py)."""
-    if isinstance(error, errors.Coded):
-        return error.why()
-    code = _NO_MEMORY if isinstance(error, MemoryError) else _NOT_KEPT if isinstance(error, OSError) else _OTHER
-    return (code, type(error).__name__, str(error))
 
 
 async def report(line, meter, kind, buffer):

@@ -152,11 +152,11 @@ def time(job, tag):
 
     The setting logger.tags says which: summer, offset, plain.
     """
-    text, form, zone = tag.text(), job.format.tags, job.clock.zone
+    text, form = tag.text(), job.format.tags
     if form == "summer":
         return text
     if form == "offset" and tag.possible():
-        return text[:-2] + offset_text(offset_of(tag, zone))
+        return text[:-2] + offset_text(offset_of(tag, job.clock.zone))
     return text[:-2]
 
 
