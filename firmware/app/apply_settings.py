@@ -1,4 +1,4 @@
-"""What the App (services.py) does with its settings: look at them, take new ones, try those that might cut it off."""
+"""What the App (device.py) does with its settings: look at them, take new ones, try those that might cut it off."""
 
 import json
 

@@ -1,6 +1,6 @@
 """Builds the device from its settings: every service, joined to the others. Loaded at start-up and then let go.
 
-`build(app)` fills an App (services.py). Settings that are wrong cost the part they belong to, and are told.
+`build(app)` fills an App (device.py). Settings that are wrong cost the part they belong to, and are told.
 """
 
 import os

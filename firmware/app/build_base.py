@@ -1,6 +1,6 @@
 """Builds what it takes to reach the device: identity, link, broker, console. Loaded at start-up and then let go.
 
-Apart from assembly.py because the safe mode builds this and nothing else (`build()`): there are no meters and no log,
+Apart from build.py because the safe mode builds this and nothing else (`build()`): there are no meters and no log,
 as one of them may be what crashes, and what is imported here may not need them. Each part that fails there costs
 itself only.
 """
@@ -110,7 +110,7 @@ class NoLog:
 
 
 def build(app):
-    """Fill an App (services.py) like assembly.build()."""
+    """Fill an App (device.py) like build.build()."""
     log.error("start", "safe mode: no meter is read, nothing is logged; commands and updates are taken")
     settings(app)
     app.gate = Gate()

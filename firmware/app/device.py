@@ -32,7 +32,7 @@ class App:
     safe = False  # the firmware crashed again and again: nothing but what it takes to be reached
     discovery = None
     too_long = 0  # records that were longer than logger.size
-    tracer = None  # frametrace.Tracer while iec102.trace is on
+    tracer = None  # frame_trace.Tracer while iec102.trace is on
     link = mqtt = console = keeper = None
     order = None  # firmware.update.waiting.Order while an update is under way
     lines = tags = ()
@@ -97,9 +97,9 @@ class App:
     def online_text(self):
         """What the online topic says after a login; a JSON object."""
         with overlay.use("status"):
-            from firmware.app import status as appwork
+            from firmware.app import status
 
-            return appwork.online_text(self)
+            return status.online_text(self)
 
     def reached(self):
         """Whether some delivery is connected; None: none is switched on. Allocates nothing."""
@@ -158,18 +158,18 @@ class App:
         self.time_wanted = True
 
     def status(self):
-        """What GETSTATUS tells (appwork.status)."""
+        """What GETSTATUS tells (status.status)."""
         with overlay.use("status"):
-            from firmware.app import status as appwork
+            from firmware.app import status
 
-            return appwork.status(self)
+            return status.status(self)
 
     def crash(self):
         """The lines of the last crash's traceback; none: []."""
         with overlay.use("status"):
-            from firmware.app import status as appwork
+            from firmware.app import status
 
-            return appwork.crash(self)
+            return status.crash(self)
 
     def update(self, url, force=False):
         """Order an update over the air, or end one (no `url`): firmware/update/order.py. Where it is refused the code
@@ -189,9 +189,9 @@ class App:
     def brief(self):
         """(UTC or 0, words) for a short message."""
         with overlay.use("status"):
-            from firmware.app import status as appwork
+            from firmware.app import status
 
-            return appwork.brief(self)
+            return status.brief(self)
 
     async def before_restart(self):
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""

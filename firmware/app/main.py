@@ -59,7 +59,7 @@ async def run(board, guard=None):
     """Start every service and watch over them; feeds the watchdog as long as the loop turns in time.
 
     `guard` is the firmware.update.safestart.Guard where the board keeps versions of the firmware; in its safe mode
-    only what it takes to be reached is there (reach.py).
+    only what it takes to be reached is there (build_base.py).
     """
     await _watch(_build(board, guard), guard)
 

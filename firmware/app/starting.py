@@ -18,7 +18,7 @@ _LOADING = const(2048)
 _RUNNING = const(8192)
 # The link waits up to 15 minutes and a half more between two attempts (net/modem/prepare.py, backoff_max).
 _LINK_MS = const(1500000)
-# Of diag.py.
+# Of core/log.py.
 _WORDS = const(4)
 _MAGIC = const(0x1D2)
 
@@ -107,7 +107,7 @@ def _services(app):
     return [each for each in found if each[1]]
 
 
-# --- what ran last before the reset (diag.py)
+# --- what ran last before the reset (core/log.py)
 
 
 def _cells():

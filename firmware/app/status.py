@@ -1,4 +1,4 @@
-"""What the App (services.py) tells of its state: on the online topic, in GETSTATUS and in short messages."""
+"""What the App (device.py) tells of its state: on the online topic, in GETSTATUS and in short messages."""
 
 import gc
 import json

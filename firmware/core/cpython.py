@@ -1,4 +1,4 @@
-"""What MicroPython has and CPython has not, for port.py: tests and tools run the firmware there, devices never do."""
+"""What MicroPython has and CPython has not, for compat.py: tests and tools run the firmware there, no device does."""
 
 import asyncio
 import time

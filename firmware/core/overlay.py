@@ -4,9 +4,9 @@ A small board has less heap than all of the firmware's code takes. What a runnin
 time belongs to a group, and is imported while that is used:
 
     with overlay.use("status"):
-        from firmware.app import status as appwork
+        from firmware.app import status
 
-        return appwork.status(app)
+        return status.status(app)
 
 A group is let go when its last user is gone and less than the reserve is free: where there is room nothing ever goes,
 and this is ordinary Python, as it is on CPython. An object keeps the code it is made of, let go or not. What takes

@@ -5,8 +5,7 @@ append_many); it knows neither the log nor the broker. What a reading needs is l
 reading.py with the plans, and for the session itself session.py, the protocol and the readings.
 """
 
-from firmware.core import errors, overlay
-from firmware.core import log as diag
+from firmware.core import errors, log, overlay
 from firmware.core.compat import sleep_ms
 
 _IDLE_MS = const(250)
@@ -149,5 +148,5 @@ class MeterLine:
             if go_on:
                 await go_on(self, meter, number)
                 return
-        diag.warn("meter", "%s: not enough memory", self.name)
+        log.warn("meter", "%s: not enough memory", self.name)
         await sleep_ms(_MEMORY_MS)

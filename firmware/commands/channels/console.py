@@ -1,4 +1,4 @@
-"""The local console: AT lines typed by a person. What that takes (typing.py) is only loaded while somebody types."""
+"""The local console: AT lines typed by a person. What that takes (line_editor.py) is there while somebody types."""
 
 from firmware.commands.dispatcher import Channel
 from firmware.core import overlay

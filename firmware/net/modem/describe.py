@@ -3,7 +3,7 @@
 from firmware.core import errors, overlay
 from firmware.core.compat import monotonic_s
 
-# What is done about a link that fails, from mild to rough (steps.py).
+# What is done about a link that fails, from mild to rough (bringup.py).
 MEASURES = ("redial", "register again", "radio off and on", "reset pulse", "power cycle", "board restart")
 # In the store: the board was restarted for the modem's sake and the link has not been up since; [reason, counters].
 RESTARTED = "modem_restarted_board"
