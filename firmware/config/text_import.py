@@ -106,5 +106,5 @@ def _near(row, value):
     found = int(value[:10])
     if kind == "choice":
         return min(limits, key=lambda limit: abs(int(limit) - found))
-    limits = max(int(limits[0]), min(found, int(limits[1])))
-    return value if limits == found else str(limits)
+    nearest = max(int(limits[0]), min(found, int(limits[1])))
+    return value if nearest == found else str(nearest)
