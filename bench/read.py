@@ -10,13 +10,12 @@ import os
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-import types
 from pathlib import Path
 
 from bench._rows import row
+from tests.host.support.peer_client import load_peer
 from tools import micropython
 from tools.twin.device import MeterProcess
 
@@ -106,18 +105,9 @@ def free_port():
 
 def peer_sessions(meter, count):
     """The same sessions by iec870ree, the time of its TCP connect and its start-up pause left out."""
-    try:
-        import dateutil.relativedelta  # noqa: F401
-    except ImportError:
-        # iec870ree imports it without declaring it; only its reading of events, not used here, calls it.
-        stand_in = types.ModuleType("dateutil.relativedelta")
-        stand_in.relativedelta = None
-        sys.modules.setdefault("dateutil", types.ModuleType("dateutil"))
-        sys.modules["dateutil.relativedelta"] = stand_in
-    from iec870ree.ip import Ip
-    from iec870ree.protocol import AppLayer, LinkLayer
+    peer = load_peer()
 
-    class Counted(Ip):
+    class Counted(peer.Ip):
         sent = received = 0
 
         def send_bytes(self, data):
@@ -137,7 +127,7 @@ def peer_sessions(meter, count):
         sessions = []
         for _ in range(count):
             line.sent = line.received = 0
-            link, app = LinkLayer(1, 1), AppLayer()
+            link, app = peer.LinkLayer(1, 1), peer.AppLayer()
             link.initialize(line)
             app.initialize(link)
             start = time.perf_counter()

@@ -4,12 +4,11 @@ It shares no code with this project: agreement means that both sides mean the sa
 """
 
 import datetime as dt
-import sys
-import types
 
 import pytest
 
 from firmware.core.zone import Zone
+from tests.host.support.peer_client import load_peer
 from tools.meter.load import AE, AI, R1, R4
 from tools.meter.model import Meter
 from tools.twin.device import MeterProcess
@@ -47,21 +46,6 @@ def peer():
     finally:
         process.stop()
     assert process.process.returncode == 0
-
-
-def load_peer():
-    try:
-        import dateutil.relativedelta  # noqa: F401
-    except ImportError:
-        # iec870ree imports it without declaring it; only events without dates need it.
-        stand_in = types.ModuleType("dateutil.relativedelta")
-        stand_in.relativedelta = None
-        sys.modules.setdefault("dateutil", types.ModuleType("dateutil"))
-        sys.modules["dateutil.relativedelta"] = stand_in
-    from iec870ree.ip import Ip
-    from iec870ree.protocol import AppLayer, LinkLayer
-
-    return types.SimpleNamespace(Ip=Ip, AppLayer=AppLayer, LinkLayer=LinkLayer)
 
 
 def moment(tag):
