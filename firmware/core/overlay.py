@@ -77,7 +77,10 @@ mux net.modem.cmux
 dial +ask +mux net.modem.dial
 aside +ask net.modem.aside
 sms +ask net.modem.sms
-errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
+errorwords core.error_texts
+meterwords core.error_meter
+networds core.error_network,error_numbers
+devicewords core.error_services
 part part
 describe net.modem.describe
 pdu net.modem.pdu
