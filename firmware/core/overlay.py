@@ -51,7 +51,7 @@ command +zone +kinds commands.executor commands.handlers.doctor,general,readings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
 doctor +grammar +files +errorwords commands.handlers.doctor_texts
-help +grammar +texts commands.handlers.help
+help +grammar commands.handlers.help
 typing commands.channels.line_editor
 zone core.zone
 reading +zone meters.ledger,reading,result
