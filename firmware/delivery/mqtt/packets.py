@@ -9,7 +9,7 @@ Stream is the connection (net/tcp.py): bytes go out as the socket takes them, pa
 """
 
 from firmware.core import overlay
-from firmware.core.compat import ticks_add, ticks_diff, ticks_ms
+from firmware.core.compat import ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
 from firmware.net import tcp
 
@@ -160,7 +160,7 @@ class Stream:
         self._rx = bytearray(_RX)
         self._view = memoryview(self._rx)
         self.received = self.sent = 0
-        self.last_rx = self.last_tx = self._next = ticks_ms()
+        self.last_rx = self.last_tx = ticks_ms()
         self.close()
 
     def close(self):
@@ -171,6 +171,7 @@ class Stream:
         self.large = None  # a packet that has a buffer of its own, `_have` bytes of it have come
         self.blocked = None
         self.cut = False
+        self._pause = 0  # ms between what was sent last and the next piece
         tcp.close(sock)
 
     def flush(self, guard):
@@ -178,18 +179,16 @@ class Stream:
         piece = guard.head()
         while piece is not None:
             count = 0
-            if ticks_diff(ticks_ms(), self._next) >= 0:
+            # Ticks that have gone round since count as passed.
+            if not 0 <= ticks_diff(ticks_ms(), self.last_tx) < self._pause:
                 count = tcp.now(self.socket.send, piece)
             if not count:
                 if self.blocked is None:
                     self.blocked = ticks_ms()
                 return False
             self.blocked = None
-            self.last_tx = self._next = ticks_ms()
-            if self.pace:
-                self._next = ticks_add(self._next, count // self.pace)
-            elif guard.large is not None:
-                self._next = ticks_add(self._next, _STEP_MS)
+            self.last_tx = ticks_ms()
+            self._pause = count // self.pace if self.pace else _STEP_MS if guard.large is not None else 0
             self.sent += count
             guard.out += count
             piece = guard.head()
