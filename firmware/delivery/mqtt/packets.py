@@ -188,7 +188,7 @@ class Stream:
                 return False
             self.blocked = None
             self.last_tx = ticks_ms()
-            self._pause = count // self.pace if self.pace else _STEP_MS if guard.large is not None else 0
+            self._pause = count // self.pace + 1 if self.pace else _STEP_MS if guard.large is not None else 0
             self.sent += count
             guard.out += count
             piece = guard.head()
