@@ -66,7 +66,7 @@ def uplink(app):
 
     app.mqtt = MqttService(
         simple,
-        apply_settings.mqtt_settings(app) or apply_settings.OFF,
+        apply_settings.mqtt_settings(app),
         app.ring,
         app.link,
         app.topic_for,

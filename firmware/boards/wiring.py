@@ -209,7 +209,7 @@ def _modem_link(board, config, network, socket):
     with overlay.use("start"):
         from firmware.net.modem import prepare
 
-        settings = prepare.settings(config, baud)
+        settings = prepare.options(config, baud)
     # The tables of the settings and the modem's code together are more than there is room for.
     overlay.reclaim()
     config.release()

@@ -35,11 +35,12 @@ from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 # whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin app.starting
-start +settings +session +kinds +password +apply +guard app.build,build_base boards.tables,wiring net.modem.prepare
+start +settings +session +kinds +password +apply +guard app.build,build_base boards.tables,wiring net.modem.prepare\
+ meters.options
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.status delivery.mqtt.state
-apply app.apply_settings
+apply app.apply_settings delivery.mqtt.options
 settings config.settings,settings_table
 change +settings +files config.changes,text_import
 check +settings config.check

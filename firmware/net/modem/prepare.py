@@ -41,7 +41,7 @@ TIMING = {
 }
 
 
-def settings(config, baud):
+def options(config, baud):
     """Those of link() from ours."""
     get = config.get
     found = {"baud": baud, "keep_online_host": get("uplink.ping_host")}
