@@ -40,6 +40,10 @@ def main(argv=None):
     except (StoreError, LinkError, ValueError) as error:
         print("fleet: %s" % error, file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read the output has had enough (head); Python must not complain about that at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -5,7 +5,7 @@ import sys
 import time
 
 from firmware.core.zone import Zone
-from tools.fleet import records
+from tools.fleet import records, words
 from tools.fleet.faults import REASONS
 from tools.fleet.store import Message, open_store
 
@@ -14,7 +14,9 @@ def main(args):
     """`aside`: what is kept aside, by reason; with --again those of a reason are tried once more."""
     store = open_store(args.database, create=False)
     zone = Zone(args.zone)
-    if args.again:
+    if args.again == "values":
+        print("none taken: the record that has the key stays; these are for you to judge (--show values)")
+    elif args.again:
         taken = 0
         now = int(time.time())
         rows = store.all("select digest, topic, payload from aside where reason = ?", (args.again,))
@@ -24,9 +26,8 @@ def main(args):
                 continue
             message = Message(topic, bytes(payload))
             # Others may have its key by now: then it comes back aside, with that reason.
-            if args.again != "values":
-                taken += store.write([(row, message) for row in found], [], {}, now, "aside").new
-                store.do("delete from aside where digest = ?", (name,))
+            taken += store.write([(row, message) for row in found], [], {}, now, "aside").new
+            store.do("delete from aside where digest = ?", (name,))
         print("%d of %d taken" % (taken, len(rows)))
     counts = store.all("select reason, count(*), count(distinct device) from aside group by reason order by reason")
     for reason, count, devices in counts:
@@ -36,7 +37,7 @@ def main(args):
             "select arrived, device, topic, detail, payload from aside where reason = ? limit 20",
             (args.show,),
         ):
-            print(json.dumps([*row[:4], bytes(row[4]).decode("utf-8", "replace")], ensure_ascii=False))
+            print(words.shown(json.dumps([*row[:4], bytes(row[4]).decode("utf-8", "replace")], ensure_ascii=False)))
     if not counts:
         print("nothing is aside")
     sys.stdout.flush()
@@ -45,6 +46,11 @@ def main(args):
 
 def add_arguments(parser):
     add = parser.add_argument
-    add("--show", metavar="REASON", help="the first twenty of it, as they came")
-    add("--again", metavar="REASON", help="try those once more: with another clock, another zone")
+    add("--show", metavar="REASON", choices=sorted(REASONS), help="the first twenty of it, as they came")
+    add(
+        "--again",
+        metavar="REASON",
+        choices=sorted(REASONS),
+        help="try those once more: with another clock, another zone",
+    )
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")

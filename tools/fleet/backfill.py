@@ -6,10 +6,10 @@ here, by the same key as all others. Commands to one device go out one after the
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Event, Lock
 
 from firmware.core.zone import Zone
-from tools.fleet import desk, gaps, records
+from tools.fleet import desk, gaps, records, words
 from tools.fleet.faults import Bad
 from tools.fleet.store import Message, open_store
 
@@ -24,14 +24,17 @@ _SUFFIX = {"curve": "_LC", "closings": "_CTAVM2"}
 
 
 class Backfill:
-    """`ask(device, line)` gives a desk.Answer or raises desk.NoAnswer; `pause(seconds)` waits."""
+    """`ask(device, line)` gives a desk.Answer or raises desk.NoAnswer; `pause(seconds)` waits.
 
-    def __init__(self, store, zone, ask, say=print, pause=time.sleep):
+    `halt` is set where all of it is to end: no device is asked any more.
+    """
+
+    def __init__(self, store, zone, ask, pause=None):
         self.store = store
         self.zone = zone
         self.ask = ask
-        self.say = say
-        self.pause = pause
+        self.halt = Event()
+        self.pause = pause or self.halt.wait
         self._lock = Lock()  # of the store
 
     def device(self, name, some):
@@ -39,6 +42,8 @@ class Backfill:
         found = []
         for gap in some:
             try:
+                if self.halt.is_set():
+                    raise desk.NoAnswer("ended before it was asked")
                 why = self._gap(gap)
             except desk.NoAnswer as error:
                 # It is offline: its other gaps have to wait as well.
@@ -65,6 +70,8 @@ class Backfill:
         why = "the meter does not have it"
         for seconds in _PAUSES:
             self.pause(seconds)
+            if self.halt.is_set():
+                return "ended before it was asked"
             answer = self.ask(gap.device, "%sGETIEC102%s,%s" % (desk.OURS, command, gap.meter))
             taken = self._take(gap, answer)
             if not self._missing(gap._replace(ends=ends)):
@@ -134,11 +141,11 @@ def add_arguments(parser):
     desk.add_arguments(parser)
     add = parser.add_argument
     add("--device", help="only this one")
-    add("--days", type=int, default=35, help="how far back (%(default)s)")
+    add("--days", type=words.whole(1), default=35, help="how far back (%(default)s)")
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")
-    add("--at-once", type=int, default=20, help="devices asked at a time (%(default)s)")
+    add("--at-once", type=words.whole(1, 1000), default=20, help="devices asked at a time (%(default)s)")
     add(
-        "--curve-grace", type=int, default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
+        "--curve-grace", type=words.whole(0), default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
         help="a period of a curve is missed so long after its end (%(default)s)",
     )  # fmt: skip
 
@@ -151,6 +158,9 @@ def main(args):
     for (name, _), series in sorted(found.items()):
         for each in series:
             todo.setdefault(name, []).extend(each.gaps)
+    if not todo:
+        print("no meter%s has delivered anything yet" % (" of " + args.device if args.device else ""))
+        return 1
     todo = {name: some for name, some in todo.items() if some}
     if not todo:
         print("nothing is missing")
@@ -160,10 +170,14 @@ def main(args):
     left = 0
     try:
         with ThreadPoolExecutor(args.at_once) as pool:
-            for done in pool.map(lambda item: fill.device(*item), todo.items()):
-                for gap, missing, why in done:
-                    left += missing
-                    print(line(gap, missing, why, zone), flush=True)
+            try:
+                for done in pool.map(lambda item: fill.device(*item), todo.items()):
+                    for gap, missing, why in done:
+                        left += missing
+                        print(line(gap, missing, why, zone), flush=True)
+            except BaseException:
+                fill.halt.set()  # or the pool goes on with hundreds of them first
+                raise
     finally:
         talk.close()
     return 1 if left else 0
@@ -171,7 +185,7 @@ def main(args):
 
 def line(gap, missing, why, zone):
     times = tuple("%04d-%02d-%02d %02d:%02d" % zone.to_local(at)[:5] for at in (gap.start, gap.end))
-    text = "%s %s %s %s to %s: " % (gap.device, gap.meter, gap.what, *times)
+    text = "%s %s %s %s to %s: " % (words.shown(gap.device), words.shown(gap.meter), gap.what, *times)
     if not missing:
         return text + "closed, %d" % gap.missing
-    return text + "%d of %d still missing: %s" % (missing, gap.missing, why)
+    return text + "%d of %d still missing: %s" % (missing, gap.missing, words.shown(why))

@@ -46,20 +46,32 @@ class Desk:
         self._answers = link.Filter(args.atr_topic)
         self._inboxes = {}
         self._lock = threading.Lock()
-        ready = queue.Queue()
+        self._ready = queue.Queue()  # why not, "" when it is
         # A name of its own for each run: two runs at a time must not throw each other out.
         self._client = link.client(args, "%s-%d" % (ident, time.time_ns() % 10**9))
-        self._client.on_connect = lambda client, *_: client.subscribe(self._answers.subscription, 1)
-        self._client.on_subscribe = lambda *_: ready.put(True)
+        self._client.on_connect = self._connected
+        self._client.on_subscribe = self._subscribed
         self._client.on_message = self._take
         self._client.reconnect_delay_set(1, 30)
         link.connect(self._client, args)
         self._client.loop_start()
         try:
-            patience.get(ready, 15)
+            why = patience.get(self._ready, 15)
         except queue.Empty:
+            why = "the broker does not let us in"
+        if why:
             self.close()
-            raise link.LinkError("the broker does not let us read %s" % self._answers.subscription) from None
+            raise link.LinkError(why)
+
+    def _connected(self, client, _data, _flags, reason, _properties):
+        if reason.is_failure:
+            self._ready.put("the broker refuses us: %s" % reason)
+        else:
+            client.subscribe(self._answers.subscription, 1)
+
+    def _subscribed(self, _client, _data, _mid, reasons, _properties):
+        refused = any(reason.is_failure for reason in reasons)
+        self._ready.put("the broker does not let us subscribe to %s" % self._answers.subscription if refused else "")
 
     def _take(self, _client, _data, message):
         device = self._answers.device(message.topic)

@@ -13,7 +13,7 @@ from collections import OrderedDict
 import paho.mqtt.client as mqtt
 
 from firmware.core.zone import Zone
-from tools.fleet import link, records
+from tools.fleet import link, records, words
 from tools.fleet.faults import Bad, Fault
 from tools.fleet.store import Message, StoreError, open_store
 
@@ -183,7 +183,11 @@ class Ingest:
         kept = Message(topic, payload)
         for each in self.states:
             device = each.device(topic)
-            if device is not None and self._state(device, payload, now):
+            try:
+                if device is not None and self._state(device, payload, message.retain, now):
+                    return
+            except Bad as error:
+                aside.append((kept, device, error.fault))
                 return
         number, device = self._which(topic)
         rows, faults = records.parse(payload, self.zone, now, device or "")
@@ -213,25 +217,31 @@ class Ingest:
             self._topics.popitem(last=False)
         return False
 
-    def _state(self, device, payload, now):
-        """Take what a device tells of itself; False: it is a record, or nothing that is known."""
-        try:
-            told = records.load(payload)
-        except Bad:
-            return False
+    def _state(self, device, payload, retained, now):
+        """Take what a device tells of itself; False: it is a record. Bad.
+
+        `retained`: the broker tells what it keeps, but not when the device said it and whether it is still there.
+        """
+        if not payload:
+            return True  # what was retained is taken back
+        told = records.load(payload)
         if "TYPE" in told and "TS" in told:
             return False
-        device = told.get("IMEI", device)
-        if not isinstance(device, str) or not 0 < len(device) <= 15:
-            return False
-        row = self._seen.setdefault(device, {})
+        name = records.imei({"IMEI": device, **told}, device)
+        # It has gone: the broker says so.
+        heard = {} if retained or told.get("STATE") == "offline" else {"last_seen": now}
+        row = self._seen.setdefault(name, {})
+        row.update(heard)
         if "STATE" in told:
-            row["state"], row["state_at"] = str(told["STATE"]), now
+            row["state"] = str(told["STATE"])
+            if not retained:
+                row["state_at"] = now
             if told["STATE"] == "online":
                 row["online"] = records.dump(told)
-                row["last_seen"] = now
         else:
-            row.update(status=records.dump(told), status_at=now, last_seen=now)
+            row["status"] = records.dump(told)
+            if not retained:
+                row["status_at"] = now
         return True
 
     def _report(self):
@@ -270,7 +280,7 @@ def add_arguments(parser):
         help="where devices tell about themselves (%s)" % " ".join(link.STATES),
     )
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")
-    add("--batch", type=int, default=_BATCH, help="most messages in a transaction (%(default)s)")
+    add("--batch", type=words.whole(1, 65535), default=_BATCH, help="most messages in a transaction (%(default)s)")
 
 
 def main(args):

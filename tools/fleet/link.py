@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 
+from tools.fleet.store import safe
+
 RECORDS = ("lector102/[IMEI]/LOGGER", "lector102/[IMEI]/READINGS")
 STATES = ("lector102/[IMEI]/ONLINE", "lector102/[IMEI]/STATUS")
 COMMANDS = "lector102/[IMEI]/AT"
@@ -52,9 +54,13 @@ def add_arguments(parser):
 
 def client(args, ident, **options):
     """A paho client for `args.broker`, not connected yet. ValueError: the options are wrong."""
-    url = urlsplit(args.broker)
-    if url.scheme not in ("mqtt", "tcp", "mqtts", "ssl") or not url.hostname:
-        raise ValueError("the broker is mqtt://host:port or mqtts://host:port, not %s" % args.broker)
+    try:
+        url = urlsplit(args.broker)
+        known = url.scheme in ("mqtt", "tcp", "mqtts", "ssl") and url.hostname and url.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("the broker is mqtt://host:port or mqtts://host:port, not %s" % safe(args.broker))
     made = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, ident, **options)
     if url.username:
         password = os.environ.get("LECTOR_MQTT_PASSWORD") or unquote(url.password or "")

@@ -10,7 +10,14 @@ class Postgres(store.Store):
         try:
             import psycopg
         except ImportError:
-            raise store.StoreError("PostgreSQL needs the package psycopg: `make fleet-postgres` installs it") from None
+            raise ValueError("PostgreSQL needs the package psycopg: `make fleet-postgres` installs it") from None
+        try:
+            psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.Error:
+            # Its words may have the password in them.
+            raise ValueError(
+                "the database is postgresql://user:password@host[:port]/name, written otherwise"
+            ) from None
         self.broken = psycopg.Error
         self.refused = (
             psycopg.DataError,

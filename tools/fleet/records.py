@@ -33,15 +33,13 @@ def parse(payload, zone, now, device=""):
     """
     try:
         record = load(payload)
-        imei, kind = _text(record, "IMEI", 15), _text(record, "TYPE", 40)
-        if device and device != imei:
-            raise Bad("device", "IMEI %s on the topic of %s" % (imei, device))
+        name, kind = imei(record, device), _text(record, "TYPE", 40)
         read = stamp(record.get("TS"))
         if not _EARLIEST <= read <= now + _AHEAD_S:
             raise Bad("clock", "TS %s" % json.dumps(record["TS"]))
         meter = _text(record, "ID", 64) if "ID" in record else ""
         form = "extended" if record.get("FORM") == "extended" else "titan"
-        return _Message(record, (imei, meter, kind, form), read, zone, now).rows()
+        return _Message(record, (name, meter, kind, form), read, zone, now).rows()
     except Bad as error:
         return [], [error.fault]
     except RecursionError:
@@ -64,6 +62,16 @@ def load(payload):
     if "\\u0000" in text and "\0" in texts(record):
         raise Bad("json", "a NUL in a text")
     return record
+
+
+def imei(record, device):
+    """The device's name in a record that came on the topic of `device` ("" where it has none); Bad."""
+    name = _text(record, "IMEI", 15)
+    if any(mark in name for mark in "/+#$"):
+        raise Bad("form", "IMEI %s is no level of a topic" % name)
+    if device and device != name:
+        raise Bad("device", "IMEI %s on the topic of %s" % (name, device))
+    return name
 
 
 def _float(text):

@@ -5,17 +5,18 @@ command again goes on. Devices that failed are not asked again unless `--retry` 
 """
 
 import hashlib
+import http.client
 import math
+import re
 import time
-import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock
+from threading import Event, Lock
 
 from tools import release
-from tools.fleet import desk
+from tools.fleet import desk, words
 from tools.fleet.store import open_store
 
 WAVES = "1,10,100"
@@ -32,6 +33,10 @@ class Stopped(Exception):
     """Too many have failed."""
 
 
+class _Halted(Exception):
+    """All of it ends."""
+
+
 class Rollout:
     """`ask` as in Backfill; `url`: where the devices fetch the version `version`.
 
@@ -40,7 +45,7 @@ class Rollout:
     """
 
     def __init__(self, store, ask, version, url, *, limit=5, patience_s=7200, poll_s=30, at_once=10, say=print,
-                 pause=time.sleep):  # fmt: skip
+                 pause=None):  # fmt: skip
         self.store = store
         self.ask = ask
         self.version = version
@@ -50,7 +55,9 @@ class Rollout:
         self.poll_s = poll_s
         self.at_once = at_once
         self.say = say
-        self.pause = pause
+        # Set where all of it is to end: nobody is ordered or asked any more, and the table knows who is under way.
+        self.halt = Event()
+        self.pause = pause or self.halt.wait
         self._lock = Lock()
 
     # --- the table
@@ -100,7 +107,11 @@ class Rollout:
             if todo:
                 self.say("wave %d: %d devices" % (wave + 1, len(todo)))
             with ThreadPoolExecutor(self.at_once) as pool:
-                list(pool.map(lambda name, wave=wave: self._one(name, wave), todo))
+                try:
+                    list(pool.map(lambda name, wave=wave: self._one(name, wave), todo))
+                except BaseException:
+                    self.halt.set()  # or the pool waits until all of them have it
+                    raise
             self._judge(wave)
 
     def _failures(self, wave):
@@ -122,8 +133,10 @@ class Rollout:
             why = self._update(name)
         except desk.NoAnswer as error:
             why = str(error)
+        except _Halted:
+            return
         self._note(name, "failed" if why else "done", why or "")
-        self.say("%s: %s" % (name, why or "has " + self.version))
+        self.say("%s: %s" % (words.shown(name), words.shown(why or "has " + self.version)))
 
     # --- one device
 
@@ -133,6 +146,8 @@ class Rollout:
         end = time.monotonic() + self.patience_s
         silent = ""
         while time.monotonic() < end:
+            if self.halt.is_set():
+                raise _Halted
             try:
                 start = self._section(name, "start")
                 if self._runs(name):
@@ -192,7 +207,7 @@ class Rollout:
 def waves_of(text):
     """[percent] of "1,10,100"; ValueError."""
     found = [float(word) for word in text.split(",")]
-    if found != sorted(found) or not found[0] > 0 or found[-1] != 100:
+    if found != sorted(found) or not found[0] > 0 or found[-1] != 100 or len(set(found)) < len(found):
         raise ValueError("--waves: percents that rise to 100, not %s" % text)
     return found
 
@@ -207,7 +222,7 @@ def checked(source, public):
             path = Path(folder) / "fetched.rel"
             path.write_bytes(answer.read(1 << 22))
             return release.read(path, modulus)[0].version
-    except (release.ReleaseToolError, urllib.error.URLError, OSError) as error:
+    except (release.ReleaseToolError, http.client.HTTPException, OSError, ValueError) as error:
         raise ValueError("the release: %s" % error) from None
 
 
@@ -225,25 +240,29 @@ def add_arguments(parser):
     add("--waves", default=WAVES, help="percents (%(default)s)")
     add(
         "--limit",
-        type=float,
+        type=words.percent,
         default=5,
         help="stop when more percent of the devices so far fail (%(default)s)",
     )
-    add("--minutes", type=int, default=120, help="how long one device may take (%(default)s)")
+    add("--minutes", type=words.whole(1), default=120, help="how long one device may take (%(default)s)")
     add(
         "--poll",
-        type=int,
+        type=words.whole(0),
         default=30,
         metavar="SECONDS",
         help="between two questions (%(default)s)",
     )
-    add("--at-once", type=int, default=10, help="devices under way at a time (%(default)s)")
+    add("--at-once", type=words.whole(1, 1000), default=10, help="devices under way at a time (%(default)s)")
     add("--retry", action="store_true", help="those that failed, too")
 
 
 def main(args):
+    waves = waves_of(args.waves)
+    if not re.fullmatch(r"https?://\S+", args.url):
+        raise ValueError("devices fetch from http://… or https://…, not from %s (--file is what this machine reads)"
+                         % args.url)  # fmt: skip
     version = checked(args.file or args.url, args.public)
-    store = open_store(args.database)
+    store = open_store(args.database, create=bool(args.device))
     names = args.device or [row[0] for row in store.all("select device from device order by device")]
     if not names:
         print("no device is known; `ingest` learns them, --device names one")
@@ -253,11 +272,14 @@ def main(args):
                    poll_s=args.poll, at_once=args.at_once)  # fmt: skip
     code = 0
     try:
-        roll.plan(names, waves_of(args.waves), args.retry)
+        roll.plan(names, waves, args.retry)
         roll.run()
     except Stopped as stop:
         print("stopped: %s" % stop)
         code = 1
+    except KeyboardInterrupt:
+        print("ended; the same command goes on with it")
+        code = 130
     finally:
         talk.close()
     print(report(roll))
@@ -269,6 +291,8 @@ def report(roll):
     rows = roll.states()
     lines = ["%s: %d of %d devices have it" % (roll.version, sum(row[2] == "done" for row in rows), len(rows))]
     lines += [
-        "%s  wave %d  %s  %s" % (name, wave + 1, state, why) for name, wave, state, why in rows if state != "done"
+        words.shown("%s  wave %d  %s  %s" % (name, wave + 1, state, why))
+        for name, wave, state, why in rows
+        if state != "done"
     ]
     return "\n".join(lines)

@@ -29,8 +29,9 @@ class Sqlite(store.Store):
                 uri, uri=True, timeout=60, isolation_level=None, check_same_thread=False
             )
             # A commit is on the disk before it ends: only then is a record acknowledged.
+            # Whose file it is shows below: one that is only read is not made another kind.
             for line in (
-                "journal_mode=wal",
+                *(["journal_mode=wal"] * create),
                 "synchronous=full",
                 "cache_size=-16000",
                 "temp_store=memory",

@@ -6,7 +6,6 @@ release, and why not). Times are UTC seconds since 1970, but for `rollout.change
 """
 
 import hashlib
-import time
 from collections import namedtuple
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
@@ -54,15 +53,19 @@ class StoreError(Exception):
 def open_store(url, create=True):
     """A store by URL: `postgresql://user@host/name`, or a path (or `sqlite:path`) of a file. StoreError.
 
-    With `create` the tables are made where they are missing.
+    With `create` the tables are made where they are missing. ValueError: no waiting makes this a database.
     """
-    if url.split(":", 1)[0] in ("postgres", "postgresql"):
-        from tools.fleet.postgres import Postgres
-
-        return Postgres(url, create)
-    from tools.fleet.sqlite import Sqlite
-
-    return Sqlite(url, create)
+    scheme = url.split(":", 1)[0]
+    if "://" in url and scheme not in ("postgres", "postgresql"):
+        raise ValueError("the database is a file or postgresql://user:password@host/name, not %s:" % scheme)
+    if scheme in ("postgres", "postgresql"):
+        from tools.fleet.postgres import Postgres as Kind
+    else:
+        from tools.fleet.sqlite import Sqlite as Kind
+    made = Kind(url, create)
+    if not create:
+        made.known()
+    return made
 
 
 class Store:
@@ -80,6 +83,15 @@ class Store:
             self._connection.close()
         except self.broken:
             pass  # it was lost before
+
+    def known(self):
+        """StoreError where the tables are not there."""
+        try:
+            self.all("select 1 from record limit 1")
+        except StoreError as error:
+            self.close()
+            words = "%s: the tables cannot be read (%s); `ingest` makes them" % (safe(self.url), error)
+            raise StoreError(words) from None
 
     @contextmanager
     def transaction(self, reading=False):
@@ -182,9 +194,12 @@ class Store:
         return max(cursor.rowcount, 0)
 
     def _see(self, cursor, device, columns, now):
-        """Take down what a device told of itself; `columns` of the table by name, `last_seen` among them."""
+        """Take down what a device told of itself; `columns` of the table by name.
+
+        Without `last_seen` it has not been heard itself: the broker has told what it once said, or that it has gone.
+        """
         row = {
-            "last_seen": now,
+            "last_seen": 0,
             "state": "",
             "state_at": 0,
             "online": "",
@@ -198,7 +213,7 @@ class Store:
         sql = "insert into device (device, first_seen, %s) values (%s) on conflict (device) do update set %s" % (
             ", ".join(row), ", ".join("?" * (len(row) + 2)), ", ".join(filter(None, (later, changes))),
         )  # fmt: skip
-        self.execute(cursor, sql, (device, row["last_seen"], *row.values()))
+        self.execute(cursor, sql, (device, now, *row.values()))
 
 
 def clean(text):
@@ -213,13 +228,12 @@ def _other(row):
 
 def safe(url):
     """An address without its password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2]
     if not parts.password:
         return url
     return parts._replace(
         netloc="%s:***@%s" % (unquote(parts.username or ""), parts.netloc.rpartition("@")[2])
     ).geturl()
-
-
-def now():
-    return int(time.time())

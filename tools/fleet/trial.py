@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from firmware.core.zone import Zone
-from tools.fleet import ingest, sending, simulate, watch
+from tools.fleet import ingest, sending, simulate, watch, words
 from tools.fleet.store import open_store
 from tools.twin.broker import EmbeddedBroker
 
@@ -21,14 +21,12 @@ _DAY = 24 * _HOUR
 
 
 def add_arguments(parser):
-    parser.add_argument("--devices", type=int, default=5, help="how many, 1 to 40 (%(default)s)")
-    parser.add_argument("--days", type=int, default=2, help="of records each (%(default)s)")
+    parser.add_argument("--devices", type=words.whole(1, _MOST), default=5, help="how many, 1 to 40 (%(default)s)")
+    parser.add_argument("--days", type=words.whole(1), default=2, help="of records each (%(default)s)")
     parser.set_defaults(database="")
 
 
 def main(args):
-    if not 1 <= args.devices <= _MOST:
-        raise ValueError("--devices: 1 to %d, not %d" % (_MOST, args.devices))
     with TemporaryDirectory() as folder:
         return _run(args, args.database or str(Path(folder) / "fleet.db"))
 

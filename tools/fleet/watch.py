@@ -5,8 +5,8 @@ import sys
 import time
 
 from firmware.core.zone import Zone
-from tools.fleet import gaps, records
-from tools.fleet.store import open_store
+from tools.fleet import gaps, records, words
+from tools.fleet.store import StoreError, open_store
 
 # What a device tells of itself, on its online topic or, newer ones, on its status topic: column -> key.
 _FACTS = {
@@ -121,7 +121,7 @@ def table(devices, zone):
     for number, line in enumerate(lines):
         text.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
         text += below.get(number, [])
-    return "\n".join(text)
+    return "\n".join(words.shown(each) for each in text)
 
 
 def _gap_lines(entry, zone):
@@ -130,6 +130,8 @@ def _gap_lines(entry, zone):
     if entry["open"]:
         yield "    open: %s" % entry["open"]
     for meter in entry["meters"]:
+        if meter["drift"] is not None:
+            yield "    %s clock: %s s ahead" % (meter["meter"], meter["drift"])
         for what in sorted(meter):
             part = meter[what]
             if not isinstance(part, dict):
@@ -157,28 +159,41 @@ def add_arguments(parser):
         action="store_true",
         help="keep it in the table watch, too: a line an hour and device",
     )
-    add("--every", type=int, default=0, metavar="MINUTES", help="again and again")
-    add("--days", type=int, default=35, help="how far back gaps are looked for (%(default)s)")
+    add("--every", type=words.whole(0), default=0, metavar="MINUTES", help="again and again")
+    add("--days", type=words.whole(1), default=35, help="how far back gaps are looked for (%(default)s)")
     add("--device", help="only this one")
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")
-    add("--curve-grace", type=int, default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
+    add("--curve-grace", type=words.whole(0), default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
         help="a period of a curve is missed so long after its end (%(default)s)")  # fmt: skip
 
 
 def main(args):
     zone = Zone(args.zone)
-    store = open_store(args.database, create=False)
     while True:
+        try:
+            _once(args, zone)
+        except StoreError as error:
+            # Again and again means: also after the database was away.
+            if not args.every:
+                raise
+            print("fleet: %s; again in %d min" % (error, args.every), file=sys.stderr, flush=True)
+        if not args.every:
+            return 0
+        time.sleep(args.every * 60)
+
+
+def _once(args, zone):
+    store = open_store(args.database, create=False)
+    try:
         now = int(time.time())
         devices = look(store, zone, now, args.days, args.device, curve_grace=args.curve_grace * 3600)
         if args.keep:
             keep(store, devices, now)
-        if args.json:
-            for entry in devices:
-                print(json.dumps(entry, ensure_ascii=False))
-        else:
-            print(table(devices, zone) if devices else "no device has been heard of")
-        sys.stdout.flush()
-        if not args.every:
-            return 0
-        time.sleep(args.every * 60)
+    finally:
+        store.close()
+    if args.json:
+        for entry in devices:
+            print(json.dumps(entry, ensure_ascii=False))
+    else:
+        print(table(devices, zone) if devices else "no device has been heard of")
+    sys.stdout.flush()

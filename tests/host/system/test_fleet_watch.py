@@ -105,10 +105,12 @@ def test_what_the_status_topic_tells_wins_over_the_online_topic(tmp_path):
     store.write(
         [],
         [],
-        {"1": {"online": '{"VERSION":"1","SIGNAL":-70}', "state": "online", "state_at": 5}},
+        {"1": {"online": '{"VERSION":"1","SIGNAL":-70}', "state": "online", "state_at": 5, "last_seen": 5}},
         10,
     )
-    store.write([], [], {"1": {"status": '{"VERSION":"2","BYTES":7,"DRIFT":-1}', "status_at": 20}}, 20)
+    store.write(
+        [], [], {"1": {"status": '{"VERSION":"2","BYTES":7,"DRIFT":-1}', "status_at": 20, "last_seen": 20}}, 20
+    )
     (one,) = watch.look(store, ZONE, 100)
     assert (one["version"], one["signal"], one["bytes"], one["drift"], one["silent_s"]) == (
         "2",
@@ -235,5 +237,3 @@ def test_the_try_shows_all_of_it_and_leaves_nothing_behind(tmp_path, capsys, mon
     assert fleet.main(["try", "--devices", "2", "--days", "1"]) == 0
     out = capsys.readouterr().out
     assert "missing 5: " in out and "860000000000002  online" in out and not list(tmp_path.iterdir())
-    # The broker in this process takes so many connections and no more.
-    assert fleet.main(["try", "--devices", "41"]) == 1
