@@ -133,7 +133,8 @@ class BadBroker:
 
     silent: no CONNACK. stall: CONNACK, then nothing. half_packet: CONNACK and half of a PUBLISH. half_close: CONNACK,
     then its sending side is shut. no_puback: answers everything but PUBLISH. refuse: CONNACK with code 5.
-    stops_reading: CONNACK, then reads nothing. garbage: CONNACK, then bytes that are no MQTT.
+    stops_reading: CONNACK, then reads nothing. garbage: CONNACK, then bytes that are no MQTT. forbids: each SUBSCRIBE
+    is answered with failure, as Mosquitto does where its access list says so.
     """
 
     def __init__(self, mode):
@@ -162,7 +163,7 @@ class BadBroker:
                 peer.shutdown(socket.SHUT_WR)
             elif self.mode == "garbage":
                 peer.sendall(b"\xff" * 64)
-            if self.mode == "no_puback":
+            if self.mode in ("no_puback", "forbids"):
                 self._answer_all_but_publish(peer)
             time.sleep(3600)
         except OSError:
@@ -174,7 +175,7 @@ class BadBroker:
             if kind == 0xC0:
                 peer.sendall(b"\xd0\x00")
             elif kind & 0xF0 == 0x80:
-                peer.sendall(b"\x90\x03" + body[:2] + b"\x01")
+                peer.sendall(b"\x90\x03" + body[:2] + (b"\x80" if self.mode == "forbids" else b"\x01"))
 
     def close(self):
         self._server.close()
