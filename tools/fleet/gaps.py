@@ -20,6 +20,7 @@ CURVE_GRACE_S = 26 * 3600
 CLOSINGS_GRACE_S = 3 * 86400
 _DAY = 86400
 _USUAL = {11: 3600, 12: 900}
+_ORDER = ("curve", "closings", "instant")
 
 
 def find(
@@ -34,54 +35,61 @@ def find(
     """{(device, meter): [Series]} of the last `days`; `zone`: of the meters."""
     since = now - days * _DAY
     found = {}
-    for (name, meter, record), first, ends in _series(store, "IEC102_LC", since, device):
-        found.setdefault((name, meter), []).append(
-            _curve((name, meter), record, first, ends, since, now - curve_grace)
-        )
-    for key, first, closed in _closed(store, since, device):
-        found.setdefault(key, []).append(_closings(key, first, closed, zone, since, now - closings_grace))
-    for (name, meter, _), _, ends in _series(store, "IEC102", since, device):
-        found.setdefault((name, meter), []).append(_counted(ends, now))
+    with store.transaction(True) as cursor:
+        for (name, meter, kind), some in groupby(_series(store, cursor, device), lambda row: row[:3]):
+            key, make = (name, meter), found.setdefault
+            some = list(some)
+            if kind == "IEC102_LC":
+                for record in sorted({row[4] for row in some}):
+                    first = min(row[6] for row in some if row[4] == record)
+                    ends = _ends(store, cursor, key, record, since)
+                    make(key, []).append(_curve(key, record, first, ends, since, now - curve_grace))
+            elif kind == "IEC102_CTAVM2":
+                closed = _closed(store, cursor, key)
+                make(key, []).append(_closings(key, closed, zone, since, now - closings_grace))
+            elif kind == "IEC102":
+                for contract in sorted({row[4] for row in some}):
+                    make(key, []).append(_counted(store, cursor, key, contract, since, now))
+    for some in found.values():
+        some.sort(key=lambda each: _ORDER.index(each.what))
     return found
 
 
-def _where(device):
-    return (" and device = ?", (device,)) if device else ("", ())
+def _series(store, cursor, device):
+    """(device, meter, type, form, contract, object, at) of the first record of each series, in the order of the key.
+
+    From one to the next is a jump along the primary key: a year of 10,000 meters is 400 million records, and to read
+    all of them takes longer than a database lets a question take.
+    """
+    last = (device or "", "", "", "", -1)
+    while True:
+        sql = "select device, meter, type, form, contract, object, at from record"
+        sql += " where (device, meter, type, form, contract) > (?, ?, ?, ?, ?)"
+        sql += " order by device, meter, type, form, contract, object, at limit 1"
+        row = store.execute(cursor, sql, last).fetchone()
+        if not row or (device and row[0] != device):
+            return
+        last = tuple(row[:5])
+        yield tuple(row)
 
 
-def _series(store, kind, since, device):
-    """(device, meter, contract), first time ever, times since then, for each series of one TYPE; both forms count."""
-    more, values = _where(device)
-    known = store.each(
-        "select device, meter, contract, min(at) from record where type = ?%s group by device, meter, contract"
-        " order by device, meter, contract" % more, (kind, *values),
-    )  # fmt: skip
-    first = {row[:3]: row[3] for row in map(tuple, known)}
-    rows = store.each(
-        "select device, meter, contract, at from record where type = ? and at >= ?%s"
-        " order by device, meter, contract, at" % more, (kind, since, *values),
-    )  # fmt: skip
-    for key, some in groupby(rows, lambda row: tuple(row[:3])):
-        yield key, first.pop(key), sorted({row[3] for row in some})
-    for key, when in first.items():
-        yield key, when, []
+# Both forms of a record tell the same period.
+_TIMES = "select distinct at from record where device = ? and meter = ? and type = ? and contract = ? and object = ''"
+_TIMES += " and form in ('extended', 'titan') and at >= ?"
 
 
-def _closed(store, since, device):
-    """(device, meter), first end ever, {object: set of ends}."""
-    more, values = _where(device)
-    rows = store.each(
-        "select device, meter, object, at from record where type = 'IEC102_CTAVM2'%s order by device, meter" % more,
-        values,
-    )
-    for key, some in groupby(rows, lambda row: tuple(row[:2])):
-        closed, first = {}, None
-        for _, _, name, at in some:
-            first = at if first is None else min(first, at)
-            ends = closed.setdefault(name, set())
-            if at >= since - 40 * _DAY:
-                ends.add(at)
-        yield key, first, closed
+def _ends(store, cursor, key, record, since):
+    rows = store.execute(cursor, _TIMES + " order by at", (*key, "IEC102_LC", record, since))
+    return [row[0] for row in rows.fetchall()]
+
+
+def _closed(store, cursor, key):
+    """{object: set of ends} of a meter."""
+    sql = "select object, at from record where device = ? and meter = ? and type = 'IEC102_CTAVM2'"
+    closed = {}
+    for name, at in store.execute(cursor, sql, key).fetchall():
+        closed.setdefault(name, set()).add(at)
+    return closed
 
 
 def _period(record, ends):
@@ -119,8 +127,9 @@ def months(first, due, zone):
             year, month = year + 1, 1
 
 
-def _closings(key, first, closed, zone, since, due):
+def _closings(key, closed, zone, since, due):
     """A closing that is missing counts with each of its tariff objects."""
+    first = min(min(ends) for ends in closed.values())
     wanted = list(months(max(first, since), due, zone))
     gaps = []
     missing = 0
@@ -135,12 +144,18 @@ def _closings(key, first, closed, zone, since, due):
     return Series("closings", 0, 0, expected - missing, expected, gaps)
 
 
-def _counted(ends, now):
-    if len(ends) < 2:
-        return Series("instant", 0, 0, len(ends), len(ends), [])
-    period = _period(0, ends)
-    expected = max(len(ends), (min(now, ends[-1] + 1) - ends[0]) // period + 1)
-    return Series("instant", 0, period, len(ends), expected, [])
+def _counted(store, cursor, key, contract, since, now):
+    """Instantaneous values are many: the database counts them, and how far they are from each other."""
+    sql = "select step, count(*), min(at), max(at) from (select at, at - lag(at) over (order by at) as step from ("
+    sql += _TIMES + ") as ends) as steps group by step"
+    rows = store.execute(cursor, sql, (*key, "IEC102", contract, since)).fetchall()
+    present = sum(row[1] for row in rows)
+    if present < 2:
+        return Series("instant", 0, 0, present, present, [])
+    first, last = min(row[2] for row in rows), max(row[3] for row in rows)
+    period = max((row[1], -row[0]) for row in rows if row[0])[1] * -1
+    expected = max(present, (min(now, last + 1) - first) // period + 1)
+    return Series("instant", 0, period, present, expected, [])
 
 
 def local(utc, zone):

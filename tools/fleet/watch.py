@@ -33,7 +33,7 @@ def look(store, zone, now, days=35, device=None, **grace):
     found = gaps.find(store, zone, now, days, device, **grace)
     where, values = (" where device = ?", (device,)) if device else ("", ())
     aside = dict(store.all("select device, count(*) from aside%s group by device" % where, values))
-    drifts = _drifts(store, now - days * 86400, device)
+    drifts = _drifts(store, found, now - days * 86400)
     told = store.all(
         "select device, state, state_at, last_seen, online, status, status_at from device%s order by device" % where,
         values,
@@ -48,18 +48,17 @@ def look(store, zone, now, days=35, device=None, **grace):
     return [devices[name] for name in sorted(devices)]
 
 
-def _drifts(store, since, device):
+def _drifts(store, meters, since):
     """{(device, meter): seconds its clock was ahead when it was last read}."""
-    more, values = (" and device = ?", (device,)) if device else ("", ())
-    rows = store.each(
-        "select device, meter, data from record where type = 'IEC102_CLOCK' and at >= ?%s order by at" % more,
-        (since, *values),
-    )
+    sql = "select data from record where device = ? and meter = ? and type = 'IEC102_CLOCK' and at >= ?"
+    sql += " order by at desc limit 1"
     drifts = {}
-    for name, meter, data in rows:
-        data = json.loads(data) if isinstance(data, str) else data
-        drift = data.get("DRIFT", data.get("drift"))
-        drifts[name, meter] = drift.get("value") if isinstance(drift, dict) else drift
+    with store.transaction(True) as cursor:
+        for key in meters:
+            for (data,) in store.execute(cursor, sql, (*key, since)).fetchall():
+                data = json.loads(data) if isinstance(data, str) else data
+                drift = data.get("DRIFT", data.get("drift"))
+                drifts[key] = drift.get("value") if isinstance(drift, dict) else drift
     return drifts
 
 
