@@ -11,7 +11,7 @@ from tools.fleet.store import Message, open_store
 
 
 def main(args):
-    """`aside`: what is kept aside, by reason; with --again those of a reason are tried once more."""
+    """`aside`: what is kept aside, by reason; --again and --forget change that."""
     store = open_store(args.database, create=False)
     zone = Zone(args.zone)
     if args.again == "values":
@@ -29,6 +29,8 @@ def main(args):
             taken += store.write([(row, message) for row in found], [], {}, now, "aside").new
             store.do("delete from aside where digest = ?", (name,))
         print("%d of %d taken" % (taken, len(rows)))
+    if args.forget:
+        print("%d forgotten" % store.do("delete from aside where reason = ?", (args.forget,)))
     counts = store.all("select reason, count(*), count(distinct device) from aside group by reason order by reason")
     for reason, count, devices in counts:
         print("%8d  %-9s %s (devices: %d)" % (count, reason, REASONS.get(reason, ""), devices))
@@ -53,4 +55,5 @@ def add_arguments(parser):
         choices=sorted(REASONS),
         help="try those once more: with another clock, another zone",
     )
+    add("--forget", metavar="REASON", choices=sorted(REASONS), help="delete those: they were looked at")
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")

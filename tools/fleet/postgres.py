@@ -47,10 +47,6 @@ class Postgres(store.Store):
     def _begin(self, reading):
         return self._connection.cursor()
 
-    def _long(self, cursor):
-        # Of a cursor with a name the server keeps the rows until they are asked for.
-        return self._connection.cursor("rows")
-
     def execute(self, cursor, sql, values=()):
         return cursor.execute(sql.replace("%", "%%").replace("?", "%s"), values)
 

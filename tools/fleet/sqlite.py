@@ -1,7 +1,6 @@
 """SQLite as the database of the fleet."""
 
 import sqlite3
-from contextlib import nullcontext
 from pathlib import Path
 
 from tools.fleet import records, store
@@ -49,9 +48,6 @@ class Sqlite(store.Store):
         cursor = self._connection.cursor()
         cursor.execute("begin" if reading else "begin immediate")
         return cursor
-
-    def _long(self, cursor):
-        return nullcontext(cursor)
 
     def execute(self, cursor, sql, values=()):
         return cursor.execute(sql, values)

@@ -117,19 +117,11 @@ class Store:
         with self.transaction(True) as cursor:
             return self.execute(cursor, sql, values).fetchall()
 
-    def each(self, sql, values=()):
-        """The rows of a question one by one, however many they are."""
-        with self.transaction(True) as cursor, self._long(cursor) as rows:
-            self.execute(rows, sql, values)
-            while True:
-                some = rows.fetchmany(2000)
-                if not some:
-                    return
-                yield from some
-
     def do(self, sql, values=()):
+        """How many rows it was about."""
         with self.transaction() as cursor:
             self.execute(cursor, sql, values)
+            return cursor.rowcount
 
     # --- a batch
 

@@ -133,7 +133,7 @@ class Lab:
         count = self.has(len(expected), seconds)
         store = open_store(self.database, create=False)
         names = ", ".join((*records.KEY, "digest"))
-        there = {tuple(row[:7]): row[7] for row in store.each("select %s from record where type <> 'PROBE'" % names)}
+        there = {tuple(row[:7]): row[7] for row in store.all("select %s from record where type <> 'PROBE'" % names)}
         aside = store.all("select reason, detail from aside limit 5")
         store.close()
         lost = [key for key in expected if key not in there]

@@ -252,6 +252,11 @@ def test_what_is_aside_can_be_tried_again(tmp_path, capsys):
     assert "1 of 2 taken" in out and "1  values" in out and "hour" not in out
     assert fleet.main(["aside", "--database", database, "--show", "values"]) == 0
     assert "868000000000001" in capsys.readouterr().out
+    # Two with one key are for a person to judge.
+    assert fleet.main(["aside", "--database", database, "--again", "values"]) == 0
+    assert "none taken" in capsys.readouterr().out and store.all("select count(*) from aside") == [(1,)]
+    assert fleet.main(["aside", "--database", database, "--forget", "values"]) == 0
+    assert "1 forgotten\nnothing is aside" in capsys.readouterr().out and not store.all("select 1 from aside")
     assert store.all("select data from record") == [('{"AI":1}',)] or store.all("select data from record") == [
         ('{"AI":2}',)
     ]

@@ -68,13 +68,14 @@ def test_a_retained_message_that_is_taken_back_is_nothing(taker):
 
 
 def test_a_state_that_is_not_the_devices_own_is_aside(taker):
-    assert not take(
+    (one,) = take(
         taker,
         Told(ONLINE, told(IMEI="860000000000002", STATE="online")),
         Told(STATUS, told(IMEI=7)),
         Told(STATUS, b"{"),
         Told(STATUS, b"[1]"),
-    )
+    ).values()
+    assert one["device"] == IMEI and one["state"] is None and one["last_seen"] is None
     assert aside(taker) == ["device", "form", "json", "json"]
 
 
@@ -83,6 +84,12 @@ def test_a_name_that_no_command_could_be_sent_to_is_none(taker, name):
     taker.filters = [ingest.link.Filter("plant/[P]/LOGGER")]
     record = told(IMEI=name, TYPE="IEC102", TS="2026-03-28T00:00:00Z", ID="A")
     assert not take(taker, Told("plant/here/LOGGER", record)) and aside(taker) == ["form"]
+
+
+def test_a_device_of_which_all_is_aside_is_seen(taker):
+    record = told(IMEI=IMEI, TYPE="IEC102", TS="2070-01-01T00:00:00Z", ID="A")
+    (one,) = take(taker, Told("lector102/%s/LOGGER" % IMEI, record)).values()
+    assert (one["device"], one["aside"], one["missing"], one["last_seen"]) == (IMEI, 1, 0, None)
 
 
 def test_what_a_device_tells_does_not_steer_the_terminal(taker):
