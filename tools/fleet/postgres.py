@@ -35,14 +35,20 @@ class Postgres(store.Store):
             )  # fmt: skip
             self._connection.prepare_threshold = 1
             with self._connection.cursor() as cursor:
-                if create:
+                if create and self._lacking(cursor):
                     # Two that create the same tables at a time: one of them would fail.
                     cursor.execute("select pg_advisory_xact_lock(102102)")
                     cursor.execute(store.SCHEMA.format(json="jsonb", bytes="bytea", compact="", key=store.KEY))
                 cursor.execute("create temp table staged (like record) on commit delete rows")
             self._connection.commit()
         except psycopg.Error as error:
-            raise store.StoreError("%s: %s" % (store.safe(url), str(error).strip())) from None
+            raise store.StoreError("%s: %s" % (store.safe(url), store.words(error))) from None
+
+    @staticmethod
+    def _lacking(cursor):
+        """Whether a table is not there: `create … if not exists` wants the right to make one even where it is."""
+        sql = "select count(*) from unnest(%s::text[]) name where to_regclass(name) is null"
+        return cursor.execute(sql, (list(store.TABLES),)).fetchone()[0]
 
     def _begin(self, reading):
         return self._connection.cursor()

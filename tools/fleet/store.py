@@ -46,6 +46,9 @@ create table if not exists rollout (
 """
 
 
+TABLES = ("record", "aside", "device", "watch", "rollout")
+
+
 class StoreError(Exception):
     """The database cannot be had now, or not as it is meant to; the words say which."""
 
@@ -90,8 +93,8 @@ class Store:
             self.all("select 1 from record limit 1")
         except StoreError as error:
             self.close()
-            words = "%s: the tables cannot be read (%s); `ingest` makes them" % (safe(self.url), error)
-            raise StoreError(words) from None
+            told = "%s: the tables cannot be read (%s); `ingest` makes them" % (safe(self.url), error)
+            raise StoreError(told) from None
 
     @contextmanager
     def transaction(self, reading=False):
@@ -109,7 +112,7 @@ class Store:
             except self.broken:
                 pass  # the connection is gone, and the transaction with it
             if isinstance(error, self.broken) and not isinstance(error, self.refused):
-                raise StoreError(str(error).strip() or type(error).__name__) from None
+                raise StoreError(words(error)) from None
             raise
 
     def all(self, sql, values=()):
@@ -211,6 +214,11 @@ class Store:
 def clean(text):
     """`text` as any database takes it."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\\0")
+
+
+def words(error):
+    """What a database says, on one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _other(row):

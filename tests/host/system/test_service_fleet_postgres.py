@@ -12,6 +12,7 @@ from tests.host.support import fleet_lab, programs, servers
 from tests.host.support.fleet_crash import POINTS
 from tests.host.system.test_fleet_watch import filled
 from tools import patience
+from tools.fleet import __main__ as fleet
 from tools.fleet import gaps, records
 from tools.fleet import store as stores
 from tools.fleet.store import Message, open_store
@@ -118,6 +119,32 @@ def test_gaps_are_the_same_as_with_sqlite(lab, server, tmp_path):
         store.close()
     assert found[0] == found[1] and len(found[0]) == 4
     assert sum(gap.missing for some in found[1].values() for each in some for gap in each.gaps) == 8
+
+
+def test_each_command_gets_along_with_the_rights_that_the_page_names(lab, server, tmp_path):
+    store = open_store(server.url)
+    for right, name in (("select, insert, update", "taker"), ("select", "looker")):
+        store.do("drop role if exists %s" % name)
+        store.do("create role %s login" % name)
+        store.do("grant %s on all tables in schema public to %s" % (right, name))
+    urls = {name: server.url.replace("fleet@", name + "@") for name in ("taker", "looker")}
+    lab.database = urls["taker"]
+    lab.ingester()
+    lab.subscribed()
+    lab.deliver(fleet_lab.devices(2), START, START + DAY // 4)
+    lab.check(fleet_lab.expected(fleet_lab.devices(2), START, START + DAY // 4))
+    assert fleet.main(["watch", "--database", urls["looker"]]) == 0
+    assert fleet.main(["watch", "--database", urls["looker"], "--keep"]) == 1
+    assert fleet.main(["watch", "--database", urls["taker"], "--keep"]) == 0
+    store.do("drop table watch")
+    with pytest.raises(stores.StoreError) as error:
+        open_store(urls["taker"])
+    assert "permission denied for schema public" in str(error.value) and "\n" not in str(error.value)
+    for name in urls:
+        store.do("drop owned by %s" % name)
+        store.do("drop role %s" % name)
+    open_store(server.url).close()
+    store.close()
 
 
 def test_a_password_is_not_shown():
