@@ -16,25 +16,16 @@ from tempfile import TemporaryDirectory
 from threading import Event, Lock
 
 from tools import release
-from tools.fleet import desk, words
+from tools.fleet import desk, updating, words
 from tools.fleet.store import open_store
 
 WAVES = "1,10,100"
-_CODES = {
-    3: "not allowed over MQTT: mqtt.commands wants UPDATE (docs/settings.md, who may do what)",
-    7: "busy with another update, or on trial itself",
-}
 # What a device can be: waiting, ordered (under way), done, failed.
 _ENDED = ("done", "failed")
-_ORDERS = 2
 
 
 class Stopped(Exception):
     """Too many have failed."""
-
-
-class _Halted(Exception):
-    """All of it ends."""
 
 
 class Rollout:
@@ -103,12 +94,12 @@ class Rollout:
     def run(self):
         """All waves; Stopped."""
         for wave in sorted({row[1] for row in self.states()}):
-            todo = [row[0] for row in self.states() if row[1] == wave and row[2] not in _ENDED]
+            todo = [(row[0], row[2]) for row in self.states() if row[1] == wave and row[2] not in _ENDED]
             if todo:
                 self.say("wave %d: %d devices" % (wave + 1, len(todo)))
             with ThreadPoolExecutor(self.at_once) as pool:
                 try:
-                    list(pool.map(lambda name, wave=wave: self._one(name, wave), todo))
+                    list(pool.map(lambda item, wave=wave: self._one(item[0], wave, item[1]), todo))
                 except BaseException:
                     self.halt.set()  # or the pool waits until all of them have it
                     raise
@@ -124,84 +115,26 @@ class Rollout:
         if failed * 100 > self.limit * every:
             raise Stopped("%d of %d devices failed: more than %g %%" % (failed, every, self.limit))
 
-    def _one(self, name, wave):
+    def _update(self, name, state):
+        each = updating.Updating(
+            self.ask, name, self.version, self.url,
+            ordered=lambda: self._note(name, "ordered"), halt=self.halt, under_way=state == "ordered",
+        )  # fmt: skip
+        return each.run(self.patience_s, self.poll_s, self.pause)
+
+    def _one(self, name, wave, state):
         try:
             self._judge(wave)
         except Stopped:
             return  # it is not ordered any more; those that are under way come to their end
         try:
-            why = self._update(name)
+            why = self._update(name, state)
         except desk.NoAnswer as error:
             why = str(error)
-        except _Halted:
+        except updating.Halted:
             return
         self._note(name, "failed" if why else "done", why or "")
         self.say("%s: %s" % (words.shown(name), words.shown(why or "has " + self.version)))
-
-    # --- one device
-
-    def _update(self, name):
-        """ "" when the device runs the version and has confirmed it, else why not."""
-        orders = 0
-        end = time.monotonic() + self.patience_s
-        silent = ""
-        while time.monotonic() < end:
-            if self.halt.is_set():
-                raise _Halted
-            try:
-                start = self._section(name, "start")
-                if self._runs(name):
-                    if start.get("trial") != "true":
-                        return ""
-                elif orders and start.get("mode") not in ("normal", None):
-                    return "went back to %s: %s" % (start.get("version"), start.get("why"))
-                else:
-                    update = self._section(name, "update")
-                    if orders and update.get("state") == "failed":
-                        return update.get("error") or "failed"
-                    if update.get("state") in ("idle", "failed", None):
-                        # It was restarted on the way, or has tried the version and gone back: the next time shows.
-                        if orders == _ORDERS:
-                            return "ordered %d times and not there; its last start: %s" % (
-                                orders,
-                                start.get("why"),
-                            )
-                        why = self._order(name)
-                        if why:
-                            return why
-                        orders += 1
-                        self._note(name, "ordered")
-                silent = ""
-            except desk.NoAnswer as error:
-                if not orders:
-                    raise
-                silent = str(error)  # it starts again, or has no coverage
-            self.pause(self.poll_s)
-        return silent or "not done within %d min" % (self.patience_s // 60)
-
-    def _runs(self, name):
-        lines = self.ask(name, desk.OURS + "VERSION").lines
-        return bool(lines) and lines[-1].split()[-1] == self.version
-
-    def _section(self, name, section):
-        """GETSTATUS of a section as {"state": "idle"}."""
-        lines = self.ask(name, "%sGETSTATUS,%s" % (desk.OURS, section)).lines
-        pairs = (line.partition(": ") for line in lines)
-        return {key[len(section) + 1 :]: value for key, _, value in pairs if key.startswith(section + ".")}
-
-    def _order(self, name):
-        answer = self.ask(name, "%sUPDATE,%s" % (desk.OURS, self.url))
-        if answer.ok:
-            return ""
-        if answer.code:
-            return _CODES.get(answer.code) or answer.why
-        # Without device.mtxerr the answer has no reason; who may update can be looked up.
-        lines = self.ask(name, desk.OURS + "GETPARAM,mqtt.commands").lines
-        granted = lines[-1].rpartition(":")[2].strip() if lines else ""
-        words = [word.strip().upper() for word in granted.split(",")]
-        if granted and not {"UPDATE", "DANGER", "*"} & set(words):
-            return "%s; it is %s" % (_CODES[3], granted)
-        return "the device refuses the order (AT^MTXTUNNEL=SETPARAM,device.mtxerr,on makes it say why)"
 
 
 def waves_of(text):

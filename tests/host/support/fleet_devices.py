@@ -70,7 +70,7 @@ class Device(fake_device.Device):
         at = self.steps.pop(0)
         if at == "trial":
             self.version = self.next
-            self.report.update(version=self.next, trial=True)
+            self.report.update(version=self.next, trial=True, mode="normal", why="update %s" % self.next)
         elif at == "end":
             self.report["trial"] = False
             if self.bad == "back":

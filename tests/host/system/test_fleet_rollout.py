@@ -94,6 +94,31 @@ def test_it_stops_at_its_limit_and_names_them_and_goes_on(store):
     assert {row[2] for row in roll.states()} == {"done"}
 
 
+@pytest.mark.parametrize("mode", ["previous", "safe", "damaged"])
+def test_what_a_device_has_gone_through_before_is_not_this_releases_fault(store, mode):
+    """That a version was taken back stands in the start's report until the next one is tried."""
+    some = Fleet(3, {2: "back"})
+    for device in some.devices.values():
+        device.report.update(mode=mode, why="3 starts in a row failed")
+    roll = rolling(store, some, limit=100)
+    roll.plan(some.devices, [100])
+    roll.run()
+    states = {int(row[0][2:]): row[2:] for row in roll.states()}
+    assert states[1] == states[3] == ("done", "") and states[2][0] == "failed"
+    assert "3 starts in a row failed" in states[2][1]
+    assert [len(some.orders()["86%013d" % number]) for number in (1, 3)] == [1, 1]
+    # One that runs it and cannot is no success.
+    worse = some.devices["860000000000001"]
+    worse.report.update(mode="safe", why="4 starts in a row failed")
+    roll.plan(some.devices, [100])
+    assert roll._update("860000000000001", "done") == "runs 2.0.0, but: 4 starts in a row failed"
+    # The same device, mended.
+    some.devices["860000000000002"].bad = ""
+    roll.plan(some.devices, [100], retry=True)
+    roll.run()
+    assert {row[2] for row in roll.states()} == {"done"}
+
+
 def test_a_device_with_mtxerr_says_why_itself(store):
     some = Fleet(1, {1: "refused"})
     some.devices["860000000000001"].config.set_many({"device.mtxerr": "on"})
@@ -112,6 +137,20 @@ def test_ended_in_the_middle_it_goes_on_with_those_under_way(store):
     device.update(URL, False)
     roll.run()
     assert len(device.updates) == 1 and roll.states()[0][2] == "done"
+
+
+def test_ended_while_it_starts_again_it_is_waited_for(store):
+    """A device that does not answer is no failure where it was ordered before."""
+    some = Fleet(1)
+    (name,) = some.devices
+    roll = rolling(store, some)
+    roll.plan(some.devices, [100])
+    roll._note(name, "ordered")
+    away, some.devices[name] = some.devices[name], None
+    asked = []
+    roll.pause = lambda seconds: (asked.append(seconds), some.devices.update({name: away}))
+    roll.run()
+    assert asked and roll.states()[0][2] == "done"
 
 
 def test_a_device_that_forgot_its_order_in_a_restart_is_ordered_once_more(store):
