@@ -179,7 +179,13 @@ class Ingest:
         self._pending = []
 
     def _take(self, message, found, aside, now):
-        topic, payload = message.topic, bytes(message.payload)
+        payload = bytes(message.payload)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            # Not every broker looks at that; who sends it must not end us again and again.
+            aside.append((Message("", payload), "", Fault("form", "its topic is no text")))
+            return
         kept = Message(topic, payload)
         for each in self.states:
             device = each.device(topic)
@@ -200,7 +206,7 @@ class Ingest:
         aside += [(kept, device or (rows[0].device if rows else ""), fault) for fault in faults]
 
     def _which(self, topic):
-        for number, each in enumerate(self.filters):
+        for number, each in enumerate(self.filters + self.states):
             device = each.device(topic)
             if device is not None:
                 return number, device

@@ -86,6 +86,29 @@ def test_a_name_that_no_command_could_be_sent_to_is_none(taker, name):
     assert not take(taker, Told("plant/here/LOGGER", record)) and aside(taker) == ["form"]
 
 
+@pytest.mark.parametrize("topic", [ONLINE, STATUS])
+def test_a_record_where_devices_tell_of_themselves_is_one_of_that_device(taker, topic):
+    """Readings that failed come there, and whoever may write there must not write records of others."""
+    record = {"TYPE": "IEC102_ERR", "TS": "2026-03-28T00:00:00Z", "ID": "A", "ERR": "x"}
+    take(taker, Told(topic, told(IMEI=IMEI, **record)), Told(topic, told(IMEI="860000000000002", **record)))
+    assert taker.store.all("select device, type from record") == [(IMEI, "IEC102_ERR")]
+    assert aside(taker) == ["device"]
+
+
+class NoText(Told):
+    """As paho has it where the broker did not look: asking for the topic raises."""
+
+    @property
+    def topic(self):
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+
+def test_a_topic_that_is_no_text_does_not_end_the_ingester(taker):
+    record = told(IMEI=IMEI, TYPE="IEC102", TS="2026-03-28T00:00:00Z", ID="A")
+    take(taker, NoText("", record))
+    assert aside(taker) == ["form"] and not taker.store.all("select 1 from record")
+
+
 def test_a_device_of_which_all_is_aside_is_seen(taker):
     record = told(IMEI=IMEI, TYPE="IEC102", TS="2070-01-01T00:00:00Z", ID="A")
     (one,) = take(taker, Told("lector102/%s/LOGGER" % IMEI, record)).values()
