@@ -104,7 +104,7 @@ class Backfill:
         with self._lock:
             if gap.what == "curve":
                 sql = "select distinct at from record where device = ? and meter = ? and type = 'IEC102_LC'"
-                sql += " and contract = ? and at > ? and at <= ?"
+                sql += " and contract = ? and object = '' and form in ('extended', 'titan') and at > ? and at <= ?"
                 rows = self.store.all(sql, (gap.device, gap.meter, gap.record, gap.start, gap.end))
                 return len(set(gap.ends) - {row[0] for row in rows})
             sql = "select count(distinct object) from record where device = ? and meter = ? and type = 'IEC102_CTAVM2'"

@@ -42,14 +42,14 @@ def find(
             if kind == "IEC102_LC":
                 for record in sorted({row[4] for row in some}):
                     first = min(row[6] for row in some if row[4] == record)
-                    ends = _ends(store, cursor, key, record, since)
+                    ends = _ends(store, cursor, key, kind, record, since)
                     make(key, []).append(_curve(key, record, first, ends, since, now - curve_grace))
             elif kind == "IEC102_CTAVM2":
                 closed = _closed(store, cursor, key)
                 make(key, []).append(_closings(key, closed, zone, since, now - closings_grace))
             elif kind == "IEC102":
                 for contract in sorted({row[4] for row in some}):
-                    make(key, []).append(_counted(store, cursor, key, contract, since, now))
+                    make(key, []).append(_counted(_ends(store, cursor, key, kind, contract, since), now))
     for some in found.values():
         some.sort(key=lambda each: _ORDER.index(each.what))
     return found
@@ -61,26 +61,24 @@ def _series(store, cursor, device):
     From one to the next is a jump along the primary key: a year of 10,000 meters is 400 million records, and to read
     all of them takes longer than a database lets a question take.
     """
-    last = (device or "", "", "", "", -1)
+    last = (device or "", "", "", "", 0)
     while True:
         sql = "select device, meter, type, form, contract, object, at from record"
-        sql += " where (device, meter, type, form, contract) > (?, ?, ?, ?, ?)"
+        sql += " where (device, meter, type, form, contract) >= (?, ?, ?, ?, ?)"
         sql += " order by device, meter, type, form, contract, object, at limit 1"
         row = store.execute(cursor, sql, last).fetchone()
         if not row or (device and row[0] != device):
             return
-        last = tuple(row[:5])
+        # The next contract, not "more than this one": for that SQLite walks through all of the series.
+        last = (*row[:4], row[4] + 1)
         yield tuple(row)
 
 
-# Both forms of a record tell the same period.
-_TIMES = "select distinct at from record where device = ? and meter = ? and type = ? and contract = ? and object = ''"
-_TIMES += " and form in ('extended', 'titan') and at >= ?"
-
-
-def _ends(store, cursor, key, record, since):
-    rows = store.execute(cursor, _TIMES + " order by at", (*key, "IEC102_LC", record, since))
-    return [row[0] for row in rows.fetchall()]
+def _ends(store, cursor, key, kind, contract, since):
+    """The times of a series; both forms of a record tell the same one."""
+    sql = "select at from record where device = ? and meter = ? and type = ? and contract = ? and object = ''"
+    sql += " and form in ('extended', 'titan') and at >= ?"
+    return sorted({row[0] for row in store.execute(cursor, sql, (*key, kind, contract, since)).fetchall()})
 
 
 def _closed(store, cursor, key):
@@ -144,18 +142,12 @@ def _closings(key, closed, zone, since, due):
     return Series("closings", 0, 0, expected - missing, expected, gaps)
 
 
-def _counted(store, cursor, key, contract, since, now):
-    """Instantaneous values are many: the database counts them, and how far they are from each other."""
-    sql = "select step, count(*), min(at), max(at) from (select at, at - lag(at) over (order by at) as step from ("
-    sql += _TIMES + ") as ends) as steps group by step"
-    rows = store.execute(cursor, sql, (*key, "IEC102", contract, since)).fetchall()
-    present = sum(row[1] for row in rows)
-    if present < 2:
-        return Series("instant", 0, 0, present, present, [])
-    first, last = min(row[2] for row in rows), max(row[3] for row in rows)
-    period = max((row[1], -row[0]) for row in rows if row[0])[1] * -1
-    expected = max(present, (min(now, last + 1) - first) // period + 1)
-    return Series("instant", 0, period, present, expected, [])
+def _counted(ends, now):
+    if len(ends) < 2:
+        return Series("instant", 0, 0, len(ends), len(ends), [])
+    period = _period(0, ends)
+    expected = max(len(ends), (min(now, ends[-1] + 1) - ends[0]) // period + 1)
+    return Series("instant", 0, period, len(ends), expected, [])
 
 
 def local(utc, zone):

@@ -69,3 +69,24 @@ def test_what_is_older_than_what_is_looked_at_counts_only_as_the_beginning(store
     store.do("delete from record where type in ('IEC102_LC', 'IEC102') and at > ?", (NOW - 50 * HOUR,))
     found = missing(store, days=1)["1", "A"]
     assert found["curve"] == (0, 24) and found["instant"] == (0, 0)
+
+
+def test_what_is_kept_longer_makes_no_more_work(store):
+    """Instructions of SQLite's machine, not time: twenty times the history, hardly more of them."""
+
+    def work():
+        count = [0]
+        store._connection.set_progress_handler(lambda: count.__setitem__(0, count[0] + 1), 10)
+        missing(store, days=1)
+        store._connection.set_progress_handler(None, 0)
+        return count[0]
+
+    first = work()
+    rows = [
+        (row(device, kind, at, contract=contract), Message("t", b""))
+        for device in ("1", "2", "30")
+        for kind, contract in (("IEC102_LC", 11), ("IEC102", 0), ("X", 0))
+        for at in range(NOW - 1200 * HOUR, NOW - 60 * HOUR, HOUR)
+    ]
+    store.write(rows, [], {}, NOW)
+    assert first > 20 and work() < 1.2 * first
