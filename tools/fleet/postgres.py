@@ -12,12 +12,12 @@ class Postgres(store.Store):
         except ImportError:
             raise ValueError("PostgreSQL needs the package psycopg: `make fleet-postgres` installs it") from None
         try:
-            psycopg.conninfo.conninfo_to_dict(url)
+            ports = str(psycopg.conninfo.conninfo_to_dict(url).get("port", "")).split(",")
         except psycopg.Error:
-            # Its words may have the password in them.
-            raise ValueError(
-                "the database is postgresql://user:password@host[:port]/name, written otherwise"
-            ) from None
+            ports = ["x"]
+        if not all(port.isdigit() for port in ports if port):
+            # What the driver says of it may have the password in it.
+            raise ValueError("the database is postgresql://user:password@host[:port]/name, written otherwise")
         self.broken = psycopg.Error
         self.refused = (
             psycopg.DataError,
