@@ -29,11 +29,11 @@ class Backfill:
     `halt` is set where all of it is to end: no device is asked any more.
     """
 
-    def __init__(self, store, zone, ask, pause=None):
+    def __init__(self, store, zone, ask, pause=None, halt=None):
         self.store = store
         self.zone = zone
         self.ask = ask
-        self.halt = Event()
+        self.halt = halt or Event()
         self.pause = pause or self.halt.wait
         self._lock = Lock()  # of the store
 
@@ -166,7 +166,7 @@ def main(args):
         print("nothing is missing")
         return 0
     talk = desk.Desk(args)
-    fill = Backfill(store, zone, talk.ask)
+    fill = Backfill(store, zone, talk.ask, halt=talk.halt)
     left = 0
     try:
         with ThreadPoolExecutor(args.at_once) as pool:

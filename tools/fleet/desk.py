@@ -10,6 +10,7 @@ from tools import patience
 from tools.fleet import link
 
 OURS = "AT^MTXTUNNEL="
+_SLICE_S = 0.5
 _ERROR = re.compile(r'\+MTXERR: (\d+),"(.*)"')
 # ok: whether the answer ends with OK; lines: of data; code, why: of +MTXERR, 0 and "" where the device tells none.
 Answer = namedtuple("Answer", "ok lines code why")
@@ -45,6 +46,7 @@ class Desk:
         self._commands = link.Filter(args.at_topic)
         self._answers = link.Filter(args.atr_topic)
         self._inboxes = {}
+        self.halt = threading.Event()  # set where all of it is to end: nobody is waited for any more
         self._lock = threading.Lock()
         self._ready = queue.Queue()  # why not, "" when it is
         # A name of its own for each run: two runs at a time must not throw each other out.
@@ -88,13 +90,16 @@ class Desk:
         try:
             self._client.publish(self._commands.topic(device), line, qos=1)
             limit = patience.Limit(seconds)
-            while True:
+            while not self.halt.is_set():
                 try:
-                    answer = parse(patience.get(inbox, limit.left()), line)
+                    answer = parse(patience.get(inbox, min(limit.left(), _SLICE_S)), line)
                 except queue.Empty:
-                    raise NoAnswer("no answer within %d s" % seconds) from None
+                    if limit.passed():
+                        raise NoAnswer("no answer within %d s" % seconds) from None
+                    continue
                 if answer:
                     return answer
+            raise NoAnswer("ended before it has answered")
         finally:
             with self._lock:
                 self._inboxes.pop(device, None)

@@ -36,7 +36,7 @@ class Rollout:
     """
 
     def __init__(self, store, ask, version, url, *, limit=5, patience_s=7200, poll_s=30, at_once=10, say=print,
-                 pause=None):  # fmt: skip
+                 pause=None, halt=None):  # fmt: skip
         self.store = store
         self.ask = ask
         self.version = version
@@ -47,7 +47,7 @@ class Rollout:
         self.at_once = at_once
         self.say = say
         # Set where all of it is to end: nobody is ordered or asked any more, and the table knows who is under way.
-        self.halt = Event()
+        self.halt = halt or Event()
         self.pause = pause or self.halt.wait
         self._lock = Lock()
 
@@ -130,6 +130,8 @@ class Rollout:
         try:
             why = self._update(name, state)
         except desk.NoAnswer as error:
+            if self.halt.is_set():
+                return
             why = str(error)
         except updating.Halted:
             return
@@ -202,7 +204,7 @@ def main(args):
         return 1
     talk = desk.Desk(args)
     roll = Rollout(store, talk.ask, version, args.url, limit=args.limit, patience_s=args.minutes * 60,
-                   poll_s=args.poll, at_once=args.at_once)  # fmt: skip
+                   poll_s=args.poll, at_once=args.at_once, halt=talk.halt)  # fmt: skip
     code = 0
     try:
         roll.plan(names, waves, args.retry)

@@ -109,3 +109,18 @@ def test_watch_again_and_again_waits_out_a_database_that_is_away(tmp_path, capsy
     assert '"device": "860000000000001"' in told.out
     with pytest.raises(StoreError):
         open_store(str(tmp_path / "none.db"), create=False)
+
+
+@pytest.mark.timeout(60)
+def test_who_asks_a_silent_device_is_let_go_when_all_of_it_ends():
+    broker = brokers.start_broker()
+    args = fleet.parser().parse_args(["backfill", "--broker", "mqtt://127.0.0.1:%d" % broker.port])
+    talk = desk.Desk(args)
+    threading.Timer(0.5, talk.halt.set).start()
+    try:
+        with pytest.raises(desk.NoAnswer) as told:
+            talk.ask("860000000000001", "AT", 3600)
+        assert "ended" in str(told.value)
+    finally:
+        talk.close()
+        broker.stop()
