@@ -15,9 +15,8 @@ from tools import patience
 
 ROOT = Path(__file__).resolve().parents[2]
 _HOST = "tests/host/"
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache", "twin", "results"
-)
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache")
+_MADE = {"twin", "bench/results"}  # by runs of a person's; tools/twin is none of them
 _FAILED = 1  # exit code of pytest: tests failed; others mean that there was nothing to see
 _LIMIT_S = 600
 _WHOLE_LIMIT_S = 3600
@@ -51,8 +50,13 @@ def broken(mutant, source):
     return source.replace(mutant.piece, mutant.fault)
 
 
+def _left_out(folder, names):
+    inside = Path(folder).relative_to(ROOT)
+    return _LEFT_OUT(folder, names) | {name for name in names if (inside / name).as_posix() in _MADE}
+
+
 def _copy(folder):
-    shutil.copytree(ROOT, folder, ignore=_LEFT_OUT, symlinks=True)
+    shutil.copytree(ROOT, folder, ignore=_left_out, symlinks=True)
     (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
     return folder
 
