@@ -10,6 +10,7 @@ import selectors
 
 from firmware.core import log
 from firmware.net.modem import prepare
+from tests.host.support import virtual_time
 from tools.lwip import local
 from tools.modem.engine import Modem
 
@@ -28,13 +29,19 @@ class _Selector(selectors.SelectSelector):
         return super().select(0)
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(virtual_time.JumpingLoop):
     def __init__(self):
         self._clock = _Selector()
         super().__init__(self._clock)
 
     def time(self):
         return self._clock.now
+
+    def alone(self):
+        return True
+
+    def jump(self, seconds):
+        self._clock.now += seconds
 
 
 def run_virtual(main):

@@ -12,6 +12,7 @@ import pytest
 from firmware.core import errors
 from firmware.core.compat import sleep_ms
 from firmware.core.zone import Zone
+from firmware.meters import meter as meterline
 from firmware.meters import reading, readings
 from tests.host.support import virtual_time
 from tests.host.unit.meters.test_readings import Bench
@@ -20,6 +21,12 @@ from tools.meter.manners import Manners
 NOW = 1792891800  # 2026-10-25T01:30:00Z is the repeated hour; this is 2026-10-24T17:30
 MADRID = Zone("Europe/Madrid")
 HOUR, DAY = 3600, 86400
+
+
+@pytest.fixture(autouse=True)
+def hours_pass(monkeypatch):
+    """Nobody asks for a reading here: whether one is due is as well looked at less often."""
+    monkeypatch.setattr(meterline, "_IDLE_MS", 10_000)
 
 
 def bench(tmp_path, manners=None, **more):
