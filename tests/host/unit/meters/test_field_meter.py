@@ -83,6 +83,29 @@ def test_a_curve_has_each_period_once_whatever_the_manners(tmp_path, manner, no_
     assert [r["AI"] for r in odd] == [r["AI"] for r in plain]
 
 
+@pytest.mark.parametrize("refused", ["", "190=14"])
+def test_where_no_end_follows_the_rest_of_a_day_is_asked_for(tmp_path, refused):
+    """Data that breaks off and an answer without an end look alike: no period is passed over for that."""
+
+    async def main():
+        made = bench(tmp_path, {"no_end": "on", "refuse": refused}, curve_days=3)
+        manners = made.stations[0].manners
+        whole, lengths = manners.data, []
+
+        def data(asdus):
+            given = whole(asdus)
+            lengths.append(len(given))
+            return given[: 5 if len(lengths) == 1 else None]
+
+        manners.data = data
+        good, records = await tried(made, readings.CURVE, 3)
+        assert good and lengths[0] > 5, made.meters[0].last_error
+        return labels(records)
+
+    found = run(main)
+    assert len(found) == len(set(found)) == 72
+
+
 @pytest.mark.parametrize("ahead", [-130, 0, 130])
 def test_a_range_does_not_end_beyond_the_meter_s_own_clock_either(tmp_path, ahead):
     async def main():
