@@ -11,7 +11,7 @@ from tests.host.support.twin_lab import IDENT, LOGGER, Lab
 from tests.host.unit.commands.test_commands import OURS
 from tools import patience
 
-pytestmark = pytest.mark.takes(40)
+pytestmark = pytest.mark.takes(20)
 
 
 def test_two_brokers_and_a_code(tmp_path):
