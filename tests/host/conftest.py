@@ -1,7 +1,9 @@
 """What holds for every test."""
 
 import gc
+import os
 import signal
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,13 +22,16 @@ settings.load_profile("ours")
 def pytest_configure(config):
     # What a shell runs in the background ignores Ctrl-C, and so would all that the tests start there.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Each worker and hundreds of programs would compile each for itself what one may leave to the others.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        sys.dont_write_bytecode = False
     if not hasattr(config, "workerinput"):
         guardian.begin()
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Most tests wait: two for each core that we may use, and never one alone."""
-    return 2 * patience.cores()
+    """Most tests wait: with two for each core that we may use half of each would be idle."""
+    return 3 * patience.cores()
 
 
 def pytest_collection_modifyitems(items):

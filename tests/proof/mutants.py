@@ -73,7 +73,7 @@ MUTANTS = (
         "firmware/meters/readings/curve.py",
         "mark = piece.newest if master.unended and piece.newest else end",
         "mark = end",
-        ("unit/meters/test_readings.py",),
+        ("unit/meters/test_readings.py", "unit/meters/test_field_meter.py"),
     ),
     # --- the log
     Mutant(

@@ -1,5 +1,7 @@
 """Each fault of mutants.py makes some test of `make test` fail: what is tested there is really held."""
 
+import itertools
+import os
 import queue
 import re
 import shutil
@@ -15,12 +17,12 @@ from tools import patience
 
 ROOT = Path(__file__).resolve().parents[2]
 _HOST = "tests/host/"
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache", "twin", "results"
-)
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache")
+_MADE = {"twin", "bench/results"}  # by runs of a person's; tools/twin is none of them
 _FAILED = 1  # exit code of pytest: tests failed; others mean that there was nothing to see
 _LIMIT_S = 600
 _WHOLE_LIMIT_S = 3600
+_stamps = itertools.count(1)  # seconds since 1970, each for one writing
 
 
 def proof():
@@ -51,8 +53,13 @@ def broken(mutant, source):
     return source.replace(mutant.piece, mutant.fault)
 
 
+def _left_out(folder, names):
+    inside = Path(folder).relative_to(ROOT)
+    return _LEFT_OUT(folder, names) | {name for name in names if (inside / name).as_posix() in _MADE}
+
+
 def _copy(folder):
-    shutil.copytree(ROOT, folder, ignore=_LEFT_OUT, symlinks=True)
+    shutil.copytree(ROOT, folder, ignore=_left_out, symlinks=True)
     (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
     return folder
 
@@ -64,7 +71,7 @@ def _tried(copies, mutant):
     source = path.read_text()
     start = time.monotonic()
     try:
-        path.write_text(broken(mutant, source))
+        _write(path, broken(mutant, source))
         for files, options, limit in ((mutant.tests, ("-n0",), _LIMIT_S), ((), (), _WHOLE_LIMIT_S)):
             code, text = _pytest(folder, files, "-x", *options, limit=limit)
             assert code in (0, _FAILED), "%s: pytest ended with %d\n%s" % (mutant.name, code, text)
@@ -73,14 +80,20 @@ def _tried(copies, mutant):
                 return "%s (%.0f s)" % (test, time.monotonic() - start)
         return ""
     finally:
-        path.write_text(source)
+        _write(path, source)
         copies.put(folder)
+
+
+def _write(path, text):
+    """With a time of its own: bytecode of one of the same second and length would be taken for this one's."""
+    path.write_text(text)
+    stamp = next(_stamps)
+    os.utime(path, (stamp, stamp))
 
 
 def _pytest(folder, files, *options, limit=_LIMIT_S):
     """(exit code, the end of what it says)."""
-    # Without bytecode on disk: one of the same second and length would be taken for the source that it was made of.
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     command += [_HOST + file for file in files]
     done = patience.run(command, limit, cwd=folder, stderr=subprocess.STDOUT, stdout=subprocess.PIPE)
     return done.returncode, done.stdout[-4000:]

@@ -127,7 +127,7 @@ def _modem(parser):
     add("--port", required=True, help="the modem's AT port")
     add("--baud", type=_above, help="the speed the device is set to (unknown: all are tried)")
     add("--pin-file", metavar="FILE", help="the PIN of the SIM; it is tried once")
-    add("--wait", type=_above, default=60, metavar="S", help="for the registration (60)")
+    add("--wait", type=_above, default=60, metavar="S", help="for the registration, then an address (60)")
     add("--apn", default="", help="access point of the SIM")
     add("--auth", choices=("none", "pap", "chap"), default="none", help="how the APN checks")
     add("--user", default="", help="user of the APN")

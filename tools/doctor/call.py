@@ -17,6 +17,8 @@ class Call:
     def __init__(self, modem):
         self.modem = modem
         self.session = None
+        most = modem.args.wait * 1000
+        self.times = dict(_TIMES, ppp=min(_TIMES["ppp"], most), close=min(_TIMES["close"], most))
 
     async def dial(self):
         args = self.modem.args
@@ -27,7 +29,7 @@ class Call:
         link = SimpleNamespace(
             channel=self.modem.channel,
             uart=self.modem.uart,
-            timing=_TIMES,
+            timing=self.times,
             ppp_factory=chip.ppp,
             socket=chip.sockets,
             native=False,
@@ -53,7 +55,7 @@ class Call:
         if not self.session:
             return
         self.modem.report.doing("hanging up")
-        await dial.close(self.session, self.chip.sockets, _TIMES["close"])
+        await dial.close(self.session, self.chip.sockets, self.times["close"])
         self.modem.channel.attach(self.modem.uart)
         if not await self.modem.at(None):
             await self.modem.escape(None)

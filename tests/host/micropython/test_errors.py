@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.host.unit.core.test_errors import ROOT
 from tools import micropython
 
+ROOT = Path(__file__).resolve().parents[3]
 MADE = """
 from firmware.app.time_sync import TimeRefused
 from firmware.core import errors

@@ -11,7 +11,7 @@ import pytest
 from tests.proof.power_cuts import sweep
 from tools import micropython, patience
 
-pytestmark = pytest.mark.takes(30)
+pytestmark = pytest.mark.takes(45)
 
 SHARE = 3
 # What the workload's operations must be for, so that the sample has hit them.

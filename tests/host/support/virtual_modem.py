@@ -7,9 +7,11 @@ The firmware's `ticks_ms` follows the running loop's clock (firmware/core/compat
 
 import asyncio
 import selectors
+from unittest import mock
 
 from firmware.core import log
-from firmware.net.modem import prepare
+from firmware.net.modem import exchange, prepare
+from tests.host.support import virtual_time
 from tools.lwip import local
 from tools.modem.engine import Modem
 
@@ -28,7 +30,7 @@ class _Selector(selectors.SelectSelector):
         return super().select(0)
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(virtual_time.JumpingLoop):
     def __init__(self):
         self._clock = _Selector()
         super().__init__(self._clock)
@@ -36,13 +38,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self):
         return self._clock.now
 
+    def alone(self):
+        return True
+
+    def jump(self, seconds):
+        self._clock.now += seconds
+
 
 def run_virtual(main):
     """Run the coroutine function `main` to its end in virtual time."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     try:
-        return loop.run_until_complete(main())
+        # Fewer looks for an answer make an hour cheaper, as fewer turns do (World).
+        with mock.patch.object(exchange, "_TURN_MS", 40):
+            return loop.run_until_complete(main())
     finally:
         for task in asyncio.all_tasks(loop):
             task.cancel()

@@ -18,7 +18,7 @@ from tests.host.support.modem_process import simulator
 from tests.host.support.together import together
 from tools.modem.engine import Modem
 
-pytestmark = pytest.mark.takes(60)
+pytestmark = pytest.mark.takes(35)
 
 
 def named(result, words, unchecked=""):
@@ -81,7 +81,7 @@ def test_a_fault_on_the_way_into_the_network_is_named(tmp_path, simulated, words
     "simulated, words, secrets, fault",
     [
         (("--fault", "no-pdp"), (), {}, "the network refuses the data connection"),
-        (("--fault", "no-ipcp"), (), {}, "no address from the network"),
+        (("--fault", "no-ipcp"), ("--wait", 6), {}, "no address from the network"),
         (
             ("--auth", "pap:u:right"),
             ("--auth", "pap", "--user", "u"),

@@ -13,7 +13,6 @@ import tomllib
 from packaging import tags
 from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
-from pypi_simple import PyPISimple
 
 from tools import patience
 
@@ -108,6 +107,8 @@ def fits(package, version):
 @pytest.fixture(scope="module")
 def offered():
     """{pin: the registry's files of that version}; asked once, nothing is downloaded."""
+    from pypi_simple import PyPISimple  # as long as all other imports together
+
     with PyPISimple() as registry, ThreadPoolExecutor(8) as pool:
         names, versions = zip(*(pin.split("==") for pin in PINS))
         pages = list(pool.map(lambda name: registry.get_project_page(name, timeout=100), names))

@@ -12,7 +12,7 @@ from tests.host.support.twin_lab import IDENT, LOGGER, Lab
 from tests.host.unit.delivery.test_homeassistant import check, told, value
 from tools import patience
 
-pytestmark = pytest.mark.takes(20)
+pytestmark = pytest.mark.takes(25)
 
 
 def entities(lab, count, seconds=90, prefix="homeassistant"):

@@ -108,4 +108,4 @@ def test_workers_go_by_the_cores_that_may_be_used():
     one = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); " + script
     for source, cores in ((script, len(os.sched_getaffinity(0))), (one, 1)):
         done = patience.run([sys.executable, "-c", source], 60, cwd=ROOT, check=True)
-        assert int(done.stdout) == 2 * cores
+        assert int(done.stdout) == 3 * cores

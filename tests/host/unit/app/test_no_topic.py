@@ -1,7 +1,5 @@
 """Records without a destination wait in the log: delivery off, a topic that is empty or too long, for any while."""
 
-import asyncio
-
 import pytest
 
 from firmware.app import apply_settings
@@ -13,6 +11,7 @@ from firmware.delivery.mqtt import options
 from firmware.delivery.publisher import Publisher
 from firmware.meters import readings
 from firmware.recordlog.ring import Ring
+from tests.host.support import virtual_time
 from tests.host.unit.app import test_logger_settings
 from tests.host.unit.delivery.test_uplink_parts import Line
 
@@ -37,7 +36,7 @@ def deliver(app):
             line.confirm()
             await publisher.note_acks()
 
-    asyncio.run(main())
+    virtual_time.run(main())
     publisher.lost()
     assert publisher.dropped == 0
     return line.out
@@ -95,7 +94,7 @@ def test_the_topic_comes_back_while_connected(app):
         app.change({"logger.topic": "here"})
         await publisher.send({})
 
-    asyncio.run(main())
+    virtual_time.run(main())
     assert line.out == [b"waits"]
 
 

@@ -11,6 +11,7 @@ from firmware.app import apply_settings, device
 from firmware.commands.dispatcher import Processor
 from firmware.config import password
 from firmware.recordlog.ring import Ring
+from tests.host.support import virtual_time
 from tests.host.support.record_format import record_format
 
 
@@ -81,7 +82,7 @@ def app(tmp_path):
 
 def reboot(app, tmp_path, reason="command on mqtt", online=True):
     app.restart(reason)
-    asyncio.run(app.before_restart())
+    virtual_time.run(app.before_restart())
     return start(tmp_path, online)
 
 
@@ -156,5 +157,5 @@ def test_the_way_to_the_network_that_works_stays(app, tmp_path):
 
 
 def test_before_a_restart_the_broker_is_told_and_the_watchdog_fed(app):
-    asyncio.run(app.before_restart())
+    virtual_time.run(app.before_restart())
     assert app.mqtt.left and app.board.fed > 1

@@ -552,9 +552,9 @@ def test_records_are_not_read_until_the_answer_is_taken():
 
     result = Result([b"a" * 700, b"x" * 3000])
     collector = Collector()
-    asyncio.run(collector.write(b"echo\r\n"))
+    virtual_time.run(collector.write(b"echo\r\n"))
     collector.later(result, 1)
-    asyncio.run(collector.write(b"\r\n"))
+    virtual_time.run(collector.write(b"\r\n"))
     assert not any(len(piece) > 100 for piece in collector._pieces)
     assert collector.take() == b"echo\r\n" + b"x" * 3000 + b"\r\n"
     assert collector.take() == b""
@@ -584,9 +584,9 @@ def test_without_memory_there_is_still_an_answer(desk, monkeypatch):
 
 
 def test_an_sms_gets_a_short_answer(desk):
-    assert asyncio.run(desk.processor.answer("AT^MTXTUNNEL=VERSION", "sms")) == "lector102 9.9.9\r\n\r\nOK"
-    assert asyncio.run(desk.processor.answer(OURS + "GETCONFIG", "sms")) == "ERROR"
-    assert asyncio.run(desk.processor.answer(OURS + "SETPARAM,mqtt.qos,0", "sms")) == "ERROR"
+    assert virtual_time.run(desk.processor.answer("AT^MTXTUNNEL=VERSION", "sms")) == "lector102 9.9.9\r\n\r\nOK"
+    assert virtual_time.run(desk.processor.answer(OURS + "GETCONFIG", "sms")) == "ERROR"
+    assert virtual_time.run(desk.processor.answer(OURS + "SETPARAM,mqtt.qos,0", "sms")) == "ERROR"
 
 
 LINES = strategies.one_of(

@@ -10,6 +10,7 @@ from firmware.commands.channels.console import Console
 from firmware.commands.channels.mqtt import Remote
 from firmware.commands.channels.tags import Scanner, Tagged
 from firmware.commands.dispatcher import Processor, decode
+from tests.host.support import virtual_time
 from tests.host.support.fake_device import Device
 from tests.host.support.fake_ports import MemoryPort
 from tests.host.support.roles import GRANTED
@@ -43,7 +44,7 @@ def type_(*chunks, echo=True, device=None):
         pieces = [chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks]
         return (await settle(console, port, pieces)).decode("utf-8", "replace")
 
-    return asyncio.run(session())
+    return virtual_time.run(session())
 
 
 # --- the console
@@ -122,7 +123,7 @@ def test_a_reboot_comes_after_its_answer():
         task.cancel()
         return seen
 
-    ((reason, sent),) = asyncio.run(asyncio.wait_for(session(), 20))
+    ((reason, sent),) = virtual_time.run(asyncio.wait_for(session(), 20))
     assert reason == "command on console" and sent.endswith(b"OK\r\n")
 
 
@@ -137,7 +138,7 @@ def test_nobody_listening_does_no_harm():
             await asyncio.sleep(0.01)
         task.cancel()
 
-    asyncio.run(asyncio.wait_for(session(), 30))
+    virtual_time.run(asyncio.wait_for(session(), 30))
 
 
 @settings(max_examples=60)
@@ -209,7 +210,7 @@ def through_tags(*chunks, device=None, **tags):
         service = Tagged(port, Processor(device or Device()), **tags)
         return await settle(service, port, chunks)
 
-    return asyncio.run(session())
+    return virtual_time.run(session())
 
 
 def test_the_answer_comes_inside_the_same_tags():
@@ -265,7 +266,7 @@ def over_mqtt(device, *payloads, topic="t/ATR", wait=None):
             await asyncio.sleep(0.005)
         task.cancel()
 
-    asyncio.run(asyncio.wait_for(session(), 30))
+    virtual_time.run(asyncio.wait_for(session(), 30))
     return broker.replies
 
 

@@ -1,6 +1,7 @@
 """Errors are classes with codes, each code has words in one table, and nothing looks into an error's text."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from firmware.update import source
 
 ROOT = Path(__file__).resolve().parents[4]
 FIRMWARE = sorted((ROOT / "firmware").rglob("*.py")) + [ROOT / "boot.py", ROOT / "main.py"]
-SOURCES = {path: ast.parse(path.read_text()) for path in FIRMWARE + sorted((ROOT / "tools").rglob("*.py"))}
 TABLES = {1: error_meter, 2: error_network, 3: error_services, 4: error_services, 5: error_services}
 ROWS = {
     int(line.split("|")[0]): line.split("|")[1:]
@@ -48,6 +48,12 @@ LOCAL = {
 # What is made with a code as its first argument.
 CODED = {"AsduError", "BrokerError", "Failure", "FrameError", "LogError", "NoAnswer", "NoLink"}
 _MARK = re.compile(r"[Cc]odes? of (an error|errors|what was found)")
+
+
+@functools.cache
+def sources():
+    """{path: syntax tree} of the firmware and the tools."""
+    return {path: ast.parse(path.read_text()) for path in FIRMWARE + sorted((ROOT / "tools").rglob("*.py"))}
 
 
 def constants(path):
@@ -92,7 +98,7 @@ def test_every_code_has_words_and_every_word_a_code_that_can_be_raised():
         for name, code in found.items():
             assert code in ROWS, (path.name, name, code)
             raised.add(code)
-            uses = [node for node in ast.walk(SOURCES[path]) if isinstance(node, ast.Name) and node.id == name]
+            uses = [node for node in ast.walk(sources()[path]) if isinstance(node, ast.Name) and node.id == name]
             assert len(uses) > 1, "%s: %s is not used" % (path.name, name)
     assert set(ROWS) == raised
 
@@ -138,7 +144,7 @@ def given(node):
 def test_what_a_text_wants_is_given_where_the_error_is_raised():
     seen = 0
     for path in FIRMWARE:
-        for node in ast.walk(SOURCES[path]):
+        for node in ast.walk(sources()[path]):
             if not isinstance(node, ast.Call):
                 continue
             node.func_name = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -220,12 +226,12 @@ def test_a_look_into_a_text_is_found(line):
 
 
 def test_nothing_compares_or_searches_the_text_of_an_error():
-    found = {path.relative_to(ROOT).as_posix(): looks(tree) for path, tree in SOURCES.items()}
+    found = {path.relative_to(ROOT).as_posix(): looks(tree) for path, tree in sources().items()}
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 def test_no_class_of_an_error_is_made_by_type():
-    for path, tree in SOURCES.items():
+    for path, tree in sources().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "type" and len(node.args) == 3:
                 assert path.parts[-3:-1] in (("tools", "lwip"), ("firmware", "boards")), (path.name, node.lineno)
@@ -235,7 +241,7 @@ def test_classes_that_others_catch_are_always_in_memory():
     found = {}
     known = {"Exception", "BaseException", "OSError", "ValueError", "ModemError", *classes(errors)}
     for path in FIRMWARE:
-        for node in SOURCES[path].body:
+        for node in sources()[path].body:
             bases = {each.id for each in getattr(node, "bases", []) if isinstance(each, ast.Name)}
             if isinstance(node, ast.ClassDef) and bases & known:
                 found.setdefault(path.relative_to(ROOT / "firmware").as_posix(), []).append(node.name)

@@ -1,5 +1,6 @@
 """The house's direction (docs/architecture.md): a room imports those below its own, nothing goes round in a circle."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -8,36 +9,44 @@ import pytest
 from tools import house
 
 ROOT = Path(__file__).resolve().parents[4]
-TREES = house.modules()
-TIES = house.between_rooms(house.imports(TREES))
+
+
+@functools.cache
+def trees():
+    return house.modules()
+
+
+@functools.cache
+def ties():
+    return house.between_rooms(house.imports(trees()))
 
 
 def test_every_folder_of_the_firmware_is_a_room_with_its_place():
     folders = {path.name for path in (ROOT / "firmware").iterdir() if (path / "__init__.py").exists()}
     assert folders <= set(house.FLOOR)
     # Beside the rooms: boot.py's helper alone.
-    assert {name for name in TREES if name.count(".") == 1} - {"firmware." + each for each in folders} == {
+    assert {name for name in trees() if name.count(".") == 1} - {"firmware." + each for each in folders} == {
         "firmware.packfs",
     }
 
 
 def test_no_import_goes_against_the_direction():
-    assert not house.against(TIES)
+    assert not house.against(ties())
 
 
 def test_no_circle_of_rooms():
-    assert not house.circles({pair for pair in TIES if "firmware" not in pair})
+    assert not house.circles({pair for pair in ties() if "firmware" not in pair})
 
 
 def test_what_is_imported_at_the_top_goes_round_in_no_circle():
     """Code that is loaded for the moment may name who loads it: that import is within a function."""
-    tops = house.imports(TREES, top=True)
+    tops = house.imports(trees(), top=True)
     assert not house.circles([(name, each) for name, wanted in tops.items() for each in wanted])
 
 
 def test_every_room_says_what_lives_there_and_what_it_may_import():
     for room in house.FLOOR:
-        tree = TREES.get("firmware." + room)
+        tree = trees().get("firmware." + room)
         text = tree and (tree.body[0].value.value if tree.body else "")
         assert tree is None or "ay import" in text or "imports" in text, room
 
@@ -47,7 +56,7 @@ def test_every_station_of_a_way_is_a_function_that_a_reader_can_open(what, most)
     stations = house.ways()[what]
     assert 3 < len(stations) <= most
     for path, name in stations:
-        tree = TREES[path.removesuffix(".py").replace("/", ".")]
+        tree = trees()[path.removesuffix(".py").replace("/", ".")]
         assert name in house.defined(tree), "%s: %s" % (path, name)
 
 
@@ -55,9 +64,9 @@ def test_the_page_says_of_each_room_what_it_imports():
     page = (ROOT / "docs" / "architecture.md").read_text()
     told = dict(re.findall(r"(?m)^\| `firmware/(\w+)/` \|.*\| ([^|]+) \|$", page))
     assert {"firmware." + name for name in told} == {
-        name for name in TREES if name.count(".") == 1 and name != "firmware.packfs"
+        name for name in trees() if name.count(".") == 1 and name != "firmware.packfs"
     }
-    for start, end in TIES:
+    for start, end in ties():
         if start != "firmware" and told[start] != "every room":
             assert end in told[start].split(", "), "%s imports %s" % (start, end)
 

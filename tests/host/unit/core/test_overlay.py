@@ -1,6 +1,7 @@
 """Code comes and goes by one way (firmware/core/overlay.py): its rules over the syntax trees, and what it does."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,9 @@ import pytest
 from firmware.commands import grammar
 from firmware.core import overlay
 from tests.host.support import virtual_time
-from tools import counts
+from tools import counts, house
 
 ROOT = Path(__file__).resolve().parents[4]
-TREES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(path.read_text())
-    for path in sorted((ROOT / "firmware").rglob("*.py"))
-}
 TABLE = {}  # group -> (groups used with it, its modules)
 for line in overlay.GROUPS.strip().split("\n"):
     name, *words = line.split(" ")
@@ -40,6 +37,11 @@ PARTS = {"firmware." + word for word in _PARTS.split()}
 RESIDENT = {"firmware." + word for word in ("config.config", "delivery.mqtt.session", "delivery.mqtt.packets")}
 
 
+@functools.cache
+def trees():
+    return house.modules()
+
+
 def with_those_below(names):
     """Groups and all that is used with them."""
     found = set()
@@ -57,13 +59,13 @@ def imported(node):
     if isinstance(node, ast.Import):
         return {alias.name for alias in node.names}
     below = {"%s.%s" % (node.module, alias.name) for alias in node.names}
-    return (below & TREES.keys()) or {node.module}
+    return (below & trees().keys()) or {node.module}
 
 
 def test_the_table_names_modules_that_exist_each_once():
     modules = [module for _, found in TABLE.values() for module in found]
     assert len(modules) == len(set(modules)) > 60
-    assert not (set(modules) | PARTS | RESIDENT) - TREES.keys()
+    assert not (set(modules) | PARTS | RESIDENT) - trees().keys()
     assert not RESIDENT & GROUP.keys() and not PARTS & GROUP.keys()
     for below, _ in TABLE.values():
         assert set(below) <= TABLE.keys()
@@ -71,7 +73,7 @@ def test_the_table_names_modules_that_exist_each_once():
 
 def test_a_module_of_a_group_is_imported_in_a_use_of_it_or_from_its_group_alone():
     wrong = []
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         own = with_those_below({GROUP[name]}) if name in GROUP else set()
         for node, _, groups in counts.own_imports(tree):
             allowed = own | with_those_below(groups)
@@ -83,7 +85,7 @@ def test_a_module_of_a_group_is_imported_in_a_use_of_it_or_from_its_group_alone(
 
 def test_imports_within_functions_are_those_of_the_overlay():
     wrong = []
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         for node, inside, groups in counts.own_imports(tree):
             if inside and not groups:
                 wrong.append("%s:%d" % (name, node.lineno))
@@ -99,14 +101,14 @@ def classes_of(tree):
 def test_no_class_of_a_group_is_caught_by_whoever_does_not_use_the_group():
     """Loaded anew it would be another class, and pass by."""
     wrong = []
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         own = with_those_below({GROUP[name]}) if name in GROUP else set()
         foreign = {}
         for node, _, _ in counts.own_imports(tree):
             module = getattr(node, "module", None)
             if module in GROUP and GROUP[module] not in own:
                 for alias in node.names:
-                    if alias.name in classes_of(TREES[module]):
+                    if alias.name in classes_of(trees()[module]):
                         foreign[alias.asname or alias.name] = module
         for node in ast.walk(tree):
             if isinstance(node, ast.ExceptHandler) and node.type:
@@ -153,7 +155,7 @@ def test_no_other_way():
 def test_a_private_constant_stands_before_its_use():
     """mpy-cross puts it in where it knows it by then, and keeps no variable: before that there is nothing."""
     wrong = []
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         made = {
             node.targets[0].id: node.lineno
             for node in tree.body

@@ -1,5 +1,6 @@
 """The examples of docs/integrations.md: they parse, use documented options only, and name keys that records have."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -11,8 +12,6 @@ from firmware.meters import readings
 from tests.host.support import json_examples
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "integrations.md").read_text()
-RECORDS = [record for kind, record in json_examples.records() if not kind & readings.EXTENDED]
-INSTANT = next(record for record in RECORDS if record["TYPE"] == "IEC102")
 
 # README of plugins/inputs/mqtt_consumer, Telegraf 1.33; sub-tables and parser options aside.
 CONSUMER = {
@@ -27,6 +26,15 @@ ROOT_OPTIONS = {
 TAG = {"path", "rename", "optional"}
 FIELD = TAG | {"type"}
 TYPES = {"int": int, "uint": int, "float": (int, float), "string": str, "bool": bool}
+
+
+@functools.cache
+def records():
+    return [record for kind, record in json_examples.records() if not kind & readings.EXTENDED]
+
+
+def instant():
+    return next(record for record in records() if record["TYPE"] == "IEC102")
 
 
 def fence(language):
@@ -45,19 +53,19 @@ def test_telegraf_takes_the_options_and_the_records_have_the_keys():
         for parser in parsers:
             tags, fields = parser.pop("tag"), parser.pop("field")
             assert set(parser) <= ROOT_OPTIONS
-            assert INSTANT[parser["measurement_name_path"]] == "IEC102"
+            assert instant()[parser["measurement_name_path"]] == "IEC102"
             # Go's reference time for RFC 3339 with Z.
             assert parser["timestamp_format"] == "2006-01-02T15:04:05Z07:00"
-            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", INSTANT[parser["timestamp_path"]])
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", instant()[parser["timestamp_path"]])
             for tag in tags:
                 assert set(tag) <= TAG
             for field in fields:
                 assert set(field) <= FIELD
-                assert isinstance(INSTANT[field["path"]], TYPES[field["type"]])
+                assert isinstance(instant()[field["path"]], TYPES[field["type"]])
             names = [each["rename"] for each in tags + fields]
             assert len(set(names)) == len(names)
             everywhere = [each["path"] for each in tags + fields if not each.get("optional")]
-            for record in RECORDS:
+            for record in records():
                 assert set(everywhere) <= set(record), record["TYPE"]
             # A metric of another record still has a field.
             assert any(not field.get("optional") for field in fields)
@@ -75,10 +83,10 @@ def test_the_node_red_flow_is_whole():
     assert receiver["topic"] == "lector102/+/LOGGER" and receiver["datatype"] == "json"
     assert nodes[receiver["broker"]]["type"] == "mqtt-broker"
     switch = next(node for node in nodes.values() if node["type"] == "switch")
-    assert switch["property"] == "payload.TYPE" and switch["rules"][0]["v"] == INSTANT["TYPE"]
+    assert switch["property"] == "payload.TYPE" and switch["rules"][0]["v"] == instant()["TYPE"]
     function = next(node for node in nodes.values() if node["type"] == "function")
     keys = re.findall(r"\br\.(\w+)", function["func"])
-    assert keys and set(keys) <= set(INSTANT)
+    assert keys and set(keys) <= set(instant())
     assert function["func"].strip().endswith("return msg;")
 
 

@@ -1,6 +1,5 @@
 """The parts of the uplink alone: guard, stream, session and publisher, without a network."""
 
-import asyncio
 import struct
 import time
 
@@ -13,7 +12,7 @@ from firmware.delivery.mqtt.packets import Guard, Pending, Stream
 from firmware.delivery.mqtt.service import MqttService
 from firmware.delivery.mqtt.session import Session
 from firmware.delivery.publisher import Publisher
-from tests.host.support import umqtt_versions
+from tests.host.support import umqtt_versions, virtual_time
 from tests.host.support.fake_log import FakeRing
 from tests.host.support.uplink_peers import Link
 from tools import patience
@@ -505,7 +504,7 @@ def test_replies_and_records_do_not_starve_each_other():
             await publisher.reply("r", "reply %d" % number)
         await publisher.send({"window": 8, "qos": 1})
 
-    asyncio.run(main())
+    virtual_time.run(main())
     assert line.out[:4] == [b"reply 0", b"0", b"reply 1", b"1"]
     # A full window of unconfirmed messages leaves two places for replies, and no more.
     assert line.out[-3:] == [b"3", b"reply 4", b"reply 5"] and len(line.flying) == 8 + 2
@@ -525,7 +524,7 @@ def test_replies_on_the_way_are_sent_again_first_and_in_order():
         line.out.clear()
         await publisher.send({})
 
-    asyncio.run(main())
+    virtual_time.run(main())
     assert line.out == [b"reply 1", b"reply 2"]
     line.confirm()
     assert not publisher.replies_wait()
@@ -557,7 +556,7 @@ def test_a_log_that_refuses_acknowledgements_keeps_the_window_taken(monkeypatch)
         for _ in range(8):
             await turn()
 
-    asyncio.run(main())
+    virtual_time.run(main())
     assert ring.acked == list(range(1, 21)) and len(line.out) == 20
 
 
@@ -587,7 +586,7 @@ def test_a_connection_that_confirms_nothing_leaves_half_as_many_on_the_way():
         for _ in range(8):
             await connection(2)
 
-    asyncio.run(main())
+    virtual_time.run(main())
     assert sent[6:] == [1, 2, 4, 6, 8, 8, 8, 8, 8]
 
 
@@ -619,7 +618,7 @@ def test_notes_of_a_slow_flash_are_made_when_nothing_is_on_the_way(monkeypatch):
             return ring.flushes
 
         ring.flush = flush
-        notes[cost, deaf] = asyncio.run(main())
+        notes[cost, deaf] = virtual_time.run(main())
         assert ring.acked == list(range(1, 81))
         assert len(line.out) == 80
     assert notes[0, False] >= 79
@@ -649,7 +648,7 @@ def test_a_confirmation_that_does_not_come_holds_no_note_for_long(monkeypatch):
         await publisher.note_acks(quiet=True)
         assert ring.acked == [1, 2]
 
-    asyncio.run(main())
+    virtual_time.run(main())
 
 
 def test_nothing_is_acknowledged_before_its_confirmation():
@@ -664,7 +663,7 @@ def test_nothing_is_acknowledged_before_its_confirmation():
         publisher.lost()  # confirmed, but not noted: repeated rather than lost
         assert ring.acked == [] and ring.flying == set()
 
-    asyncio.run(main())
+    virtual_time.run(main())
 
 
 def test_records_without_a_topic_or_with_one_too_long_wait_and_those_behind_them_go():
@@ -678,11 +677,11 @@ def test_records_without_a_topic_or_with_one_too_long_wait_and_those_behind_them
             line.confirm()
             await publisher.note_acks()
 
-        asyncio.run(main())
+        virtual_time.run(main())
         assert ring.acked == [2] and publisher.dropped == 0 and line.out == [b"goes"]
         publisher._topic_for = lambda kind: "t"
         ring.release(0)
-        asyncio.run(main())
+        virtual_time.run(main())
         assert line.out == [b"goes", b"0", b"2"] and ring.acked == [2, 1, 3]
 
 

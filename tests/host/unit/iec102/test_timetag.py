@@ -118,3 +118,25 @@ def test_what_no_clock_shows_is_no_time(fields):
     assert not wrong.possible()
     with pytest.raises(AsduError):
         wrong.to_utc(zone.Zone("Europe/Madrid"))
+
+
+@pytest.mark.parametrize(
+    "fields, date",
+    [
+        ((26, 7, 1, 24), (2026, 7, 2, 0)),
+        ((26, 4, 30, 24), (2026, 5, 1, 0)),
+        ((28, 2, 28, 24), (2028, 2, 29, 0)),
+        ((28, 2, 29, 24), (2028, 3, 1, 0)),
+        ((26, 12, 31, 24), (2027, 1, 1, 0)),
+    ],
+)
+def test_24_00_is_the_beginning_of_the_next_day(fields, date):
+    tag = TimeTag(*fields)
+    assert tag.possible() and tag.date() == date
+    madrid = zone.Zone("Europe/Madrid")
+    assert tag.to_utc(madrid) == TimeTag(date[0] - 2000, *date[1:]).to_utc(madrid)
+
+
+@pytest.mark.parametrize("fields", [(26, 7, 1, 24, 1), (26, 7, 1, 24, 0, 1), (26, 7, 0, 24), (26, 6, 31, 24)])
+def test_behind_24_00_there_is_nothing(fields):
+    assert not TimeTag(*fields).possible()

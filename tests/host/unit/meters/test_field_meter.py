@@ -12,6 +12,7 @@ import pytest
 from firmware.core import errors
 from firmware.core.compat import sleep_ms
 from firmware.core.zone import Zone
+from firmware.meters import meter as meterline
 from firmware.meters import reading, readings
 from tests.host.support import virtual_time
 from tests.host.unit.meters.test_readings import Bench
@@ -20,6 +21,12 @@ from tools.meter.manners import Manners
 NOW = 1792891800  # 2026-10-25T01:30:00Z is the repeated hour; this is 2026-10-24T17:30
 MADRID = Zone("Europe/Madrid")
 HOUR, DAY = 3600, 86400
+
+
+@pytest.fixture(autouse=True)
+def hours_pass(monkeypatch):
+    """Nobody asks for a reading here: whether one is due is as well looked at less often."""
+    monkeypatch.setattr(meterline, "_IDLE_MS", 10_000)
 
 
 def bench(tmp_path, manners=None, **more):
@@ -74,6 +81,29 @@ def test_a_curve_has_each_period_once_whatever_the_manners(tmp_path, manner, no_
     assert len(plain) == 72
     assert labels(odd) == labels(plain)
     assert [r["AI"] for r in odd] == [r["AI"] for r in plain]
+
+
+@pytest.mark.parametrize("refused", ["", "190=14"])
+def test_where_no_end_follows_the_rest_of_a_day_is_asked_for(tmp_path, refused):
+    """Data that breaks off and an answer without an end look alike: no period is passed over for that."""
+
+    async def main():
+        made = bench(tmp_path, {"no_end": "on", "refuse": refused}, curve_days=3)
+        manners = made.stations[0].manners
+        whole, lengths = manners.data, []
+
+        def data(asdus):
+            given = whole(asdus)
+            lengths.append(len(given))
+            return given[: 5 if len(lengths) == 1 else None]
+
+        manners.data = data
+        good, records = await tried(made, readings.CURVE, 3)
+        assert good and lengths[0] > 5, made.meters[0].last_error
+        return labels(records)
+
+    found = run(main)
+    assert len(found) == len(set(found)) == 72
 
 
 @pytest.mark.parametrize("ahead", [-130, 0, 130])

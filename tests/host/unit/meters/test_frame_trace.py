@@ -10,6 +10,7 @@ from firmware.core.flash_gate import Gate
 from firmware.iec102 import frame_text
 from firmware.iec102.asdu import Asdu
 from firmware.meters.frame_trace import Tracer
+from tests.host.support import virtual_time
 from tests.host.support.meter_reader import fixed, variable
 
 SECRET = 0x12345678
@@ -65,7 +66,7 @@ def traced(app, how, play, minutes=0):
         finally:
             tracer.stop()
 
-    asyncio.run(main())
+    virtual_time.run(main())
 
 
 async def until(condition, seconds=20):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from firmware.app import device as app_device
 from firmware.app import time_sync
 from firmware.app.device import TimeKeeper
 from firmware.app.time_sync import TimeRefused
@@ -59,6 +60,7 @@ class Device:
             return self.true() + says
 
         monkeypatch.setattr(time_sync, "ask", ask)
+        monkeypatch.setattr(app_device, "_LOOK_MS", 10_000)  # hours pass: as well looked at less often
         monkeypatch.setitem(compat.__dict__, "_passed", [0, 0, False])
 
     def is_up(self):

@@ -1,6 +1,5 @@
 """Signed releases: the tool, and the device's check of them."""
 
-import asyncio
 import hashlib
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from firmware.update import release as device
 from firmware.update import slots
 from firmware.update.release import verify
+from tests.host.support import virtual_time
 from tests.host.unit.tools.test_pack import TABLES, broken
 from tools import pack, release
 
@@ -42,7 +42,7 @@ def check(tmp_path, data, key):
         return head
 
     (tmp_path / "flash" / "app.b").mkdir(exist_ok=True, parents=True)
-    return asyncio.run(run())
+    return virtual_time.run(run())
 
 
 def test_a_release_is_run_as_it_was_made(tmp_path, key):
@@ -107,13 +107,13 @@ def test_a_signed_head_with_facts_that_cannot_be_is_refused(tmp_path, key, monke
 @pytest.mark.parametrize("forged", [b"\x00" * 256, b"\xff" * 256, b"\x00" * 255 + b"\x01", b""])
 def test_trivial_signatures_do_not_pass(key, forged):
     digest = hashlib.sha256(b"x").digest()
-    assert not asyncio.run(verify(digest, forged, release.modulus(key)))
+    assert not virtual_time.run(verify(digest, forged, release.modulus(key)))
 
 
 def test_a_short_key_is_not_accepted():
     key = release.generate(1024)
     digest = hashlib.sha256(b"x").digest()
-    assert not asyncio.run(verify(digest, release.sign(key, digest), release.modulus(key)))
+    assert not virtual_time.run(verify(digest, release.sign(key, digest), release.modulus(key)))
 
 
 def other_forms(key):

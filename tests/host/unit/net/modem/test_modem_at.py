@@ -5,7 +5,7 @@ error codes.
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from firmware.core import error_numbers
@@ -217,7 +217,8 @@ def test_two_askers_take_turns():
 @given(st.binary(max_size=300))
 @settings(max_examples=200)
 def test_noise_between_lines_does_no_harm(noise):
-    noise = noise.replace(b"OK", b"").replace(b"ERROR", b"").replace(b"ABORTED", b"")
+    # What no line can have is passed over: "O", NUL, "K" is an OK.
+    assume(b"OK" not in bytes(byte for byte in noise if 32 <= byte < 127 or byte in b"\r\n"))
     answers = {b"AT+CSQ": noise + b"\r\n+CSQ: 19,99\r\n" + noise + b"\r\nOK\r\n"}
     try:
         lines, _ = ask(answers, "AT+CSQ")
