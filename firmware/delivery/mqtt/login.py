@@ -35,16 +35,15 @@ async def enter(session, settings, sockets):
     session.close()
     session.settings = settings
     session.refused = ""
-    if session.fails > 1:
-        session.banned.append(session.asked[0])
-        session.fails = 0
+    if session.fails > 1 and session.doubt not in session.banned:
+        session.banned.append(session.doubt)
     session.asked = []
     session.feed()
     await connect(session.stream, sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000))
     client = session.client = _client(session.umqtt, settings)
     client.set_callback(session.arrived)
     topic = settings.get("online_topic", "").encode()
-    if len(topic) > LONGEST_TOPIC:
+    if len(topic) > LONGEST_TOPIC or topic in session.banned:
         topic = b""
     if topic:
         client.set_last_will(topic, settings["offline"].encode(), True, 1)

@@ -122,6 +122,31 @@ def test_a_broker_that_hangs_up_on_a_topic_costs_its_commands_only(umqtt, topics
     assert set(broker.subscribed) == set(topics) - {AT}
 
 
+ONLINE = "d/ONLINE"
+
+
+@pytest.mark.parametrize("topic", [ONLINE, ATR])
+def test_a_broker_that_hangs_up_on_a_message_costs_that_topic_only(umqtt, topic, monkeypatch):  # noqa: F811
+    monkeypatch.setitem(PATIENT, "online_topic", ONLINE)
+    monkeypatch.setitem(PATIENT, "online", "on")
+    monkeypatch.setitem(PATIENT, "offline", "off")
+    broker = brokers.OddBroker(forbidden=[topic], flood=[(AT, b"AT")])
+
+    def done(made):
+        return len(broker.payloads(RECORDS)) >= 5 and made.connected and topic in made.status()["last_error"]
+
+    made, _ = run(umqtt, broker, done, 5)
+    assert broker.connections <= 5 and not broker.payloads(topic)
+    other = ATR if topic == ONLINE else ONLINE
+    assert broker.payloads(other)
+
+
+def test_a_broker_that_hangs_up_on_records_is_told_with_their_topic_and_they_wait(umqtt):  # noqa: F811
+    broker = brokers.OddBroker(forbidden=[RECORDS])
+    made, _ = run(umqtt, broker, lambda made: RECORDS in made.status()["last_error"], 5)
+    assert made.publisher.delivered == made.publisher.dropped == 0
+
+
 def test_a_connection_that_was_lost_once_while_subscribing_costs_nothing(umqtt):  # noqa: F811
     broker = brokers.OddBroker(hang_up=[AT])
 
