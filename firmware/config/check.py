@@ -129,9 +129,10 @@ def _topics(get, expansions):
     imei = get("device.imei") or expansions.get("IMEI") or "0" * 15
     # Records have that of their meter.
     numbers = [index for index in range(MAX_METERS) if not index or get("meter.%d.enabled" % index)]
-    ident = max([get("meter.%d.id" % index) or "ID00000" for index in numbers], key=len)
+    idents = [get("meter.%d.id" % index) or "ID%05d" % index for index in numbers]
+    longest = max(idents, key=len)
 
-    def text(key, most):
+    def text(key, most, ident=longest):
         found = get(key)
         # One may stand in another: in which order they are put in nobody says.
         for _ in range(3):
@@ -143,12 +144,13 @@ def _topics(get, expansions):
     text("ha.prefix", 64)
     # The lengths are those of delivery/mqtt/session.py and delivery/mqtt/login.py.
     names = _SAID.split()
-    topics = [text(key, 250) for key in names]
-    for key in _HEARD.split():
-        found = text(key, 122)
-        if found and found in topics:
-            # What the device says there would be a command to it, and the answer the next one.
-            _use(key, False, "a topic other than that of " + names[topics.index(found)])
+    for ident in [longest] + idents:
+        topics = [text(key, 250, ident) for key in names]
+        for key in _HEARD.split():
+            found = text(key, 122, idents[0])
+            if found and found in topics:
+                # What the device says there would be a command to it, and the answer the next one.
+                _use(key, False, "a topic other than that of " + names[topics.index(found)])
 
 
 def _is_host(text):

@@ -241,15 +241,13 @@ class OddBroker:
     """A broker with the manners of some in the field, each by its name; `published` has (topic, payload) as they came.
 
     `retained`: {topic: payload} given to whoever subscribes. `hang_up`: topics whose SUBSCRIBE ends the connection
-    (RabbitMQ where the right is missing); `forbidden`: those whose PUBLISH does (RabbitMQ, AWS IoT). `flood`: [(topic, payload)] sent at once behind the SUBACK of that topic;
-    `early`: before it. `twice`: each of its messages comes again with DUP. `late`: PUBACKs are held back until so many
-    are due, then sent last first. `drip`: everything leaves one byte at a time. `acked` are the packet ids of its
-    messages that were confirmed.
+    (RabbitMQ where the right is missing); `forbidden`: those whose PUBLISH does (RabbitMQ, AWS IoT). `flood`: [(topic,
+    payload)] sent at once behind the SUBACK of that topic; `early`: before it. `twice`: each of its messages comes
+    again with DUP. `late`: PUBACKs are held back until so many are due, then sent last first. `drip`: everything
+    leaves one byte at a time. `acked` are the packet ids of its messages that were confirmed.
     """
 
-    def __init__(
-        self, retained=(), hang_up=(), flood=(), early=False, twice=False, late=1, drip=False, forbidden=()
-    ):
+    def __init__(self, retained=(), hang_up=(), flood=(), early=False, twice=False, late=1, drip=False, forbidden=()):
         self.retained, self.hang_up, self.flood = dict(retained), tuple(hang_up), list(flood)
         self.forbidden = tuple(forbidden)
         self.early, self.twice, self.late, self.drip = early, twice, late, drip
