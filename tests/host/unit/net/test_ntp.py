@@ -117,7 +117,7 @@ def test_who_spoke_first_is_not_believed_for_that(monkeypatch, wrong, answers):
 
 
 @pytest.mark.parametrize("wrong", _WRONG)
-@pytest.mark.parametrize("source, off", [(clock.UNKNOWN, -NOW), (clock.MODEM, 2), (clock.METER, -40)])
+@pytest.mark.parametrize("source, off", [(clock.UNKNOWN, -NOW), (clock.MODEM, 0), (clock.METER, -40)])
 def test_nor_is_a_single_server(monkeypatch, wrong, source, off):
     device = Device(monkeypatch, source=source, wrong=off)
     device.servers = Servers(device, wrong, 1)
@@ -196,7 +196,7 @@ def test_nothing_is_asked_without_a_network_and_at_once_with_it(monkeypatch):
     device = Device(monkeypatch, wrong=-NOW)
     device.online = False
     device.live(1000, (900, lambda: setattr(device, "online", True)))
-    assert len(device.asked) == 1
+    assert len(device.asked) == 2  # and once more, since one answer alone may be wrong
     assert 900 <= device.asked[0][1] <= 917
 
 
