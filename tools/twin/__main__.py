@@ -23,7 +23,7 @@ from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import ROOT, MeterProcess, Twin, finish, spawn
 
 _FIRST_RECORD_S = 60
-_FIRST_WITH_MODEM_S = 240  # it has to start and to find its network first
+_FIRST_WITH_MODEM_S = 180  # it has to start and to find its network first
 _WEATHER_S = 10 * 3600
 
 
@@ -134,7 +134,7 @@ def start_modem(args, cleanup):
     """What the twin has to know of a simulated modem, which has been started."""
     args.folder.mkdir(parents=True, exist_ok=True)
     pty = args.folder.resolve() / "modem"
-    words = ["--pty", pty, "--control", 0, "--profile", args.modem]
+    words = ["--off", "--pty", pty, "--control", 0, "--profile", args.modem]
     if args.weather is not None:
         words += ["--weather", args.weather]
     command = [sys.executable, "-u", "-m", "tools.modem", *map(str, words)]
