@@ -247,14 +247,16 @@ class OddBroker:
     leaves one byte at a time. `acked` are the packet ids of its messages that were confirmed.
     """
 
-    def __init__(self, retained=(), hang_up=(), flood=(), early=False, twice=False, late=1, drip=False, forbidden=()):
+    def __init__(
+        self, retained=(), hang_up=(), flood=(), early=False, twice=False, late=1, drip=False, forbidden=(), port=0
+    ):
         self.retained, self.hang_up, self.flood = dict(retained), tuple(hang_up), list(flood)
         self.forbidden = tuple(forbidden)
         self.early, self.twice, self.late, self.drip = early, twice, late, drip
         self.published, self.subscribed, self.acked = [], [], []
         self.connections = 0
         self._number = 0
-        self._server = tcp_servers.serve(self._talk, apart=True)
+        self._server = tcp_servers.serve(self._talk, apart=True, port=port)
         self.port = self._server.getsockname()[1]
 
     def _talk(self, peer):

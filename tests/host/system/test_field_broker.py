@@ -6,7 +6,7 @@ import pytest
 
 from firmware.commands.channels.mqtt import Remote
 from firmware.commands.dispatcher import Channel, Processor
-from tests.host.support import brokers
+from tests.host.support import brokers, odd_broker
 from tests.host.support.fake_log import FakeRing
 from tests.host.support.uplink_peers import play, service
 from tests.host.system.test_uplink import umqtt  # noqa: F401
@@ -14,6 +14,15 @@ from tests.host.unit.commands.test_commands import OURS, Desk
 
 PATIENT = {"puback_ms": 10000, "answer_ms": 10000}
 AT, ATR, RECORDS = "d/AT", "d/ATR", "t/é"
+
+
+def test_each_manner_has_a_name_on_the_command_line():
+    words = "--retained a=b --hang-up c --forbidden d --flood e=f --times 3 --early --twice --late 4 --drip"
+    broker = odd_broker.start(odd_broker.arguments(words.split()))
+    broker.close()
+    assert (broker.retained, broker.hang_up, broker.forbidden) == ({"a": b"b"}, ("c",), ("d",))
+    assert broker.flood == [("e", b"f")] * 3
+    assert broker.early and broker.twice and broker.late == 4 and broker.drip
 
 
 def run(umqtt, broker, done, records=3, topics=(AT,), rights="*", seconds=8):  # noqa: F811
