@@ -22,8 +22,12 @@ _REFUSED_OTHERWISE = const(306)
 _NOBODY_LISTENS = const(308)
 _NO_ANSWER = const(309)
 _SILENT = const(310)
+_HUNG_UP = const(312)
 _NO_NAME = const(317)
 _CUT_SHORT = const(323)
+_OTHER = const(319)
+_REFUSED_TOPIC = const(326)
+_NO_RIGHT = const(327)
 # What CONNACK says, 1 to 5, has codes of its own: so much more.
 _REFUSED = const(300)
 # ENOMEM, ENOBUFS: no memory is no answer about a name.
@@ -56,6 +60,22 @@ async def enter(session, settings, sockets):
     if topic:
         text = await apart(_told(settings["online"]))
         session.publish(topic, text.encode(), None, 1, True)
+
+
+def doubt(service):
+    """Tell why a broker hung up that did so before, at the same topic: some do for one that is not allowed."""
+    if service.why[0] not in (_HUNG_UP, _OTHER):
+        return
+    session = service.session
+    code, topic = _REFUSED_TOPIC, session.asked and session.asked[0]
+    if not topic and session.flying:
+        # The first message that has no answer. A bad line loses connections, too: only what comes again is told.
+        code, topic = _NO_RIGHT, session.flying[min(session.flying)][2]
+    if topic:
+        session.fails = session.fails + 1 if topic == session.doubt else code == _REFUSED_TOPIC
+        session.doubt = topic
+        if session.fails:
+            service.why = code, topic if isinstance(topic, str) else topic.decode()
 
 
 async def connect(stream, sockets, host, port, deadline_ms):

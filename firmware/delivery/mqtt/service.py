@@ -22,12 +22,9 @@ _MOST_MESSAGES = const(8)
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(307)
 _ANSWERED = const(308)  # the last of those for which the link has carried the question and the answer
-_HUNG_UP = const(312)
 _NETWORK_GONE = const(314)
 _NO_MEMORY = const(318)
 _OTHER = const(319)
-_REFUSED_TOPIC = const(326)
-_NO_RIGHT = const(327)
 
 
 class MqttService:
@@ -158,8 +155,7 @@ class MqttService:
                 self.why = failure.why()
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
-            if self.why[0] in (_HUNG_UP, _OTHER):
-                self._doubt(self.session)
+            doubt(self)
             if self.why[0] > _ANSWERED:
                 self._link.suspect()
                 await self.publisher.note_acks()
@@ -174,18 +170,6 @@ class MqttService:
         wait = self._next_wait()
         log.warn("mqtt", "connection lost: %s; again in %d ms", errors.text(self.why), wait)
         await self._pause(wait)
-
-    def _doubt(self, session):
-        """The first topic that has no answer may be why the broker hung up: some do for one that is not allowed."""
-        code, topic = _REFUSED_TOPIC, session.asked and session.asked[0]
-        if not topic and session.flying:
-            # A line that is bad loses connections, too: only what comes again is told.
-            code, topic = _NO_RIGHT, session.flying[min(session.flying)][2]
-        if topic:
-            session.fails = session.fails + 1 if topic == session.doubt else code == _REFUSED_TOPIC
-            session.doubt = topic
-            if session.fails:
-                self.why = (code, topic if isinstance(topic, str) else topic.decode())
 
     def _next_wait(self):
         """1, 2, 4 … 300 s, each up to a half longer: how much differs with the device and from time to time."""
@@ -223,6 +207,14 @@ async def _enter(session, settings, sockets):
         from firmware.delivery.mqtt import login
 
         await login.enter(session, settings, sockets)
+
+
+def doubt(service):
+    """Say why a connection has ended where the broker keeps it to itself (login.doubt)."""
+    with overlay.attempt, overlay.use("login"):
+        from firmware.delivery.mqtt import login
+
+        login.doubt(service)
 
 
 async def _leave(session):

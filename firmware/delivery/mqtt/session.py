@@ -162,20 +162,16 @@ class Session:
                 raise BrokerError(_SHORT_PUBACK)
             flight = self.flying.pop(packet[2] << 8 | packet[3], None)
             if flight:
-                self._answered(flight[2])
+                self.fails *= flight[2] != self.doubt
                 self.on_acked(flight[0])
         elif kind == _PINGRESP:
             self._ping_at = None
         elif kind == _SUBACK and self.asked:
             topic = self.asked.pop(0)
-            self._answered(topic)
+            self.fails *= topic != self.doubt
             if packet[len(packet) - 1] & 0x80:
                 self.refused = topic
                 log.error("mqtt", "the broker refuses the topic %s", topic)
-
-    def _answered(self, topic):
-        if self.fails and topic == self.doubt:
-            self.fails = 0
 
     def _incoming(self, packet):
         """Have umqtt.simple take a PUBLISH apart; a broken one is counted and forgotten."""

@@ -22,7 +22,7 @@ class _Listening(socket.socket):
 
 
 def serve(talk, apart=False, port=0):
-    """A listening socket on `port` (0: a free one) of this machine; `talk(peer)` has each connection until it is closed.
+    """A listening socket on `port` (0: a free one) of this machine; `talk(peer)` has each connection until it ends.
 
     One connection after the other, or each in a thread of its own (`apart`).
     """

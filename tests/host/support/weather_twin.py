@@ -1,7 +1,7 @@
 """The device on MicroPython in bad weather, in real time: its meters, their line, its modem and the broker have
 troubles by chance.
 
-The stories are those of tools.meter.weather and tools.modem.weather; the broker is away for as long as a meter would be.
+The stories are those of tools.meter.weather and tools.modem.weather; the broker is away as long as a meter would be.
 """
 
 import contextlib
