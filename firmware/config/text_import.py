@@ -11,12 +11,9 @@ _MOST_NOTES = const(24)
 # What ends a value in the files of the other product, as people note there what a line is for.
 _REMARKS = const((" - ", " \u2013 ", " \u2014 ", " -- ", " // ", " # ", " ; ", "\t"))
 # What no name begins with, so that such a line is a remark as a whole; and kinds of values that are one word.
-_REMARK = const("#;/[*-='")
+_REMARK = const("#;/[*-=")
 _WORDS = const("int choice bool code word broker")
-_NEVER_EMPTY = const("int choice bool code")
 _TAKEN = const("taken, without effect: ")
-# They go between quotes to the modem and have none within: those around them are not theirs.
-_QUOTED = const("uplink.apn uplink.user uplink.password uplink.pin")
 # Names of the other product (and those that end in timeout) for what is here always so, or not needed.
 _NO_EFFECT = const("MTX_NUMGSMERRORS MTX_TPPROTOCOL MTX_ATMUX LOGGER_NUMREGISTERSRAM MQTT_DEFAULTIOQOS ")
 
@@ -63,7 +60,7 @@ class Importer:
             return
         theirs = "." not in name
         value = _value(row, value, theirs)
-        if theirs and not value and row[2] in _NEVER_EMPTY.split():
+        if theirs and not value and row[2] in _WORDS[:20]:  # no word, no broker
             self._note(_TAKEN + name)
             return
         if value == "***" and settings.secret(row):
@@ -108,9 +105,10 @@ def _value(row, text, theirs):
         for remark in _REMARKS:
             text = text.partition(remark)[0]
     text = text.strip()
-    if theirs and text and (row[2] in _WORDS.split() or row[0] == "uplink.pin"):
+    if theirs and text and (row[2] in _WORDS or row[0] == "uplink.pin"):
         text = text.split()[0].rstrip(";,")
-    return text.strip('"') if row[0] in _QUOTED.split() else text
+    # These go between quotes to the modem and have none within: those around them are not theirs.
+    return text.strip('"') if row[0][:7] == "uplink." else text
 
 
 def _near(row, value):

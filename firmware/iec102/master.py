@@ -194,8 +194,8 @@ class Master:
         self._record = record
         request = codec.Asdu(type, cause, address.point, record)
         request.objects = [{"address": o} if isinstance(o, int) else o for o in objects]
-        length = codec.encode(request, self.link.tx, ft12.ASDU_AT)
         link = self.link
+        length = codec.encode(request, link.tx, ft12.ASDU_AT)
         try:
             self._early = await link.send_data(length, self._is_direct)
         except errors.NoAnswerError:
@@ -203,9 +203,8 @@ class Master:
                 raise
             # Whoever still tells the status of the link does not know that request: there are such meters. From here
             # on they get less time.
-            link.retries = 0
+            link.retries = 1
             await link.status()
-            link.retries = min(address.retries, 1)
             self.hurry = True
             raise errors.BusyError(0, type) from None
 
@@ -216,8 +215,10 @@ class Master:
             self._early = False
         else:
             address = self._address
-            hurry = self.hurry or (soon and self.quick)
-            limit = ticks_add(ticks_ms(), min(address.busy_ms, _SOON_MS) if hurry else address.busy_ms)
+            most = address.busy_ms
+            if self.hurry or (soon and self.quick):
+                most = min(most, _SOON_MS)
+            limit = ticks_add(ticks_ms(), most)
             while not await link.poll():
                 self.busy_polls += 1
                 if ticks_diff(limit, ticks_ms()) <= 0:

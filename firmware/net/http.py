@@ -40,8 +40,8 @@ def _number(raw):
     return int(raw)
 
 
-async def read(line, host, url):
-    """The Answer to what was asked of `url` whose lines `await line()` gives (bytes without their ends).
+async def read(line, host):
+    """The Answer whose lines `await line()` gives (bytes without their ends).
 
     DownloadError when it is none, and for a status with which another try would end as well: all but 200, 206, 416 and
     those of a server in trouble.
@@ -70,21 +70,11 @@ async def read(line, host, url):
         answer.tag = text(tag)
     if code // 100 == 3:
         # Not followed: whoever gives the order says from where.
-        place = found.get(b"location")
-        place = _whole(text(place), url) if place else "another address"
+        place = text(found.get(b"location", b"another address"))
         raise DownloadError("the server answers %d: order it from %s" % (code, place))
     if code not in (200, 206, 416) and code < 500:
         raise DownloadError("%s answers %d for that address" % (host, code))
     return answer
-
-
-def _whole(place, url):
-    """An address that may stand there without what it has in common with `url` (RFC 3986, 4.2)."""
-    if place[:2] == "//":
-        return url.partition("//")[0] + place
-    if "://" in place.partition("?")[0]:
-        return place
-    return (url[: url.find("/", 8)] if place[:1] == "/" else url.rpartition("/")[0] + "/") + place
 
 
 async def _fields(line, host):

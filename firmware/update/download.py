@@ -154,7 +154,7 @@ class Download:
         await self._send(("\r\n".join(lines) + "\r\n\r\n").encode())
         self._asked = ticks_ms()
         self._head = http.HEAD_MOST
-        await self._take(await http.read(self._line, self.host, self.url), upto)
+        await self._take(await http.read(self._line, self.host), upto)
         if not self._done(upto):
             raise _Drop("the server sent less than was asked for")
 

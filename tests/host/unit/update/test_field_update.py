@@ -20,25 +20,5 @@ def test_where_it_is_stands_in_the_answer_in_full(code):
         return next(source)
 
     with pytest.raises(DownloadError) as refused:
-        asyncio.run(http.read(line, "server", "https://server/a"))
+        asyncio.run(http.read(line, "server"))
     assert SIGNED in str(refused.value) and code[:3] in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "place, whole",
-    [
-        ("/files/lector102.rel?x=http://y/", "https://server:8443/files/lector102.rel?x=http://y/"),
-        ("lector102.rel", "https://server:8443/a/lector102.rel"),
-        ("//mirror.example/a.rel", "https://mirror.example/a.rel"),
-        ("http://mirror.example/a.rel", "http://mirror.example/a.rel"),
-    ],
-)
-def test_an_address_that_stands_there_in_part_is_told_as_it_can_be_ordered(place, whole):
-    source = iter([b"HTTP/1.1 302 Found", b"Location: " + place.encode(), b""])
-
-    async def line():
-        return next(source)
-
-    with pytest.raises(DownloadError) as refused:
-        asyncio.run(http.read(line, "server", "https://server:8443/a/b.rel"))
-    assert str(refused.value).endswith("order it from " + whole)
