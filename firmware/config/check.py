@@ -115,11 +115,11 @@ def usable(get, news, expansions):
     topics = False
     for key in news:
         text = str(news[key])
-        if key in _QUOTED:
+        if key in _QUOTED.split():
             _use(key, '"' not in text, "a text without quotes")
-        if key in _HOSTS:
+        if key in _HOSTS.split():
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
-        topics = topics or key.endswith(".id") or key in _SAID + " " + _HEARD + " " + _MORE
+        topics = topics or key.endswith(".id") or key in (_SAID + " " + _HEARD + " " + _MORE).split()
     if topics:
         _topics(get, expansions)
 
@@ -129,10 +129,9 @@ def _topics(get, expansions):
     imei = get("device.imei") or expansions.get("IMEI") or "0" * 15
     # Records have that of their meter.
     numbers = [index for index in range(MAX_METERS) if not index or get("meter.%d.enabled" % index)]
-    idents = [get("meter.%d.id" % index) or "ID%05d" % index for index in numbers]
-    longest = max(idents, key=len)
+    ident = max([get("meter.%d.id" % index) or "ID00000" for index in numbers], key=len)
 
-    def text(key, most, ident=longest):
+    def text(key, most):
         found = get(key)
         # One may stand in another: in which order they are put in nobody says.
         for _ in range(3):
@@ -144,13 +143,12 @@ def _topics(get, expansions):
     text("ha.prefix", 64)
     # The lengths are those of delivery/mqtt/session.py and delivery/mqtt/login.py.
     names = _SAID.split()
-    for ident in idents:
-        topics = [text(key, 250, ident) for key in names]
-        for key in _HEARD.split():
-            found = text(key, 122, idents[0])
-            if found and found in topics:
-                # What the device says there would be a command to it, and the answer the next one.
-                _use(key, False, "a topic other than that of " + names[topics.index(found)])
+    topics = [text(key, 250) for key in names]
+    for key in _HEARD.split():
+        found = text(key, 122)
+        if found and found in topics:
+            # What the device says there would be a command to it, and the answer the next one.
+            _use(key, False, "a topic other than that of " + names[topics.index(found)])
 
 
 def _is_host(text):

@@ -9,7 +9,7 @@ _MOST_CHANGES = const(300)
 _MOST_TOLD = const(8)
 _MOST_NOTES = const(24)
 # What ends a value in the files of the other product, as people note there what a line is for.
-_REMARKS = const((" - ", " \u2013 ", " \u2014 ", " -- ", " // ", " # ", " ; ", "\t"))
+_REMARKS = const((" - ", " \u2013 ", " \u2014 ", " // ", " # ", " ; ", "\t"))
 # What no name begins with, so that such a line is a remark as a whole; and kinds of values that are one word.
 _REMARK = const("#;/[*-=")
 _WORDS = const("int choice bool code word broker")
@@ -114,7 +114,7 @@ def _value(row, text, theirs):
 def _near(row, value):
     """The value of ours nearest to one of the other product's range, or what it is."""
     kind, limits = row[2], row[3].split(",")
-    if kind == "bool" and value.lower().startswith("temporal"):
+    if kind == "bool" and value.lower()[:8] == "temporal":
         return "on"
     # Of QoS nobody has more than 2.
     if kind not in ("int", "choice") or not (value + limits[0]).isdigit() or (limits[-1] == "1" and value != "2"):

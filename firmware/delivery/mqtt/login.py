@@ -38,8 +38,6 @@ async def enter(session, settings, sockets):
     session.close()
     session.settings = settings
     session.refused = ""
-    if session.fails > 1 and session.doubt not in session.banned:
-        session.banned.append(session.doubt)
     session.asked = []
     session.feed()
     await connect(session.stream, sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000))
@@ -63,18 +61,23 @@ async def enter(session, settings, sockets):
 
 def doubt(service):
     """Tell why a broker hung up that did so before, at the same topic: some do for one that is not allowed."""
-    if service.why[0] not in (_HUNG_UP, _OTHER):
-        return
     session = service.session
-    code, topic = _REFUSED_TOPIC, session.asked and session.asked[0]
-    if not topic and session.flying:
+    if service.why[0] not in (_HUNG_UP, _OTHER) or not (session.asked or session.flying):
+        return
+    code = _REFUSED_TOPIC
+    if session.asked:
+        cargo = topic = session.asked[0]
+    else:
         # The first message that has no answer. A bad line loses connections, too: only what comes again is told.
-        code, topic = _NO_RIGHT, session.flying[min(session.flying)][2]
-    if topic:
-        session.fails = session.fails + 1 if topic == session.doubt else code == _REFUSED_TOPIC
-        session.doubt = topic
-        if session.fails:
-            service.why = code, topic if isinstance(topic, str) else topic.decode()
+        code, cargo = _NO_RIGHT, session.flying[min(session.flying)][0]
+        topic = session.settings.get("online_topic") if cargo is None else service.publisher._topic_for(1)
+        topic = cargo[0] if isinstance(cargo, tuple) else topic.encode()
+    session.fails = session.fails + 1 if cargo == session.doubt else code == _REFUSED_TOPIC
+    session.doubt = cargo
+    if session.fails:
+        service.why = code, topic if code == _REFUSED_TOPIC else topic.decode()
+    if session.fails > 1 and topic not in session.banned:
+        session.banned.append(topic)
 
 
 async def connect(stream, sockets, host, port, deadline_ms):

@@ -38,13 +38,13 @@ _SHORT_PUBACK = const(322)
 class Session:
     """`umqtt` is the module umqtt.simple, `feed()` the watchdog. One connection at a time, the buffers stay.
 
-    `flying`: packet id -> (cargo, ticks when sent, topic). `on_acked(cargo)` and `arrived(topic, payload)` are called
+    `flying`: packet id -> (cargo, ticks when sent). `on_acked(cargo)` and `arrived(topic, payload)` are called
     from turn() and may only take note: umqtt.simple is at work around them.
     """
 
     _retained = False  # a command that was retained has come, which was told
     refused = ""  # the topic the broker did not let us subscribe to last
-    doubt = ""  # the topic that had no answer yet when it hung up last
+    doubt = ""  # the cargo, or the topic asked for, that had no answer yet when it hung up last
     fails = 0  # how often in a row that was so
 
     def __init__(self, umqtt, feed, arrived, takes=None):
@@ -121,7 +121,7 @@ class Session:
             self.stream.used = 0
         elif self.holds:
             now = self.stream.last_rx = ticks_ms()
-            self.flying = {pid: (flight[0], now, flight[2]) for pid, flight in self.flying.items()}
+            self.flying = {pid: (flight[0], now) for pid, flight in self.flying.items()}
             self._ping_at = now if self._ping_at is not None else None
         self.holds = bool(holds)
         return self.holds
@@ -162,7 +162,7 @@ class Session:
                 raise BrokerError(_SHORT_PUBACK)
             flight = self.flying.pop(packet[2] << 8 | packet[3], None)
             if flight:
-                self.fails *= flight[2] != self.doubt
+                self.fails *= flight[0] != self.doubt
                 self.on_acked(flight[0])
         elif kind == _PINGRESP:
             self._ping_at = None
@@ -236,7 +236,7 @@ class Session:
         while client.pid + 1 in self.flying:
             client.pid += 1
         if self.call(client.publish, topic, payload, retain, qos):
-            self.flying[client.pid] = (cargo, ticks_ms(), topic)
+            self.flying[client.pid] = (cargo, ticks_ms())
         else:
             self._unsent.append(cargo)
         self.flush()

@@ -166,13 +166,6 @@ NO_USE = [
     ({"mqtt.at_topic": "lector102/[IMEI]/ATR"}, "other than that of mqtt.atr_topic"),
     ({"mqtt.at_topic": "lector102/860000000000001/ATR", "device.imei": "860000000000001"}, "mqtt.atr_topic"),
     ({"mqtt.at_topic2": "a", "logger.topic": "a"}, "other than that of logger.topic"),
-    (
-        {"mqtt.at_topic2": "x/B", "logger.topic": "x/[ID]", "meter.0.id": "ALPHA", "meter.1.id": "B"}
-        | {"meter.1.enabled": True},
-        "other than that of logger.topic",
-    ),
-    ({"mqtt.at_topic": "x/ID00000", "logger.extended_topic": "x/[ID]"}, "other than that of logger.extended_topic"),
-    ({"mqtt.at_topic": "x/C", "logger.topic": "x/[ID]", "meter.0.id": "A", "meter.1.id": "C"}, None),
     ({"mqtt.at_topic": "x", "mqtt.online_topic": "x"}, "mqtt.online_topic"),
     ({"mqtt.at_topic": "a", "mqtt.at_topic2": "a"}, None),
     # Hosts as those that ask them can use them.
