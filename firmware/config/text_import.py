@@ -11,7 +11,7 @@ _MOST_NOTES = const(24)
 # What ends a value in the files of the other product, as people note there what a line is for.
 _REMARKS = const((" - ", " \u2013 ", " \u2014 ", " // ", " # ", " ; ", "\t"))
 # What no name begins with, so that such a line is a remark as a whole; and kinds of values that are one word.
-_REMARK = const("#;/[*-=")
+_REMARK = const("#;/[*=")
 _WORDS = const("int choice bool code word broker")
 _TAKEN = const("taken, without effect: ")
 # Names of the other product (and those that end in timeout) for what is here always so, or not needed.
