@@ -54,9 +54,9 @@ async def once(keeper):
         with overlay.attempt:
             await _ask(keeper, host)
             fails, keeper.fails = keeper.fails, 0
-            if keeper.alone and len(servers) > 1 and not fails:
+            if keeper.alone and not fails:
                 keeper.second = not keeper.second
-                return _FIRST_S  # what does the other one say?
+                return _FIRST_S  # what does the other one say, or this one once more?
             hours = device.config.get("ntp.hours") * 3600
             return hours + _random(hours // 8)
         log.warn("time", "%s: not enough memory", host)

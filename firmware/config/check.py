@@ -115,11 +115,11 @@ def usable(get, news, expansions):
     topics = False
     for key in news:
         text = str(news[key])
-        if key in _QUOTED.split():
+        if key in _QUOTED:
             _use(key, '"' not in text, "a text without quotes")
-        if key in _HOSTS.split():
+        if key in _HOSTS:
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
-        topics = topics or key.endswith(".id") or key in (_SAID + " " + _HEARD + " " + _MORE).split()
+        topics = topics or key.endswith(".id") or key in _SAID + " " + _HEARD + " " + _MORE
     if topics:
         _topics(get, expansions)
 

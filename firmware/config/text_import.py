@@ -9,7 +9,11 @@ _MOST_CHANGES = const(300)
 _MOST_TOLD = const(8)
 _MOST_NOTES = const(24)
 # What ends a value in the files of the other product, as people note there what a line is for.
-_REMARKS = const((" - ", " \u2013 ", " // ", " # ", "\t"))
+_REMARKS = const((" - ", " \u2013 ", " \u2014 ", " // ", " # ", " ; ", "\t"))
+# What no name begins with, so that such a line is a remark as a whole; and kinds of values that are one word.
+_REMARK = const("#;/[*=")
+_WORDS = const("int choice bool code word broker")
+_TAKEN = const("taken, without effect: ")
 # Names of the other product (and those that end in timeout) for what is here always so, or not needed.
 _NO_EFFECT = const("MTX_NUMGSMERRORS MTX_TPPROTOCOL MTX_ATMUX LOGGER_NUMREGISTERSRAM MQTT_DEFAULTIOQOS ")
 
@@ -20,7 +24,7 @@ class Importer:
     Blank lines and those that begin with # are nothing; a value *** (a masked secret) leaves the setting alone.
     `unknown`: the first names there is no setting for; `unknowns`: how many there were; `notes`: what else is to be
     told. A line with a name of TITAN or MTX-Tunnel may have a remark behind its value and a value of that product's
-    range: the nearest of ours is taken.
+    range: the nearest of ours is taken. One without a value leaves what cannot be empty as it is.
     """
 
     def __init__(self, config):
@@ -35,7 +39,7 @@ class Importer:
     def feed(self, line):
         self._line += 1
         line = line.strip("\ufeff \t\r\n")
-        if not line or line[0] == "#":
+        if not line or line[0] in _REMARK:
             return
         mark = "=" if 0 < line.find("=") < (line + ":").find(":") else ":"
         name, colon, value = line.partition(mark)
@@ -48,17 +52,17 @@ class Importer:
             row, index = self._config.row(name)
         except ConfigError:
             if name.upper() + " " in _NO_EFFECT or name.lower().endswith("timeout"):
-                self._note("taken, without effect: " + name)
+                self._note(_TAKEN + name)
                 return
             self.unknowns += 1
             if len(self.unknown) < _MOST_TOLD:
                 self.unknown.append("".join(c if 32 < ord(c) < 127 else "?" for c in name[:40]))
             return
         theirs = "." not in name
-        if theirs and row[0] != "sms.alias":
-            for remark in _REMARKS:
-                value = value.partition(remark)[0]
-        value = value.strip()
+        value = _value(row, value, theirs)
+        if theirs and not value and row[2] in _WORDS[:20]:  # no word, no broker
+            self._note(_TAKEN + name)
+            return
         if value == "***" and settings.secret(row):
             return
         key = settings.key(row, index)
@@ -95,10 +99,22 @@ class Importer:
         return self._values
 
 
+def _value(row, text, theirs):
+    """What is the value in what stands behind the name."""
+    if theirs and row[0] != "sms.alias":
+        for remark in _REMARKS:
+            text = text.partition(remark)[0]
+    text = text.strip()
+    if theirs and text and (row[2] in _WORDS or row[0] == "uplink.pin"):
+        text = text.split()[0].rstrip(";,")
+    # These go between quotes to the modem and have none within: those around them are not theirs.
+    return text.strip('"') if row[0][:7] == "uplink." else text
+
+
 def _near(row, value):
     """The value of ours nearest to one of the other product's range, or what it is."""
     kind, limits = row[2], row[3].split(",")
-    if kind == "bool" and value.lower() == "temporalclient":
+    if kind == "bool" and value.lower()[:8] == "temporal":
         return "on"
     # Of QoS nobody has more than 2.
     if kind not in ("int", "choice") or not (value + limits[0]).isdigit() or (limits[-1] == "1" and value != "2"):

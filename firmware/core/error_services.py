@@ -28,6 +28,7 @@ correct mqtt.user and mqtt.password, or the broker's rights
 324|not MQTT: a length of more than four bytes||
 325|more to send than can wait||
 326|{0}|subscription refused: {0}|give the user the right to read this topic, or correct mqtt.at_topic
+327|end at {0}||
 401|this board has no port {0}; its meters are not read: {1}||set meter.N.port to a port the board has, then REBOOT
 402|port {0} can't be used ({1}): {2}{3}||correct its pins (board.json) or its port.{0} settings, then REBOOT
 403|port {0} takes no commands: it is a meter's, or not there||\

@@ -167,6 +167,8 @@ class Publisher:
 
     def _send_reply(self, qos):
         cargo = self._replies.pop(0)
+        if cargo[0] in self._session.banned:
+            return True
         self._replying.append(cargo)
         self._session.publish(cargo[0], cargo[1], cargo, 0 if self.held else qos, cargo[2])
         return True

@@ -52,8 +52,11 @@ class NackError(Refusal):
     code = 104
 
 
-class BusyError(SessionError):
-    """The code is another one where it is the log-in (type 183) that was taken and is not confirmed."""
+class BusyError(Refusal):
+    """No data, or no acknowledgement of a meter that still tells the status of its link.
+
+    The code is another one where it is the log-in (type 183) that was taken and is not confirmed.
+    """
 
     code = 105
 

@@ -29,7 +29,8 @@ _START_SESSION = const(183)
 _END_SESSION = const(187)
 _HEAD_ONLY = const((_START_SESSION, _END_SESSION))
 
-# So long a meter is waited for that is known to leave its answers without an end, or without a confirmation.
+# So long a meter is waited for that is known to leave its answers without an end, requests without an answer, or the
+# log-in without a confirmation.
 _SOON_MS = const(2000)
 
 # Request -> type of the data that answers it.
@@ -59,6 +60,7 @@ class Master:
         self._data_type = 0
         self._record = 0
         self._early = False  # the first ASDU came in place of the ACK
+        self.hurry = False  # a request had no answer in this session: the next one need not be waited for so long
         self.quick = False  # the meter is known to say neither that the session begins nor that its data end
         self.unended = False  # the last stream() had no end
 
@@ -68,7 +70,7 @@ class Master:
         Raises PasswordError and the errors of a frame.
         """
         self._address = address
-        self._broken = False
+        self._broken = self.hurry = False
         self.sessions += 1
         try:
             link = self.link
@@ -192,8 +194,19 @@ class Master:
         self._record = record
         request = codec.Asdu(type, cause, address.point, record)
         request.objects = [{"address": o} if isinstance(o, int) else o for o in objects]
-        length = codec.encode(request, self.link.tx, ft12.ASDU_AT)
-        self._early = await self.link.send_data(length, self._is_direct)
+        link = self.link
+        length = codec.encode(request, link.tx, ft12.ASDU_AT)
+        try:
+            self._early = await link.send_data(length, self._is_direct)
+        except errors.NoAnswerError:
+            if type in _HEAD_ONLY:
+                raise
+            # Whoever still tells the status of the link does not know that request: there are such meters. From here
+            # on they get less time.
+            link.retries = 1
+            await link.status()
+            self.hurry = True
+            raise errors.BusyError(0, type) from None
 
     async def _next(self, soon=False):
         """The next ASDU of the answer; polls on while the meter has none: `soon`, it may never have one."""
@@ -202,10 +215,14 @@ class Master:
             self._early = False
         else:
             address = self._address
-            limit = ticks_add(ticks_ms(), min(address.busy_ms, _SOON_MS) if soon and self.quick else address.busy_ms)
+            most = address.busy_ms
+            if self.hurry or (soon and self.quick):
+                most = min(most, _SOON_MS)
+            limit = ticks_add(ticks_ms(), most)
             while not await link.poll():
                 self.busy_polls += 1
                 if ticks_diff(limit, ticks_ms()) <= 0:
+                    self.hurry = self.hurry or not soon
                     raise errors.BusyError()
                 await link.pause(address.pause_ms)
         raw = link.asdu

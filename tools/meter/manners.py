@@ -9,11 +9,12 @@ import datetime as dt
 from firmware.iec102.timetag import TimeTag
 from tools.meter.refusal import NO_PERIOD, Refusal
 
-NACK = "nack"
+# Ways to refuse beside a cause: by a NACK, by taking the request and having no data for it for ever, by silence.
+NACK, BUSY, SILENT = WAYS = ("nack", "busy", "silent")
 # Name -> (what stands behind it, for a person).
 HELP = {
-    "refuse": ("TYPE[/RECORD][.OBJECT]=CAUSE|nack", "a request it refuses, such as 190=18, 102/53=nack or 162.192=17; "
-               "more with commas [gisce/reemote]"),
+    "refuse": ("TYPE[/RECORD][.OBJECT]=CAUSE|nack|busy|silent", "a request it refuses, such as 190=18, 102/53=nack or "
+               "162.192=17; busy: polls get 09 for ever; more with commas [gisce/reemote]"),
     "short": ("on|off", "refusals and confirmations are cut to their head [field captures]"),
     "twice": ("on|off", "each frame of data comes twice, as a new one"),
     "again": ("on|off", "the whole answer comes a second time behind the first"),
@@ -33,14 +34,14 @@ _DEFAULTS = {"refuse": "", "leave-out": "", "vsq": -1, "shift": 0, "stop": 0}
 
 
 def _spec(text):
-    """[(type, record or None, object or None, cause or NACK)] of `refuse`; ValueError."""
+    """[(type, record or None, object or None, cause or one of WAYS)] of `refuse`; ValueError."""
     found = []
     for word in text.split(",") if text else ():
         what, _, cause = word.strip().partition("=")
         what, _, item = what.partition(".")
         type, _, record = what.partition("/")
-        cause = NACK if cause.lower() == NACK else int(cause)
-        if cause != NACK and not 13 <= cause <= 18:
+        cause = cause.lower() if cause.lower() in WAYS else int(cause)
+        if cause not in WAYS and not 13 <= cause <= 18:
             raise ValueError("a refusal has a cause of 13 to 18, not %s" % cause)
         found.append((int(type), int(record) if record else None, int(item) if item else None, cause))
     return found
@@ -89,7 +90,7 @@ class Manners:
     # --- what the station asks
 
     def cause(self, request):
-        """The cause `request` is refused with, NACK, or None."""
+        """The cause `request` is refused with, one of WAYS, or None."""
         for type, record, item, cause in self._refused:
             objects = [o.get("address") for o in request.objects]
             if request.type == type and record in (None, request.record) and (item is None or item in objects):

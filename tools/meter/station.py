@@ -12,7 +12,7 @@ from firmware.iec102.asdu import Asdu
 from firmware.iec102.errors import Iec102Error
 from tools.meter.answers import Answers
 from tools.meter.encoding import encode
-from tools.meter.manners import NACK, Manners
+from tools.meter.manners import BUSY, WAYS, Manners
 from tools.meter.refusal import NO_PERIOD, NO_RECORD, NO_TYPE, WRONG_POINT, Refusal
 
 _FCB, _FCV = 0x20, 0x10
@@ -202,8 +202,9 @@ class Station:
             return self._later([_mirror(body, _CONFIRMATION)])
         if not self.open and self.before_session != "allow":
             return self._refuse(self.before_session, body)
-        if self.manners.cause(request) == NACK:
-            return self._refuse("nack", body)
+        way = self.manners.cause(request)
+        if way in WAYS:
+            return self._refuse(way, body)
         return self._later(self._execute(request, body))
 
     def _later(self, asdus):
@@ -216,6 +217,8 @@ class Station:
             return None
         if way == "nack":
             return self._fixed(_NACK)
+        if way == BUSY:
+            return self._later(())
         cause = _CONFIRMATION | _NEGATIVE if way == "negative" else NO_RECORD
         return self._later([self._mirrored(body, cause)])
 

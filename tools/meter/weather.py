@@ -8,6 +8,7 @@ import random
 
 _CALM_S = (120, 2400)
 _ROUGH_S = (30, 1500)
+_WAYS = ("13", "14", "15", "17", "18", "nack", "busy", "silent")
 _REFUSABLE = ("190", "123", "102/53", "102/55", "162", "162.193", "162.194", "133", "134")
 
 
@@ -20,7 +21,7 @@ def _line(chance):
 def _manner(chance):
     """An odd manner of a meter."""
     return chance.choice((
-        lambda: "refuse %s=%s" % (chance.choice(_REFUSABLE), chance.choice(("13", "14", "15", "17", "18", "nack"))),
+        lambda: "refuse %s=%s" % (chance.choice(_REFUSABLE), chance.choice(_WAYS)),
         lambda: "twice on",
         lambda: "again on",
         lambda: "short on",

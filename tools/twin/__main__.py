@@ -5,6 +5,7 @@ import json
 import os
 import queue
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,10 +17,13 @@ from firmware.config.config import Config
 from firmware.core.errors import ConfigError
 from tools import micropython, patience
 from tools.meter import weather
+from tools.modem.process import ModemProcess
+from tools.modem.profiles import PROFILES
 from tools.twin.broker import EmbeddedBroker
-from tools.twin.device import ROOT, MeterProcess, Twin
+from tools.twin.device import ROOT, MeterProcess, Twin, finish, spawn
 
 _FIRST_RECORD_S = 60
+_FIRST_WITH_MODEM_S = 180  # it has to start and to find its network first
 _WEATHER_S = 10 * 3600
 
 
@@ -80,7 +84,15 @@ def arguments(argv):
         "--weather",
         type=int,
         metavar="SEED",
-        help="trouble of the meters, the line and the broker by chance, the same for the same seed",
+        help="trouble of the meters, the line, the modem and the broker by chance, the same for the same seed",
+    )
+    add(
+        "--modem",
+        nargs="?",
+        const="generic",
+        choices=sorted(PROFILES),
+        metavar="MODEL",
+        help="the way out is a simulated modem of tools.modem, which has weather, too (generic)",
     )
     add("--fresh", action="store_true", help="start with an erased flash")
     add("--verbose", "-v", action="store_true", help="show the firmware's own log lines too")
@@ -113,7 +125,27 @@ def settings(args, url):
         meter = {"enabled": True, "id": "ID%05d" % index, "link": index + 1, "password": index + 1}
         meter["interval"] = args.interval
         values.update({"meter.%d.%s" % (index, name): value for name, value in meter.items()})
+    if args.modem:
+        values.update({"uplink.type": "modem", "uplink.apn": "internet"})
     return values
+
+
+def start_modem(args, cleanup):
+    """What the twin has to know of a simulated modem, which has been started."""
+    args.folder.mkdir(parents=True, exist_ok=True)
+    pty = args.folder.resolve() / "modem"
+    words = ["--off", "--pty", pty, "--control", 0, "--profile", args.modem]
+    if args.weather is not None:
+        words += ["--weather", args.weather]
+    command = [sys.executable, "-u", "-m", "tools.modem", *map(str, words)]
+    process = spawn(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    cleanup.append(lambda: finish(process))
+    try:
+        modem = ModemProcess(process)
+    except RuntimeError as error:
+        raise Stop("the modem simulator did not start: %s" % error) from None
+    print("%-13s %s, simulated, at %s; its faults: %s" % ("modem", args.modem, pty, modem.state()["faults"] or "none"))
+    return {"pty": str(pty), "control": modem.control}
 
 
 class Viewer:
@@ -216,7 +248,8 @@ class Weather:
 
 def watch(args, twin, inbox, viewer, sky=None):
     """Show records until the end; raises Stop with the reason."""
-    limit = patience.Limit(_FIRST_RECORD_S)
+    seconds = _FIRST_WITH_MODEM_S if args.modem else _FIRST_RECORD_S
+    limit = patience.Limit(seconds)
     while True:
         if sky:
             sky.look()
@@ -232,7 +265,7 @@ def watch(args, twin, inbox, viewer, sky=None):
         if args.once and limit.passed():
             raise Stop(
                 "no record arrived within %d s; the firmware's last lines:\n%s"
-                % (_FIRST_RECORD_S, "\n".join(twin.lines[-15:]))
+                % (seconds, "\n".join(twin.lines[-15:]))
             )
 
 
@@ -253,7 +286,8 @@ def run(args, cleanup):
     clock = {"speed": args.speed, "epoch": epoch}
     values = settings(args, url)
     heap = getattr(micropython, args.board_class.upper())
-    twin = Twin(args.folder, [meter.path], values, heap=heap, on_line=show, **clock)
+    modem = {"modem": start_modem(args, cleanup)} if args.modem else {}
+    twin = Twin(args.folder, [meter.path], values, heap=heap, on_line=show, **clock, **modem)
     cleanup.append(twin.close)
     topic = "lector102/%s/#" % twin.setup["ident"]
     inbox = queue.Queue()

@@ -23,8 +23,12 @@ _REFUSED_OTHERWISE = const(306)
 _NOBODY_LISTENS = const(308)
 _NO_ANSWER = const(309)
 _SILENT = const(310)
+_HUNG_UP = const(312)
 _NO_NAME = const(317)
 _CUT_SHORT = const(323)
+_OTHER = const(319)
+_REFUSED_TOPIC = const(326)
+_NO_RIGHT = const(327)
 # What CONNACK says, 1 to 5, has codes of its own: so much more.
 _REFUSED = const(300)
 
@@ -34,16 +38,13 @@ async def enter(session, settings, sockets):
     session.close()
     session.settings = settings
     session.refused = ""
-    if session.fails > 1:
-        session.banned.append(session.asked[0])
-        session.fails = 0
     session.asked = []
     session.feed()
     await connect(session.stream, sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000))
     client = session.client = _client(session.umqtt, settings)
     client.set_callback(session.arrived)
     topic = settings.get("online_topic", "").encode()
-    if len(topic) > LONGEST_TOPIC:
+    if len(topic) > LONGEST_TOPIC or topic in session.banned:
         topic = b""
     if topic:
         client.set_last_will(topic, settings["offline"].encode(), True, 1)
@@ -56,6 +57,27 @@ async def enter(session, settings, sockets):
     if topic:
         text = await apart(_told(settings["online"]))
         session.publish(topic, text.encode(), None, 1, True)
+
+
+def doubt(service):
+    """Tell why a broker hung up that did so before, at the same topic: some do for one that is not allowed."""
+    session = service.session
+    if service.why[0] not in (_HUNG_UP, _OTHER) or not (session.asked or session.flying):
+        return
+    code = _REFUSED_TOPIC
+    if session.asked:
+        cargo = topic = session.asked[0]
+    else:
+        # The first message that has no answer. A bad line loses connections, too: only what comes again is told.
+        code, cargo = _NO_RIGHT, session.flying[min(session.flying)][0]
+        topic = session.settings.get("online_topic") if cargo is None else service.publisher._topic_for(1)
+        topic = cargo[0] if isinstance(cargo, tuple) else topic.encode()
+    session.fails = session.fails + 1 if cargo == session.doubt else code == _REFUSED_TOPIC
+    session.doubt = cargo
+    if session.fails:
+        service.why = code, topic if code == _REFUSED_TOPIC else topic.decode()
+    if session.fails > 1 and topic not in session.banned:
+        session.banned.append(topic)
 
 
 async def connect(stream, sockets, host, port, deadline_ms):

@@ -22,11 +22,9 @@ _MOST_MESSAGES = const(8)
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(307)
 _ANSWERED = const(308)  # the last of those for which the link has carried the question and the answer
-_HUNG_UP = const(312)
 _NETWORK_GONE = const(314)
 _NO_MEMORY = const(318)
 _OTHER = const(319)
-_REFUSED_TOPIC = const(326)
 
 
 class MqttService:
@@ -157,9 +155,7 @@ class MqttService:
                 self.why = failure.why()
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
-            if self.session.asked and self.why[0] in (_HUNG_UP, _OTHER):
-                self.session.fails += 1
-                self.why = (_REFUSED_TOPIC, self.session.asked[0])
+            doubt(self)
             if self.why[0] > _ANSWERED:
                 self._link.suspect()
                 await self.publisher.note_acks()
@@ -211,6 +207,14 @@ async def _enter(session, settings, sockets):
         from firmware.delivery.mqtt import login
 
         await login.enter(session, settings, sockets)
+
+
+def doubt(service):
+    """Say why a connection has ended where the broker keeps it to itself (login.doubt)."""
+    with overlay.attempt, overlay.use("login"):
+        from firmware.delivery.mqtt import login
+
+        login.doubt(service)
 
 
 async def _leave(session):

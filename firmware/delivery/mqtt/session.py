@@ -38,13 +38,14 @@ _SHORT_PUBACK = const(322)
 class Session:
     """`umqtt` is the module umqtt.simple, `feed()` the watchdog. One connection at a time, the buffers stay.
 
-    `flying`: packet id -> (cargo, ticks when sent). `on_acked(cargo)` and `arrived(topic, payload)` are called from
-    turn() and may only take note: umqtt.simple is at work around them.
+    `flying`: packet id -> (cargo, ticks when sent). `on_acked(cargo)` and `arrived(topic, payload)` are called
+    from turn() and may only take note: umqtt.simple is at work around them.
     """
 
     _retained = False  # a command that was retained has come, which was told
     refused = ""  # the topic the broker did not let us subscribe to last
-    fails = 0  # how often in a row it hung up when it was asked for asked[0]
+    doubt = ""  # the cargo, or the topic asked for, that had no answer yet when it hung up last
+    fails = 0  # how often in a row that was so
 
     def __init__(self, umqtt, feed, arrived, takes=None):
         self.umqtt = umqtt
@@ -59,7 +60,7 @@ class Session:
         self.flying = {}
         self.asked = []  # topics whose SUBACK is due
         self.since = 0  # ticks of the last of these SUBSCRIBEs
-        self.banned = []  # topics that are not asked for, since the broker hangs up then
+        self.banned = []  # topics that are not used, since the broker hangs up then
         self.on_acked = None
         self.arrived = arrived
         self.cut = []  # first bytes of messages that were too long
@@ -161,12 +162,13 @@ class Session:
                 raise BrokerError(_SHORT_PUBACK)
             flight = self.flying.pop(packet[2] << 8 | packet[3], None)
             if flight:
+                self.fails *= flight[0] != self.doubt
                 self.on_acked(flight[0])
         elif kind == _PINGRESP:
             self._ping_at = None
         elif kind == _SUBACK and self.asked:
             topic = self.asked.pop(0)
-            self.fails = self.fails if self.asked else 0
+            self.fails *= topic != self.doubt
             if packet[len(packet) - 1] & 0x80:
                 self.refused = topic
                 log.error("mqtt", "the broker refuses the topic %s", topic)

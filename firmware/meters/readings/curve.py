@@ -91,7 +91,7 @@ class Piece:
                 try:
                     if await self._ask(master, _BLOCKS, self.blocks, {"address": _BLOCK_OF_8}):
                         return
-                except (errors.Refusal, errors.BusyError, errors.AsduError) as refusal:
+                except (errors.Refusal, errors.AsduError) as refusal:
                     first = refusal
                     self.meter.no_blocks = getattr(refusal, "cause", 0) == _NO_SUCH_TYPE
             newest = self.newest

@@ -21,7 +21,7 @@ _PIN_MS = const(10000)
 _LOOK_MS = const(500)
 _ENTERED = const(3)  # times a PIN is entered that the SIM takes, and asks for again
 _ASKS = const(3)
-_MORE = const(4)
+_MORE = const(2)  # digits; an ICCID has more of them than an IMEI or IMSI
 _GENERIC = const("generic")
 # Of the ladder's measures (describe.py).
 _RADIO = const(2)

@@ -242,19 +242,22 @@ class OddBroker:
     """A broker with the manners of some in the field, each by its name; `published` has (topic, payload) as they came.
 
     `retained`: {topic: payload} given to whoever subscribes. `hang_up`: topics whose SUBSCRIBE ends the connection
-    (RabbitMQ where the right is missing). `flood`: [(topic, payload)] sent at once behind the SUBACK of that topic;
-    `early`: before it. `twice`: each of its messages comes again with DUP. `late`: PUBACKs are held back until so many
-    are due, then sent last first. `drip`: everything leaves one byte at a time. `acked` are the packet ids of its
-    messages that were confirmed.
+    (RabbitMQ where the right is missing); `forbidden`: those whose PUBLISH does (RabbitMQ, AWS IoT). `flood`: [(topic,
+    payload)] sent at once behind the SUBACK of that topic; `early`: before it. `twice`: each of its messages comes
+    again with DUP. `late`: PUBACKs are held back until so many are due, then sent last first. `drip`: everything
+    leaves one byte at a time. `acked` are the packet ids of its messages that were confirmed.
     """
 
-    def __init__(self, retained=(), hang_up=(), flood=(), early=False, twice=False, late=1, drip=False):
+    def __init__(
+        self, retained=(), hang_up=(), flood=(), early=False, twice=False, late=1, drip=False, forbidden=(), port=0
+    ):
         self.retained, self.hang_up, self.flood = dict(retained), tuple(hang_up), list(flood)
+        self.forbidden = tuple(forbidden)
         self.early, self.twice, self.late, self.drip = early, twice, late, drip
         self.published, self.subscribed, self.acked = [], [], []
         self.connections = 0
         self._number = 0
-        self._server = tcp_servers.serve(self._talk, apart=True)
+        self._server = tcp_servers.serve(self._talk, apart=True, port=port)
         self.port = self._server.getsockname()[1]
 
     def _talk(self, peer):
@@ -319,6 +322,8 @@ class OddBroker:
 
     def _published(self, peer, kind, body, due):
         at = 2 + int.from_bytes(body[:2], "big")
+        if body[2:at].decode() in self.forbidden:
+            raise OSError("hung up")
         quality = kind >> 1 & 3
         self.published.append((body[2:at].decode(), body[at + (2 if quality else 0) :]))
         if quality:

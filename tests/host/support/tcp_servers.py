@@ -21,12 +21,12 @@ class _Listening(socket.socket):
         end(self)
 
 
-def serve(talk, apart=False):
-    """A listening socket on a free port of this machine; `talk(peer)` has each connection until the socket is closed.
+def serve(talk, apart=False, port=0):
+    """A listening socket on `port` (0: a free one) of this machine; `talk(peer)` has each connection until it ends.
 
     One connection after the other, or each in a thread of its own (`apart`).
     """
-    server = _Listening(fileno=socket.create_server(("127.0.0.1", 0)).detach())
+    server = _Listening(fileno=socket.create_server(("127.0.0.1", port)).detach())
 
     def accept():
         while True:

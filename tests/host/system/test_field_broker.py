@@ -6,7 +6,7 @@ import pytest
 
 from firmware.commands.channels.mqtt import Remote
 from firmware.commands.dispatcher import Channel, Processor
-from tests.host.support import brokers
+from tests.host.support import brokers, odd_broker
 from tests.host.support.fake_log import FakeRing
 from tests.host.support.uplink_peers import play, service
 from tests.host.system.test_uplink import umqtt  # noqa: F401
@@ -14,6 +14,15 @@ from tests.host.unit.commands.test_commands import OURS, Desk
 
 PATIENT = {"puback_ms": 10000, "answer_ms": 10000}
 AT, ATR, RECORDS = "d/AT", "d/ATR", "t/é"
+
+
+def test_each_manner_has_a_name_on_the_command_line():
+    words = "--retained a=b --hang-up c --forbidden d --flood e=f --times 3 --early --twice --late 4 --drip"
+    broker = odd_broker.start(odd_broker.arguments(words.split()))
+    broker.close()
+    assert (broker.retained, broker.hang_up, broker.forbidden) == ({"a": b"b"}, ("c",), ("d",))
+    assert broker.flood == [("e", b"f")] * 3
+    assert broker.early and broker.twice and broker.late == 4 and broker.drip
 
 
 def run(umqtt, broker, done, records=3, topics=(AT,), rights="*", seconds=8):  # noqa: F811
@@ -120,6 +129,31 @@ def test_a_broker_that_hangs_up_on_a_topic_costs_its_commands_only(umqtt, topics
     assert broker.connections <= 3
     assert AT in made.status()["refused"] and AT in made.status()["last_error"]
     assert set(broker.subscribed) == set(topics) - {AT}
+
+
+ONLINE = "d/ONLINE"
+
+
+@pytest.mark.parametrize("topic", [ONLINE, ATR])
+def test_a_broker_that_hangs_up_on_a_message_costs_that_topic_only(umqtt, topic, monkeypatch):  # noqa: F811
+    monkeypatch.setitem(PATIENT, "online_topic", ONLINE)
+    monkeypatch.setitem(PATIENT, "online", "on")
+    monkeypatch.setitem(PATIENT, "offline", "off")
+    broker = brokers.OddBroker(forbidden=[topic], flood=[(AT, b"AT")])
+
+    def done(made):
+        return len(broker.payloads(RECORDS)) >= 5 and made.connected and topic in made.status()["last_error"]
+
+    made, _ = run(umqtt, broker, done, 5)
+    assert broker.connections <= 5 and not broker.payloads(topic)
+    other = ATR if topic == ONLINE else ONLINE
+    assert broker.payloads(other)
+
+
+def test_a_broker_that_hangs_up_on_records_is_told_with_their_topic_and_they_wait(umqtt):  # noqa: F811
+    broker = brokers.OddBroker(forbidden=[RECORDS])
+    made, _ = run(umqtt, broker, lambda made: RECORDS in made.status()["last_error"], 5)
+    assert made.publisher.delivered == made.publisher.dropped == 0
 
 
 def test_a_connection_that_was_lost_once_while_subscribing_costs_nothing(umqtt):  # noqa: F811

@@ -7,6 +7,8 @@ in it, too.
 import contextlib
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 
@@ -19,6 +21,7 @@ from tests.host.support.twin_lab import IDENT, LOGGER, Lab
 from tools import micropython, patience
 from tools.log.reader import Reader
 from tools.log.source import fetch
+from tools.twin.device import ROOT
 
 pytestmark = pytest.mark.takes(60)
 
@@ -303,3 +306,13 @@ def test_the_status_comes_as_a_short_message(online):
     ((number, text),) = json.loads(modem.tell("state"))["sent"]
     assert number == "+34600111222" and len(text) <= 160
     assert re.search(r"\d+ records wait, (last reading \d+ min ago|nothing read yet)", text), text
+
+
+def test_a_run_can_have_a_modem_and_its_weather(tmp_path):
+    """`make run -- --modem --weather N`: the first record comes through a modem that has its faults."""
+    words = ["--once", "--interval", "2", "--modem", "ec25", "--weather", 2, "--folder", tmp_path]
+    command = [sys.executable, "-m", "tools.twin", *map(str, words)]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert re.search(r"^modem +ec25, simulated, .*its faults: \{.+\}$", found.stdout, re.M), found.stdout
+    assert '"TYPE":"IEC102"' in found.stdout

@@ -480,7 +480,7 @@ class Line:
     """A session that takes everything; `confirm()` acknowledges what is on the way."""
 
     def __init__(self):
-        self.flying, self.out, self.pid, self.on_acked = {}, [], 0, None
+        self.flying, self.out, self.pid, self.on_acked, self.banned = {}, [], 0, None, []
 
     def room(self):
         return True

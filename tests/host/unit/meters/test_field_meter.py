@@ -311,7 +311,11 @@ def test_any_bytes_in_an_answer_fail_that_reading_alone(tmp_path, seed):
 
 
 @pytest.mark.parametrize(
-    "refused", ["190=13", "190=14", "190=15", "190=16", "190=17", "190=18", "190=nack", "190.9=17"]
+    "refused",
+    [
+        *("190=13", "190=14", "190=15", "190=16", "190=17", "190=18", "190=nack", "190.9=17", "190=busy"),
+        *("190=silent", "190=silent,123.8=17"),
+    ],
 )
 def test_a_curve_that_is_not_given_in_blocks_is_read_without(tmp_path, refused):
     async def main():
@@ -372,7 +376,7 @@ def test_a_meter_that_stops_in_the_middle_is_gone_on_with(tmp_path):
 # --- 9 and 36: events
 
 
-@pytest.mark.parametrize("cause", ["13", "14", "15", "16", "17", "18", "nack"])
+@pytest.mark.parametrize("cause", ["13", "14", "15", "16", "17", "18", "nack", "busy", "silent"])
 @pytest.mark.parametrize("section", [52, 55, 133])
 def test_one_event_record_that_is_refused_takes_no_other_along(tmp_path, section, cause):
     async def main():
@@ -399,11 +403,12 @@ def test_a_meter_without_events_is_told_so(tmp_path, capsys):
 # --- 10: instantaneous values in part
 
 
+@pytest.mark.parametrize("way", ["17", "busy", "silent"])
 @pytest.mark.parametrize("totals", ["object192", "tariff"])
 @pytest.mark.parametrize("missing", [192, 193, 194])
-def test_an_object_that_is_refused_leaves_its_keys_out(tmp_path, totals, missing):
+def test_an_object_that_is_refused_leaves_its_keys_out(tmp_path, totals, missing, way):
     async def main():
-        made = bench(tmp_path, {"refuse": "162.%d=17" % missing}, totals=totals)
+        made = bench(tmp_path, {"refuse": "162.%d=%s" % (missing, way)}, totals=totals)
         good, records = await tried(made, readings.INSTANT)
         assert good, made.meters[0].last_error
         return records[0]
@@ -414,7 +419,7 @@ def test_an_object_that_is_refused_leaves_its_keys_out(tmp_path, totals, missing
     assert ("IF1" in found) == (missing != 194)
 
 
-@pytest.mark.parametrize("cause", ["13", "14", "15", "17", "nack"])
+@pytest.mark.parametrize("cause", ["13", "14", "15", "17", "nack", "busy", "silent"])
 @pytest.mark.parametrize("profile", ["titan", "both"])
 def test_totals_come_from_the_tariff_where_162_is_not_known(tmp_path, cause, profile):
     async def main():
@@ -426,6 +431,37 @@ def test_totals_come_from_the_tariff_where_162_is_not_known(tmp_path, cause, pro
 
     found = run(main)
     assert "VABA" in found[0] and "PAT" not in found[0]
+
+
+@pytest.mark.parametrize("way", ["busy", "silent"])
+def test_a_meter_that_does_not_know_requests_holds_its_line_for_a_session_at_most(tmp_path, way):
+    async def main():
+        made = bench(tmp_path, {"refuse": "102=" + way}, event_days=30)
+        begun = asyncio.get_running_loop().time()
+        good, _ = await tried(made, readings.EVENTS)
+        assert not good and made.meters[0].why
+        return asyncio.get_running_loop().time() - begun
+
+    assert run(main) < 65
+
+
+def test_a_meter_that_is_gone_after_the_log_in_is_told_to_be_silent(tmp_path):
+    async def main():
+        made = bench(tmp_path)
+        station = made.stations[0]
+        user_data = station._user_data
+
+        def heard(body):
+            if body[0] == 162:
+                station.plugged = False
+                return None
+            return user_data(body)
+
+        station._user_data = heard
+        good, _ = await tried(made, readings.INSTANT)
+        return good, made.meters[0].why[0]
+
+    assert run(main) == (False, 101)
 
 
 def test_without_162_and_without_the_tariff_it_is_a_failure(tmp_path):

@@ -77,7 +77,7 @@ class Broker:
     """A session that confirms at once."""
 
     def __init__(self):
-        self.flying = {}
+        self.flying, self.banned = {}, []
         self.on_acked = None
         self.confirmed = []
 
