@@ -108,6 +108,16 @@ def test_what_only_danger_changes_is_what_the_page_names():
         assert "`%s`" % name in GUIDE
 
 
+def test_setup_reaches_as_far_as_the_page_says():
+    from firmware.commands import leave
+
+    for name in ("logger.registers", "meter.0.set_clock", "logger.topic", "meter.0.enabled"):
+        row = Config().row(name)[0]
+        assert row[5] != "way" and not leave._own(name, row), name
+    for line in ("AT+CMGL=4", 'AT+CLCK="SC",1,"1234"'):
+        assert grammar.split(line) == ("", line)
+
+
 # --- what is not in this version
 
 
