@@ -1,8 +1,9 @@
-"""Make a signed release for the update over the air: one file.
+"""Make a signed release for the update over the air: one file, and its parts list beside it.
 
 `keygen` once, `make` per release, `verify` before it is published; `python -m tools.release
---help`. The private key stays with you: keys/ is ignored by git, and whoever has it can put any
-program on your devices.
+--help`. The parts list (tools/sbom.py) is for people, no device asks for it; the signed head has its SHA-256 under
+`sbom`, a name that devices pass over, those of f77621f as well. The private key stays with you: keys/ is ignored by
+git, and whoever has it can put any program on your devices.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from firmware.core import clock
 from firmware.update import release as device
 from firmware.update.source import ReleaseError
-from tools import pack
+from tools import pack, sbom
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = ROOT / "keys" / "release.pem"
@@ -119,11 +120,13 @@ def keygen(path, public, bits=BITS):
 # --- the release file
 
 
-def assemble(files, key, version, serial, mpy=6, arch=None):
-    """The bytes of a release of `files`, signed with `key`."""
+def assemble(files, key, version, serial, mpy=6, arch=None, parts=None):
+    """The bytes of a release of `files`, signed with `key`; `parts`: its parts list (bytes), whose hash it has."""
     body, _ = pack.build(files)
     table = {"version": version, "serial": serial, "mpy": mpy, "arch": arch}
     table.update(size=len(body), sha256=hashlib.sha256(body).hexdigest())
+    if parts is not None:
+        table["sbom"] = hashlib.sha256(parts).hexdigest()
     head = json.dumps(table, sort_keys=True).encode()
     size = key.key_size // 8
     start = device.MAGIC + struct.pack(">HH", len(head), size) + head
@@ -141,6 +144,30 @@ def read(path, modulus):
     except ReleaseError as error:
         raise ReleaseToolError("%s: %s" % (path, error)) from None
     return head, Path(path).read_bytes()[head.start :]
+
+
+def parts_path(path):
+    """Where the parts list of the release at `path` lies."""
+    path = Path(path)
+    return path.with_name(path.name.removesuffix(".rel") + sbom.SUFFIX)
+
+
+def check_parts(path):
+    """What is to be said of the parts list beside a release that read() has found good, in words; ReleaseToolError
+    where it is another one than was signed.
+    """
+    with open(path, "rb") as file:
+        length = struct.unpack(">8xHH", file.read(12))[0]
+        wanted = json.loads(file.read(length)).get("sbom")
+    beside = parts_path(path)
+    if not wanted:
+        return "it was made without a parts list"
+    if not beside.exists():
+        return "its parts list is not beside it (%s)" % beside.name
+    data = beside.read_bytes()
+    if hashlib.sha256(data).hexdigest() != wanted:
+        raise ReleaseToolError("%s is not the parts list that was signed with %s" % (beside, Path(path).name))
+    return "%s: good, %d parts" % (beside, len(json.loads(data)["components"]))
 
 
 # --- command line
@@ -169,10 +196,14 @@ def _make(args):
     key = load_key(args.key)
     version = args.version or tree_version(args.source)
     out = args.out or ROOT / "build" / ("lector102-%s.rel" % version.replace("+", "-"))
-    data = assemble(compile_tree(args.source), key, version, int(time.time()))
+    files, serial = compile_tree(args.source), int(time.time())
+    parts = sbom.for_release(files, version, serial, args.source)
+    data = assemble(files, key, version, serial, parts=parts)
     out.parent.mkdir(parents=True, exist_ok=True)
+    parts_path(out).write_bytes(parts)
     out.write_bytes(data)
     print("%s: %s, %d bytes" % (out, version, len(data)))
+    print("%s: what is in it; publish it beside the release" % parts_path(out))
     if time.time() - clock.EARLIEST > _OLD_S:
         print("firmware/core/clock.py: EARLIEST, LATEST: move them on, clocks that nobody has set are known by them")
 
@@ -191,7 +222,8 @@ def main(argv=None):
             head, body = read(args.file, load_public(args.public))
             count = len(pack.entries(body))
             print("%s: good, %s, %d modules, %d bytes" % (args.file, head.version, count, len(body)))
-    except (ReleaseToolError, pack.PackError, OSError) as error:
+            print(check_parts(args.file))
+    except (ReleaseToolError, pack.PackError, sbom.SbomError, OSError) as error:
         print("release: %s" % error, file=sys.stderr)
         return 1
     return 0

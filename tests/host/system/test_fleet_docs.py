@@ -1,16 +1,13 @@
 """docs/fleet.md: its configuration of Mosquitto starts, its access list lets each do its own work and no more."""
 
 import re
-import subprocess
-import tempfile
 import time
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
 
-from tests.host.support import brokers, fleet_lab, programs
-from tools import patience
+from tests.host.support import fleet_lab
+from tests.host.support.configured import Configured, session
 from tools.fleet import __main__ as fleet
 from tools.fleet import faults
 
@@ -18,67 +15,9 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs" / "fleet.md").read_text()
 USERS = ("ingest", "desk", "860000000000001", "860000000000002")
 
 
-def fence(language):
-    return re.search(r"```%s\n(.*?)\n```" % language, PAGE, re.DOTALL)[1]
-
-
-class Configured(brokers.Mosquitto):
-    """Mosquitto as the page has it, but for TLS; `acl`: with users and their access list."""
-
-    def __init__(self, acl=True):
-        programs.need("mosquitto")
-        self.port = brokers.free_port()
-        self._folder = tempfile.TemporaryDirectory()
-        folder = Path(self._folder.name)
-        lines = []
-        for line in fence("conf").splitlines():
-            name = line.split()[0]
-            if name in ("cafile", "certfile", "keyfile") or (not acl and name in ("password_file", "acl_file")):
-                continue
-            line = {
-                "listener": "listener %d 127.0.0.1" % self.port,
-                "password_file": "password_file %s/passwords" % folder,
-                "acl_file": "acl_file %s/acl" % folder,
-                "persistence_location": "persistence_location %s/" % folder,
-                "allow_anonymous": "allow_anonymous %s" % ("false" if acl else "true"),
-            }.get(name, line)
-            lines.append(line)
-        self._config = folder / "mosquitto.conf"
-        self._config.write_text("user root\n" + "\n".join(lines) + "\n")
-        (folder / "acl").write_text(fence("acl") + "\n")
-        (folder / "passwords").write_text("")
-        for user in USERS if acl else ():
-            command = [
-                programs.need("mosquitto_passwd"),
-                "-b",
-                str(folder / "passwords"),
-                user,
-                "word-" + user,
-            ]
-            subprocess.run(command, check=True, capture_output=True)
-        self._process = None
-        self.start()
-
-
-def session(broker, user, *topics):
-    """A client of `user` that has subscribed to `topics`; (client, what has come)."""
-    came, ready = [], []
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-    client.username_pw_set(user, "word-" + user)
-    client.on_message = lambda _c, _u, message: came.append(message.topic)
-    client.on_subscribe = lambda *_: ready.append(True)
-    client.on_connect = lambda *_: ready.append(True)
-    client.connect("127.0.0.1", broker.port)
-    client.loop_start()
-    if topics:
-        client.subscribe([(topic, 1) for topic in topics])
-    assert patience.until(lambda: len(ready) >= 1 + bool(topics), 15)
-    return client, came
-
-
 @pytest.mark.services
 def test_the_access_list_lets_each_do_its_own_work_and_no_more():
-    broker = Configured()
+    broker = Configured(PAGE, USERS)
     clients = []
     try:
         taker, taken = session(broker, "ingest", "lector102/+/LOGGER", "lector102/+/ONLINE", "#")
@@ -90,7 +29,6 @@ def test_the_access_list_lets_each_do_its_own_work_and_no_more():
             (USERS[2], "lector102/860000000000001/AT"), ("ingest", "lector102/860000000000001/AT"),
             (USERS[3], "lector102/860000000000003/ONLINE"), ("desk", "lector102/860000000000001/LOGGER"),
         ):  # fmt: skip
-            # Mosquitto ends a connection that writes what it may not.
             other, _ = session(broker, who)
             other.publish(topic, "forbidden", 1)
             time.sleep(0.3)
@@ -113,7 +51,7 @@ def test_the_access_list_lets_each_do_its_own_work_and_no_more():
 
 @pytest.mark.services
 def test_with_the_pages_settings_a_killed_mosquitto_has_nearly_all_that_it_confirmed(tmp_path):
-    broker = Configured(acl=False)
+    broker = Configured(PAGE)
     with fleet_lab.Lab(tmp_path, broker=broker) as lab:
         first = lab.ingester()
         lab.subscribed()

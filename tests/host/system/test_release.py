@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import subprocess
 from pathlib import Path
 
@@ -49,6 +50,18 @@ def test_command_line_makes_and_verifies(tmp_path, capsys, key):
     assert release.main(make) == 0
     assert release.main([*keys, "verify", out]) == 0
     assert "good, 9, 1 modules" in capsys.readouterr().out
+    parts = json.loads((tmp_path / "x.cdx.json").read_text())
+    assert parts["metadata"]["component"]["version"] == "9"
+    (tmp_path / "x.cdx.json").write_text("{}")
+    assert release.main([*keys, "verify", out]) == 1
+    assert "not the parts list that was signed" in capsys.readouterr().err
+    (tmp_path / "x.cdx.json").unlink()
+    assert release.main([*keys, "verify", out]) == 0
+    assert "x.cdx.json" in capsys.readouterr().out
+    (source / "lib").mkdir()
+    (source / "lib" / "stranger.py").write_text("X = 1\n")
+    assert release.main([*keys, "make", "--out", str(tmp_path / "y.rel"), "--source", str(source)]) == 1
+    assert "lib/stranger" in capsys.readouterr().err and not (tmp_path / "y.rel").exists()
     whole = Path(out).read_bytes()
     for length in (len(whole) - 1, 300, 9, 0):
         Path(out).write_bytes(whole[:length])
