@@ -14,11 +14,16 @@ BOARD_CLASS ?= middle
 export INTERVAL SPEED METERS BROKER BOARD_CLASS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lib build run test test-fast test-services lint format bench proof docs clean
+include make/variables.mk
+
+.PHONY: help setup lib build run doctor decode test test-fast test-services lint format bench proof docs clean
 
 help:
 	@echo "make run            read a simulated meter, see its JSON arrive at a broker (Ctrl-C ends it)"
 	@echo "make run -- --once  the same, ends after the first record"
+	@echo "make board-sim      no board yet? A simulated one with a console, a meter and a broker (docs/no-hardware.md)"
+	@echo "make doctor meter   what is wrong, and what to do: meter, modem, broker (make doctor meter -- --port /dev/ttyUSB0)"
+	@echo "make decode 10 49 01 00 4a 16   what a frame from the line means"
 	@echo "make test-fast      lint and the tests that start no process: within a minute"
 	@echo "make test           lint and all tests but those of services: some six minutes"
 	@echo "make test-services  the tests against servers of the system (apt-get install mosquitto openssl postgresql rabbitmq-server)"
@@ -47,17 +52,24 @@ lib: lib/.installed
 build: lib/.installed
 	@$(PY) -m tools.build
 
-# Words after `run` are handed on: `make run -- --once --meters 3`.
-ifeq (run,$(firstword $(MAKECMDGOALS)))
-RUN_ARGS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
-ifneq (,$(RUN_ARGS))
-.PHONY: $(RUN_ARGS)
-$(RUN_ARGS): ; @:
+# Words after these are handed on: `make run -- --once --meters 3`. One with = in it make takes for a variable.
+ifneq (,$(filter run doctor decode,$(firstword $(MAKECMDGOALS))))
+WORDS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS)) $(filter --%,$(MAKEOVERRIDES))
+GIVEN := $(subst :,\:,$(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS)))
+ifneq (,$(strip $(GIVEN)))
+.PHONY: $(GIVEN)
+$(GIVEN): ; @:
 endif
 endif
 
 run: build
-	@exec $(PY) -m tools.twin $(RUN_ARGS)
+	@exec $(PY) -m tools.twin $(WORDS)
+
+doctor: $(STAMP)
+	@exec $(PY) -m tools.doctor $(WORDS)
+
+decode: $(STAMP)
+	@exec $(PY) -m tools.decode $(WORDS)
 
 test-fast: lint lib/.installed
 	@$(PY) -m pytest -n "$$(getconf _NPROCESSORS_ONLN)" tests/host/unit

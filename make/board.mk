@@ -17,7 +17,7 @@ board-help:
 	@echo "make backup / restore FILE=  settings and records into a zip / settings out of it"
 	@echo "make release               a signed release for the update over the air (docs/update.md)"
 
-flash: lib/.installed
+flash: flash-has lib/.installed
 	@$(BOARD_TOOL) flash --board "$(BOARD)" $(if $(IMAGE),--image "$(IMAGE)")
 	@$(BOARD_TOOL) deploy --board "$(BOARD)" --wait 10
 
@@ -36,7 +36,7 @@ console: $(STAMP)
 backup: $(STAMP)
 	@$(BOARD_TOOL) backup $(if $(FILE),"$(FILE)")
 
-restore: $(STAMP)
+restore: restore-has $(STAMP)
 	@$(BOARD_TOOL) restore "$(FILE)"
 
 release: lib/.installed

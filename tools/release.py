@@ -5,7 +5,6 @@
 program on your devices.
 """
 
-import argparse
 import asyncio
 import hashlib
 import json
@@ -23,6 +22,7 @@ from firmware.core import clock
 from firmware.update import release as device
 from firmware.update.source import ReleaseError
 from tools import pack
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = ROOT / "keys" / "release.pem"
@@ -147,7 +147,7 @@ def read(path, modulus):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="tools.release", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.release", description=__doc__.split("\n\n")[0])
     parser.add_argument("--key", default=KEY, type=Path, help="private key (default %(default)s)")
     parser.add_argument("--public", default=PUBLIC, type=Path, help="public key for the devices")
     sub = parser.add_subparsers(dest="what", required=True)

@@ -33,7 +33,8 @@ def begin():
         gc.threshold(_LOADING)
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
-    log.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
+    python = ".".join([str(number) for number in sys.implementation.version[:3]])
+    log.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, python)
     if not getattr(board, "versions", True):
         return board, None
     with overlay.use("guard"):

@@ -12,6 +12,7 @@ from serial.tools import list_ports
 
 from tools.board import backup, console, deploy, flash, settings
 from tools.board.device import BoardError, Device
+from tools.options import Parser, above, between
 
 _CRASHED = b"main: restarting"  # main.py, behind the traceback
 
@@ -29,8 +30,11 @@ def find_port(given, wait=0):
     if len(ports) == 1:
         return ports[0]
     if not ports:
-        raise BoardError("no board found; plug it in or name its port: PORT=/dev/ttyUSB0")
-    raise BoardError("more than one port: say which, PORT=... of %s" % ", ".join(ports))
+        raise BoardError(
+            "no board found: plug it in, or name its port (PORT=/dev/ttyUSB0); "
+            "no board yet? make board-sim has a simulated one"
+        )
+    raise BoardError("more than one port; say which: PORT=%s" % " or PORT=".join(ports))
 
 
 def watch(device, seconds, out=print):
@@ -105,7 +109,7 @@ def _restore(args):
 
 
 def parser():
-    top = argparse.ArgumentParser(prog="tools.board", description=__doc__)
+    top = Parser(prog="tools.board", description=__doc__)
     top.add_argument("--port", help="serial port; default: the only board plugged in")
     sub = top.add_subparsers(dest="what", required=True)
 
@@ -129,8 +133,8 @@ def parser():
     one.add_argument("--show", action="store_true", help="show what differs from the defaults")
     one.add_argument("set", nargs="*", help="name=value; a secret by its name alone")
     one = command("console", _console, "the console: AT lines with history")
-    one.add_argument("--baud", type=int, default=115200)
-    one.add_argument("--silence", type=float, default=1.0, help="with a pipe: ends an answer (s)")
+    one.add_argument("--baud", type=between(300), default=115200)
+    one.add_argument("--silence", type=above(0), default=1.0, help="with a pipe: ends an answer (s)")
     one = command("backup", _backup, "settings, wiring and records into a zip")
     one.add_argument("file", nargs="?", type=Path)
     one = command("restore", _restore, "settings and wiring from a zip")

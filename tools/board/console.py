@@ -14,6 +14,7 @@ from pathlib import Path
 
 import serial
 
+from tools import ports
 from tools.board.device import BoardError
 
 HISTORY = Path.home() / ".lector102_history"
@@ -29,7 +30,7 @@ class Console:
         try:
             self._serial = serial.serial_for_url(port, baud, timeout=0.1)
         except (OSError, serial.SerialException) as error:
-            raise BoardError("no console at %s: %s" % (port, error)) from None
+            raise BoardError("no console at " + ports.trouble(port, error)) from None
         self._show = show
         self._end = False
         self.last = time.monotonic()

@@ -89,7 +89,7 @@ def _esp32(what, port, image):
         raise BoardError("an ESP32 takes a .bin, not %s" % image.name)
     command = tool("esptool", "esptool.py")
     if not command:
-        raise BoardError("esptool is not installed: `pip install esptool`, then again")
+        raise BoardError("esptool is not installed: `.venv/bin/python -m pip install esptool`, then again")
     chip = "esp32s3" if what["firmware"].endswith("S3") else "esp32"
     head = command + ["--chip", chip, "--port", port]
     return [

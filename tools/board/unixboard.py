@@ -11,7 +11,6 @@ plain process does not:
   itself.
 """
 
-import argparse
 import errno
 import os
 import pty
@@ -25,6 +24,7 @@ import tty
 from pathlib import Path
 
 from tools import micropython, patience
+from tools.options import Parser, between
 
 PRELUDE = Path(__file__).resolve().parent / "prelude.py"
 _READY = b"[unixboard]\n"
@@ -226,9 +226,9 @@ class UnixBoard:
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tools.board.unixboard", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.board.unixboard", description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", help="where the flash image lives")
-    parser.add_argument("--blocks", type=int, default=512, help="flash size in blocks of 4 KiB")
+    parser.add_argument("--blocks", type=between(64), default=512, help="flash size in blocks of 4 KiB")
     args = parser.parse_args(argv)
     with UnixBoard(args.folder, blocks=args.blocks) as board:
         print(board.path, flush=True)

@@ -7,16 +7,17 @@ import sys
 from firmware.core.zone import Zone
 from tools.doctor import broker, lines, linescan, secrets
 from tools.doctor.report import Fault, Report
+from tools.options import Parser
 
 _EPILOG = """Each line begins with what it is: ... under way, ok, note, FAULT, do (what to do next).
 Exit code: 0 all is well, 1 a fault was named, 2 the command was not understood.
 
 examples:
-  python -m tools.doctor meter --port /dev/ttyUSB0
-  python -m tools.doctor meter --port tcp://192.168.1.50:4001 --link 7000
-  python -m tools.doctor modem --port /dev/ttyUSB2 --apn internet
-  python -m tools.doctor broker tls://broker.example --user meter17
-  python -m tools.doctor line 5A3F     (after "last ran: task mqtt, line mqtt 5A3F, 345 s after the start")
+  .venv/bin/python -m tools.doctor meter --port /dev/ttyUSB0
+  .venv/bin/python -m tools.doctor meter --port tcp://192.168.1.50:4001 --link 7000
+  .venv/bin/python -m tools.doctor modem --port /dev/ttyUSB2 --apn internet
+  .venv/bin/python -m tools.doctor broker tls://broker.example --user meter17
+  .venv/bin/python -m tools.doctor line 5A3F     (after "last ran: task mqtt, line mqtt 5A3F, 345 s after the start")
 
 Passwords never stand on the command line: they are asked for, or come from --password-file or the environment
 (LECTOR_METER_PASSWORD, LECTOR_SIM_PIN, LECTOR_APN_PASSWORD, LECTOR_MQTT_PASSWORD)."""
@@ -63,8 +64,9 @@ def _zone(text):
 
 
 def arguments(argv):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tools.doctor",
+        example="make doctor -- meter --port /dev/ttyUSB0, make doctor broker tcp://broker.example:1883",
         description="Find out what is wrong between a meter, a modem and the broker.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -16,6 +16,7 @@ from firmware.core.zone import Zone
 from tools.fleet import link, records
 from tools.fleet.faults import Bad, Fault
 from tools.fleet.store import Message, StoreError, open_store
+from tools.options import between
 
 _BATCH = 500
 # Nothing more has come for so long: what is there is written.
@@ -270,7 +271,7 @@ def add_arguments(parser):
         help="where devices tell about themselves (%s)" % " ".join(link.STATES),
     )
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")
-    add("--batch", type=int, default=_BATCH, help="most messages in a transaction (%(default)s)")
+    add("--batch", type=between(1), default=_BATCH, help="most messages in a transaction (%(default)s)")
 
 
 def main(args):

@@ -17,6 +17,7 @@ from threading import Lock
 from tools import release
 from tools.fleet import desk
 from tools.fleet.store import open_store
+from tools.options import between
 
 WAVES = "1,10,100"
 _CODES = {
@@ -229,7 +230,7 @@ def add_arguments(parser):
         default=5,
         help="stop when more percent of the devices so far fail (%(default)s)",
     )
-    add("--minutes", type=int, default=120, help="how long one device may take (%(default)s)")
+    add("--minutes", type=between(1), default=120, help="how long one device may take (%(default)s)")
     add(
         "--poll",
         type=int,
@@ -237,7 +238,7 @@ def add_arguments(parser):
         metavar="SECONDS",
         help="between two questions (%(default)s)",
     )
-    add("--at-once", type=int, default=10, help="devices under way at a time (%(default)s)")
+    add("--at-once", type=between(1), default=10, help="devices under way at a time (%(default)s)")
     add("--retry", action="store_true", help="those that failed, too")
 
 

@@ -7,6 +7,7 @@ import time
 from firmware.core.zone import Zone
 from tools.fleet import gaps, records
 from tools.fleet.store import open_store
+from tools.options import between
 
 # What a device tells of itself, on its online topic or, newer ones, on its status topic: column -> key.
 _FACTS = {
@@ -158,7 +159,7 @@ def add_arguments(parser):
         help="keep it in the table watch, too: a line an hour and device",
     )
     add("--every", type=int, default=0, metavar="MINUTES", help="again and again")
-    add("--days", type=int, default=35, help="how far back gaps are looked for (%(default)s)")
+    add("--days", type=between(1), default=35, help="how far back gaps are looked for (%(default)s)")
     add("--device", help="only this one")
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")
     add("--curve-grace", type=int, default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
