@@ -157,7 +157,8 @@ AT^MTXTUNNEL=GETIEC102,ID00000          the command (console: typed, with consol
 OK                                      or ERROR
 ```
 
-Each of these lines ends with CR LF. With `device.mtxerr` on, a line `+MTXERR: code,"text"` before `ERROR` says why:
+Each of these lines ends with CR LF. With `device.mtxerr` on, and always on the console, a line
+`+MTXERR: code,"text"` before `ERROR` says why; on the console with the nearest command, and `HELP` alone lists them:
 
 | code | meaning |
 | --- | --- |

@@ -33,8 +33,7 @@ def begin():
         gc.threshold(_LOADING)
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
-    python = ".".join([str(number) for number in sys.implementation.version[:3]])
-    log.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, python)
+    log.info("start", "lector102 %s on %s, MicroPython %d.%d.%d", VERSION, board.name, *sys.implementation.version[:3])
     if not getattr(board, "versions", True):
         return board, None
     with overlay.use("guard"):

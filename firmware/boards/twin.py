@@ -14,6 +14,7 @@ import time
 
 import vfs
 
+from firmware.config.config import Config
 from firmware.core import clock, log, overlay
 from firmware.core.serial_port import SerialPort
 
@@ -172,9 +173,6 @@ class Board:
         """Settings laid over the stored ones at each start; with `keep` they are stored, too, as if typed."""
         values = self._setup.pop("settings", {})
         if values and self._setup.get("keep"):
-            with overlay.part:
-                from firmware.config.config import Config
-
             config = Config(self.root + "/config.json")
             config.load()
             config.set_many(values)

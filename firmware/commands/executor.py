@@ -151,7 +151,7 @@ class Call:
 
     async def end(self, error=None):
         await self.begin()
-        if error and self.device.config.get("device.mtxerr"):
+        if error and (self.channel.person or self.device.config.get("device.mtxerr")):
             words = clean(str(error))[:200].replace('"', "'")
             await self._write(('+MTXERR: %d,"%s"' % (error.code, words)).encode() + self.channel.end)
         await self._write(self.channel.end)
@@ -186,6 +186,8 @@ async def execute(processor, text, channel, write, collector):
             error = None if call.after else error
         if error and (error.code < _NO_METER or error.code == _TOO_LONG):
             _wrong(channel)
+            if channel.person:
+                error = _told(call, error)
         processor.executed += 1
         processor.failed += error is not None
         after = _both(after, call.after)
@@ -194,6 +196,15 @@ async def execute(processor, text, channel, write, collector):
     with overlay.attempt:
         processor.most = processor.device.config.get("limit.commands")
     return after
+
+
+def _told(call, error):
+    """The error with what a person may have wanted to type."""
+    with overlay.attempt, overlay.use("help"):
+        from firmware.commands.handlers import help
+
+        return CommandError(error.code, str(error) + help.words(call))
+    return error
 
 
 def _both(first, second):

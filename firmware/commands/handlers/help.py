@@ -1,12 +1,12 @@
-"""HELP: the commands this channel may give, one of them, or a setting; and what each command is for."""
+"""HELP: the commands this channel may give, one of them, or a setting; what each command is for; what was meant."""
 
 from firmware.commands import grammar
 from firmware.commands.executor import CommandError
 
 # A board has rows `name|help` here: tools/columns.py.
 from firmware.commands.grammar import TABLE
-from firmware.config import help as settings_help
 from firmware.config import settings
+from firmware.core import overlay
 
 # A code of CommandError.
 _UNKNOWN = const(2)
@@ -36,6 +36,9 @@ async def help(call):
 
 
 async def _setting(call):
+    with overlay.use("help"):
+        from firmware.config import help as settings_help
+
     config = call.device.config
     try:
         row, index = config.row(call.args[0])
@@ -47,3 +50,34 @@ async def _setting(call):
     await call.say("allowed: " + settings_help.allowed(row))
     await call.say("value: %s; default: %s" % (config.text(key), "***" if settings.secret(row) else row[4]))
     await call.say(settings_help.needs(row))
+
+
+def words(call):
+    """What a person may have meant whose line came to an error, to be added to its words; "" where they say it all."""
+    if call.module:
+        if "PARAM" not in call.name and call.name != "HELP" or not call.args or not settings.find(call.args[0])[2]:
+            return ""
+        group, _, field = call.args[0].lower().partition(".")
+        index = field.partition(".")[0]
+        if index.isdigit():
+            field = field.partition(".")[2]
+        found = _near(group + "." + field, settings.rows())
+        if index.isdigit():
+            found = found.replace(".", ".%s." % index)
+        return found and "; is it %s?" % found
+    text = call.line.strip().upper()
+    if text[:2] == "AT":
+        text = text.partition("=")[2] or text.split(" ")[-1]
+    name = text.replace(" ", ",").split(",")[0]
+    found = grammar.row(name) or grammar.row(_near(name, grammar.rows()))
+    return "; is it %s?" % grammar.form(found) if found else "; HELP lists the commands"
+
+
+def _near(word, rows):
+    """The name of the row that has most of the pairs of letters of `word`, more than half of them; "" if none has."""
+    most, found = len(word) // 2, ""
+    for row in rows:
+        count = sum([word[at : at + 2] in row[0] for at in range(len(word) - 1)])
+        if count > most:
+            most, found = count, row[0]
+    return found
