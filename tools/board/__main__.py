@@ -90,7 +90,9 @@ def _flash(args):
 
 def _config(args):
     with board(args) as device:
-        settings.run(device, args)
+        if settings.run(device, args):
+            watch(device, args.watch)
+            print("make console%s goes on from here" % (" PORT=" + args.port if args.port else ""))
 
 
 def _console(args):
@@ -131,6 +133,8 @@ def parser():
     one = command("config", _config, "ask for the settings and write them")
     one.add_argument("--file", help="settings file: JSON or `name = value` lines")
     one.add_argument("--show", action="store_true", help="show what differs from the defaults")
+    one.add_argument("--all", action="store_true", help="show every setting")
+    one.add_argument("--watch", type=float, default=8, help="seconds to watch the start")
     one.add_argument("set", nargs="*", help="name=value; a secret by its name alone")
     one = command("console", _console, "the console: AT lines with history")
     one.add_argument("--baud", type=between(300), default=115200)
