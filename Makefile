@@ -53,7 +53,7 @@ build: lib/.installed
 	@$(PY) -m tools.build
 
 # Words after these are handed on: `make run -- --once --meters 3`. One with = in it make takes for a variable.
-ifneq (,$(filter run doctor decode,$(firstword $(MAKECMDGOALS))))
+ifneq (,$(filter run doctor decode board-sim,$(firstword $(MAKECMDGOALS))))
 WORDS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS)) $(filter --%,$(MAKEOVERRIDES))
 GIVEN := $(subst :,\:,$(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS)))
 ifneq (,$(strip $(GIVEN)))
@@ -98,7 +98,7 @@ docs: $(STAMP)
 	@$(PY) -m tools.docs
 
 clean:
-	rm -rf build $(VENV) lib/umqtt lib/.installed bench/results twin .pytest_cache .ruff_cache .hypothesis
+	rm -rf build $(VENV) lib/umqtt lib/.installed bench/results twin board-sim .pytest_cache .ruff_cache .hypothesis
 
 include make/board.mk
 include make/pico.mk

@@ -103,6 +103,7 @@ MISTAKES = {
     "make decode 10 49": ["not a good frame"],
     "make fleet DEVICES=many": ["--devices", "a whole number is wanted, not 'many'"],
     "make release": ["no private key", ".venv/bin/python -m tools.release keygen"],
+    "make config PORT=/dev/ttyNONE FILE=site.txt": ["/dev/ttyNONE", ".venv/bin/python -m serial.tools.list_ports -v"],
     "make console PORT=/dev/ttyNONE": ["/dev/ttyNONE", ".venv/bin/python -m serial.tools.list_ports -v"],
     "make deploy PORT=/dev/ttyNONE": ["/dev/ttyNONE", ".venv/bin/python -m serial.tools.list_ports -v"],
 }
@@ -175,3 +176,67 @@ def test_a_restart_keeps_what_was_set_and_the_clock_goes_on(tmp_path):
     with Run(twin(folder, "--interval 1 --once")) as run:
         run.wait("^clock +[0-9]+ s ahead.*--fresh")
         run.wait("^--- .*/LOGGER from ID00000$")
+
+
+SITE = """\
+uplink.type = host
+mqtt.broker = {broker}
+mqtt.enabled = on
+mqtt.at_topic = lector102/[IMEI]/AT
+meter.0.enabled = on
+meter.0.id = ID00000
+meter.0.link = 1
+meter.0.interval = 5
+"""
+
+
+def test_a_simulated_board_from_empty_flash_to_records_with_the_mistakes_on_the_way(tmp_path):
+    with Run("make board-sim -- --fresh --folder %s" % (tmp_path / "flash")) as sim:
+        port = sim.wait(r"^board +(\S+)$")[1]
+        broker = sim.wait(r"^broker +(\S+)$")[1]
+        at = "PORT=" + port
+        # One flash, one board.
+        said = type_in("make board-sim -- --folder %s" % (tmp_path / "flash"), code=1)
+        assert "another one uses" in said and "Ctrl-C" in said
+
+        # Settings before the firmware, the firmware without its board's name, with another's, with none's.
+        said = type_in("%s -m tools.board --port %s config uplink.apn=a" % (PY, port), code=1)
+        assert "make deploy first" in said
+        assert "make deploy BOARD=" in type_in("make deploy " + at, code=1)
+        assert "is it lilygo_t_sim7600?" in type_in("make deploy BOARD=lilygo_sim7600 " + at, code=1)
+        said = type_in("make deploy BOARD=lilygo_t_sim7600 " + at, code=1)
+        assert "another BOARD=" in said and "BOARD=unix" in said
+        assert "I start: lector102" in type_in("make deploy BOARD=unix " + at)
+
+        # All mistakes of a file at once, and then the file.
+        path = tmp_path / "site.txt"
+        site = SITE.format(broker=broker)
+        path.write_text(site.replace("mqtt.broker", "mqtt.brokr").replace("link = 1", "link = 70000"))
+        said = type_in("make config %s FILE=%s" % (at, path), code=1)
+        assert "2 mistakes, nothing was written" in said
+        assert "line 2: there is no setting mqtt.brokr: is it mqtt.broker?" in said and "line 7: meter.0.link" in said
+        path.write_text(site)
+        said = type_in("make config %s FILE=%s" % (at, path))
+        assert "reads meter ID00000 at port 1" in said and "delivers the records to " + broker in said
+        assert "I start: port 1: 9600 baud 8N1: ID00000" in said
+        sim.wait(r"^lector102/860000000000002/LOGGER \{.*\"ID\":\"ID00000\"")
+        said = type_in("%s -m tools.board --port %s config --show" % (PY, port))
+        assert "--all shows the others" in said and "meter.0.interval = 5" in said
+
+        sim.wait(r"/ONLINE .*\"STATE\": \"online\"", start=len(sim.text))
+        person = Person(port)
+        assert person.ask("AT").endswith("\nOK\n")
+        assert "AT^MTXTUNNEL=GETSTATUS" in person.ask("help")
+        assert "is it AT^MTXTUNNEL=GETSTATUS" in person.ask("AT^MTXTUNNEL=GETSTAUS,log")
+        assert '"ID":"ID00000"' in person.ask("AT^MTXTUNNEL=FORCEREAD,ID00000")
+        paste_what_the_doctor_says(person)
+        person.close()
+        said = type_in("make backup %s FILE=%s" % (at, tmp_path / "site.zip"))
+        assert "site.zip" in said and (tmp_path / "site.zip").exists()
+
+
+def paste_what_the_doctor_says(person):
+    """What the device's doctor gives to type is taken by it."""
+    for line in person.ask("AT^MTXTUNNEL=DOCTOR").splitlines():
+        for command in re.findall(r"AT\^MTXTUNNEL=\S+", line.partition("do: ")[2]):
+            assert person.ask(command).endswith("\nOK\n"), line
