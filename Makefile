@@ -16,7 +16,7 @@ export INTERVAL SPEED METERS BROKER BOARD_CLASS
 .DEFAULT_GOAL := help
 include make/variables.mk
 
-.PHONY: help setup lib build run doctor decode test test-fast test-services lint format bench proof docs clean
+.PHONY: help setup lib build run doctor decode test test-fast test-services lint types format bench proof docs clean
 
 help:
 	@echo "make run            read a simulated meter, see its JSON arrive at a broker (Ctrl-C ends it)"
@@ -29,6 +29,7 @@ help:
 	@echo "make test-services  the tests against servers of the system (apt-get install mosquitto openssl postgresql rabbitmq-server)"
 	@echo "make bench          the figures the project promises, as a table and JSON in bench/results/"
 	@echo "make proof          what takes long to prove: power cuts of the log and of an upgrade, a day of CMUX, months, years, mutations, ..."
+	@echo "make types          what pyright finds in the firmware and the tools, with the types of MicroPython's modules"
 	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
 	@echo "make build          compile the firmware for a board into build/device/"
 	@echo "make docs           write docs/settings.md, commands.md and errors.md anew from the tables in the code"
@@ -77,13 +78,24 @@ test-fast: lint lib/.installed
 test: lint build
 	@$(PY) -m pytest
 
-test-services: build $(VENV)/.fleet
+test-services: build $(VENV)/.fleet $(VENV)/.types build/stubs/.installed
 	@$(PY) -m pytest -m services
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "make format writes these files as they should be"; exit 1; }
 	@$(PY) -m tools.build --check
+
+# Undefined and unbound names, imports that lead nowhere, and the like; boot.py and main.py stay as they are.
+types: $(STAMP) $(VENV)/.types build/stubs/.installed
+	@$(VENV)/bin/basedpyright
+	@$(VENV)/bin/basedpyright -p tools/pyrightconfig.json
+
+# With their hashes, and beside the environment: names like asyncio and socket are in it.
+build/stubs/.installed: make/stubs.txt $(STAMP)
+	@rm -rf build/stubs
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target build/stubs -r $<
+	@touch $@
 
 format: $(STAMP)
 	@$(VENV)/bin/ruff check --fix --quiet . ; $(VENV)/bin/ruff format --quiet .

@@ -12,9 +12,7 @@ from tools.doctor.report import Fault
 try:
     from termios import error as _TermiosError
 except ImportError:  # not on Windows
-
-    class _TermiosError(Exception):
-        pass
+    _TermiosError = OSError
 
 
 _PARITY = {None: serial.PARITY_NONE, 0: serial.PARITY_EVEN, 1: serial.PARITY_ODD}
