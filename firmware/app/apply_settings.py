@@ -2,95 +2,42 @@
 
 import json
 
-from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log, overlay
 from firmware.core.compat import monotonic_s
 from firmware.core.flash_gate import silence
+from firmware.delivery.mqtt import options
 
 IMEI = const("imei")  # in the modem's store
 # A changed connection has to hold this long before it counts as good.
 _SETTLE_S = const(10)
 # The answer with the code of a changed way has so long to reach the broker that is left.
 _ANSWER_S = const(300)
-# Topics the device sends to, beside the online topic.
-_OURS = const((
-    "mqtt.atr_topic", "mqtt.status_topic", "logger.topic", "logger.extended_topic", "iec102.trace_topic",
-))  # fmt: skip
-# Settings of MqttService where nothing is to be delivered: it waits for others.
-OFF = {"enabled": False}
 
 
 def mqtt_settings(app):
-    """The dict MqttService wants, or None where nothing is to be delivered or the broker's address is none."""
-    get, expand = app.config.get, app.config.expand
-    if not get("mqtt.enabled"):
-        return None
-    scheme, _, rest = get("mqtt.broker").partition("://")
-    host, _, port = rest.rstrip("/").partition(":")
-    if scheme not in ("tcp", "mqtt") or not host or (port and not port.isdigit()):
-        log.error("config", "mqtt.broker %r: tcp://host:port is wanted", get("mqtt.broker"))
-        return None
-    online = _topic(app, "mqtt.online_topic")
-    ours = [online] + [expand(get(name)) for name in _OURS]
-    topics = []
-    for name in ("mqtt.at_topic", "mqtt.at_topic2"):
-        topic = expand(get(name))
-        if topic in ours and topic:
-            # What we say there would be our next command, and its answer the one after that.
-            log.error("config", "%s: %s is a topic of what the device says; no commands are taken there", name, topic)
-        elif topic:
-            topics.append(topic)
-    return {
-        "host": host,
-        "port": int(port or 1883),
-        "client_id": expand(get("mqtt.id")),
-        "user": get("mqtt.user"),
-        "password": get("mqtt.password"),
-        "keepalive": get("mqtt.keepalive"),
-        "qos": get("mqtt.qos"),
-        "window": _window(app),
-        "puback_ms": get("mqtt.puback_timeout") * 1000,
-        "subscribe": topics,
-        "online_topic": online,
-        "online": app.online_text,
-        "offline": json.dumps({"IMEI": app.imei, "STATE": "offline", "VERSION": app.version}),
-    }
-
-
-def _topic(app, name, each=False):
-    """A topic as it goes to the broker; empty where that is longer than a topic may be, which is told.
-
-    `each`: a topic of records, [ID] stays in it for the meter of each.
-    """
-    text, expand = app.config.get(name), app.config.expand
-    if len(expand(text).encode()) <= LONGEST_TOPIC:
-        return expand(text.replace("[ID]", "\0")).replace("\0", "[ID]") if each else expand(text)
-    log.error("config", "%s is longer than %d bytes with what it stands for; it is not used", name, LONGEST_TOPIC)
-    return ""
-
-
-def _window(app):
-    """Records that may be on the way: none to where it has yet to be shown that they belong there."""
-    config = app.config
-    if config.trying and any(config.row(name)[0][5] == "way" for name in config.staged):
-        return 0
-    return config.get("mqtt.window")
+    """The dict MqttService wants: what the settings say, and what stands on the online topic."""
+    found = options.options(app.config)
+    if found["enabled"]:
+        found["online"] = app.online_text
+        found["offline"] = json.dumps({"IMEI": app.imei, "STATE": "offline", "VERSION": app.version})
+    return found
 
 
 def look_up_topics(app):
     """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
-    get = app.config.get
-    topics = [_topic(app, name, True) for name in ("logger.topic", "logger.extended_topic", "mqtt.status_topic")]
+    config, get = app.config, app.config.get
+    names = "logger.topic", "logger.extended_topic", "mqtt.status_topic"
+    topics = [options.topic(config, name, True) for name in names]
     app.topics = topics if get("logger.enabled") else ["", "", ""]
     if not get("mqtt.status_topic"):
         app.topics[2] = None  # nobody wants to know: what is not there yet is not kept
     app.ring.release(0)
-    app.answers = _topic(app, "mqtt.atr_topic")
+    app.answers = options.topic(config, "mqtt.atr_topic")
     app.limits = get("logger.size"), get("logger.registers")
     with overlay.use("files"):
         from firmware.config.files import open_channels
 
-        app.open = ",".join(open_channels(app.config))
+        app.open = ",".join(open_channels(config))
     if app.tracer or (get("iec102.trace") != "off" and not app.safe):
         with overlay.use("trace"):
             from firmware.meters import frame_trace
@@ -163,7 +110,7 @@ def _apply(app):
     app.ring.order = app.config.get("logger.order")
     write_format(app)
     if app.mqtt:
-        settings = mqtt_settings(app) or OFF
+        settings = mqtt_settings(app)
         if settings != app.mqtt.settings:
             app.mqtt.reconfigure(settings)
 

@@ -15,6 +15,7 @@ from firmware.core.flash_gate import Gate
 from firmware.meters import readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter, MeterLine
+from firmware.meters.options import options
 from firmware.meters.reading import Schedule
 from firmware.meters.readings import kinds
 from firmware.meters.records import titan
@@ -177,33 +178,14 @@ def _meter(app, index):
         elif often:
             unit = getattr(app.board, "interval_unit", 60) if kind.number == readings.INSTANT else 60
             schedules.append(Schedule(kind.number, often * unit, kind.once, get("iec102.align")))
-    options = {
-        "days": get("meter.closing_days", index),
-        "contract": get("meter.contract", index),
-        "totals": get("iec102.totals"),
-        "invalid": get("iec102.invalid"),
-        "resend": get("meter.resend", index),
-        "curve_record": int(get("meter.curve_record", index)),
-        "curve_minutes": int(get("meter.curve_minutes", index)),
-        "curve_days": get("meter.curve_days", index),
-        "set_clock": get("meter.set_clock", index),
-        "max_step": get("meter.max_step", index),
-        "times": {
-            "answer_ms": get("iec102.answer_timeout"),
-            "gap_ms": get("iec102.gap_timeout"),
-            "busy_ms": get("iec102.busy_limit") * 1000,
-            "session_ms": get("iec102.session_deadline") * 1000,
-            "turnaround_ms": get("iec102.turnaround"),
-            "retries": get("iec102.retries"),
-        },
-    }
+    wanted = options(app.config, index)
     for line in app.lines:
         for meter in line.meters:
-            if meter.options == options:
-                options = meter.options  # one for all of the same kind
+            if meter.options == wanted:
+                wanted = meter.options  # one for all of the same kind
     place = "%s/m%d_" % (app.board.root, index)
     ledger = Ledger(place + "ledger.json")
     if ledger.damaged:
         log.error("meter", "the ledger of meter %d is damaged: its history is read again", index)
     ident = get("meter.id", index) or "ID%05d" % index
-    return Meter(ident, address, schedules, get("meter.logger", index), options, ledger, place)
+    return Meter(ident, address, schedules, get("meter.logger", index), wanted, ledger, place)

@@ -66,7 +66,7 @@ def uplink(app):
 
     app.mqtt = MqttService(
         simple,
-        apply_settings.mqtt_settings(app) or apply_settings.OFF,
+        apply_settings.mqtt_settings(app),
         app.ring,
         app.link,
         app.topic_for,
@@ -75,6 +75,7 @@ def uplink(app):
         jitter(app, 0),
         deaf=getattr(app.board, "deaf", False),
     )
+    app.mqtt.session.stream.pace = getattr(app.link, "pace", 0)
     app.deliveries.append(app.mqtt)
 
 

@@ -92,7 +92,7 @@ def link(setup, config, store, reboot):
     with overlay.use("start"):
         from firmware.net.modem import prepare
 
-        settings = prepare.settings(config, int(config.get("uplink.baud")))
+        settings = prepare.options(config, int(config.get("uplink.baud")))
     settings["timing"] = setup.get("timing")
     # The tables of the settings and the modem's code together are more than there is room for.
     overlay.reclaim()

@@ -19,9 +19,10 @@ _METER = {"rxbuf": 1024, "txbuf": 512}
 # What the other end may send at once (lwIP's TCP_WND, 6,400 bytes) comes while a flash commit holds up the loop, half
 # a second; and without the multiplexer lwIP wants room for all that it sends at once (firmware/net/modem/cmux.py).
 _MODEM_BUFFER = const(8192)
-# Where the heap is short: what is lost of more is sent again (TCP); and lwIP's own figure (net/modem/dial.py, _QUEUE).
+# Where the heap is short: what is lost of more is sent again (TCP). Nothing is handed to lwIP faster than the line
+# takes it, so it sends at once what an answer lets go and a piece of ours: half of what it may (net/modem/prepare.py).
 _SHORT_RECEIVED = const(4096)
-_SHORT_SENT = const(7424)
+_SHORT_SENT = const(5120)
 _MUX_BUFFER = const(1024)
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(251)
@@ -208,13 +209,14 @@ def _modem_link(board, config, network, socket):
     with overlay.use("start"):
         from firmware.net.modem import prepare
 
-        settings = prepare.settings(config, baud)
+        settings = prepare.options(config, baud)
     # The tables of the settings and the modem's code together are more than there is room for.
     overlay.reclaim()
     config.release()
     # The multiplexer has a buffer of its own for what PPP sends, and gives the UART what it takes.
     multiplexed = settings["cmux"] and not board.modem_native
-    received, sent = (_SHORT_RECEIVED, _SHORT_SENT) if overlay.tight() else (_MODEM_BUFFER, _MODEM_BUFFER)
+    short = overlay.tight()
+    received, sent = (_SHORT_RECEIVED, _SHORT_SENT) if short else (_MODEM_BUFFER, _MODEM_BUFFER)
     buffers = dict(board.modem_uart, rxbuf=received, txbuf=_MUX_BUFFER if multiplexed else sent)
     dcd = modem.get("dcd")
     found = prepare.link(
@@ -225,6 +227,7 @@ def _modem_link(board, config, network, socket):
         FileStore(board.root + "/modem.json"),
         board.modem_native,
         buffers,
+        sent,
         reboot=board.reset,
         power_key=_key(modem, "power_key"),
         reset=_key(modem, "reset"),
@@ -232,6 +235,9 @@ def _modem_link(board, config, network, socket):
         dcd=None if dcd is None else machine.Signal(machine.Pin(dcd, machine.Pin.IN), invert=True).value,
     )
     found.socket = Sockets(found, socket, board.meanwhile)
+    if short:
+        # Ten bits a byte, and what the multiplexer puts around them.
+        found.pace = baud // (12500 if multiplexed else 10000)
     return found
 
 

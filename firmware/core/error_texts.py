@@ -21,14 +21,17 @@ _LONGEST = const(200)
 
 
 def _table(code):
-    with overlay.use("errorwords"):
-        if code < 200:
+    """The module with the row of a code: one at a time is in memory, where that is short."""
+    if code < 200:
+        with overlay.use("meterwords"):
             from firmware.core import error_meter as table
-        elif code < 300:
+    elif code < 300:
+        with overlay.use("networds"):
             from firmware.core import error_network as table
-        else:
+    else:
+        with overlay.use("devicewords"):
             from firmware.core import error_services as table
-        return table
+    return table
 
 
 def _row(code):
@@ -47,7 +50,7 @@ def text(why, named=False):
     if _FIRST_CAUSE <= code <= _LAST_CAUSE and why[1:]:
         words += " (cause %d, type %d)" % why[1:]
     elif code in (_REFUSED_COMMAND, _PPP) or (code == _DENIED and why[1:]):
-        with overlay.use("errorwords"):
+        with overlay.use("networds"):
             from firmware.core import error_numbers
 
             words += error_numbers.detail(why)

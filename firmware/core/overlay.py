@@ -35,11 +35,12 @@ from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 # whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin app.starting
-start +settings +session +kinds +password +apply +guard app.build,build_base boards.tables,wiring net.modem.prepare
+start +settings +session +kinds +password +apply +guard app.build,build_base boards.tables,wiring net.modem.prepare\
+ meters.options
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.status delivery.mqtt.state
-apply app.apply_settings
+apply app.apply_settings delivery.mqtt.options
 settings config.settings,settings_table
 change +settings +files config.changes,text_import
 check +settings config.check
@@ -51,7 +52,7 @@ command +zone +kinds commands.executor commands.handlers.doctor,general,readings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
 doctor +grammar +files +errorwords commands.handlers.doctor_texts
-help +grammar +texts commands.handlers.help
+help +grammar commands.handlers.help
 typing commands.channels.line_editor
 zone core.zone
 reading +zone meters.ledger,reading,result
@@ -77,7 +78,10 @@ mux net.modem.cmux
 dial +ask +mux net.modem.dial
 aside +ask net.modem.aside
 sms +ask net.modem.sms
-errorwords core.error_meter,error_network,error_numbers,error_services,error_texts
+errorwords core.error_texts
+meterwords core.error_meter
+networds core.error_network,error_numbers
+devicewords core.error_services
 part part
 describe net.modem.describe
 pdu net.modem.pdu

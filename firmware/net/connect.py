@@ -1,12 +1,9 @@
 """How a TCP connection comes about: its name looked up, its socket connected by a deadline. Loaded for it."""
 
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
-from firmware.net.tcp import AGAIN
+from firmware.net.tcp import AGAIN, CONNECTED, REFUSED
 
 _TURN_MS = const(10)
-_CONNECTED = const((106, 127))  # EISCONN
-# ECONNRESET, ECONNREFUSED; EBADF is what lwIP says when connect() is asked again after the refusal (extmod/modlwip.c).
-_CLOSED = const((104, 111, 9))
 
 
 def look_up(sockets, host, port):
@@ -23,7 +20,7 @@ def reader(sock):
 
 def refused(error):
     """Whether an OSError of connect() says that somebody is there and refuses."""
-    return error.args[0] in _CLOSED
+    return error.args[0] in REFUSED
 
 
 async def connect(sock, address, deadline_ms):
@@ -36,7 +33,7 @@ async def connect(sock, address, deadline_ms):
             return True
         except OSError as error:
             code = error.args[0]
-            if code in _CONNECTED:
+            if code in CONNECTED:
                 return True
             if code not in AGAIN:
                 raise

@@ -6,9 +6,15 @@ sees neither. What was not sent has to be offered again byte for byte.
 
 # Numbers of "try again": EAGAIN, EWOULDBLOCK, EALREADY and EINPROGRESS as the ports spell them; 119 and 120 are
 # newlib's (ESP32), where 118 is "no route to host"; 2 and 3 are those of CPython's TLS, which wants to read or to
-# write. And ENOMEM, ENOBUFS: reaching lwIP's memory limit is no failure of the link, it clears as the peer takes its
-# bytes.
+# write. And those of FULL.
 AGAIN = const((2, 3, 11, 35, 36, 114, 115, 119, 120, 12, 105))
+# ENOMEM, ENOBUFS: lwIP's memory is at its limit, which is no failure of the link and says nothing of the other end; it
+# clears as the peers take their bytes.
+FULL = const((12, 105))
+# What connect() says when it is asked again: EISCONN here and there; ECONNREFUSED, ECONNRESET, and EBADF, which is
+# lwIP's after the refusal (extmod/modlwip.c).
+CONNECTED = const((106, 127))
+REFUSED = const((111, 104, 9))
 
 
 def now(call, data):

@@ -149,7 +149,7 @@ MUTANTS = (
     ),
     Mutant(
         "expanded topic",
-        "firmware/app/apply_settings.py",
+        "firmware/delivery/mqtt/options.py",
         "ours = [online] + [expand(get(name)) for name in _OURS]",
         "ours = [online] + [get(name) for name in _OURS]",
         ("unit/app/test_no_topic.py",),

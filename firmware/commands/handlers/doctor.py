@@ -4,7 +4,6 @@ Tells what the services know about themselves. Only with the ID of a meter its l
 where nobody answers firmware/meters/line_probe.py looks whether speed, parity or link address are other ones.
 """
 
-from firmware.commands.handlers.readings import ask, find, form_of, wait
 from firmware.core import overlay
 from firmware.core.compat import sleep_ms
 from firmware.meters import readings
@@ -78,6 +77,8 @@ async def _meters(call, meters, doctor_texts):
 
 async def _probe(call, ident):
     """Read the meter's identity; where it is silent, try other settings of its line."""
+    with overlay.use("command"):
+        from firmware.commands.handlers.readings import ask, find, form_of, wait
     line, meter = find(call, ident)
     result = await wait(call, ask(line, meter, readings.IDENTITY))
     if result is None:

@@ -27,9 +27,6 @@ async def ati(call):
 
 async def help(call):
     with overlay.use("help"):
-        from firmware.config import help as settings_help  # noqa: F401  loading takes a while on a board
-
-        await sleep_ms(0)
         from firmware.commands.handlers import help as found
 
         await sleep_ms(0)

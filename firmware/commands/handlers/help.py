@@ -7,6 +7,7 @@ from firmware.commands.executor import CommandError
 from firmware.commands.grammar import TABLE
 from firmware.config import settings
 from firmware.core import overlay
+from firmware.core.compat import sleep_ms
 
 # A code of CommandError.
 _UNKNOWN = const(2)
@@ -36,20 +37,23 @@ async def help(call):
 
 
 async def _setting(call):
-    with overlay.use("help"):
-        from firmware.config import help as settings_help
-
     config = call.device.config
     try:
         row, index = config.row(call.args[0])
     except ValueError:
         text = "there is no command and no setting %s" % call.args[0][:40]
         raise CommandError(_UNKNOWN, text) from None
-    key = settings.key(row, index)
-    await call.say("%s, %s: %s" % (key, settings.titan(row, index), settings_help.of(row[0])))
-    await call.say("allowed: " + settings_help.allowed(row))
-    await call.say("value: %s; default: %s" % (config.text(key), "***" if settings.secret(row) else row[4]))
-    await call.say(settings_help.needs(row))
+    # Loading takes a while on a board.
+    await sleep_ms(0)
+    with overlay.use("texts"):
+        from firmware.config import help as settings_help
+
+        await sleep_ms(0)
+        key = settings.key(row, index)
+        await call.say("%s, %s: %s" % (key, settings.titan(row, index), settings_help.of(row[0])))
+        await call.say("allowed: " + settings_help.allowed(row))
+        await call.say("value: %s; default: %s" % (config.text(key), "***" if settings.secret(row) else row[4]))
+        await call.say(settings_help.needs(row))
 
 
 def words(call):

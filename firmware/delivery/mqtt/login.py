@@ -11,6 +11,7 @@ from firmware.core.errors import BrokerError
 from firmware.core.log import apart
 from firmware.net.connect import connect as reach
 from firmware.net.connect import look_up, reader, refused
+from firmware.net.tcp import FULL
 
 _TURN_MS = const(10)
 _FAREWELL_MS = const(1000)
@@ -26,8 +27,6 @@ _NO_NAME = const(317)
 _CUT_SHORT = const(323)
 # What CONNACK says, 1 to 5, has codes of its own: so much more.
 _REFUSED = const(300)
-# ENOMEM, ENOBUFS: no memory is no answer about a name.
-_FULL = const((12, 105))
 
 
 async def enter(session, settings, sockets):
@@ -64,8 +63,8 @@ async def connect(stream, sockets, host, port, deadline_ms):
     try:
         address = look_up(sockets, host, port)
     except OSError as error:
-        # The ports have numbers of their own for it, or none but in a text.
-        if error.args[0] in _FULL:
+        # The ports have numbers of their own for it, or none but in a text. No memory is no answer about a name.
+        if error.args[0] in FULL:
             raise
         raise BrokerError(_NO_NAME, str(error)) from None
     # No Nagle's algorithm: with it what follows a short piece waits for that one's acknowledgement, which servers

@@ -6,14 +6,9 @@ which can block for seconds on lwIP.
 """
 
 from firmware.core.compat import ticks_diff, ticks_ms
-from firmware.net.tcp import close
+from firmware.net.tcp import CONNECTED, FULL, REFUSED, close
 
 _DNS = const(53)
-# Connected already (EISCONN here and there), or refused (ECONNREFUSED, ECONNRESET, and EBADF where lwIP is asked again
-# after the refusal): somebody is there.
-_ANSWERS = const((106, 127, 111, 104, 9))
-# ENOMEM, ENOBUFS: lwIP's memory is full of what others send, which says nothing of the host.
-_FULL = const((12, 105))
 # A question for the root name servers, RFC 1035 4.1.
 _QUESTION = b"\x10\x02\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
 _TRIES = const(3)
@@ -70,7 +65,7 @@ class Probe:
                 sock.sendto(_QUESTION, self._address)
             self._since = ticks_ms()
         except (OSError, ValueError) as error:
-            if error.args and error.args[0] in _FULL and not late:
+            if error.args and error.args[0] in FULL and not late:
                 self._drop()  # the next turn asks again
             else:
                 self._missed()  # no name server, no route, a name that is none: no answer either
@@ -83,7 +78,8 @@ class Probe:
             self._socket.connect(self._address)
             return True
         except OSError as error:
-            return error.args[0] in _ANSWERS
+            # Connected already, or refused: somebody is there.
+            return error.args[0] in CONNECTED + REFUSED
 
     def _missed(self):
         self._end()

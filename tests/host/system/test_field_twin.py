@@ -12,8 +12,8 @@ WANTED = {"IEC102", "IEC102_LC", "IEC102_EV", "IEC102_TAVC", "IEC102_CTAVM2"}
 def test_every_kind_of_reading_of_a_meter_with_odd_manners(tmp_path):
     settings = meter_settings(curve=5, events=7, tariff=9, interval=4, closing=True, closing_days=5)
     settings.update({"iec102.busy_limit": 1, "logger.topic": "x/[ID]", "mqtt.commands": "*", "device.confirm": False})
-        # What is due every few minutes is read at once, not at the next full slot of the clock.
-        settings["iec102.align"] = False
+    # What is due every few minutes is read at once, not at the next full slot of the clock.
+    settings["iec102.align"] = False
     with Lab(tmp_path, meter=ODD, settings=settings, heap=micropython.MIDDLE) as lab:
         lab.twin.start()
         found = {}

@@ -9,6 +9,7 @@ from firmware.config import check
 from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log
 from firmware.delivery import homeassistant
+from firmware.delivery.mqtt import options
 from firmware.delivery.publisher import Publisher
 from firmware.meters import readings
 from firmware.recordlog.ring import Ring
@@ -129,7 +130,7 @@ def test_an_answer_topic_that_is_too_long_takes_no_answers(app):
 
 
 def test_the_check_of_the_settings_knows_the_topics_and_lengths_of_those_who_use_them():
-    assert set(check._SAID.split()) == {"mqtt.online_topic", *apply_settings._OURS}
+    assert set(check._SAID.split()) == {"mqtt.online_topic", *options._OURS}
     values = {"mqtt.id": "i", "logger.id": "l", "ha.prefix": "h" * homeassistant._LONGEST_PREFIX}
     values.update({name: "t" * LONGEST_TOPIC for name in check._SAID.split()})
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware.app import apply_settings, time_sync
 from firmware.app import device as services
+from firmware.app import time_sync
 from firmware.app.device import TimeKeeper
 from firmware.commands.channels.mqtt import Remote
 from firmware.commands.dispatcher import Processor
@@ -21,6 +21,7 @@ from firmware.config.config import Config
 from firmware.core.clock import Clock
 from firmware.delivery import homeassistant
 from firmware.delivery.discovery import Discovery
+from firmware.delivery.mqtt import options
 from firmware.recordlog.ring import Ring
 from tests.host.support import virtual_time
 from tests.host.support.fake_device import Line, Link, Meter, channel_of
@@ -121,7 +122,7 @@ class Reads(set):
             by = sys._getframe(1).f_code
             key = asked if index is None else asked.replace(".", ".%d." % index, 1)
             # The client of the broker only looks that no topic of ours is one of its commands.
-            compared = name in apply_settings._OURS and by.co_name in ("mqtt_settings", "<listcomp>")
+            compared = name in options._OURS and by.co_name in ("options", "<listcomp>")
             if key == name and Path(by.co_filename).parent.name != "config" and not compared:
                 self.add(str(value))
             return value

@@ -1,0 +1,66 @@
+"""What MqttService and whoever publishes through it want of the settings."""
+
+from firmware.config.config import LONGEST_TOPIC
+from firmware.core import log
+
+# Topics the device sends to, beside the online topic.
+_OURS = const((
+    "mqtt.atr_topic", "mqtt.status_topic", "logger.topic", "logger.extended_topic", "iec102.trace_topic",
+))  # fmt: skip
+
+
+def options(config):
+    """The dict MqttService wants, `online` and `offline` aside; `enabled` alone, False, where nothing is to be
+    delivered or the broker's address is none: it waits for others."""
+    get, expand = config.get, config.expand
+    off = {"enabled": False}
+    if not get("mqtt.enabled"):
+        return off
+    scheme, _, rest = get("mqtt.broker").partition("://")
+    host, _, port = rest.rstrip("/").partition(":")
+    if scheme not in ("tcp", "mqtt") or not host or (port and not port.isdigit()):
+        log.error("config", "mqtt.broker %r: tcp://host:port is wanted", get("mqtt.broker"))
+        return off
+    online = topic(config, "mqtt.online_topic")
+    ours = [online] + [expand(get(name)) for name in _OURS]
+    topics = []
+    for name in ("mqtt.at_topic", "mqtt.at_topic2"):
+        found = expand(get(name))
+        if found in ours and found:
+            # What we say there would be our next command, and its answer the one after that.
+            log.error("config", "%s: %s is a topic of what the device says; no commands are taken there", name, found)
+        elif found:
+            topics.append(found)
+    return {
+        "enabled": True,
+        "host": host,
+        "port": int(port or 1883),
+        "client_id": expand(get("mqtt.id")),
+        "user": get("mqtt.user"),
+        "password": get("mqtt.password"),
+        "keepalive": get("mqtt.keepalive"),
+        "qos": get("mqtt.qos"),
+        "window": _window(config),
+        "puback_ms": get("mqtt.puback_timeout") * 1000,
+        "subscribe": topics,
+        "online_topic": online,
+    }
+
+
+def topic(config, name, each=False):
+    """A topic as it goes to the broker; empty where that is longer than a topic may be, which is told.
+
+    `each`: a topic of records, [ID] stays in it for the meter of each.
+    """
+    text, expand = config.get(name), config.expand
+    if len(expand(text).encode()) <= LONGEST_TOPIC:
+        return expand(text.replace("[ID]", "\0")).replace("\0", "[ID]") if each else expand(text)
+    log.error("config", "%s is longer than %d bytes with what it stands for; it is not used", name, LONGEST_TOPIC)
+    return ""
+
+
+def _window(config):
+    """Records that may be on the way: none to where it has yet to be shown that they belong there."""
+    if config.trying and any(config.row(name)[0][5] == "way" for name in config.staged):
+        return 0
+    return config.get("mqtt.window")
