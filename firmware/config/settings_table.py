@@ -6,7 +6,7 @@ imei||word|15||restart|identity in records and topics; empty: the modem's or the
 zone||choice|Europe/Madrid,Africa/Ceuta,Atlantic/Canary,Europe/Lisbon,Europe/Dublin,Europe/Paris,Europe/Berlin,\
 Europe/Rome,Europe/Athens,Europe/Helsinki,UTC|Europe/Madrid|restart|zone of the meters' clocks
 password||secret|32|||password of the local console; empty: none
-mtxerr||bool||off||reason of an ERROR in a line +MTXERR; the console always tells it
+mtxerr||bool||off||reason of an ERROR in a line +MTXERR (console: always)
 separator||choice|comma,both|comma||what separates arguments: a comma, or a semicolon, too
 trial||int|2,1440|10||minutes a change may stay without reaching the broker
 confirm||bool||on||another broker or network stays when CONFIRM,code comes over it; off: when the broker is reached

@@ -73,7 +73,7 @@ class Line:
         text = decode(line)
         upper = text.strip().upper()
         # Where no settings are being typed the word alone, or ?, is the command.
-        if self._console.channel.text is None and (upper == "?" or line.strip().lower().startswith(b"help")):
+        if self._console.channel.text is None and upper[:4] in ("HELP", "?"):
             text = "AT^MTXTUNNEL=HELP" + text.strip()[4:].replace(" ", ",", 1)
         after = await self._console.processor.execute(text, self._console.channel, self._send)
         # ATE is about what is typed here, not about the answers.

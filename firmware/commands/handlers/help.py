@@ -5,7 +5,6 @@ from firmware.commands.executor import CommandError
 
 # A board has rows `name|help` here: tools/columns.py.
 from firmware.commands.grammar import TABLE
-from firmware.config import settings
 from firmware.core import overlay
 from firmware.core.compat import sleep_ms
 
@@ -47,6 +46,7 @@ async def _setting(call):
     await sleep_ms(0)
     with overlay.use("texts"):
         from firmware.config import help as settings_help
+        from firmware.config import settings
 
         await sleep_ms(0)
         key = settings.key(row, index)
@@ -59,29 +59,13 @@ async def _setting(call):
 def words(call):
     """What a person may have meant whose line came to an error, to be added to its words; "" where they say it all."""
     if call.module:
-        if "PARAM" not in call.name and call.name != "HELP" or not call.args or not settings.find(call.args[0])[2]:
-            return ""
-        group, _, field = call.args[0].lower().partition(".")
-        index = field.partition(".")[0]
-        if index.isdigit():
-            field = field.partition(".")[2]
-        found = _near(group + "." + field, settings.rows())
-        if index.isdigit():
-            found = found.replace(".", ".%s." % index)
-        return found and "; is it %s?" % found
-    text = call.line.strip().upper()
-    if text[:2] == "AT":
-        text = text.partition("=")[2] or text.split(" ")[-1]
-    name = text.replace(" ", ",").split(",")[0]
-    found = grammar.row(name) or grammar.row(_near(name, grammar.rows()))
-    return "; is it %s?" % grammar.form(found) if found else "; HELP lists the commands"
-
-
-def _near(word, rows):
-    """The name of the row that has most of the pairs of letters of `word`, more than half of them; "" if none has."""
-    most, found = len(word) // 2, ""
-    for row in rows:
-        count = sum([word[at : at + 2] in row[0] for at in range(len(word) - 1)])
+        return ""
+    typed = call.line.upper().replace("=", " ").replace(",", " ").split() or [""]
+    name = typed[len(typed) > 1 and typed[0][:2] == "AT"]
+    # The name that has most of its pairs of letters, and more than half of them.
+    most, found = len(name) // 2, ""
+    for row in grammar.rows():
+        count = 99 if row[0] == name else sum([name[at : at + 2] in row[0] for at in range(len(name) - 1)])
         if count > most:
-            most, found = count, row[0]
-    return found
+            most, found = count, row
+    return "; is it %s?" % grammar.form(found) if found else "; HELP lists the commands"
