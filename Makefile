@@ -32,7 +32,7 @@ help:
 	@echo "make types          what pyright finds in the firmware and the tools, with the types of MicroPython's modules"
 	@echo "make lib            fetch the device libraries (pinned by hash) into lib/"
 	@echo "make build          compile the firmware for a board into build/device/"
-	@echo "make docs           write docs/settings.md, commands.md and errors.md anew from the tables in the code"
+	@echo "make docs           write docs/settings.md, commands.md, errors.md and package.json anew from the code"
 	@$(MAKE) --no-print-directory board-help
 	@$(MAKE) --no-print-directory pico-help
 	@$(MAKE) --no-print-directory fleet-help
@@ -108,6 +108,7 @@ proof: build $(VENV)/.fleet
 
 docs: $(STAMP)
 	@$(PY) -m tools.docs
+	@$(PY) -m tools.package
 
 clean:
 	rm -rf build $(VENV) lib/umqtt lib/.installed bench/results twin board-sim .pytest_cache .ruff_cache .hypothesis
