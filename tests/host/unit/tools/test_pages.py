@@ -95,3 +95,12 @@ def test_an_anchor_that_is_wrong_would_be_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# One, two: `three`\n\n## Same\n\n## Same\n\n```\n# no heading\n```\n")
     assert anchors(page) == {"one-two-three", "same", "same-1"}
+
+
+def test_the_words_before_the_first_record_are_as_many_as_told():
+    text = (ROOT / "docs" / "development.md").read_text()
+    first = (ROOT / "README.md").read_text().partition("```\nmake run\n```")[0]
+    quick = (ROOT / "docs" / "quickstart.md").read_text().partition("## 2.")[0]
+    told = [int(number) for number in re.findall(r"(?m)^\| words [^|]*\| (\d+) \|$", text)]
+    assert told == [len(first.split()), len(quick.split())]
+    assert max(told) < 400
