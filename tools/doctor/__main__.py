@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 
+from firmware.config import settings
 from firmware.core.zone import Zone
 from tools.doctor import broker, lines, linescan, secrets
 from tools.doctor.report import Fault, Report
@@ -95,6 +96,11 @@ def _first(given, rest):
     return [*([given] if given is not None else []), *(n for n in rest if n != given)]
 
 
+def _speeds(name):
+    """The speeds that the device can be set to: another one could be found, but not be used."""
+    return [int(each) for each in settings.row(name)[3].split(",")]
+
+
 def _meter(parser):
     add = parser.add_argument
     add(
@@ -102,7 +108,12 @@ def _meter(parser):
         required=True,
         help="/dev/ttyUSB0, COM3, a pty, tcp://HOST:PORT, rfc2217://HOST:PORT",
     )
-    add("--baud", type=_above, help="the speed the device is set to (unknown: all are tried)")
+    add(
+        "--baud",
+        type=int,
+        choices=_speeds("port.baud"),
+        help="the speed the device is set to (unknown: all are tried)",
+    )
     add("--format", choices=sorted(linescan.FORMATS), help="bits, parity, stop bits it is set to")
     add("--only", action="store_true", help="try no other speed and format than these")
     add("--link", type=_number, help="the link address it is set to")
@@ -127,7 +138,7 @@ def _meter(parser):
 def _modem(parser):
     add = parser.add_argument
     add("--port", required=True, help="the modem's AT port")
-    add("--baud", type=_above, help="the speed the device is set to (unknown: all are tried)")
+    add("--baud", type=int, choices=_speeds("uplink.baud"), help="the speed it is set to (unknown: all are tried)")
     add("--pin-file", metavar="FILE", help="the PIN of the SIM; it is tried once")
     add("--wait", type=_above, default=60, metavar="S", help="for the registration (60)")
     add("--apn", default="", help="access point of the SIM")
