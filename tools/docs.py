@@ -158,8 +158,8 @@ OK                                      or ERROR
 ```
 
 Each of these lines ends with CR LF. With `device.mtxerr` on, and always on the console, a line
-`+MTXERR: code,"text"` before `ERROR` says why. On the console it names the nearest command, `HELP` alone lists all, and
-`AT^MTXTUNNEL=` may be left out:
+`+MTXERR: code,"text"` before `ERROR` says why. On the console it names the nearest command, `HELP` alone lists all,
+and `AT^MTXTUNNEL=` may be left out:
 
 | code | meaning |
 | --- | --- |
