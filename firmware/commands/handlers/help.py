@@ -60,7 +60,7 @@ def words(call):
     """What a person may have meant whose line came to an error, to be added to its words; "" where they say it all."""
     if call.module:
         return ""
-    name = call.line.upper().replace("=", " ").replace(",", " ").split()[:2][-1]
+    name = call.line.upper().replace("=", " ").replace(",", " ").split(" ")[:2][-1]
     # The name that has most of its pairs of letters, and more than half of them.
     most, found = len(name) // 2, ""
     for row in grammar.rows():
