@@ -3,7 +3,6 @@
 Exit code 1 when a target was missed or a bench failed; the others run all the same.
 """
 
-import argparse
 import importlib
 import importlib.util
 import json
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import bench
 from bench import _rows
+from tools.options import Parser
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -36,7 +36,7 @@ def measure(name, quick):
 
 def main(argv=None):
     about, _, more = __doc__.partition("\n\n")
-    parser = argparse.ArgumentParser(prog="bench", description=about, epilog=more)
+    parser = Parser(prog="bench", description=about, epilog=more)
     parser.add_argument("name", nargs="*", help="which (default: all): %s" % ", ".join(names()))
     parser.add_argument("--quick", action="store_true", help="little work: counts are judged, times are not")
     args = parser.parse_args(argv)

@@ -4,7 +4,6 @@ Each tenth message is a repeat. Prints a JSON object: `seconds` for `messages`, 
 `new` and `repeated`.
 """
 
-import argparse
 import itertools
 import json
 import resource
@@ -14,6 +13,7 @@ from collections import deque
 
 from tools.fleet import ingest, simulate
 from tools.fleet.store import open_store
+from tools.options import Parser
 
 _DAY = 86400
 _START = 1774656000  # 2026-03-28
@@ -64,7 +64,7 @@ def messages(devices, count):
 
 
 def main(database, devices, count):
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     ingest.add_arguments(parser)
     args = parser.parse_args([])
     taker = ingest.Ingest(args)

@@ -147,7 +147,7 @@ class Pack:
 
 
 def _key(path):
-    return crc32(path.strip("/").encode()) >> 2
+    return crc32(path.strip("/").replace("//", "/").encode()) >> 2
 
 
 def mount(path):
@@ -155,6 +155,8 @@ def mount(path):
     global mounted
     mounted = Pack(path)
     vfs.mount(mounted, MOUNT)
-    for each in (MOUNT + "/lib", MOUNT):
+    # What mpremote and mip install goes into the first folder of the path that ends in /lib: not into this one, which
+    # nobody can write to.
+    for each in (MOUNT + "/lib/", MOUNT):
         if each not in sys.path:
             sys.path.insert(0, each)

@@ -6,7 +6,7 @@ IMAGE ?=
 FILE  ?=
 BOARD_TOOL = $(PY) -m tools.board $(if $(PORT),--port $(PORT))
 
-.PHONY: flash deploy rollback config console backup restore release board-help
+.PHONY: board-sim flash deploy rollback config console backup restore release board-help
 
 board-help:
 	@echo "make flash BOARD= IMAGE=   put MicroPython onto the board, then the firmware (PORT= if there are several)"
@@ -17,7 +17,11 @@ board-help:
 	@echo "make backup / restore FILE=  settings and records into a zip / settings out of it"
 	@echo "make release               a signed release for the update over the air (docs/update.md)"
 
-flash: lib/.installed
+# No board yet: a simulated one (docs/no-hardware.md).
+board-sim: $(STAMP)
+	@exec $(PY) -m tools.board.sim $(WORDS)
+
+flash: flash-has lib/.installed
 	@$(BOARD_TOOL) flash --board "$(BOARD)" $(if $(IMAGE),--image "$(IMAGE)")
 	@$(BOARD_TOOL) deploy --board "$(BOARD)" --wait 10
 
@@ -36,7 +40,7 @@ console: $(STAMP)
 backup: $(STAMP)
 	@$(BOARD_TOOL) backup $(if $(FILE),"$(FILE)")
 
-restore: $(STAMP)
+restore: restore-has $(STAMP)
 	@$(BOARD_TOOL) restore "$(FILE)"
 
 release: lib/.installed

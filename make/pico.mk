@@ -11,12 +11,12 @@ pico-help:
 
 $(PICO): $(STAMP)
 
-pico: build
+pico: pico-has build
 	@$(PY) -m tools.pico --check "$(IMAGE)"
 	@$(MAKE) --no-print-directory $(PICO)
 	@exec $(PY) -m tools.pico $(if $(ONCE),--once) "$(IMAGE)"
 
-test-pico: build
+test-pico: pico-has build
 	@$(PY) -m tools.pico --check "$(IMAGE)"
 	@$(MAKE) --no-print-directory $(PICO)
 	@IMAGE="$(IMAGE)" $(PY) -m pytest tests/pico

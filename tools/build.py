@@ -5,7 +5,6 @@ changed is compiled again. `--check` compiles everything and keeps nothing: a sy
 board's own compiler. `--sizes` prints what each module takes in flash.
 """
 
-import argparse
 import ast
 import contextlib
 import hashlib
@@ -17,6 +16,7 @@ import sys
 from pathlib import Path
 
 from tools import columns
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = ROOT / "build" / "device"
@@ -156,7 +156,7 @@ def sizes(device=DEVICE):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tools.build", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.build", description=__doc__.split("\n\n")[0])
     parser.add_argument("--check", action="store_true", help="compile only, keep nothing")
     parser.add_argument("--sizes", action="store_true", help="print the size of each module")
     args = parser.parse_args(argv)

@@ -7,9 +7,10 @@ An import inside a function counts as an overlay's where it stands in `with over
 overlay.turn(...)` or `with overlay.part`.
 """
 
-import argparse
 import ast
 from pathlib import Path
+
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 # Tools that gave the firmware's names another form on their way to a board.
@@ -100,7 +101,7 @@ def places(root=ROOT):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tools.counts", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.counts", description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", nargs="?", default=ROOT, type=Path, help="of a checkout (default: this one)")
     parser.add_argument("--list", action="store_true", help="where each of them is")
     args = parser.parse_args(argv)

@@ -1,6 +1,5 @@
 """`python -m tools.decode [--json] HEX …`: explain IEC 60870-5-102 frames, from the arguments or standard input."""
 
-import argparse
 import datetime as dt
 import json
 import os
@@ -12,6 +11,7 @@ from firmware.iec102 import asdu as codec
 from firmware.iec102 import frame_text, ft12
 from firmware.iec102.errors import Iec102Error
 from firmware.iec102.timetag import TimeTag
+from tools.options import Parser
 
 # Protocol reference 6: names of the ASDU types.
 MNEMONICS = {
@@ -251,14 +251,17 @@ def lines_of(args):
         if all(len(word) <= 4 for word in args.hex):
             return [" ".join(args.hex)]
         return args.hex
+    if sys.stdin.isatty():
+        print("type or paste frames, one a line; Ctrl-D ends (or at once: make decode 10 49 01 00 4a 16)", flush=True)
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")  # any bytes get an answer
     return (line for line in sys.stdin if line.strip())
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tools.decode",
+        example="make decode 10 49 01 00 4a 16",
         description="Explain IEC 60870-5-102 frames. Hex digits as arguments, or one frame a line on standard input.",
     )
     parser.add_argument("hex", nargs="*", help="a frame, such as 104901004a16 or 10 49 01 00 4a 16")

@@ -3,7 +3,6 @@
 `python -m tools.docs` writes them; `--check` writes nothing and ends with 1 when one of them is stale.
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from firmware.commands import executor, grammar
 from firmware.commands.handlers import help as commands_help
 from firmware.config import help, settings
 from firmware.core import error_meter, error_network, error_services
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 _MADE = "<!-- Made by `python -m tools.docs` from the tables in firmware/; changes here are lost. -->\n\n"
@@ -157,7 +157,9 @@ AT^MTXTUNNEL=GETIEC102,ID00000          the command (console: typed, with consol
 OK                                      or ERROR
 ```
 
-Each of these lines ends with CR LF. With `device.mtxerr` on, a line `+MTXERR: code,"text"` before `ERROR` says why:
+Each of these lines ends with CR LF. With `device.mtxerr` on, and always on the console, a line
+`+MTXERR: code,"text"` before `ERROR` says why. On the console it names the nearest command, `HELP` alone lists all,
+and `AT^MTXTUNNEL=` may be left out:
 
 | code | meaning |
 | --- | --- |
@@ -317,7 +319,7 @@ def stale():
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tools.docs", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.docs", description=__doc__.split("\n\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if a page is stale")
     args = parser.parse_args(argv)
     old = stale()

@@ -8,10 +8,11 @@ A room is a folder of firmware/ with all that lies below it, or a module beside 
 function counts as much as one at the top: both tie two files together.
 """
 
-import argparse
 import ast
 import re
 from pathlib import Path
+
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 # Who may import whom: a room those of the lines below its own. docs/architecture.md says what each holds.
@@ -159,7 +160,7 @@ def _has_folder(root, name):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tools.house", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.house", description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", nargs="?", default=ROOT, type=Path, help="of a checkout (default: this one)")
     parser.add_argument("--list", action="store_true", help="which they are")
     args = parser.parse_args(argv)

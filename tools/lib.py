@@ -7,7 +7,6 @@ pip itself, with --require-hashes, does not take them: they were made for MicroP
 pyproject.toml, and pip refuses such a file after it has fetched and checked it. So pypi-simple fetches and checks.
 """
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -17,6 +16,8 @@ from pathlib import Path
 
 import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, DigestMismatchError, NoSuchProjectError, PyPISimple
+
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "lib.lock"
@@ -79,7 +80,7 @@ def install(root=ROOT, lock=LOCK, endpoint=PYPI_SIMPLE_ENDPOINT):
 
 
 def main(argv=None):
-    argparse.ArgumentParser(prog="tools.lib", description=__doc__.split("\n\n")[0]).parse_args(argv)
+    Parser(prog="tools.lib", description=__doc__.split("\n\n")[0]).parse_args(argv)
     try:
         for text in install():
             print("lib: " + text)

@@ -7,7 +7,6 @@ enforces no limit. It has neither hardware nor network. npm.lock names its packa
 fetches it with npm as this machine is configured, and keeps it in build/.
 """
 
-import argparse
 import base64
 import hashlib
 import importlib.util
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 from tools import patience
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "npm.lock"
@@ -120,7 +120,7 @@ def run(steps, folder=None):
 
 def main(argv=None):
     about = __doc__.partition("\n")[0]
-    argparse.ArgumentParser(prog="tools.micropython32", description=about).parse_args(argv)
+    Parser(prog="tools.micropython32", description=about).parse_args(argv)
     try:
         place = install()
         version = run(["import sys; print(sys.version, 'largest small number of a word: %d' % sys.maxsize)"])

@@ -15,12 +15,13 @@ from tools.build import ROOT, replacing
 _START = 10
 _ENTRY = 8
 _WBITS = 11  # a window of 2 KiB: what inflating one module takes of the heap
+_TRIES = 100  # of the parse; more gain nothing
 _BLOCKS = 2  # of a module more than two blocks gain nothing and take three times as long
 # Bytes a version may have: a flash holds two, beside the log (firmware/app/build.py). `make test` fails beyond.
 MOST = 168 * 1024
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.
-_HOW = ("%s %d %d close " % (version("zopfli"), _WBITS, _BLOCKS)).encode()
+_HOW = ("%s %d %d %d close " % (version("zopfli"), _WBITS, _TRIES, _BLOCKS)).encode()
 
 
 class PackError(Exception):
@@ -48,7 +49,7 @@ def _shrunk(data):
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -_WBITS, 9)
     plain = squeeze.compress(data) + squeeze.flush()
     # zopfli looks back as far as it likes, which is not always too far.
-    close = zopfli.zlib.compress(data, blocksplittingmax=_BLOCKS)[2:-4]
+    close = zopfli.zlib.compress(data, numiterations=_TRIES, blocksplittingmax=_BLOCKS)[2:-4]
     return min(plain, close, key=len) if _fits(close, len(data)) else plain
 
 

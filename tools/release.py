@@ -6,7 +6,6 @@
 git, and whoever has it can put any program on your devices.
 """
 
-import argparse
 import asyncio
 import hashlib
 import json
@@ -24,6 +23,7 @@ from firmware.core import clock
 from firmware.update import release as device
 from firmware.update.source import ReleaseError
 from tools import pack, sbom
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = ROOT / "keys" / "release.pem"
@@ -174,7 +174,7 @@ def check_parts(path):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="tools.release", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.release", description=__doc__.split("\n\n")[0])
     parser.add_argument("--key", default=KEY, type=Path, help="private key (default %(default)s)")
     parser.add_argument("--public", default=PUBLIC, type=Path, help="public key for the devices")
     sub = parser.add_subparsers(dest="what", required=True)

@@ -15,7 +15,6 @@ from firmware.core.flash_gate import Gate
 from firmware.meters import readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter, MeterLine
-from firmware.meters.options import options
 from firmware.meters.reading import Schedule
 from firmware.meters.readings import kinds
 from firmware.meters.records import titan
@@ -178,7 +177,7 @@ def _meter(app, index):
         elif often:
             unit = getattr(app.board, "interval_unit", 60) if kind.number == readings.INSTANT else 60
             schedules.append(Schedule(kind.number, often * unit, kind.once, get("iec102.align")))
-    wanted = options(app.config, index)
+    wanted = kinds.options(app.config, index)
     for line in app.lines:
         for meter in line.meters:
             if meter.options == wanted:

@@ -33,7 +33,7 @@ def begin():
         gc.threshold(_LOADING)
     board = boards.this_board()
     # The large buffers of the flash are in place; now everything else may come.
-    log.info("start", "lector102 %s on %s, MicroPython %s", VERSION, board.name, sys.version)
+    log.info("start", "lector102 %s on %s, MicroPython %d.%d.%d", VERSION, board.name, *sys.implementation.version[:3])
     if not getattr(board, "versions", True):
         return board, None
     with overlay.use("guard"):

@@ -14,6 +14,7 @@ import time
 
 import vfs
 
+from firmware.config.config import Config
 from firmware.core import clock, log, overlay
 from firmware.core.serial_port import SerialPort
 
@@ -91,11 +92,11 @@ class PtyUart:
 
 
 class HostRtc:
-    """The host's clock, `speed` times as fast from the moment `epoch` on (both from twin.json)."""
+    """The host's clock, `speed` times as fast from `since` on, when it stood at `epoch` (all from twin.json)."""
 
-    def __init__(self, epoch, speed):
+    def __init__(self, epoch, speed, since=None):
         self._epoch = epoch
-        self._start = time.time()
+        self._start = since or time.time()
         self._speed = speed
         self._shift = 0
 
@@ -151,7 +152,8 @@ class Board:
             vfs.VfsLfs2.mkfs(flash, progsize=32)
             self._mount(flash)
         speed = self._setup.get("speed", 1)
-        self.rtc = HostRtc(self._setup.get("epoch") or time.time(), speed)
+        epoch = self._setup.get("epoch")
+        self.rtc = HostRtc(epoch or time.time(), speed, self._setup.get("since") if epoch else None)
         self.speed = speed
         self.fed = 0
 
@@ -168,8 +170,14 @@ class Board:
         return FileStore(self.root + "/modem.json")
 
     def preset(self):
-        """Settings laid over the stored ones at each start."""
-        return self._setup.pop("settings", {})
+        """Settings laid over the stored ones at each start; with `keep` they are stored, too, as if typed."""
+        values = self._setup.pop("settings", {})
+        if values and self._setup.get("keep"):
+            config = Config(self.root + "/config.json")
+            config.load()
+            config.set_many(values)
+            config.save()
+        return values
 
     def reset_cause(self):
         return self._setup.get("cause", "power on")

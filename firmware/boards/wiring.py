@@ -105,18 +105,18 @@ def _overrule(board):
         log.error("board", "board.json is not JSON (%s): ignored", error)
         return
     if not isinstance(table, dict):
-        log.error("board", "board.json is no {...}: ignored")
+        log.error("board", "board.json is none: ignored")
         return
     ports = table.get("ports", board.wiring)
     if isinstance(ports, (list, tuple)) and all(isinstance(port, dict) for port in ports):
         board.wiring = ports
     else:
-        log.error("board", 'board.json: "ports" is no list of {...}: ignored')
+        log.error("board", 'board.json: "ports" is none: ignored')
     modem = table.get("modem", {})
     if modem is None or isinstance(modem, dict):
         board.modem = None if not modem and "modem" in table else dict(board.modem or {}, **modem) or None
     else:
-        log.error("board", 'board.json: "modem" is no {...}: ignored')
+        log.error("board", 'board.json: "modem" is none: ignored')
     board.ethernet = table.get("ethernet")
     board.led_pin = table.get("led", board.led_pin)
 

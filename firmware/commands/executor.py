@@ -151,7 +151,7 @@ class Call:
 
     async def end(self, error=None):
         await self.begin()
-        if error and self.device.config.get("device.mtxerr"):
+        if error and (self.channel.person or self.device.config.get("device.mtxerr")):
             words = clean(str(error))[:200].replace('"', "'")
             await self._write(('+MTXERR: %d,"%s"' % (error.code, words)).encode() + self.channel.end)
         await self._write(self.channel.end)
@@ -164,7 +164,7 @@ async def execute(processor, text, channel, write, collector):
     if channel.text is None:
         lines = [line for line in lines if line.strip()] or [""]
     count = 0
-    after = None
+    afters = []
     while lines:
         line = lines.pop(0)
         call = Call(processor, channel, line, write, collector)
@@ -186,26 +186,27 @@ async def execute(processor, text, channel, write, collector):
             error = None if call.after else error
         if error and (error.code < _NO_METER or error.code == _TOO_LONG):
             _wrong(channel)
+            if channel.person:
+                error = _told(call, error)
         processor.executed += 1
         processor.failed += error is not None
-        after = _both(after, call.after)
+        if call.after:
+            afters.append(call.after)
         if channel.text is None:
             await _end(call, error, collector)
     with overlay.attempt:
         processor.most = processor.device.config.get("limit.commands")
-    return after
+    # A restart does not forget what is to be tried.
+    return (lambda: [after() for after in afters]) if afters else None
 
 
-def _both(first, second):
-    """One function to call when the answer is out, of two or fewer: a restart does not forget what is to be tried."""
-    if not (first and second):
-        return first or second
+def _told(call, error):
+    """The error with what a person may have wanted to type."""
+    with overlay.attempt, overlay.use("help"):
+        from firmware.commands.handlers import help
 
-    def after():
-        first()
-        second()
-
-    return after
+        return CommandError(error.code, str(error) + help.words(call))
+    return error
 
 
 def _wrong(channel):

@@ -6,7 +6,7 @@ imei||word|15||restart|identity in records and topics; empty: the modem's or the
 zone||choice|Europe/Madrid,Africa/Ceuta,Atlantic/Canary,Europe/Lisbon,Europe/Dublin,Europe/Paris,Europe/Berlin,\
 Europe/Rome,Europe/Athens,Europe/Helsinki,UTC|Europe/Madrid|restart|zone of the meters' clocks
 password||secret|32|||password of the local console; empty: none
-mtxerr||bool||off||reason of an ERROR in a line +MTXERR
+mtxerr||bool||off||reason of an ERROR in a line +MTXERR (console: always)
 separator||choice|comma,both|comma||what separates arguments: a comma, or a semicolon, too
 trial||int|2,1440|10||minutes a change may stay without reaching the broker
 confirm||bool||on||another broker or network stays when CONFIRM,code comes over it; off: when the broker is reached
@@ -30,7 +30,7 @@ size|LOGGER_registerSize|int|0,16384|0||most bytes of a record that is kept; 0: 
 registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart|most records that wait, the oldest goes; 0: what \
 the flash takes
 segment||int|4096,65536|16384|restart|bytes of a file of the log
-segments||int|2,4096|64|restart|files of the log; fewer on a small flash; more until what waits fits
+segments||int|2,4096|64|restart|files of the log; fewer on a small flash
 """,
     "limit": """
 commands||int|1,6000|120||most commands in a minute on each channel; others wait
@@ -109,8 +109,7 @@ busy_limit||int|1,600|20|restart|seconds a meter may say that it is busy
 session_deadline||int|1,3600|60|restart|seconds a session may take
 turnaround||int|0,1000|0|restart|ms of silence before each frame
 totals||choice|object192,tariff|object192|restart|where VABA, VABRI and VABRC come from
-trace||choice|off,console,file,topic|off||show every frame: on the console, in trace.txt \
-and trace.old.txt, or on a topic
+trace||choice|off,console,file,topic|off||show every frame: console, trace.txt or a topic
 trace_topic||topic|120|lector102/[IMEI]/TRACE||topic of the frames
 trace_minutes||int|0,10080|60||minutes until the trace ends; 0: never
 invalid||choice|keep,omit,mark|keep|restart|instantaneous values the meter calls invalid; mark: a key Q tells

@@ -169,7 +169,7 @@ class Link:
         limit = ticks_add(ticks_ms(), self.address.busy_ms)
         while self.full:
             if ticks_diff(limit, ticks_ms()) <= 0:
-                raise errors.BusyError("the meter takes no data for too long (DFC)")
+                raise errors.BusyError()
             await self.pause(self.address.pause_ms)
             await self.status()
 

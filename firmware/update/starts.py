@@ -9,7 +9,7 @@ does it itself in its first minute, and goes back to the one before when it is w
 import asyncio
 import time
 
-import __main__
+import __main__  # pyright: ignore[reportMissingImports]
 from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms
 from firmware.update import safestart, slots

@@ -1,10 +1,11 @@
 """`python -m tests.proof [NAME …]`: run the proofs one after another; exit code 1 when one of them fails."""
 
-import argparse
 import importlib
 import sys
 import time
 import traceback
+
+from tools.options import Parser
 
 NAMES = (
     "power_cuts", "upgrade_cuts", "root_cuts", "cmux_day", "months", "years", "full_heap", "many_commands", "weather",
@@ -14,7 +15,7 @@ NAMES = (
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tests.proof", description=__doc__)
+    parser = Parser(prog="tests.proof", description=__doc__)
     parser.add_argument("name", nargs="*", help="which (default: all): %s" % ", ".join(NAMES))
     wanted = parser.parse_args(argv).name or NAMES
     for name in wanted:

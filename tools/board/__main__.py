@@ -12,6 +12,7 @@ from serial.tools import list_ports
 
 from tools.board import backup, console, deploy, flash, settings
 from tools.board.device import BoardError, Device
+from tools.options import Parser, above, between
 
 _CRASHED = b"main: restarting"  # main.py, behind the traceback
 
@@ -29,8 +30,11 @@ def find_port(given, wait=0):
     if len(ports) == 1:
         return ports[0]
     if not ports:
-        raise BoardError("no board found; plug it in or name its port: PORT=/dev/ttyUSB0")
-    raise BoardError("more than one port: say which, PORT=... of %s" % ", ".join(ports))
+        raise BoardError(
+            "no board found: plug it in, or name its port (PORT=/dev/ttyUSB0); "
+            "no board yet? make board-sim has a simulated one"
+        )
+    raise BoardError("more than one port; say which: PORT=%s" % " or PORT=".join(ports))
 
 
 def watch(device, seconds, out=print):
@@ -86,7 +90,9 @@ def _flash(args):
 
 def _config(args):
     with board(args) as device:
-        settings.run(device, args)
+        if settings.run(device, args):
+            watch(device, args.watch)
+            print("make console%s goes on from here" % (" PORT=" + args.port if args.port else ""))
 
 
 def _console(args):
@@ -105,7 +111,7 @@ def _restore(args):
 
 
 def parser():
-    top = argparse.ArgumentParser(prog="tools.board", description=__doc__)
+    top = Parser(prog="tools.board", description=__doc__)
     top.add_argument("--port", help="serial port; default: the only board plugged in")
     sub = top.add_subparsers(dest="what", required=True)
 
@@ -127,10 +133,12 @@ def parser():
     one = command("config", _config, "ask for the settings and write them")
     one.add_argument("--file", help="settings file: JSON or `name = value` lines")
     one.add_argument("--show", action="store_true", help="show what differs from the defaults")
+    one.add_argument("--all", action="store_true", help="show every setting")
+    one.add_argument("--watch", type=float, default=8, help="seconds to watch the start")
     one.add_argument("set", nargs="*", help="name=value; a secret by its name alone")
     one = command("console", _console, "the console: AT lines with history")
-    one.add_argument("--baud", type=int, default=115200)
-    one.add_argument("--silence", type=float, default=1.0, help="with a pipe: ends an answer (s)")
+    one.add_argument("--baud", type=between(300), default=115200)
+    one.add_argument("--silence", type=above(0), default=1.0, help="with a pipe: ends an answer (s)")
     one = command("backup", _backup, "settings, wiring and records into a zip")
     one.add_argument("file", nargs="?", type=Path)
     one = command("restore", _restore, "settings and wiring from a zip")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import serial
 
+from tools import ports
 from tools.board.device import BoardError
 
 HISTORY = Path.home() / ".lector102_history"
@@ -23,13 +24,19 @@ _SECRET = re.compile(r"passw|clave|key|pin|secret|token", re.IGNORECASE)
 
 
 class Console:
-    """`send(line)` and a thread that hands what arrives to `show(text)`."""
+    """`send(line)` and a thread that hands what arrives to `show(text)`.
 
-    def __init__(self, port, show, baud=115200):
+    `once`: a line stands on the screen already when it is sent, and what the device repeats of it is left out.
+    """
+
+    def __init__(self, port, show, baud=115200, once=False):
+        self._once = once
+        self._echo = ""  # of what was sent, still to come
+        self._held = ""  # of that, what has come
         try:
             self._serial = serial.serial_for_url(port, baud, timeout=0.1)
         except (OSError, serial.SerialException) as error:
-            raise BoardError("no console at %s: %s" % (port, error)) from None
+            raise BoardError("no console at " + ports.trouble(port, error)) from None
         self._show = show
         self._end = False
         self.last = time.monotonic()
@@ -48,9 +55,26 @@ class Console:
                 return
             if data:
                 self.last = time.monotonic()
-                self._show(data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n"))
+                text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+                self._show(self._without_echo(text) if self._echo else text)
+
+    def _without_echo(self, text):
+        """`text` without what repeats the line that was sent: its letters, or stars for a secret, and its end."""
+        for at, letter in enumerate(text):
+            if not self._echo:
+                self._held = ""
+                return text[at:]
+            if letter not in (self._echo[0], "*" if self._echo[0] != "\n" else "\n"):
+                # A line of the log comes in between, or the device repeats nothing.
+                held, self._held, self._echo = self._held, "", ""
+                return held + text[at:]
+            self._held += letter
+            self._echo = self._echo[1:]
+        return ""
 
     def send(self, line):
+        if self._once:
+            self._held, self._echo = "", line + "\n"
         try:
             self._serial.write(line.encode() + b"\r")
         except (OSError, serial.SerialException) as error:
@@ -81,7 +105,7 @@ def _out(text):
 
 def run(port, baud=115200, silence=1.0, history=HISTORY):
     """Until Ctrl-D (a person) or the end of the input and silence (a pipe)."""
-    console = Console(port, _out, baud)
+    console = Console(port, _out, baud, once=sys.stdin.isatty())
     try:
         if sys.stdin.isatty():
             _person(console, port, history)

@@ -15,6 +15,7 @@ from firmware.update.slots import PACK
 from tools import build, pack
 from tools.board import flash
 from tools.board.device import ROOT, BoardError, Progress, dumps
+from tools.options import nearest
 
 SLOTS = ROOT / "firmware" / "update" / "slots.py"
 # boot.py, its helper and main.py choose and start a version, so they lie outside of both.
@@ -201,10 +202,11 @@ class Deployment:
 
     def check_board(self, board):
         if board and board not in board_names(self.root):
-            raise BoardError("no board %r; there are: %s" % (board, ", ".join(board_names(self.root))))
+            names = board_names(self.root)
+            raise BoardError("no board %r; there are: %s%s" % (board, ", ".join(names), nearest(board, names)))
         if not board and not self.device.exists("/board.txt"):
             raise BoardError(
-                "this board does not know yet what it is: BOARD=NAME (or --board NAME) with one of: "
+                "this board does not know yet what it is: make deploy BOARD=lilygo_t_sim7600, or which it is of: "
                 + ", ".join(board_names(self.root))
             )
 

@@ -13,6 +13,8 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
+from tools import ports
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Native code of these architectures is what mpy-cross can make (py/persistentcode.h); index from
 # sys.implementation._mpy >> 10.
@@ -52,10 +54,7 @@ class Device:
             # to come, amid raw paste: a board that writes its flash keeps it waiting.
             self.link = SerialTransport(port, wait=wait, timeout=self.silence_s)
         except (TransportError, OSError, serial.SerialException) as error:
-            raise BoardError(
-                "no board at %s: %s. Plugged in? Is another program (a terminal) using the port? "
-                "`python -m serial.tools.list_ports -v` lists the ports." % (port, error)
-            ) from None
+            raise BoardError("no board at " + ports.trouble(port, error)) from None
 
     def __enter__(self):
         try:

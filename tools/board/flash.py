@@ -50,10 +50,9 @@ def check_chip(board, found, root=ROOT):
     there = "esp32s3" if "ESP32S3" in found["machine"].upper() else found["platform"]
     wanted = "esp32s3" if what["firmware"] and what["firmware"].endswith("S3") else what["family"]
     if wanted and wanted != there:
-        raise BoardError(
-            "BOARD=%s is a board with %s, what answers is %s (%s): another BOARD= or another PORT=?"
-            % (board, wanted, there, found["machine"])
-        )
+        text = "BOARD=%s is a board with %s, what answers is %s (%s): another BOARD= or another PORT=?%s"
+        sim = " The board of make board-sim is BOARD=unix" if there == "linux" else ""
+        raise BoardError(text % (board, wanted, there, found["machine"], sim))
 
 
 def tool(*names):
@@ -89,7 +88,7 @@ def _esp32(what, port, image):
         raise BoardError("an ESP32 takes a .bin, not %s" % image.name)
     command = tool("esptool", "esptool.py")
     if not command:
-        raise BoardError("esptool is not installed: `pip install esptool`, then again")
+        raise BoardError("esptool is not installed: `.venv/bin/python -m pip install esptool`, then again")
     chip = "esp32s3" if what["firmware"].endswith("S3") else "esp32"
     head = command + ["--chip", chip, "--port", port]
     return [

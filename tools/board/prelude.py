@@ -5,7 +5,8 @@ boot.py, main.py and the tools use, boot.py and main.py run as on a board, and t
 The environment says how: UNIXBOARD_FLASH (file with the flash chip's content), UNIXBOARD_BLOCKS,
 UNIXBOARD_RUN (`all`, `boot` or `none`), UNIXBOARD_CAUSE (reset cause), UNIXBOARD_UP (milliseconds since
 the last reset of the chip, which a soft one is not), UNIXBOARD_CUT (lose the power at this many flash operations; 0
-never), UNIXBOARD_WATCH (a text: `machine.flash.seen` has the operations that wrote it).
+never), UNIXBOARD_WATCH (a text: `machine.flash.seen` has the operations that wrote it), UNIXBOARD_WIRING (the content
+of unix.json, where the outside knows it better than the flash).
 """
 
 import os
@@ -113,6 +114,10 @@ def _mount():
     vfs.mount(vfs.VfsPosix("/dev/pts"), "/pts")
     vfs.mount(volume, "/")
     os.chdir("/")
+    wiring = os.getenv("UNIXBOARD_WIRING")
+    if wiring:
+        with open("unix.json", "w") as file:
+            file.write(wiring)
     return flash
 
 

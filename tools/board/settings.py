@@ -9,79 +9,15 @@ import json
 import os
 import stat
 import sys
-from pathlib import Path
 
 from firmware.config import settings as table
 from firmware.config.config import Config
-from firmware.config.files import NUMBER, open_channels
-from firmware.config.text_import import Importer
+from firmware.config.files import NUMBER
 from firmware.core.errors import ConfigError
+from tools.board import settings_file, summary
 from tools.board.device import BoardError
-
-# What an installer is asked, in this order; (name, question).
-QUESTIONS = (
-    ("uplink.type", "Way to the network"),
-    ("uplink.apn", "APN of the SIM (modem)"),
-    ("uplink.user", "User of the APN, if it wants one"),
-    ("uplink.password", "Password of the APN"),
-    ("uplink.pin", "PIN of the SIM"),
-    ("uplink.ssid", "Name of the WiFi (without a modem)"),
-    ("uplink.key", "Key of the WiFi"),
-    ("mqtt.broker", "Broker, as tcp://host:1883"),
-    ("mqtt.user", "User at the broker"),
-    ("mqtt.password", "Password at the broker"),
-    ("device.zone", "Time zone"),
-    ("port.1.baud", "Baud rate of the meter's port"),
-    ("port.1.parity", "Parity of the meter's port"),
-    ("meter.0.id", "Name of the meter"),
-    ("meter.0.link", "Link address (direccion de enlace)"),
-    ("meter.0.point", "Measuring point (punto de medida)"),
-    ("meter.0.password", "Password of the meter (clave)"),
-    ("meter.0.interval", "Minutes between two readings"),
-)
-# What the broker may be granted beside the defaults: (word of mqtt.commands, in plain words).
-GRANTS = (
-    ("setup", "change the device's settings"),
-    ("REBOOT", "restart it"),
-    ("UPDATE", "install signed updates"),
-)
-# What follows from having answered: nobody configures a broker to leave it off.
-_IMPLIED = {"mqtt.broker": "mqtt.enabled", "meter.0.link": "meter.0.enabled"}
-
-
-def parse_file(path, out=print):
-    """{name: value} of a settings file: JSON, or lines `name = value` or `NAME: value` with # comments.
-
-    The latter may be those of a TITAN or MTX-Tunnel, as SAVECONFIG takes them; `out` hears what of that is not here.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8-sig")  # Windows editors begin with a mark
-    except OSError as error:
-        raise BoardError("%s: %s" % (path, error.strerror)) from None
-    except UnicodeDecodeError:
-        raise BoardError("%s is no text in UTF-8: save it as such" % path) from None
-    if text.lstrip().startswith("{"):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise BoardError("%s is not JSON: %s" % (path, error)) from None
-    importer = Importer(Config())
-    for line in text.splitlines():
-        importer.feed(line)
-    ours = [name for name in importer.unknown if "." in name]
-    if ours:
-        # Not of the other product but mistyped.
-        raise BoardError("%s: there is no setting %s" % (path, ", ".join(ours)))
-    try:
-        values = importer.finish()
-    except ConfigError as error:
-        raise BoardError("%s: %s" % (path, error)) from None
-    for note in importer.notes + ["unknown: " + name for name in importer.unknown]:
-        out(note)
-    if importer.unknowns > len(importer.unknown):
-        out("unknown: %d more" % (importer.unknowns - len(importer.unknown)))
-    return values
+from tools.board.interview import interview
+from tools.board.settings_file import parse_file, unknown
 
 
 def open_to_others(path):
@@ -94,10 +30,9 @@ def pairs(words, ask=getpass.getpass):
     values = {}
     for word in words:
         name, equals, value = word.partition("=")
-        try:
-            secret = table.secret(config.row(name)[0])
-        except ConfigError as error:
-            raise BoardError(str(error)) from None
+        if table.find(name)[2]:
+            raise BoardError("%s; nothing was written" % unknown(name))
+        secret = table.secret(config.row(name)[0])
         if secret and equals:
             raise BoardError(
                 "%s is a secret: others see command lines, and the shell keeps them. Write only %s, "
@@ -109,80 +44,12 @@ def pairs(words, ask=getpass.getpass):
     return values
 
 
-def interview(current, ask=input, ask_secret=getpass.getpass, out=print):
-    """Ask QUESTIONS; Enter keeps a value, a dot empties it. Returns {name: value} of what changed."""
-    config = Config()
-    config.values.update(current)  # as they are stored, right or wrong
-    values = {}
-    out("Enter keeps what is in brackets, a dot empties it, Ctrl-C leaves everything as it was.")
-    for name, question in QUESTIONS:
-        if _skipped(name, dict(current, **values)):
-            continue
-        row = config.row(name)[0]
-        secret = table.secret(row)
-        choices = " (%s)" % row[3].replace(",", ", ") if row[2] == "choice" else ""
-        while True:
-            answer = (ask_secret if secret else ask)("%s%s [%s]: " % (question, choices, config.text(name)))
-            if not answer:
-                break
-            value = "" if answer.strip() == "." else answer.strip()
-            try:
-                Config().set_many({name: value})
-            except ConfigError as error:
-                out("  " + str(error))
-                continue
-            values[name] = value
-            break
-    for name, implied in _IMPLIED.items():
-        if values.get(name) and implied not in values:
-            values[implied] = "on"
-    if dict(current, **values).get("mqtt.broker"):
-        grant(current, values, ask, out)
-    return values
-
-
-def grant(current, values, ask=input, out=print):
-    """Ask what the broker may do, unless that was settled before; adds to `values`."""
-    known = Config()
-    known.set_many(current)
-    now = [word.strip().upper() for word in known.get("mqtt.commands").split(",")]
-    if "mqtt.commands" in current and "mqtt" not in open_channels(known):
-        return
-    out("Whoever may publish on mqtt.at_topic gives this device commands. It may look and read meters. May it also")
-    answers = []
-    for word, question in GRANTS:
-        shown = "yes" if word.upper() in now else "no"
-        while True:
-            answer = ask("  %s? (yes, no) [%s]: " % (question, shown)).strip().lower() or shown
-            if answer in ("y", "n", "yes", "no"):
-                break
-            out("  yes or no is wanted")
-        answers.append(answer[0] == "y")
-    granted = ["view,meter"] + [row[0] for row, yes in zip(GRANTS, answers) if yes]
-    words = values["mqtt.commands"] = ",".join(granted)
-    out("mqtt.commands = %s; to move it to another broker or network takes `way`, too" % words)
-    if any(answers) and not dict(current, **values).get("mqtt.at_topic"):
-        out("note: mqtt.at_topic is empty: no commands are taken until it is set")
-
-
-def _skipped(name, values):
-    """Questions that make no sense after the answers so far."""
-    kind = values.get("uplink.type", "auto")
-    modem = ("uplink.apn", "uplink.user", "uplink.password", "uplink.pin")
-    wifi = ("uplink.ssid", "uplink.key")
-    if name in modem:
-        return kind in ("wifi", "ethernet", "host")
-    if name in wifi:
-        return kind in ("modem", "ethernet", "host")
-    return False
-
-
 def check(values):
-    """Check here, with the code the device has too; BoardError names the setting."""
-    try:
-        Config().set_many(values)
-    except ConfigError as error:
-        raise BoardError(str(error)) from None
+    """Check here, with the code the device has too; BoardError names every setting that is wrong."""
+    wrong = [fault for name in values for fault in settings_file.check({name: values[name]})]
+    wrong = wrong or settings_file.check(values)
+    if wrong:
+        raise BoardError("\n  ".join([*wrong, "nothing was written"]))
 
 
 def read(device):
@@ -218,24 +85,40 @@ def write(device, values, out=print):
     return needs
 
 
-def show(device, out=print):
-    """Print what differs from the defaults; secrets as ***."""
+def show(device, out=print, every=False):
+    """Print what differs from the defaults, or every setting; secrets as ***."""
     config = Config()
     values = read(device)
     try:
         config.set_many(values)
     except ConfigError as error:
         raise BoardError("the stored settings are not understood: %s" % error) from None
-    for name in sorted(config.values):
+    names = _every(config) if every else sorted(config.values)
+    if not names:
+        out("all settings have their defaults; config --all shows them")
+    elif not every:
+        out("# what differs from the defaults; config --all shows the others, too")
+    for name in names:
         out("%s = %s" % (name, config.text(name)))
-    if not values:
-        out("all settings have their defaults")
+
+
+def _every(config):
+    """The names of all settings; of meters those there are and the first."""
+    for row in table.rows():
+        group = row[0].split(".")[0]
+        first, count = table.GROUPS.get(group, (None, 1))
+        for number in range(count):
+            index = None if first is None else first + number
+            start = "%s.%s." % (group, index)
+            if number == 0 or group != "meter" or any(name.startswith(start) for name in config.values):
+                yield table.key(row, index)
 
 
 def run(device, args, out=print):
-    """`make config`: from a file, from words, or by asking."""
-    if args.show:
-        return show(device, out)
+    """`make config`: from a file, from words, or by asking. Returns whether the device starts anew with it."""
+    if args.show or args.all:
+        show(device, out, args.all)
+        return False
     if args.file:
         values = parse_file(args.file, out)
         check(values)
@@ -247,9 +130,13 @@ def run(device, args, out=print):
     elif sys.stdin.isatty():
         values = interview(read(device), out=out)
     else:
-        raise BoardError("nobody to ask here: use --file FILE or name=value")
-    if not values:
+        raise BoardError("nobody to ask here: make config FILE=site.txt, or name=value behind tools.board config")
+    if values:
+        write(device, values, out)
+    else:
         out("nothing changed")
-        return None
-    write(device, values, out)
-    return device.reset()
+    out("What the device does from its next start on:")
+    for line in summary.lines(read(device)):
+        out("  " + line)
+    device.reset()
+    return True

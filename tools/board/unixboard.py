@@ -11,8 +11,8 @@ plain process does not:
   itself.
 """
 
-import argparse
 import errno
+import json
 import os
 import pty
 import select
@@ -25,6 +25,7 @@ import tty
 from pathlib import Path
 
 from tools import micropython, patience
+from tools.options import Parser, between
 
 PRELUDE = Path(__file__).resolve().parent / "prelude.py"
 _READY = b"[unixboard]\n"
@@ -35,13 +36,17 @@ _SOFTWARE = 3  # rp2 reports a machine.reset() as the watchdog's, too
 
 
 class UnixBoard:
-    """`path` is the pty to open; `output` collects everything the board says (bytes)."""
+    """`path` is the pty to open; `output` collects everything the board says (bytes).
 
-    def __init__(self, folder, *, blocks=512, heap=micropython.SMALL, cut=0):
+    `wiring`: what stands in unix.json on its flash at each start (firmware/boards/unix.py); None: what lies there.
+    """
+
+    def __init__(self, folder, *, blocks=512, heap=micropython.SMALL, cut=0, wiring=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.blocks = blocks
         self.heap = heap
+        self.wiring = wiring
         self.cut = cut  # flash operations until the power fails, once
         self.watch = ""  # a text on its way to the flash, from the next power-on on: see prelude.py
         self.output = bytearray()
@@ -86,6 +91,7 @@ class UnixBoard:
             UNIXBOARD_UP=str(int((time.monotonic() - self._reset_at) * 1000)),
             UNIXBOARD_CUT=str(self.cut),
             UNIXBOARD_WATCH=self.watch,
+            UNIXBOARD_WIRING=json.dumps(self.wiring) if self.wiring else "",
         )
         command = micropython.command("-i", PRELUDE, heap=self.heap)
         # setsid -c makes the terminal the controlling one. No fork of our own: with threads about
@@ -226,9 +232,9 @@ class UnixBoard:
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tools.board.unixboard", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.board.unixboard", description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", help="where the flash image lives")
-    parser.add_argument("--blocks", type=int, default=512, help="flash size in blocks of 4 KiB")
+    parser.add_argument("--blocks", type=between(64), default=512, help="flash size in blocks of 4 KiB")
     args = parser.parse_args(argv)
     with UnixBoard(args.folder, blocks=args.blocks) as board:
         print(board.path, flush=True)

@@ -4,19 +4,21 @@ import argparse
 import asyncio
 import sys
 
+from firmware.config import settings
 from firmware.core.zone import Zone
 from tools.doctor import broker, lines, linescan, secrets
 from tools.doctor.report import Fault, Report
+from tools.options import Parser
 
 _EPILOG = """Each line begins with what it is: ... under way, ok, note, FAULT, do (what to do next).
 Exit code: 0 all is well, 1 a fault was named, 2 the command was not understood.
 
 examples:
-  python -m tools.doctor meter --port /dev/ttyUSB0
-  python -m tools.doctor meter --port tcp://192.168.1.50:4001 --link 7000
-  python -m tools.doctor modem --port /dev/ttyUSB2 --apn internet
-  python -m tools.doctor broker tls://broker.example --user meter17
-  python -m tools.doctor line 5A3F     (after "last ran: task mqtt, line mqtt 5A3F, 345 s after the start")
+  .venv/bin/python -m tools.doctor meter --port /dev/ttyUSB0
+  .venv/bin/python -m tools.doctor meter --port tcp://192.168.1.50:4001 --link 7000
+  .venv/bin/python -m tools.doctor modem --port /dev/ttyUSB2 --apn internet
+  .venv/bin/python -m tools.doctor broker tls://broker.example --user meter17
+  .venv/bin/python -m tools.doctor line 5A3F     (after "last ran: task mqtt, line mqtt 5A3F, 345 s after the start")
 
 Passwords never stand on the command line: they are asked for, or come from --password-file or the environment
 (LECTOR_METER_PASSWORD, LECTOR_SIM_PIN, LECTOR_APN_PASSWORD, LECTOR_MQTT_PASSWORD)."""
@@ -63,8 +65,9 @@ def _zone(text):
 
 
 def arguments(argv):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tools.doctor",
+        example="make doctor -- meter --port /dev/ttyUSB0, make doctor broker tcp://broker.example:1883",
         description="Find out what is wrong between a meter, a modem and the broker.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -93,6 +96,11 @@ def _first(given, rest):
     return [*([given] if given is not None else []), *(n for n in rest if n != given)]
 
 
+def _speeds(name):
+    """The speeds that the device can be set to: another one could be found, but not be used."""
+    return [int(each) for each in settings.row(name)[3].split(",")]
+
+
 def _meter(parser):
     add = parser.add_argument
     add(
@@ -100,7 +108,12 @@ def _meter(parser):
         required=True,
         help="/dev/ttyUSB0, COM3, a pty, tcp://HOST:PORT, rfc2217://HOST:PORT",
     )
-    add("--baud", type=_above, help="the speed the device is set to (unknown: all are tried)")
+    add(
+        "--baud",
+        type=int,
+        choices=_speeds("port.baud"),
+        help="the speed the device is set to (unknown: all are tried)",
+    )
     add("--format", choices=sorted(linescan.FORMATS), help="bits, parity, stop bits it is set to")
     add("--only", action="store_true", help="try no other speed and format than these")
     add("--link", type=_number, help="the link address it is set to")
@@ -125,7 +138,7 @@ def _meter(parser):
 def _modem(parser):
     add = parser.add_argument
     add("--port", required=True, help="the modem's AT port")
-    add("--baud", type=_above, help="the speed the device is set to (unknown: all are tried)")
+    add("--baud", type=int, choices=_speeds("uplink.baud"), help="the speed it is set to (unknown: all are tried)")
     add("--pin-file", metavar="FILE", help="the PIN of the SIM; it is tried once")
     add("--wait", type=_above, default=60, metavar="S", help="for the registration, then an address (60)")
     add("--apn", default="", help="access point of the SIM")

@@ -69,10 +69,11 @@ class MeterDoctor:
         baud, form = self.line
         if not self.uart.fixed and ((args.baud or baud) != baud or (args.format or form) != form):
             found, todo = words.of((_LINE, "%d baud %s" % self.line, 1))
-            self.report.fault(found, todo, "baud %d, parity %s" % (baud, _PARITIES[form[1]]))
+            typed = ("SETPARAM,port.1.baud,%d" % baud, "SETPARAM,port.1.parity,%s" % _PARITIES[form[1]])
+            self.report.fault(found, todo, *typed)
         if args.link is not None and args.link != self.link:
             found, todo = words.of((_LINK, self.link, args.link))
-            self.report.fault(found, todo, "meter.0.link is %d then" % self.link)
+            self.report.fault(found, todo, "SETPARAM,meter.0.link,%d" % self.link)
 
     def nobody(self, found, lines, links):
         """The Fault for a line on which no meter was found."""
@@ -223,7 +224,7 @@ class MeterDoctor:
     def settings(self):
         """What the device wants to be told, ready to be typed."""
         self.report.plain()
-        self.report.plain("Settings for the device (make config, or AT^MTXTUNNEL=SETPARAM,name,value):")
+        self.report.plain("Settings for the device (for make config FILE=, or SETPARAM,name,value at its console):")
         if not self.uart.fixed:
             baud, form = self.line
             self.report.plain("  port.1.baud = %d" % baud)
@@ -233,7 +234,7 @@ class MeterDoctor:
         self.report.plain("  meter.0.link = %d" % self.link)
         if self.point is not None:
             self.report.plain("  meter.0.point = %d" % self.point)
-            self.report.plain("  meter.0.password = the one you gave")
+            self.report.plain("  # and meter.0.password, the one you gave: SETPARAM,meter.0.password,... hides it")
         self.report.plain("  meter.0.enabled = on")
 
 

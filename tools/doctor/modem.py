@@ -144,7 +144,7 @@ class ModemDoctor:
         if self.args.baud and baud != self.args.baud:
             self.report.fault(
                 "wrong baud rate: %d was given, the modem speaks %d" % (self.args.baud, baud),
-                "set uplink.baud to %d" % baud,
+                "SETPARAM,uplink.baud,%d" % baud,
             )
         await self.quietly("AT+CFUN=1", 15000)
 

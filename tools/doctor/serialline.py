@@ -1,21 +1,18 @@
 """A serial port of this computer, a pty, or a TCP serial server, as the firmware's protocol code wants it."""
 
-import errno
-import os
 import sys
 from urllib.parse import urlsplit
 
 import serial
 
 from firmware.core.serial_port import SerialPort
+from tools import ports
 from tools.doctor.report import Fault
 
 try:
     from termios import error as _TermiosError
 except ImportError:  # not on Windows
-
-    class _TermiosError(Exception):
-        pass
+    _TermiosError = OSError
 
 
 _PARITY = {None: serial.PARITY_NONE, 0: serial.PARITY_EVEN, 1: serial.PARITY_ODD}
@@ -45,7 +42,7 @@ class HostUart:
             self._serial = serial.serial_for_url(url, baud, timeout=0, do_not_open=True, **own)
             self._serial.open()
         except (OSError, ValueError, _TermiosError) as error:
-            raise Fault("%s can't be opened: %s" % (where, reason(error)), *_advice(error)) from None
+            raise Fault("%s can't be opened: %s" % (where, ports.reason(error)), *ports.advice(error)) from None
         self._rest = b""
 
     def init(self, baudrate, bits=8, parity=None, stop=1):
@@ -68,7 +65,7 @@ class HostUart:
         try:
             data = self._serial.read(len(buf) if count < 0 else min(count, len(buf)))
         except (OSError, _TermiosError) as error:
-            self.lost = reason(error)
+            self.lost = ports.reason(error)
             return None
         buf[: len(data)] = data
         return len(data) or None
@@ -82,14 +79,14 @@ class HostUart:
         try:
             return self._serial.in_waiting
         except (OSError, _TermiosError) as error:
-            self.lost = reason(error)
+            self.lost = ports.reason(error)
             return 0
 
     def write(self, buf):
         try:
             return self._serial.write(bytes(buf)) or len(buf)
         except (OSError, _TermiosError) as error:
-            self.lost = reason(error)
+            self.lost = ports.reason(error)
             raise OSError(self.lost) from None
 
     def close(self):
@@ -101,31 +98,3 @@ class HostUart:
 
 def port_over(uart, baud=9600):
     return SerialPort(uart, baud)
-
-
-def _number(error):
-    """The operating system's number of an error, None where there is none; pyserial raises its own after it."""
-    while error is not None:
-        if getattr(error, "errno", None) is not None:
-            return error.errno
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def reason(error):
-    """The shortest words for what an operating system said: pyserial puts its own sentence around them."""
-    number = _number(error)
-    return str(error) if number is None else os.strerror(number)
-
-
-def _advice(error):
-    number = _number(error)
-    if number in (errno.EACCES, errno.EPERM):
-        return ("give yourself the right to the port: sudo usermod -a -G dialout $USER, then log in again",)
-    if number in (errno.EAGAIN, errno.EBUSY):
-        return ("another program has the port: close it (a console, a terminal program)",)
-    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return ("plug the adapter in, or name another port; list them: python -m serial.tools.list_ports",)
-    if number == errno.ECONNREFUSED:
-        return ("check address and port of the serial server, and that its raw TCP mode is on",)
-    return ("check the name of the port: /dev/ttyUSB0, COM3, tcp://HOST:PORT or rfc2217://HOST:PORT",)

@@ -1,12 +1,12 @@
 """`python -m tools.fleet COMMAND`: records of many devices into a database, and what follows (docs/fleet.md)."""
 
-import argparse
 import os
 import sys
 
 from tools.fleet import aside, backfill, ingest, rollout, trial, watch
 from tools.fleet.link import LinkError
 from tools.fleet.store import StoreError
+from tools.options import Parser
 
 _COMMANDS = (
     ("ingest", ingest.main, ingest.add_arguments, "records from the broker into the database, each exactly once"),
@@ -19,7 +19,7 @@ _COMMANDS = (
 
 
 def parser():
-    made = argparse.ArgumentParser(prog="tools.fleet", description=__doc__)
+    made = Parser(prog="tools.fleet", description=__doc__)
     sub = made.add_subparsers(dest="command", required=True)
     for name, run, add, text in _COMMANDS:
         one = sub.add_parser(name, help=text, description=text)

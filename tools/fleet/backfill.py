@@ -12,6 +12,7 @@ from firmware.core.zone import Zone
 from tools.fleet import desk, gaps, records, words
 from tools.fleet.faults import Bad
 from tools.fleet.store import Message, open_store
+from tools.options import between
 
 # Periods asked for at a time: an answer has 20 KB at most, one of them up to 400 bytes.
 _PERIODS = 24
@@ -141,11 +142,11 @@ def add_arguments(parser):
     desk.add_arguments(parser)
     add = parser.add_argument
     add("--device", help="only this one")
-    add("--days", type=words.whole(1), default=35, help="how far back (%(default)s)")
+    add("--days", type=between(1), default=35, help="how far back (%(default)s)")
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")
-    add("--at-once", type=words.whole(1, 1000), default=20, help="devices asked at a time (%(default)s)")
+    add("--at-once", type=between(1, 1000), default=20, help="devices asked at a time (%(default)s)")
     add(
-        "--curve-grace", type=words.whole(0), default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
+        "--curve-grace", type=between(0), default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
         help="a period of a curve is missed so long after its end (%(default)s)",
     )  # fmt: skip
 

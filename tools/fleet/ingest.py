@@ -13,9 +13,10 @@ from collections import OrderedDict
 import paho.mqtt.client as mqtt
 
 from firmware.core.zone import Zone
-from tools.fleet import link, records, words
+from tools.fleet import link, records
 from tools.fleet.faults import Bad, Fault
 from tools.fleet.store import Message, StoreError, open_store
+from tools.options import between
 
 _BATCH = 500
 # Nothing more has come for so long: what is there is written.
@@ -286,7 +287,7 @@ def add_arguments(parser):
         help="where devices tell about themselves (%s)" % " ".join(link.STATES),
     )
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")
-    add("--batch", type=words.whole(1, 65535), default=_BATCH, help="most messages in a transaction (%(default)s)")
+    add("--batch", type=between(1, 65535), default=_BATCH, help="most messages in a transaction (%(default)s)")
 
 
 def main(args):

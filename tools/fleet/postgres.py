@@ -8,7 +8,7 @@ class Postgres(store.Store):
 
     def __init__(self, url, create):
         try:
-            import psycopg
+            import psycopg  # pyright: ignore[reportMissingImports]  # make fleet-postgres brings it
         except ImportError:
             raise ValueError("PostgreSQL needs the package psycopg: `make fleet-postgres` installs it") from None
         try:

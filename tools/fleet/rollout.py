@@ -18,6 +18,7 @@ from threading import Event, Lock
 from tools import release
 from tools.fleet import desk, updating, words
 from tools.fleet.store import open_store
+from tools.options import between, number
 
 WAVES = "1,10,100"
 # What a device can be: waiting, ordered (under way), done, failed.
@@ -61,13 +62,13 @@ class Rollout:
             key=lambda name: hashlib.sha256((self.version + name).encode()).digest(),
         )
         done = 0
-        for number, percent in enumerate(waves):
+        for wave, percent in enumerate(waves):
             most = math.ceil(len(new) * percent / 100)
             for name in new[done:most]:
                 with self._lock:
                     self.store.do(
                         "insert into rollout values (?, ?, ?, 'waiting', '', ?)",
-                        (self.version, name, number, time.time()),
+                        (self.version, name, wave, time.time()),
                     )
             done = max(done, most)
         if retry:
@@ -175,19 +176,19 @@ def add_arguments(parser):
     add("--waves", default=WAVES, help="percents (%(default)s)")
     add(
         "--limit",
-        type=words.percent,
+        type=between(0, 100, kind=number),
         default=5,
         help="stop when more percent of the devices so far fail (%(default)s)",
     )
-    add("--minutes", type=words.whole(1), default=120, help="how long one device may take (%(default)s)")
+    add("--minutes", type=between(1), default=120, help="how long one device may take (%(default)s)")
     add(
         "--poll",
-        type=words.whole(0),
+        type=between(0),
         default=30,
         metavar="SECONDS",
         help="between two questions (%(default)s)",
     )
-    add("--at-once", type=words.whole(1, 1000), default=10, help="devices under way at a time (%(default)s)")
+    add("--at-once", type=between(1, 1000), default=10, help="devices under way at a time (%(default)s)")
     add("--retry", action="store_true", help="those that failed, too")
 
 

@@ -3,15 +3,15 @@
 The last of the devices keeps the records of some hours to itself, so that there is a gap to see.
 """
 
-import argparse
 import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from firmware.core.zone import Zone
-from tools.fleet import ingest, sending, simulate, watch, words
+from tools.fleet import ingest, sending, simulate, watch
 from tools.fleet.store import open_store
+from tools.options import Parser, between
 from tools.twin.broker import EmbeddedBroker
 
 # Connections that the broker in this process takes, less ours.
@@ -21,8 +21,8 @@ _DAY = 24 * _HOUR
 
 
 def add_arguments(parser):
-    parser.add_argument("--devices", type=words.whole(1, _MOST), default=5, help="how many, 1 to 40 (%(default)s)")
-    parser.add_argument("--days", type=words.whole(1), default=2, help="of records each (%(default)s)")
+    parser.add_argument("--devices", type=between(1, _MOST), default=5, help="how many, 1 to 40 (%(default)s)")
+    parser.add_argument("--days", type=between(1), default=2, help="of records each (%(default)s)")
     parser.set_defaults(database="")
 
 
@@ -33,7 +33,7 @@ def main(args):
 
 def _run(args, database):
     broker = EmbeddedBroker().start()
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     ingest.add_arguments(parser)
     options = parser.parse_args(["--broker", broker.url])
     options.database = database

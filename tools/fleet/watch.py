@@ -7,6 +7,7 @@ import time
 from firmware.core.zone import Zone
 from tools.fleet import gaps, records, words
 from tools.fleet.store import StoreError, open_store
+from tools.options import between
 
 # What a device tells of itself, on its online topic or, newer ones, on its status topic: column -> key.
 _FACTS = {
@@ -161,11 +162,11 @@ def add_arguments(parser):
         action="store_true",
         help="keep it in the table watch, too: a line an hour and device",
     )
-    add("--every", type=words.whole(0), default=0, metavar="MINUTES", help="again and again")
-    add("--days", type=words.whole(1), default=35, help="how far back gaps are looked for (%(default)s)")
+    add("--every", type=between(0), default=0, metavar="MINUTES", help="again and again")
+    add("--days", type=between(1), default=35, help="how far back gaps are looked for (%(default)s)")
     add("--device", help="only this one")
     add("--zone", default="Europe/Madrid", help="of the meters (%(default)s)")
-    add("--curve-grace", type=words.whole(0), default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
+    add("--curve-grace", type=between(0), default=gaps.CURVE_GRACE_S // 3600, metavar="HOURS",
         help="a period of a curve is missed so long after its end (%(default)s)")  # fmt: skip
 
 

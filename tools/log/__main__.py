@@ -1,8 +1,8 @@
 """List, check or export the record log of a flash image or a board.
 
-    python -m tools.log flash.img                 one line per record
-    python -m tools.log check flash.img           what is there, what is damaged
-    python -m tools.log export flash.img -o FILE  JSON lines
+    .venv/bin/python -m tools.log flash.img                 one line per record
+    .venv/bin/python -m tools.log check flash.img           what is there, what is damaged
+    .venv/bin/python -m tools.log export flash.img -o FILE  JSON lines
 
 In the place of flash.img: the image of a flash's file system, a board's serial port, or a folder with a copy.
 """
@@ -19,6 +19,7 @@ from firmware.meters import readings
 from firmware.meters.readings import kinds
 from tools.log.reader import Reader
 from tools.log.source import SourceError, fetch
+from tools.options import Parser
 
 COMMANDS = ("list", "check", "export")
 
@@ -86,9 +87,7 @@ def main(argv=None):
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] not in (*COMMANDS, "-h", "--help"):
         words.insert(0, "list")
-    parser = argparse.ArgumentParser(
-        prog="tools.log", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="tools.log", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sub = parser.add_subparsers(dest="command", required=True)
     for name in COMMANDS:
         command = sub.add_parser(name)

@@ -14,6 +14,7 @@ from tools.meter.line import Line
 from tools.meter.model import Meter
 from tools.meter.station import BEFORE_SESSION, WRONG_PASSWORD, Station
 from tools.meter.transport import Pty, Tcp
+from tools.options import Parser, whole
 
 _PR_SET_PDEATHSIG = 1
 
@@ -37,7 +38,7 @@ def _address(text):
 
 
 def arguments(argv):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tools.meter",
         description="Simulate IEC 60870-5-102 meters (Spanish REE profile) on one line.",
         epilog="While it runs it takes orders from standard input, a line each: drop 0.1, mute on, clear, stats …",
@@ -90,7 +91,7 @@ def _who(parser):
     )
     add("--point", type=int, default=1, help="measuring point (1)")
     add("--password", type=int, default=1, help="password (1); more meters count up from it")
-    add("--seed", type=int, default=1, help="which meter it is, and which faults come (1)")
+    add("--seed", type=whole, default=1, help="which meter it is, and which faults come (1)")
     add("--peak", type=int, default=40, metavar="KW", help="its highest load (40)")
     add(
         "--values",
@@ -116,14 +117,14 @@ def _when(parser):
     )
     add(
         "--drift",
-        type=int,
+        type=whole,
         default=0,
         metavar="PPM",
         help="parts per million its clock runs too fast (0)",
     )
     add(
         "--ahead",
-        type=int,
+        type=whole,
         default=0,
         metavar="S",
         help="seconds its clock is ahead at the start (0)",

@@ -16,10 +16,11 @@ HELP = (
 
 def chance(text):
     """A probability 0..1 (float), or a number of times such as `3x` (int); ValueError otherwise."""
-    if text.endswith("x"):
-        return int(text[:-1])
-    value = float(text)
-    if not 0 <= value <= 1:
+    try:
+        value = int(text[:-1]) if text.endswith("x") else float(text)
+    except ValueError:
+        raise ValueError("0 to 1, or a number such as 3x, not %r" % text) from None
+    if not text.endswith("x") and not 0 <= value <= 1:
         raise ValueError("%s is not 0 to 1" % text)
     return value
 

@@ -126,8 +126,8 @@ class Terminal:
             number, self.text_for = self.text_for, None
             text, self.line = alphabets.typed(self.modem, bytes(self.line)), bytearray()
             if isinstance(number, int):
+                length = number
                 try:
-                    length = number
                     number, text, there = pdu.submitted(text)
                 except ValueError:
                     there = None

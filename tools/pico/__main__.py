@@ -1,6 +1,6 @@
 """`python -m tools.pico IMAGE`: the firmware on an emulated Pico W; its console and each record are shown."""
 
-import argparse
+import importlib.util
 import signal
 import sys
 import tempfile
@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 from tools.board.device import BoardError as DeployError
+from tools.options import Parser
 from tools.pico.image import Image, ImageError
 
 _FIRST_RECORD_S = 240
 
 
 def arguments(argv):
-    parser = argparse.ArgumentParser(prog="tools.pico", description=__doc__.partition(": ")[2])
+    parser = Parser(prog="tools.pico", description=__doc__.partition(": ")[2])
     add = parser.add_argument
     add("image", nargs="?", default="", help="MicroPython for RPI_PICO_W, a UF2 file")
     add("--check", action="store_true", help="say whether the image is one for this, and end")
@@ -67,6 +68,12 @@ def main(argv=None):
         return 1
     if args.check:
         return 0
+    if not importlib.util.find_spec("rp2040py"):
+        print(
+            "pico: the emulator is not installed; make pico IMAGE=%s brings and starts it" % args.image,
+            file=sys.stderr,
+        )
+        return 1
 
     def interrupted(*_):
         raise KeyboardInterrupt

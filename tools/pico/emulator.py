@@ -6,7 +6,6 @@ Standard input is what a person types on the console. Standard output, a line ea
     T = JSON    what was counted so far, four times a second
 """
 
-import argparse
 import json
 import os
 import select
@@ -16,6 +15,7 @@ import sys
 import time
 import tty
 
+from tools.options import Parser
 from tools.pico.chip import Chip
 from tools.pico.image import Image, ImageError
 
@@ -201,7 +201,7 @@ def _key(text):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tools.pico.emulator", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="tools.pico.emulator", description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("image", help="MicroPython for RPI_PICO_W, a UF2 file")
     add("--flash", required=True, help="file with the flash's file system; what the board writes stays in it")

@@ -1,26 +1,27 @@
 """`python -m tools.twin`: the firmware reads simulated meters; each JSON record is shown as it arrives."""
 
-import argparse
+import datetime as dt
+import fcntl
 import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
-from firmware.config.config import Config
-from firmware.core.errors import ConfigError
-from tools import micropython, patience
+from tools import patience
 from tools.meter import weather
 from tools.modem.process import ModemProcess
-from tools.modem.profiles import PROFILES
+from tools.twin.arguments import arguments
 from tools.twin.broker import EmbeddedBroker
 from tools.twin.device import ROOT, MeterProcess, Twin, finish, spawn
+from tools.twin.viewer import Viewer, introduce
 
 _FIRST_RECORD_S = 60
 _FIRST_WITH_MODEM_S = 180  # it has to start and to find its network first
@@ -29,86 +30,6 @@ _WEATHER_S = 10 * 3600
 
 class Stop(Exception):
     """The run is over; the text says why (empty: as it should be)."""
-
-
-def arguments(argv):
-    env = os.environ.get
-    parser = argparse.ArgumentParser(
-        prog="tools.twin",
-        description="Run the firmware on MicroPython against simulated meters and a real MQTT broker.",
-        epilog="INTERVAL, SPEED, METERS, BROKER and BOARD_CLASS in the environment set the same options.",
-    )
-    add = parser.add_argument
-    add(
-        "--board-class",
-        choices=("small", "middle", "roomy"),
-        default=env("BOARD_CLASS") or "middle",
-        help="the class of boards whose heap it has (default: middle)",
-    )
-    add(
-        "--once",
-        action="store_true",
-        help="end after the first record (exit 0) or after 60 s without (exit 1)",
-    )
-    add(
-        "--interval",
-        type=int,
-        default=int(env("INTERVAL") or 15),
-        help="seconds between two reads (15)",
-    )
-    add(
-        "--speed",
-        type=float,
-        default=float(env("SPEED") or 1),
-        help="how many times as fast the clocks run (1)",
-    )
-    add(
-        "--meters",
-        type=int,
-        default=int(env("METERS") or 1),
-        help="meters on the line, 1 to 8 (1)",
-    )
-    add(
-        "--broker",
-        default=env("BROKER") or "",
-        help="tcp://host:port of your own broker (default: embedded)",
-    )
-    add("--baud", type=int, default=9600, help="speed of the simulated line (9600)")
-    add(
-        "--folder",
-        type=Path,
-        default=ROOT / "twin",
-        help="where the twin keeps its flash and its log (twin/)",
-    )
-    add(
-        "--weather",
-        type=int,
-        metavar="SEED",
-        help="trouble of the meters, the line, the modem and the broker by chance, the same for the same seed",
-    )
-    add(
-        "--modem",
-        nargs="?",
-        const="generic",
-        choices=sorted(PROFILES),
-        metavar="MODEL",
-        help="the way out is a simulated modem of tools.modem, which has weather, too (generic)",
-    )
-    add("--fresh", action="store_true", help="start with an erased flash")
-    add("--verbose", "-v", action="store_true", help="show the firmware's own log lines too")
-    args = parser.parse_args(argv)
-    if not 1 <= args.meters <= 8:
-        parser.error("--meters: 1 to 8, not %d" % args.meters)
-    if args.interval < 1:
-        parser.error("--interval: at least 1 second, not %d" % args.interval)
-    if args.speed <= 0:
-        parser.error("--speed: more than 0, not %g" % args.speed)
-    if args.broker:
-        try:
-            Config().set_many({"mqtt.broker": args.broker})
-        except ConfigError as error:
-            parser.error("--broker: %s" % error)
-    return args
 
 
 def settings(args, url):
@@ -127,6 +48,8 @@ def settings(args, url):
         values.update({"meter.%d.%s" % (index, name): value for name, value in meter.items()})
     if args.modem:
         values.update({"uplink.type": "modem", "uplink.apn": "internet"})
+    for index in range(args.meters, 8):
+        values["meter.%d.enabled" % index] = False  # of an earlier run
     return values
 
 
@@ -148,27 +71,6 @@ def start_modem(args, cleanup):
     return {"pty": str(pty), "control": modem.control}
 
 
-class Viewer:
-    """Prints each record with a header line whenever the source changes."""
-
-    def __init__(self):
-        self.source = None
-
-    def show(self, topic, payload):
-        """Print one message; returns whether it is a meter's record (and not a sign of life)."""
-        meter = "-"
-        try:
-            record = json.loads(payload)
-            meter = record.get("ID", "-") if isinstance(record, dict) else "-"
-        except ValueError:
-            pass  # an answer to an AT command is no JSON
-        if (topic, meter) != self.source:
-            self.source = (topic, meter)
-            print("\n--- %s from %s" % (topic, meter))
-        print(payload.decode("utf-8", "replace"), flush=True)
-        return meter != "-"
-
-
 def subscribe(url, topic, inbox):
     """Subscribe to `topic` at the broker; (topic, payload) pairs go into `inbox`."""
     host = urlsplit(url)
@@ -179,7 +81,8 @@ def subscribe(url, topic, inbox):
     try:
         client.connect(host.hostname, host.port or 1883, keepalive=30)
     except OSError as error:
-        raise Stop("no broker at %s: %s" % (url, error)) from None
+        text = "no broker at %s: %s. Does it run there? `make run` brings its own; --no-broker does without on purpose"
+        raise Stop(text % (url, error)) from None
     client.loop_start()
     try:
         patience.get(inbox, 15)
@@ -187,25 +90,6 @@ def subscribe(url, topic, inbox):
         client.loop_stop()
         raise Stop("the broker at %s does not let us subscribe to %s" % (url, topic)) from None
     return client
-
-
-def introduce(args, url, meter, twin, topic):
-    host = urlsplit(url)
-    own = "embedded amqtt" if not args.broker else "yours"
-    lines = (
-        ("broker", "%s (%s); listen with: mosquitto_sub -h %s -p %d -t '%s' -v"
-         % (url, own, host.hostname, host.port or 1883, topic)),
-        ("console", "%s; attach with: %s -m serial.tools.miniterm %s 115200"
-         % (twin.console.person, os.path.relpath(sys.executable), twin.console.person)),
-        ("meter line", "%s, %d meter(s) at %d baud" % (meter.path, args.meters, args.baud)),
-        ("rights", "the broker may look and read meters; more is granted at the console, as to an installer's device:"
-         " AT^MTXTUNNEL=SETPARAM,mqtt.commands,view,meter,setup,REBOOT"),
-        ("firmware log", os.path.relpath(twin.folder / "firmware.log")),
-        ("reading", "every %d s, aligned to the clock; Ctrl-C ends it" % args.interval),
-    )  # fmt: skip
-    for name, text in lines:
-        print("%-13s %s" % (name, text))
-    sys.stdout.flush()
 
 
 class Weather:
@@ -246,18 +130,36 @@ class Weather:
             print("weather       %s" % order, flush=True)
 
 
-def watch(args, twin, inbox, viewer, sky=None):
-    """Show records until the end; raises Stop with the reason."""
+class Waiting:
+    """`--no-broker`: the place of a broker that is not there until somebody presses Enter."""
+
+    def __init__(self):
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            self.port = one.getsockname()[1]
+        self.url = "tcp://127.0.0.1:%d" % self.port
+        self.wanted = threading.Event()
+        threading.Thread(target=self._listen, name="enter", daemon=True).start()
+
+    def _listen(self):
+        # The end of the input is nobody who pressed it.
+        if sys.stdin.readline():
+            self.wanted.set()
+
+
+def watch(args, twin, inbox, viewer, each):
+    """Show records until the end; `each()` is called now and then. Raises Stop with the reason."""
     seconds = _FIRST_WITH_MODEM_S if args.modem else _FIRST_RECORD_S
     limit = patience.Limit(seconds)
     while True:
-        if sky:
-            sky.look()
+        each()
         try:
             item = inbox.get(timeout=0.25)
         except queue.Empty:
             item = None
         if item and viewer.show(*item) and args.once:
+            raise Stop("")
+        if args.once and args.no_broker and viewer.waiting:
             raise Stop("")
         code = twin.process.poll()
         if code is not None and code != 3 and not twin.restarting():
@@ -269,36 +171,92 @@ def watch(args, twin, inbox, viewer, sky=None):
             )
 
 
+def claim(folder):
+    """The folder is this run's until the file that is returned is closed, or the process gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = open(folder / "in-use", "a")  # noqa: SIM115  for as long as the run lasts
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise Stop(
+            "another run uses %s and its flash: end it (Ctrl-C where it runs), or give this one a flash of its own: "
+            "make run -- --folder twin2" % os.path.relpath(folder)
+        ) from None
+    return file
+
+
+def clock_of(folder, now):
+    """The twin's time to begin with: now, or where a faster run before has left its clock: none goes back."""
+    try:
+        setup = json.loads((folder / "twin.json").read_text())
+        wrote = (folder / "flash.img").stat().st_mtime
+        return max(now, setup["epoch"] + (wrote - setup["since"]) * setup["speed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return now
+
+
+def start_meter(args, epoch):
+    moment = dt.datetime.fromtimestamp(epoch, dt.timezone.utc).isoformat()
+    options = ["--pty", "--baud", args.baud, "--clock", moment, "--clock-speed", args.speed]
+    return MeterProcess(*options, "--meters", args.meters, "--password", 1)
+
+
 def run(args, cleanup):
+    lock = claim(args.folder)
+    cleanup.append(lock.close)
     if args.fresh:
         (args.folder / "flash.img").unlink(missing_ok=True)
     url, broker = args.broker, None
-    if not url:
+    if args.no_broker:
+        url = (broker := Waiting()).url
+    elif not url:
         broker = EmbeddedBroker().start()
         cleanup.append(broker.stop)
         url = broker.url
-    epoch = time.time()
-    options = ["--pty", "--baud", args.baud, "--clock-speed", args.speed]
-    options += ["--meters", args.meters, "--password", 1]
-    meter = MeterProcess(*options)
+    now = time.time()
+    epoch = clock_of(args.folder, now)
+    meter = start_meter(args, epoch)
     cleanup.append(meter.stop)
-    show = print if args.verbose else None
-    clock = {"speed": args.speed, "epoch": epoch}
+    viewer = Viewer(int(epoch), args.no_broker)
+
+    def said(line):
+        viewer.said(line)
+        if args.verbose:
+            print(line)
+
     values = settings(args, url)
-    heap = getattr(micropython, args.board_class.upper())
     modem = {"modem": start_modem(args, cleanup)} if args.modem else {}
-    twin = Twin(args.folder, [meter.path], values, heap=heap, on_line=show, **clock, **modem)
+    clock = {"speed": args.speed, "epoch": epoch}
+    twin = Twin(args.folder, [meter.path], values, heap=args.heap, on_line=said, keep=True, **clock, **modem)
     cleanup.append(twin.close)
     topic = "lector102/%s/#" % twin.setup["ident"]
     inbox = queue.Queue()
-    client = subscribe(url, topic, inbox)
-    cleanup.append(client.loop_stop)
-    introduce(args, url, meter, twin, topic)
+
+    def join():
+        cleanup.append(subscribe(url, topic, inbox).loop_stop)
+
+    if not args.no_broker:
+        join()
+    introduce(args, url, meter, twin, topic, int(epoch - now))
     twin.start()
-    sky = Weather(args, meter, broker) if args.weather is not None else None
-    if sky:
+    look = []
+    if args.weather is not None:
+        sky = Weather(args, meter, None if args.no_broker else broker)
         cleanup.append(sky.end)
-    watch(args, twin, inbox, Viewer(), sky)
+        look.append(sky.look)
+
+    def each():
+        if args.no_broker and viewer.lines and broker.wanted.is_set():
+            viewer.lines = False
+            embedded = EmbeddedBroker(broker.port).start()
+            cleanup.append(embedded.stop)
+            join()
+            print("broker        %s: what waits arrives as soon as the firmware tries again" % url, flush=True)
+        for one in look:
+            one()
+
+    watch(args, twin, inbox, viewer, each)
 
 
 def main(argv=None):

@@ -65,7 +65,7 @@ class EmbeddedBroker:
         self._listen_in(broker)
         await broker.start()
         server = next(iter(broker._servers.values())).instance
-        self.port = server.sockets[0].getsockname()[1]
+        self.port = next(iter(server.sockets)).getsockname()[1]
         self._ready.set()
         await self._end.wait()
         # Under load amqtt's own shutdown may wait for messages nobody takes any more: the port is free all the same.

@@ -75,7 +75,9 @@ class Twin:
     """The firmware on MicroPython in `folder` (its flash image, its log and twin.json live there).
 
     `settings` is a dict of configuration values laid over the defaults at each start; `ports` the paths of the
-    ptys its meters hang on. `on_line` is called with each line the firmware prints.
+    ptys its meters hang on. `on_line` is called with each line the firmware prints. What twin.json has beside
+    (`extra`) firmware/boards/twin.py knows; with `keep` the settings are kept in the flash, and stay what commands
+    made of them when the firmware starts again by itself.
     """
 
     def __init__(
@@ -102,9 +104,14 @@ class Twin:
         self.setup = dict(extra, ports=list(ports), console=self.console.device, ident=ident, settings=settings)
 
     def write_setup(self):
-        (self.folder / "twin.json").write_text(json.dumps(self.setup))
+        setup = dict(self.setup)
+        if setup.get("keep") and setup.get("cause"):
+            del setup["settings"]
+        (self.folder / "twin.json").write_text(json.dumps(setup))
 
     def start(self):
+        # The clock goes on through a restart; begun like this it stands at `epoch` again.
+        self.setup["since"] = time.time()
         self.write_setup()
         self._stopping = False
         self._spawn()

@@ -52,12 +52,19 @@ class Line:
     def _secret_at(self):
         """Where the secret begins, once a line has come so far that the next character belongs to one; else -1."""
         text = decode(self.text)
+        before = self._before(text)
         with overlay.use("grammar"):
             from firmware.commands import grammar
 
-            at = grammar.private_at(text + "x", self._console.processor.device.config)
+            at = grammar.private_at(before + text + "x", self._console.processor.device.config) - len(before)
         self._console.processor.release()
         return at if at <= len(text) else -1
+
+    def _before(self, text):
+        """What a person may leave out: what each command begins with."""
+        if self._console.channel.text is not None or text.strip()[:2].upper() == "AT":
+            return ""
+        return "AT^MTXTUNNEL="
 
     def _clear(self):
         self.text = bytearray()
@@ -72,6 +79,7 @@ class Line:
             return
         text = decode(line)
         upper = text.strip().upper()
+        text = self._before(text) + ("HELP" if upper == "?" else text)
         after = await self._console.processor.execute(text, self._console.channel, self._send)
         # ATE is about what is typed here, not about the answers.
         self._console.channel.echo = False

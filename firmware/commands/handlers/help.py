@@ -1,4 +1,4 @@
-"""HELP: the commands this channel may give, one of them, or a setting; and what each command is for."""
+"""HELP: the commands this channel may give, one of them, or a setting; what each command is for; what was meant."""
 
 from firmware.commands import grammar
 from firmware.commands.executor import CommandError
@@ -54,3 +54,17 @@ async def _setting(call):
         await call.say("allowed: " + settings_help.allowed(row))
         await call.say("value: %s; default: %s" % (config.text(key), "***" if settings.secret(row) else row[4]))
         await call.say(settings_help.needs(row))
+
+
+def words(call):
+    """What a person may have meant whose line came to an error, to be added to its words; "" where they say it all."""
+    if call.module:
+        return ""
+    name = call.line.upper().replace("=", " ").replace(",", " ").split(" ")[:2][-1]
+    # The name that has most of its pairs of letters, and more than half of them.
+    most, found = len(name) // 2, ""
+    for row in grammar.rows():
+        count = sum([name[at : at + 2] in row[0] for at in range(len(name) - 1)])
+        if count > most:
+            most, found = count, row
+    return "; is it %s?" % grammar.form(found) if found else "; HELP lists the commands"

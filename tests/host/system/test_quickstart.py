@@ -123,7 +123,7 @@ def test_the_twin_does_what_the_page_says():
     (_, once, expected), *rest = commands
     shown(expected, run(once))
 
-    (_, line, expected), (_, console, _), (_, typed, answers) = rest[:3]
+    (_, line, expected), (_, console, _), *talks = rest[:4]
     twin = Running(line)
     try:
         twin.wait(expected)
@@ -132,25 +132,23 @@ def test_the_twin_does_what_the_page_says():
         # FORCEREAD takes its time at 9600 baud: lines are sent when there was silence for a second.
         assert "/dev/pts/4" in console
         tool = console.replace("/dev/pts/4", pty)
-        text = ""
-        for word in typed.splitlines():
-            text += run(tool, word + "\n")
-        shown(answers, text)
+        for _, typed, answers in talks:
+            shown(answers, "".join(run(tool, word + "\n") for word in typed.splitlines()))
 
-        (_, listen, _), (_, send, expected) = rest[3:5]
+        (_, listen, _), (_, send, expected) = rest[4:6]
         assert "-p 40123" in listen and "-p 40123" in send
         shown(expected, over_mqtt(listen, send, port))
     finally:
         twin.close()
 
-    (_, decode, expected), (_, meter, meter_shows) = rest[5:7]
+    (_, decode, expected), (_, meter, meter_shows) = rest[6:8]
     shown(expected, run(decode))
     alone = Running(meter)
     try:
         alone.wait(meter_shows)
     finally:
         alone.close()
-    assert len(rest) == 7
+    assert len(rest) == 8
 
 
 def over_mqtt(listen, send, port):

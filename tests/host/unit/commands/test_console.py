@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies
 from firmware.commands.channels.console import Console
 from firmware.commands.channels.mqtt import Remote
 from firmware.commands.channels.tags import Scanner, Tagged
-from firmware.commands.dispatcher import Processor, decode
+from firmware.commands.dispatcher import Channel, Processor, decode
 from tests.host.support import virtual_time
 from tests.host.support.fake_device import Device
 from tests.host.support.fake_ports import MemoryPort
@@ -105,8 +105,72 @@ def test_settings_are_typed_as_text_and_ctrl_c_ends_that():
     shown = type_(OURS + "SAVECONFIG,TEXT\r\n", "GPRS_apn: a.b\r\n\r\n", "END\r\n", device=device)
     assert shown.endswith("END\r\n\r\nOK\r\n") and device.config.get("uplink.apn") == "a.b"
     shown = type_(OURS + "SAVECONFIG,TEXT\r", "GPRS_apn: c.d\r", "\x03AT\r", "END\r", device=device)
-    assert shown.endswith("AT\r\n\r\nOK\r\nEND\r\n\r\nERROR\r\n")
+    assert "AT\r\n\r\nOK\r\nEND\r\n+MTXERR: 2," in shown and shown.endswith('"\r\n\r\nERROR\r\n')
     assert device.config.get("uplink.apn") == "a.b"
+
+
+@pytest.mark.parametrize(
+    "typed, wanted",
+    [
+        ("HELPP", "is it AT^MTXTUNNEL=HELP,[command or setting]?"),
+        ("GETSTAUS,log", "is it AT^MTXTUNNEL=GETSTATUS"),
+        ("GETSTATUS log", "is it AT^MTXTUNNEL=GETSTATUS"),
+        ("hello", "HELP lists the commands"),
+        ("AT^MTXTUNNEL=GETSTAUS", "is it AT^MTXTUNNEL=GETSTATUS"),
+        ("at^mtxtunnel=rebot", "is it AT^MTXTUNNEL=REBOOT?"),
+        ("AT^MTXTUNNEL GETSTATUS", "is it AT^MTXTUNNEL=GETSTATUS"),
+        ("AT+MTXTUNEL=VERSION", "no modem is attached"),
+        ("ATH", "HELP lists the commands"),
+        ("AT^MTXTUNNEL=FORCE,ID00000", "is it AT^MTXTUNNEL=FORCEREAD"),
+        ("AT^MTXTUNNEL=GETPARAM,mqtt.brokr", "there is no setting mqtt.brokr"),
+        ("AT^MTXTUNNEL=SETPARAM,meter.1.lnk,3", "there is no setting meter.1.lnk"),
+        ("help,uplink.apm", "there is no command and no setting uplink.apm"),
+        ("AT^MTXTUNNEL=GETPARAM,qqqq", "there is no setting qqqq"),
+        ("AT^MTXTUNNEL=SETPARAM,mqtt.qos,7", "mqtt.qos"),
+        ("AT^MTXTUNNEL=GETPARAM", "AT^MTXTUNNEL=GETPARAM,name is wanted"),
+        ("\u00e9\u00e9", "HELP lists the commands"),
+    ],
+)
+def test_a_typing_mistake_gets_words_and_the_nearest_command(typed, wanted):
+    """On the console without device.mtxerr, which is off here."""
+    said = re.search(r'\+MTXERR: \d+,"(.*)"\r\n\r\nERROR\r\n$', type_(typed + "\r"))
+    assert wanted in said[1], said[1]
+    assert said[1].count("is it") <= 1 and not said[1].endswith("is it ?")
+
+
+def test_what_each_command_begins_with_may_be_left_out():
+    """What the doctor says to do is typed as it stands: SETPARAM,uplink.pin,1234."""
+    device = Device()
+    assert type_("version\r", device=device) == "version\r\nlector102 9.9.9\r\n\r\nOK\r\n"
+    assert type_("SETPARAM,uplink.apn,a b\r", " getparam , uplink.apn\r", device=device).endswith("a b\r\n\r\nOK\r\n")
+    assert device.config.get("uplink.apn") == "a b"
+    # A secret is hidden all the same, as it is with all of it typed.
+    for before in ("", " ", OURS):
+        shown = type_(before + "SETPARAM,mqtt.password,hush\r", device=device)
+        assert shown == before + "SETPARAM,mqtt.password,****\r\n\r\nOK\r\n"
+        assert device.config.get("mqtt.password") == "hush"
+    assert "hush" not in type_("login,hush\r", device=device)
+
+
+def test_no_other_channel_is_told_more_than_its_setting_says():
+    async def session():
+        _, collector = await Processor(Device()).collect("AT^MTXTUNNEL=GETSTAUS", Channel("x", "mqtt.commands"))
+        return bytes(collector.take())
+
+    assert asyncio.run(session()) == b"AT^MTXTUNNEL=GETSTAUS\r\n\r\nERROR\r\n"
+
+
+@pytest.mark.parametrize("typed", ["HELP", "help", "?", " Help ", "AT^MTXTUNNEL=HELP"])
+def test_help_is_a_word_of_its_own(typed):
+    shown = type_(typed + "\r")
+    assert "AT^MTXTUNNEL=GETSTATUS,[section] - " in shown
+    assert shown.endswith("\r\n\r\nOK\r\n")
+
+
+def test_help_for_one_command_and_while_settings_are_typed():
+    assert "value of a setting" in type_("help,getparam\r")
+    # A line of settings is no command.
+    assert "END\r\n\r\nOK" in type_(OURS + "SAVECONFIG,TEXT\r", "HELP: x\r", "END\r").replace("unknown: HELP\r\n", "")
 
 
 def test_a_reboot_comes_after_its_answer():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.board import __main__ as board_main
-from tools.board import backup, flash, settings
+from tools.board import backup, console, flash, interview, settings, summary
 from tools.board.device import BoardError
 
 
@@ -23,17 +23,17 @@ def test_a_secret_on_the_command_line_is_refused():
 
 
 def test_encrypted_delivery_is_not_offered_and_the_answer_to_it_says_so():
-    assert not [name for name, question in settings.QUESTIONS if "tls" in question.lower()]
+    assert not [name for name, question in interview.QUESTIONS if "tls" in question.lower()]
     answers = {"mqtt.broker": ["tls://broker.example:8883", "mqtts://broker.example", "tcp://broker.example"]}
     told = []
 
     def ask(question):
-        for name, words in settings.QUESTIONS:
+        for name, words in interview.QUESTIONS:
             if question.startswith(words) and answers.get(name):
                 return answers[name].pop(0)
         return ""
 
-    values = settings.interview({}, ask, ask, told.append)
+    values = interview.interview({}, ask, ask, told.append)
     assert values["mqtt.broker"] == "tcp://broker.example"
     refusals = [text for text in told if "mqtt.broker" in text]
     assert len(refusals) == 2
@@ -64,7 +64,7 @@ def test_interview_asks_again_keeps_and_empties():
         return "key-of-the-house" if text.startswith("Key") else ""
 
     current = {"mqtt.user": "old", "mqtt.password": "old-secret"}
-    values = settings.interview(current, ask, ask_secret, lambda text: None)
+    values = interview.interview(current, ask, ask_secret, lambda text: None)
     assert values["uplink.type"] == "wifi" and values["uplink.ssid"] == "home"
     assert values["port.1.baud"] == "19200"
     assert values["mqtt.user"] == ""
@@ -96,11 +96,95 @@ def test_a_file_with_an_unknown_name_or_no_text_is_told(tmp_path):
         (b"uplink.apn = caf\xe9\n", "UTF-8"),
     ):
         path.write_bytes(data)
-        args = argparse.Namespace(show=False, file=path, set=[])
+        args = argparse.Namespace(show=False, all=False, file=path, set=[])
         with pytest.raises(BoardError, match=words):
             settings.run(None, args)
     path.write_bytes(b"\xef\xbb\xbfuplink.apn = x\r\n")  # as Windows editors save it
     assert settings.parse_file(path) == {"uplink.apn": "x"}
+
+
+def test_every_mistake_of_a_file_is_told_at_once_with_its_line_and_the_nearest_name(tmp_path):
+    path = tmp_path / "site.txt"
+    path.write_text(
+        "# the cabinet\nuplink.apn = internet\nmqtt.brokr = tcp://b:1883\nmeter.0.link = 99999\njust words\n"
+        "meter.1.lnk = 2\nbroker = x\nmqtt.qos = seven\n"
+    )
+    with pytest.raises(BoardError) as told:
+        settings.parse_file(path)
+    first, *rest = str(told.value).split("\n  ")
+    assert first == "%s: 6 mistakes, nothing was written" % path
+    assert rest[0] == "line 3: there is no setting mqtt.brokr: is it mqtt.broker?"
+    assert rest[1].startswith("line 4: meter.0.link: 99999")
+    assert rest[2] == "line 5: NAME: value or name = value is wanted"
+    assert rest[3] == "line 6: there is no setting meter.1.lnk: is it meter.1.link?"
+    assert rest[4].startswith("line 7: there is no setting broker")
+    assert rest[5].startswith("line 8: mqtt.qos")
+    path.write_text(json.dumps({"mqtt.brokr": 1, "mqtt.qos": 7, "uplink.apn": "a"}))
+    with pytest.raises(BoardError) as told:
+        settings.parse_file(path)
+    assert "2 mistakes, nothing was written" in str(told.value) and "is it mqtt.broker?" in str(told.value)
+    with pytest.raises(BoardError, match=r"is it mqtt.qos\?; nothing was written"):
+        settings.pairs(["mqtt.qoss=1"])
+    with pytest.raises(BoardError, match="(?s)mqtt.qos.*meter.0.link.*nothing was written"):
+        settings.check({"mqtt.qos": "7", "meter.0.link": "x"})
+
+
+@pytest.mark.parametrize("current", [{}, {"mqtt.broker": "tcp://old:1883", "meter.0.link": 9}])
+def test_enter_at_every_question_takes_what_it_shows_and_what_was_asked_about_is_on(current):
+    shown = {}
+
+    def ask(text):
+        question, _, rest = text.partition(" [")
+        shown[question] = rest[:-3]
+        return ""
+
+    values = dict(current, **interview.interview(current, ask, ask, lambda text: None))
+    assert values["meter.0.enabled"] == "on" and shown["Read a meter? (yes, no)"] == "yes"
+    assert values["meter.0.id"] == shown["Name of the meter"] == "ID00000"
+    assert shown["Link address (direccion de enlace)"] == str(values.get("meter.0.link", 1))
+    assert values["mqtt.at_topic"] == shown["Topic it takes commands from"] == "lector102/[IMEI]/AT"
+    assert values.get("mqtt.enabled") == ("on" if current else None)
+    told = summary.lines(values)
+    assert any(line.startswith("reads meter ID00000 at port 1") for line in told)
+    delivers = [line for line in told if "deliver" in line]
+    if current:
+        assert delivers == ["delivers the records to tcp://old:1883, topic lector102/[IMEI]/LOGGER"]
+    else:
+        assert delivers == ["but nothing is delivered: mqtt.broker is empty; records are kept"]
+
+
+def test_no_meter_and_no_broker_are_answers_too():
+    asked = []
+
+    def ask(text):
+        asked.append(text)
+        return "no" if text.startswith(("Read a meter", "Deliver the records")) else ""
+
+    current = {"mqtt.broker": "tcp://old:1883", "mqtt.enabled": True, "meter.0.enabled": True}
+    values = interview.interview(current, ask, ask, lambda text: None)
+    assert values == {"mqtt.enabled": "off", "meter.0.enabled": "off"}
+    assert not any(text.startswith(("Broker", "Topic", "Link", "Baud", "  change")) for text in asked)
+    told = summary.lines(dict(current, **values))
+    assert "but no meter is read: meter.0.enabled is off" in told
+
+
+def test_the_summary_says_what_the_device_will_do():
+    values = {
+        "uplink.apn": "internet", "mqtt.enabled": True, "mqtt.broker": "tcp://b:1883", "mqtt.at_topic": "x/AT",
+        "meter.0.enabled": True, "meter.0.link": 7, "meter.0.password": 2, "meter.1.enabled": True,
+        "meter.1.id": "SECOND", "meter.1.port": 2, "meter.1.interval": 0, "port.2.parity": "even",
+    }  # fmt: skip
+    assert summary.lines(values) == [
+        "goes online over the modem, or WiFi on a board without one, APN internet",
+        "reads meter ID00000 at port 1 (9600 baud, parity none), link address 7, measuring point 1, every 15 minutes",
+        "reads meter SECOND at port 2 (9600 baud, parity even), link address 1, measuring point 1,"
+        " when told (meter.1.interval is 0)",
+        "but meter 1 has the password 1 as long as meter.1.password is not set",
+        "delivers the records to tcp://b:1883, topic lector102/[IMEI]/LOGGER",
+        "takes commands from topic x/AT; they may: view,meter",
+    ]
+    assert "logger.enabled is off" in "".join(summary.lines(dict(values, **{"logger.enabled": False})))
+    assert "mqtt.enabled is off" in "".join(summary.lines(dict(values, **{"mqtt.enabled": False})))
 
 
 def zipped(path, files):
@@ -217,3 +301,42 @@ def test_what_is_missing_is_told(tmp_path, monkeypatch):
     with pytest.raises(BoardError, match="BOOT button"):
         monkeypatch.setattr(flash, "tool", lambda *names: [names[0]])
         flash.flash("generic_esp32", "/dev/x", bin_file, lambda text: None, lambda c: 2)
+
+
+# --- the console
+
+
+class Wire(console.Console):
+    """A console whose port is a list of what was sent; `hear()` is what comes."""
+
+    def __init__(self, once):
+        self.shown = ""
+        self._once, self._echo, self._held = once, "", ""
+        self._serial = type("Port", (), {"write": staticmethod(lambda data: None)})
+
+    def hear(self, *pieces):
+        for text in pieces:
+            self.shown += self._without_echo(text) if self._echo else text
+
+
+@pytest.mark.parametrize(
+    "line, comes, shown",
+    [
+        ("AT", ("AT\n\nOK\n",), "\nOK\n"),
+        ("AT", ("A", "T", "\n", "\nOK\n"), "\nOK\n"),
+        ("AT^MTXTUNNEL=LOGIN,hush", ("AT^MTXTUNNEL=LOGIN,****\n", "\nOK\n"), "\nOK\n"),
+        ("AT", ("\nOK\n",), "\nOK\n"),  # ATE0
+        ("AT", ("    9.1 I mqtt: connected\nAT\n\nOK\n",), "    9.1 I mqtt: connected\nAT\n\nOK\n"),
+        ("AT", ("A  9.1 I mqtt\n",), "A  9.1 I mqtt\n"),
+        ("", ("\n", "x"), "x"),
+    ],
+)
+def test_a_typed_line_stands_on_the_screen_once(line, comes, shown):
+    wire = Wire(once=True)
+    wire.send(line)
+    wire.hear(*comes)
+    assert wire.shown == shown
+    other = Wire(once=False)
+    other.send(line)
+    other.hear(*comes)
+    assert other.shown == "".join(comes)
