@@ -50,7 +50,8 @@ enter PUK and a new PIN with a telephone; set uplink.pin
 248|connection lost||
 249|no Ethernet link or no address by DHCP within {0} s||
 250|{0}||
-251|this MicroPython build has no network; flash MicroPython 1.29 or newer for {0}: readings are kept, nothing is sent||
+251|this MicroPython build has no network; flash MicroPython 1.29 or newer for {0}: \
+readings are kept, nothing is sent||
 252|this MicroPython build has no network.PPP, for the modem; flash MicroPython 1.29 or newer for {0}: \
 readings are kept, nothing is sent||
 253|{0} has no modem in its wiring table||
