@@ -131,10 +131,11 @@ def test_a_simulated_board_from_empty_flash_to_records_with_the_mistakes_on_the_
         assert "reads meter ID00000 at port 1" in said and "delivers the records to " + broker in said
         assert "I start: port 1: 9600 baud 8N1: ID00000" in said
         sim.wait(r"^lector102/860000000000002/LOGGER \{.*\"ID\":\"ID00000\"")
+        start = len(sim.text)
         said = type_in("%s -m tools.board --port %s config --show" % (PY, port))
         assert "--all shows the others" in said and "meter.0.interval = 5" in said
 
-        sim.wait(r"/ONLINE .*\"STATE\": \"online\"", start=len(sim.text))
+        sim.wait(r"/ONLINE .*\"STATE\": \"online\"", start=start)
         person = Person(port)
         assert person.ask("AT").endswith("\nOK\n")
         assert "AT^MTXTUNNEL=GETSTATUS" in person.ask("help")
