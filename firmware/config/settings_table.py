@@ -7,8 +7,8 @@ zone||choice|Europe/Madrid,Africa/Ceuta,Atlantic/Canary,Europe/Lisbon,Europe/Dub
 Europe/Rome,Europe/Athens,Europe/Helsinki,UTC|Europe/Madrid|restart|zone of the meters' clocks
 password||secret|32|||password of the local console; empty: none
 mtxerr||bool||off||reason of an ERROR in a line +MTXERR (console: always)
-separator||choice|comma,both|comma||what separates arguments: a comma, or a semicolon, too
-trial||int|2,1440|10||minutes a change may stay without reaching the broker
+separator||choice|comma,both|comma||both: a semicolon separates arguments, too
+trial||int|2,1440|10||minutes a change may be without the broker
 confirm||bool||on||another broker or network stays when CONFIRM,code comes over it; off: when the broker is reached
 """,
     "console": """
@@ -131,7 +131,7 @@ resend||bool||off|restart|deliver closings again every day
 logger||bool||on|restart|keep its readings for delivery
 curve||int|0,10080|0|restart|minutes between two reads of the load curve; 0: none
 curve_record||choice|11,12|11|restart|record of the curve: hourly, quarter-hourly
-curve_minutes||choice|0,5,10,15,30,60|0|restart|minutes of a period; 0: what the record stands for
+curve_minutes||choice|0,5,10,15,30,60|0|restart|minutes of a period; 0: as the record has
 curve_days||int|1,400|1|restart|days the first curve goes back
 tariff||int|0,10080|0|restart|minutes between two reads of the current tariff values
 events||int|0,10080|0|restart|minutes between two reads of the events

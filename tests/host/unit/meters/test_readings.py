@@ -1,6 +1,7 @@
 """Rules of each reading over the real protocol, in virtual time: the meter's clock, resending, events, midnight."""
 
 import asyncio
+import builtins
 import datetime as dt
 import json
 import re
@@ -123,6 +124,31 @@ def test_a_device_without_time_takes_it_from_the_meter_and_does_not_set_the_mete
     assert source == clock.METER and abs(off - 20) <= 1
     assert record["SET"] is False and record["DRIFT"] is None
     assert record["TS"].startswith("2026-10-25T01:30")
+
+
+def test_what_keeps_records_is_there_before_the_meter_is_asked(tmp_path, monkeypatch):
+    """Loaded when the journal was full, deep in a reading of the curve, it took more stack than a Pico W has."""
+    loaded = []
+    wanted = builtins.__import__
+
+    def noting(name, *arguments):
+        if name == "firmware.recordlog":
+            loaded.append((arguments[2], len(bench.stations[0].seen)))
+        return wanted(name, *arguments)
+
+    async def main():
+        nonlocal bench
+        bench = Bench(tmp_path)
+        bench.stations[0].seen = []
+        receive = bench.stations[0].receive
+        bench.stations[0].receive = lambda data: (bench.stations[0].seen.append(data), receive(data))[1]
+        monkeypatch.setattr(builtins, "__import__", noting)
+        await bench.read(readings.INSTANT)
+        return len(bench.stations[0].seen)
+
+    bench = None
+    asked = virtual_time.run(main(), NOW, limit_s=3600)
+    assert loaded[0] == (("segments",), 0) and asked > 0
 
 
 # --- the load curve
