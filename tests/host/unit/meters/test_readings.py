@@ -143,7 +143,7 @@ def test_what_keeps_records_is_there_before_the_meter_is_asked(tmp_path, monkeyp
         receive = bench.stations[0].receive
         bench.stations[0].receive = lambda data: (bench.stations[0].seen.append(data), receive(data))[1]
         monkeypatch.setattr(builtins, "__import__", noting)
-        await bench.read(readings.INSTANT)
+        await bench.read(readings.CURVE)
         return len(bench.stations[0].seen)
 
     bench = None
