@@ -177,7 +177,7 @@ def _meter(app, index):
         elif often:
             unit = getattr(app.board, "interval_unit", 60) if kind.number == readings.INSTANT else 60
             schedules.append(Schedule(kind.number, often * unit, kind.once, get("iec102.align")))
-    wanted = kinds.options(app.config, index)
+    wanted = _options(app.config, index)
     for line in app.lines:
         for meter in line.meters:
             if meter.options == wanted:
@@ -188,3 +188,28 @@ def _meter(app, index):
         log.error("meter", "the ledger of meter %d is damaged: its history is read again", index)
     ident = get("meter.id", index) or "ID%05d" % index
     return Meter(ident, address, schedules, get("meter.logger", index), wanted, ledger, place)
+
+
+def _options(config, index):
+    """The options of a meter.Meter, by its number in the settings; those of its LinkAddress in `times`."""
+    get = config.get
+    return {
+        "days": get("meter.closing_days", index),
+        "contract": get("meter.contract", index),
+        "totals": get("iec102.totals"),
+        "invalid": get("iec102.invalid"),
+        "resend": get("meter.resend", index),
+        "curve_record": int(get("meter.curve_record", index)),
+        "curve_minutes": int(get("meter.curve_minutes", index)),
+        "curve_days": get("meter.curve_days", index),
+        "set_clock": get("meter.set_clock", index),
+        "max_step": get("meter.max_step", index),
+        "times": {
+            "answer_ms": get("iec102.answer_timeout"),
+            "gap_ms": get("iec102.gap_timeout"),
+            "busy_ms": get("iec102.busy_limit") * 1000,
+            "session_ms": get("iec102.session_deadline") * 1000,
+            "turnaround_ms": get("iec102.turnaround"),
+            "retries": get("iec102.retries"),
+        },
+    }

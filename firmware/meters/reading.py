@@ -138,10 +138,6 @@ async def _read(line, meter, kind, args, result):
             await sleep_ms(0)
             from firmware.meters import session
 
-            if found.once and not result:
-                # It fills the log's journal. Loaded where that happens, within the answers, this code has neither the
-                # room nor the stack (a Pico W has 8 KB) that loading takes beside it.
-                from firmware.recordlog import segments  # noqa: F401
             if kind == readings.ERROR:
                 return await session.report(line, meter, found, buffer)
             return await session.run(line, meter, found, read, args, result, buffer)

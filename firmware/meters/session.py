@@ -3,6 +3,8 @@
 `run()` belongs to reading.py, which counts the tries; the modules in firmware/meters/readings do the readings.
 """
 
+import asyncio
+
 from firmware.core import errors, log, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.flash_gate import silence
@@ -78,7 +80,8 @@ class Job:
         if copy is None:
             # Straight from the buffer: a copy of a large record is what the heap has least room for.
             await self.flush()
-            await store(self._line, [(kind, self.utc(), view)])
+            self._batch = [(kind, self.utc(), view)]
+            await self.flush()
             return
         self._batch.append((kind, self.utc(), copy))
         self._size += len(view)
@@ -87,8 +90,12 @@ class Job:
         """Put what has been emitted into the log, then the ledger that says so; both are durable when this returns.
 
         Nothing else has its turn between the two: the ledger never claims more than the log has, and only a power
-        cut in between makes a record come twice.
+        cut in between makes a record come twice. In a task of its own, which begins with an empty stack: within a
+        meter's answers the 8 KB of a Pico W have no room left for a journal that moves into its segments.
         """
+        await asyncio.create_task(self._flush())
+
+    async def _flush(self):
         ledger = self.meter.ledger
         if self._batch:
             batch, self._batch, self._size = self._batch, [], 0
