@@ -1,9 +1,12 @@
 """What runs on a computer: the twin, the simulators, the doctor, deployment, releases."""
 
-import importlib.util
-import os
-import shlex
 import sys
+
+# The simulators' codec is tried on MicroPython, too, which has none of these and needs none.
+if sys.implementation.name == "cpython":
+    import importlib.util
+    import os
+    import shlex
 
 # What every tool and test may import; `make setup` brings it into .venv/.
 _WANTED = ("mpremote", "paho", "serial", "amqtt")
@@ -37,5 +40,5 @@ def without_environment(words, where):
     return text + ("" if os.path.exists(".venv/bin/python") else " (make setup makes .venv first)")
 
 
-if not all(importlib.util.find_spec(name) for name in _WANTED):
+if sys.implementation.name == "cpython" and not all(importlib.util.find_spec(name) for name in _WANTED):
     sys.exit(without_environment(getattr(sys, "orig_argv", sys.argv), sys.executable))

@@ -57,7 +57,9 @@ def test_what_came_by_cable_and_changed_before_its_first_start_is_not_run(lab):
         device.exec(
             "with open('/app.b/firmware.pack', 'r+b') as f:\n"
             " f.seek(-1000, 2)\n"
-            " f.write(b'?')"
+            " byte = f.read(1)[0]\n"
+            " f.seek(-1000, 2)\n"
+            " f.write(bytes([byte ^ 1]))"
         )  # fmt: skip
         start = lab.mark()
         device.reset()

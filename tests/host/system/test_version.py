@@ -30,7 +30,8 @@ def written(version):
 
 def test_one_place_has_it():
     assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
-    assert list(written(VERSION)) == [ONLY]
+    # package.json is made from it (tools/package.py), and compared by its own test.
+    assert [name for name in written(VERSION) if name != "package.json"] == [ONLY]
 
 
 def test_a_second_place_would_be_found():
