@@ -40,8 +40,8 @@ class Ledger:
             except OSError:
                 break  # nothing has been read yet
             except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RuntimeError):
-                # RuntimeError: brackets in brackets without an end. Of a file that the power cut off when it was made, .new
-                # has all.
+                # RuntimeError: brackets in brackets without an end. Of a file that the power cut off when it was made,
+                # .new has all.
                 self.damaged = True
                 marks, keys = {}, ()
         self._marks = marks
