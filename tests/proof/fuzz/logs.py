@@ -116,12 +116,17 @@ class Target:
         for _, known in self._histories:
             for number, payload in known.items():
                 self._known.setdefault(number, []).append(payload)
-        contents = {data for files, _ in self._histories for data in files.values() if data}
-        self._mutator = Mutator(generator, sorted(contents), (b"\xa5", b"\xff" * 20, bytes(20)), 3000)
+        # Pieces of a log come into no other one.
+        words = (b"\xa5", b"\xff" * 20, bytes(20))
+        self._mutators = [
+            Mutator(generator, sorted(set(files.values())) or [b"\xa5"], words, 3000) for files, _ in self._histories
+        ]
+        self._mutator = self._mutators[0]
 
     def make(self):
-        mutator = self._mutator
-        files, forged = dict(mutator.one_of(self._histories)[0]), mutator.below(8) == 0
+        which = self._mutator.below(len(self._histories))
+        mutator = self._mutator = self._mutators[which]
+        files, forged = dict(self._histories[which][0]), mutator.below(8) == 0
         for _ in range(1 + mutator.below(3)):
             number = mutator.one_of(sorted(files)) if files else 1
             content = files.get(number, b"")
