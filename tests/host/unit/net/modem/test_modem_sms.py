@@ -252,6 +252,8 @@ def test_numbers(one, other, same):
 def test_lists_of_messages():
     lines = ["+CMGL: 1,0,,24", "0791AB", "+CTZV: 4", "+CMGL: 7,1,,5", "noise", "00ff", "00ff", "+CMGL: x", "+CMGL:"]
     assert sms.parse_list(lines) == [(1, "0791AB"), (7, "00ff")]
+    # Noise: what CPython's isdigit() takes for a digit, found by tests/proof/fuzz.
+    assert sms.parse_list(["+CMGL: \u00b9,1,,5", "0791AB"]) == []
 
 
 # What a stranger may write: a line of the list's own, with the number of somebody else (seen with GSM modules in text
