@@ -8,7 +8,7 @@ import traceback
 
 NAMES = (
     "fuzz", "power_cuts", "upgrade_cuts", "root_cuts", "cmux_day", "months", "years", "full_heap", "many_commands",
-    "weather", "fault_samples", "mutations", "fleet_month", "fleet_cluster", "fleet_twins",
+    "weather", "soak", "fault_samples", "mutations", "fleet_month", "fleet_cluster", "fleet_twins",
 )  # fmt: skip
 
 
