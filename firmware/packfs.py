@@ -45,11 +45,11 @@ class Pack:
         self._found = None  # path, open file and value of what was asked for last: it is opened next
         with open(path, "rb") as file:
             lead = file.read(12)
-            if lead[:8] == _SIGNED:
+            if lead[:8] == _SIGNED and len(lead) == 12:
                 self._base = 12 + sum(struct.unpack(">HH", lead[8:]))
                 file.seek(self._base)
                 lead = file.read(_START)
-            if lead[:8] != _MAGIC:
+            if lead[:8] != _MAGIC or len(lead) < _START:
                 raise OSError(22)
             self._count = struct.unpack(">H", lead[8:_START])[0]
             first, size = _START + self._count * _ENTRY, file.seek(0, 2) - self._base

@@ -15,8 +15,8 @@ from tools.build import ROOT, replacing
 _START = 10
 _ENTRY = 8
 _WBITS = 11  # a window of 2 KiB: what inflating one module takes of the heap
-_TRIES = 100  # of the parse; more gain nothing
-_BLOCKS = 2  # of a module more than two blocks gain nothing and take three times as long
+_TRIES = 200  # of the parse, a quarter of a minute for a version
+_BLOCKS = 15  # at most, of a module
 # Bytes a version may have: a flash holds two, beside the log (firmware/app/build.py). `make test` fails beyond.
 MOST = 168 * 1024
 _KEPT = ROOT / "build" / "shrunk"

@@ -57,22 +57,20 @@ _OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
 TABLE = """
 AT||0|0|view|general|answers OK
 ATI||0|0|view|general|what this device is
-ATE0||0|0|view|general|answers on this channel do not begin with the command
-ATE1||0|0|view|general|answers on this channel begin with the command
+ATE0||0|0|view|general|answers without the command
+ATE1||0|0|view|general|answers begin with the command
 HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
 VERSION||0|0|view|general|version of the firmware
 GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqtt, link, meters, start, crash, update
-GETLOG||0|0|view|general|the log: how many records wait and were dropped, numbers and times of the oldest and the \
-newest
-CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many they are
+GETLOG||0|0|view|general|the log: what waits and was dropped, the oldest and the newest
+CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many
 DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's line is tried, \
 up to a minute
 SYNC||0|0|meter|general|ask for the time now
 REBOOT||0|0|danger|general|start again
 UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general|fetch a signed release and start it on \
 trial; FORCE: an older one, too; STOP ends it; GETSTATUS,update
-CONFIRM|code|0|1|view|settings|the changed way out stays; the code stood in the answer to the change; on the \
-console without
+CONFIRM|code|0|1|view|settings|the changed way out stays; the code stood in the answer to the change
 LOGIN|password|1|0|view|general|log in on the console, with device.password
 LOGOUT||0|0|view|general|end that
 SETBAUDRATE|port,speed|2|2|setup|general|speed of a serial port until the next start; port 0 or 1

@@ -9,7 +9,7 @@ password||secret|32|||password of the local console; empty: none
 mtxerr||bool||off||reason of an ERROR in a line +MTXERR (console: always)
 separator||choice|comma,both|comma||both: a semicolon separates arguments, too
 trial||int|2,1440|10||minutes a change may be without the broker
-confirm||bool||on||another broker or network stays when CONFIRM,code comes over it; off: when the broker is reached
+confirm||bool||on||another broker or network stays when CONFIRM,code comes over it; off: when it is reached
 """,
     "console": """
 enabled||bool||on|restart|AT commands on the console
@@ -54,7 +54,7 @@ baud||choice|9600,19200,38400,57600,115200,230400,460800,921600|115200|way|speed
     "sms": """
 enabled|SMS_ATEnabled|bool||off|restart|commands by SMS
 reply|SMS_ATResponse|bool||on|restart|answers by SMS
-all_phones|SMS_allPhones|bool||off|restart|anybody may send commands
+all_phones|SMS_allPhones|bool||off|restart|anybody may
 phones||list|200||restart|numbers that may, with commas
 alias|SMS_alias1|str|160||restart|words for commands: READ>AT^MTXTUNNEL=FORCEREAD|LOG>AT^MTXTUNNEL=GETLOG
 commands||list|200|view||allowed commands
@@ -112,9 +112,9 @@ totals||choice|object192,tariff|object192|restart|where VABA, VABRI and VABRC co
 trace||choice|off,console,file,topic|off||show every frame: console, trace.txt or a topic
 trace_topic||topic|120|lector102/[IMEI]/TRACE||topic of the frames
 trace_minutes||int|0,10080|60||minutes until the trace ends; 0: never
-invalid||choice|keep,omit,mark|keep|restart|instantaneous values the meter calls invalid; mark: a key Q tells
+invalid||choice|keep,omit,mark|keep|restart|invalid instantaneous values; mark: a key Q tells
 align||bool||on|restart|readings on the clock, as xx:00, xx:15; off: from the start on
-unread||choice|error,ok|error||end of a GET that has nothing to give; a line before tells why
+unread||choice|error,ok|error||end of a GET that has nothing to give
 """,
     "meter": """
 enabled||bool||off|restart|the meter is read

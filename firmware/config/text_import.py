@@ -117,7 +117,9 @@ def _near(row, value):
     if kind == "bool" and value.lower()[:8] == "temporal":
         return "on"
     # Of QoS nobody has more than 2.
-    if kind not in ("int", "choice") or not (value + limits[0]).isdigit() or (limits[-1] == "1" and value != "2"):
+    # CPython's isdigit() takes a raised 2 for a digit, which int() does not.
+    digits = value and not (value + limits[0]).strip("0123456789")
+    if kind not in ("int", "choice") or not digits or (limits[-1] == "1" and value != "2"):
         return value
     found = int(value[:10])
     if kind == "choice":

@@ -10,6 +10,9 @@ from firmware.recordlog.files import LABEL
 
 # Segments that are looked through for the state of deliveries, should the newest be damaged.
 _LOOK_BACK = const(3)
+# The check of a head has 16 bits: one that is damaged passes now and then, and its number may be any. Nobody has tried
+# so many records between two that were kept.
+_FAR = const(65536)
 # A flash that gives an error now and then is asked so often.
 _TRIES = const(8)
 
@@ -34,8 +37,8 @@ def mount(ring):
     _take_over_journal(ring, unknown)
     if there:
         start = ring.finder.begins(ring.first)
-        if start and start > ring.acks.low + 1:
-            # Deleted before the power failed and nobody could note it.
+        if ring.acks.low + 1 < start <= ring.last + 1:
+            # Deleted before the power failed and nobody could note it. Beyond the last: a file of somebody else.
             ring.gone(start - 1)
 
 
@@ -77,13 +80,14 @@ def _look_through(ring, number):
     newest = number == ring.newest
     size = ring.store.size(number)
     head = bytearray(format.HEAD)
-    complete = False
+    complete = gap = False
     end = 0
     with ring.store.open(number) as file:
         for at, fields in find.heads(file, size, head):
             kind, length, _, seq, _, _ = fields
+            gap = gap or at != end
             end = at + format.HEAD + length
-            ring.last = max(ring.last, seq)
+            sure = not (complete or ring.last) or seq - ring.last < _FAR
             if newest:
                 ring.previous = format.HEAD + length
             if kind == format.ACK:
@@ -93,9 +97,14 @@ def _look_through(ring, number):
                 if format.is_good(fields, payload):
                     ring.acks.merge(payload)
                     complete = complete or at == 0
+                    sure = True
+            if sure:
+                ring.last = max(ring.last, seq)
+            else:
+                gap = True
     if newest:
-        # Behind a torn or damaged end nothing is appended.
-        ring.size = size if end == size else ring.limit
+        # Behind anything torn or damaged nothing is appended: of its length the new ones would seem to be a part.
+        ring.size = size if end == size and not gap else ring.limit
     return complete
 
 
@@ -164,6 +173,8 @@ def entries(journal):
             continue
         if count > LABEL:
             stamp, part, parts = struct.unpack("<IBB", journal.view[:LABEL])
+            if stamp >> 30:
+                continue  # damaged: those behind it would soon have no room for their stamps
             journal.stamp = max(journal.stamp, stamp + 1)
             entry = found.setdefault(stamp, [slot - part, parts, 0, 0])
             if slot - part == entry[0] and part < parts:

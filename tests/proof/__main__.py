@@ -8,9 +8,8 @@ import traceback
 from tools.options import Parser
 
 NAMES = (
-    "power_cuts", "upgrade_cuts", "root_cuts", "cmux_day", "months", "years", "full_heap", "many_commands", "weather",
-    "fault_samples", "mutations", "fleet_month", "fleet_cluster",
-    "fleet_twins",
+    "fuzz", "power_cuts", "upgrade_cuts", "root_cuts", "cmux_day", "months", "years", "full_heap", "many_commands",
+    "weather", "soak", "fault_samples", "mutations", "fleet_month", "fleet_cluster", "fleet_twins",
 )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ MUTANTS = (
     Mutant(
         "torn tail",
         "firmware/recordlog/mount.py",
-        "ring.size = size if end == size else ring.limit",
+        "ring.size = size if end == size and not gap else ring.limit",
         "ring.size = size",
         ("unit/recordlog/test_log.py", "unit/recordlog/test_log_faults.py"),
     ),

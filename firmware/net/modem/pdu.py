@@ -41,11 +41,12 @@ def part_of(line):
     at = 1 + data[0]
     if data[at] & 0x40:
         at += 13 + (data[at + 1] + 1) // 2
-        end = at + data[at] + 1
+        # The header may say that it is longer than the message.
+        end = min(at + data[at] + 1, len(data))
         at += 1
         while at + 4 < end:
             kind, size = data[at], data[at + 1]
-            if kind == 0 or kind == 8:
+            if (kind == 0 or kind == 8) and at + size + 1 < end:
                 return data[at + 2 : at + size], data[at + size], data[at + size + 1]
             at += 2 + size
     return None

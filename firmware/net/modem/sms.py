@@ -241,7 +241,7 @@ def parse_list(lines):
     for line in lines:
         if line.startswith("+CMGL:"):
             index = line[6:].partition(",")[0].strip()
-        elif index.isdigit() and not line.strip("0123456789ABCDEFabcdef"):
+        elif index and not index.strip("0123456789") and not line.strip("0123456789ABCDEFabcdef"):
             found.append((int(index), line))
             index = ""
     return found

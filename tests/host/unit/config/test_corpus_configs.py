@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from firmware.config.config import Config
+from firmware.config.text_import import Importer
+from firmware.core.errors import ConfigError
 from tests.host.unit.commands.test_commands import OURS, Desk
 from tools.board import settings
 
@@ -54,3 +57,13 @@ def test_what_belongs_to_neither_product_changes_nothing(line):
     desk = Desk(rights={"mqtt.commands": "*", "device.confirm": "off"})
     assert desk.error(OURS + "SAVECONFIG\nGPRS_apn: c.d\n" + line)[0] == 4
     assert desk.device.config.get("uplink.apn") == ""
+
+
+@pytest.mark.parametrize("line", ["MTX_ping: ", "MTX_ping: \u00b2", "MTX_ping: 1\u0663", "MQTT_qos: "])
+def test_a_number_that_is_none_is_told_like_any_other_value(line):
+    """Found by tests/proof/fuzz: it ended the whole import with a word of Python's."""
+    importer = Importer(Config())
+    importer.feed(line)
+    importer.feed("GPRS_apn: c.d")
+    with pytest.raises(ConfigError, match="nothing was changed: .* is not allowed; allowed: "):
+        importer.finish()

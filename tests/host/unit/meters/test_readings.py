@@ -384,3 +384,30 @@ def test_the_ledger_knows_more_closings_than_the_longest_reading_has(tmp_path):
     assert not kept.damaged and kept.mark("lc11") == 1792891800
     assert kept.seen(99) and not kept.seen(keys[0])
     assert all(kept.seen(key) for key in keys[-(days - 90) :])
+
+
+_GOOD = '{"marks": {"lc11": 1792891800, "es52": 77}, "keys": [7]}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _GOOD.replace("1792891800", "17950000465535"),  # no UTC: more than a plan of readings holds
+        _GOOD.replace("1792891800", "-5"),
+        _GOOD.replace("77", "-77"),  # taken apart into keys it had no end
+        _GOOD.replace("77", str(1 << 480)),
+        _GOOD.replace("1792891800", "1e999"),
+        _GOOD.replace("[7]", "[1e999]"),
+        _GOOD.replace("[7]", "[" * 99999),
+    ],
+)
+def test_a_ledger_with_what_nobody_has_written_is_damaged(tmp_path, text):
+    """Found by tests/proof/fuzz: the meter starts all the same, from what stands in .new or from nothing."""
+    path = tmp_path / "ledger"
+    path.write_text(text)
+    ledger = Ledger(str(path))
+    assert ledger.damaged and ledger.mark("lc11") == ledger.mark("es52") == 0 and not ledger.seen(7)
+    Meter("M0", (1, 1, 1), [Schedule(readings.CURVE, HOUR, True)], ledger=ledger)
+    (tmp_path / "ledger.new").write_text(_GOOD)
+    whole = Ledger(str(path))
+    assert not whole.damaged and whole.mark("lc11") == 1792891800 and whole.mark("es52") == 77 and whole.seen(7)

@@ -335,3 +335,67 @@ def test_what_is_held_back_comes_when_it_is_asked_for_and_holds_up_nothing(tmp_p
     for each in (ring, ring_in(tmp_path / "log")):
         found = set(readable(each))
         assert found >= set(range(1, 401, 2)) and len(found) <= 402 - 24
+
+
+# --- found by mutated logs (tests/proof/fuzz)
+
+
+def test_a_stamp_that_is_damaged_leaves_room_for_those_behind_it(tmp_path):
+    """All ones in a slot: the next stamps had no room there, and on a board they began anew at 0."""
+    folder = tmp_path / "log"
+    ring_in(folder)
+    (folder / "j3" / "9").write_bytes(b"\xff" * LABEL + b"x" * 20)
+    for start in range(3):
+        ring = ring_in(folder)
+        for number in range(4):
+            ring.append(1, 7, b"%d %d" % (start, number))
+    assert len(readable(ring_in(folder))) == 12
+
+
+def test_behind_damage_in_the_middle_nothing_is_appended(tmp_path):
+    """A head that claims more than there is left would have what is appended as its payload."""
+    folder = tmp_path / "log"
+    ring = ring_in(folder)
+    ring.append_many([(1, 7, b"first"), (1, 7, b"second" + b"." * 150), (1, 7, b"third"), (1, 7, b"fourth")])
+    path = next(folder.glob("*.log"))
+    data = path.read_bytes()
+    second, third = (data.index(word) - format.HEAD for word in (b"second", b"third"))
+    path.write_bytes(data[: second + 40] + data[third:])
+    ring = ring_in(folder)
+    number = ring.append_many([(1, 7, b"new %d" % number) for number in range(9)])
+    again = ring_in(folder)
+    assert [read(again, number - 8 + place)[2] for place in range(9)] == [b"new %d" % place for place in range(9)]
+
+
+def test_a_first_segment_with_numbers_to_come_takes_nothing_along(tmp_path):
+    """What waited counted as deleted, and what was kept later as delivered."""
+    ring = ring_in(tmp_path / "other", segment=1000)
+    ring.append_many([(1, 7, b"%d" % number + b"." * 300) for number in range(80)])
+    other = sorted((tmp_path / "other").glob("*.log"))[-1].read_bytes()
+    ring = ring_in(tmp_path / "log", segment=1000)
+    ring.append_many([(1, 7, b"%d" % number + b"." * 300) for number in range(20)])
+    first = min((tmp_path / "log").glob("*.log"))
+    lost = ring.finder.begins(2) - 1
+    ring.forget_places(True)
+    first.write_bytes(other)
+    ring = ring_in(tmp_path / "log", segment=1000)
+    last = ring.append(1, 7, b"new")
+    assert last == 21 and sorted(readable(ring)) == list(range(lost + 1, 22)) and ring.lost in (0, lost)
+
+
+def test_a_damaged_head_that_passes_does_not_move_the_numbers(tmp_path):
+    """Its check has 16 bits. Whoever drains the log would ask for four thousand million records that are not there."""
+    folder = tmp_path / "log"
+    ring = ring_in(folder)
+    ring.append_many([(1, 7, b"%d" % number + b"." * 300) for number in range(5)])
+    path = next(folder.glob("*.log"))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"2...") - format.HEAD
+    head = data[at : at + format.HEAD]
+    struct.pack_into("<I", head, 8, 0xFFFFFFF0)
+    format.follow(head, struct.unpack_from("<H", head, 4)[0])
+    data[at : at + format.HEAD] = head
+    path.write_bytes(data)
+    ring = ring_in(folder)
+    assert ring.last == 5 and ring.append(1, 7, b"new") == 6
+    assert read(ring_in(folder), 6)[2] == b"new"

@@ -252,6 +252,8 @@ def test_numbers(one, other, same):
 def test_lists_of_messages():
     lines = ["+CMGL: 1,0,,24", "0791AB", "+CTZV: 4", "+CMGL: 7,1,,5", "noise", "00ff", "00ff", "+CMGL: x", "+CMGL:"]
     assert sms.parse_list(lines) == [(1, "0791AB"), (7, "00ff")]
+    # Noise: what CPython's isdigit() takes for a digit, found by tests/proof/fuzz.
+    assert sms.parse_list(["+CMGL: \u00b9,1,,5", "0791AB"]) == []
 
 
 # What a stranger may write: a line of the list's own, with the number of somebody else (seen with GSM modules in text
@@ -357,3 +359,38 @@ def test_what_is_no_message_that_came_is_not_for_us():
     assert codec.received(codec.to_send(_ME, "mtx at+csq")[1]) is None
     for line in ("", "zz", "0", "00" * 5, pdu.deliver(_ME, "mtx at", 0)[:-4]):
         assert codec.received(line) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "05000307",  # less than it says
+        "FA000307",
+        "0500FF070201",  # the element is longer than the header
+        "060804070201",  # behind its end
+        "1D0302110325",  # found by tests/proof/fuzz
+    ],
+)
+def test_a_header_that_lies_costs_its_message_and_nothing_else(header):
+    """Anybody may send one: a message with it is no part of another, and what comes behind it is carried out."""
+    lie = "00440B91" + "4306214365F7" + "00046211811160040001" + header
+    heard = codec.received(lie)
+    assert heard is None or codec.part_of(lie) is None
+
+    async def main():
+        world = World("ec25", settings={"sms": _ON})
+        world.modem.start()
+        channel = world.link.channel
+        world.modem.sms(_ME, "mtx at+csq")
+        await world.online(90)
+        lists = [["+CMGL: 1,1,,30", lie, "OK"], ["OK"]]
+
+        async def command(line, *_, **more):
+            return lists.pop(0) if line.startswith("AT+CMGL") and lists else ["OK"]
+
+        channel.command = command
+        await sms.collect(world.link)
+        return world
+
+    world = run_virtual(main)
+    assert ("at+csq", "sms") in world.ran
