@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A fault of the log: the file, a line of it, and what stands in its place.
 LOG_FAULTS = {
     "the journal is not taken over": (
-        "firmware/recordlog/mount.py", "for slot, head, payload in _whole(ring.journal):",
+        "firmware/recordlog/mount.py", "for slot, head, payload in entries(ring.journal):",
         "for slot, head, payload in ():"),
     "an entry's stamp is given again after a start": (
         "firmware/recordlog/mount.py", "journal.stamp = max(journal.stamp, stamp + 1)", "pass"),

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.proof import mutants, mutations
+from tests.proof.fault_samples import LOG_FAULTS
 
 # A place of the list may have more than one fault: the permission of three commands is one place.
 PLACES = 30
@@ -30,3 +31,9 @@ def test_there_are_thirty_places():
     names = [mutant.name for mutant in mutants.MUTANTS]
     places = {name.rpartition(" of ")[0] if name.startswith("permission") else name for name in names}
     assert len(set(names)) == len(names) and len(places) == PLACES
+
+
+@pytest.mark.parametrize("name", LOG_FAULTS)
+def test_every_fault_of_the_log_changes_one_place_that_is_there(name):
+    path, piece, _ = LOG_FAULTS[name]
+    assert (mutations.ROOT / path).read_text().count(piece) == 1
