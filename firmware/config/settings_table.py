@@ -55,7 +55,7 @@ baud||choice|9600,19200,38400,57600,115200,230400,460800,921600|115200|way|speed
 enabled|SMS_ATEnabled|bool||off|restart|commands by SMS
 reply|SMS_ATResponse|bool||on|restart|answers by SMS
 all_phones|SMS_allPhones|bool||off|restart|anybody may
-phones||list|200||restart|numbers that may, with commas
+phones||list|200||restart|numbers that may
 alias|SMS_alias1|str|160||restart|words for commands: READ>AT^MTXTUNNEL=FORCEREAD|LOG>AT^MTXTUNNEL=GETLOG
 commands||list|200|view||allowed commands
 status||int|0,744|0|restart|hours between two SMS with the state; 0: none

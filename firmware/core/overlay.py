@@ -55,7 +55,7 @@ help +grammar commands.handlers.help
 typing commands.channels.line_editor
 zone core.zone
 reading +zone meters.ledger,reading,result
-session +reading iec102.asdu,errors,extensions,ft12,instant,link,master,setup,simple,timetag,totals\
+session +reading +segments iec102.asdu,errors,extensions,ft12,instant,link,master,setup,simple,timetag,totals\
  meters.line_probe,session meters.readings.closings,curve,facts,instant meters.records.extended,titan
 trace meters.frame_trace
 words iec102.frame_text

@@ -138,6 +138,9 @@ async def _read(line, meter, kind, args, result):
             await sleep_ms(0)
             from firmware.meters import session
 
+            if found.once:
+                # Many records fill the log's journal; to load this code then, beside an answer, takes too much.
+                from firmware.recordlog import segments  # noqa: F401
             if kind == readings.ERROR:
                 return await session.report(line, meter, found, buffer)
             return await session.run(line, meter, found, read, args, result, buffer)

@@ -1,6 +1,7 @@
 """Rules of each reading over the real protocol, in virtual time: the meter's clock, resending, events, midnight."""
 
 import asyncio
+import builtins
 import datetime as dt
 import json
 import re
@@ -150,6 +151,27 @@ def test_records_are_kept_with_most_of_the_stack_free(tmp_path, kind):
     virtual_time.run(main(), NOW, limit_s=3600)
     # Of ours: Job._flush and reading.store.
     assert depths and max(depths) <= 2, depths
+
+
+def test_what_moves_the_journal_is_there_before_the_meter_is_asked(tmp_path, monkeypatch):
+    """Loaded beside a curve's answers it found no room in the heap of a Pico W."""
+    loaded, asked = [], []
+    wanted = builtins.__import__
+
+    def noting(name, *arguments):
+        if name == "firmware.recordlog" and "segments" in arguments[2]:
+            loaded.append(len(asked))
+        return wanted(name, *arguments)
+
+    async def main():
+        bench = Bench(tmp_path)
+        receive = bench.stations[0].receive
+        bench.stations[0].receive = lambda data: (asked.append(data), receive(data))[1]
+        monkeypatch.setattr(builtins, "__import__", noting)
+        await bench.read(readings.CURVE)
+
+    virtual_time.run(main(), NOW, limit_s=3600)
+    assert loaded == [0] and asked
 
 
 # --- the load curve
