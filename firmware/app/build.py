@@ -36,7 +36,6 @@ def build(app):
     """Make every part; settings that are wrong cost that part only, and are told."""
     config = app.config
     build_base.settings(app)
-    overlay.give_back(bytearray(overlay.LARGEST))
     app.gate = Gate()
     app.clock = Clock(app.board.rtc, config.get("device.zone"), app.board.rtc_source)
     log.info("start", "clock: %s (%s)", titan.stamp(app.clock.utc()), app.clock.source_name())

@@ -73,6 +73,8 @@ def make(board, guard=None):
         from firmware.app.device import App
 
     app = App(board, guard)
+    # While so much is free in one piece.
+    overlay.give_back(bytearray(overlay.LARGEST))
     if overlay.tight():
         _load()
         if not app.safe:

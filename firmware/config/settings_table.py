@@ -29,8 +29,8 @@ extended_topic||topic|120|lector102/[IMEI]/READINGS||topic of the extended form
 size|LOGGER_registerSize|int|0,16384|0||most bytes of a record that is kept; 0: no limit
 registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart|most records that wait, the oldest goes; 0: what \
 the flash takes
-segment||int|4096,65536|16384|restart|bytes of a file of the log
-segments||int|2,4096|64|restart|files of the log; fewer on a small flash
+segment||int|4096,65536|16384|restart|bytes of a log file
+segments||int|2,4096|64|restart|log files; fewer on a small flash
 """,
     "limit": """
 commands||int|1,6000|120||most commands in a minute on each channel; others wait
@@ -59,7 +59,7 @@ phones||list|200||restart|numbers that may
 alias|SMS_alias1|str|160||restart|words for commands: READ>AT^MTXTUNNEL=FORCEREAD|LOG>AT^MTXTUNNEL=GETLOG
 commands||list|200|view||allowed commands
 status||int|0,744|0|restart|hours between two SMS with the state; 0: none
-status_phone||list|40||restart|who gets this SMS; empty: the first of sms.phones
+status_phone||list|40||restart|who gets this SMS; empty: the first of phones
 """,
     "mqtt": """
 enabled|MQTT_enabled|bool||off|link|deliver to an MQTT broker
@@ -140,6 +140,6 @@ identity||int|0,10080|0|restart|minutes between two reads of the identity
 power||int|0,10080|0|restart|minutes between two reads of the contracted powers
 setup||int|0,10080|0|restart|minutes between two reads of the configuration
 set_clock||bool||off|restart|set the clock when it is off
-max_step||int|2,3600|60|restart|most seconds the clock may be set by
+max_step||int|2,3600|60|restart|most seconds it may be set by
 """,
 }

@@ -59,7 +59,7 @@ def test_what_belongs_to_neither_product_changes_nothing(line):
     assert desk.device.config.get("uplink.apn") == ""
 
 
-@pytest.mark.parametrize("line", ["MTX_ping: ", "MTX_ping: \u00b2", "MTX_ping: 1\u0663", "MQTT_qos: "])
+@pytest.mark.parametrize("line", ["MTX_ping: \u00b2", "MTX_ping: 1\u0663"])
 def test_a_number_that_is_none_is_told_like_any_other_value(line):
     """Found by tests/proof/fuzz: it ended the whole import with a word of Python's."""
     importer = Importer(Config())
@@ -67,3 +67,12 @@ def test_a_number_that_is_none_is_told_like_any_other_value(line):
     importer.feed("GPRS_apn: c.d")
     with pytest.raises(ConfigError, match="nothing was changed: .* is not allowed; allowed: "):
         importer.finish()
+
+
+@pytest.mark.parametrize("line", ["MTX_ping: ", "MQTT_qos: "])
+def test_a_number_without_a_value_leaves_the_setting_as_it_is(line):
+    importer = Importer(Config())
+    importer.feed(line)
+    importer.feed("GPRS_apn: c.d")
+    assert importer.finish() == {"uplink.apn": "c.d"}
+    assert importer.notes == ["taken, without effect: " + line.partition(":")[0]]
