@@ -27,8 +27,7 @@ tags||choice|summer,offset,plain|summer||end of a meter's times, titan form: -1 
 object_key||choice|DO,D0|DO||key of the address in tariff records
 extended_topic||topic|120|lector102/[IMEI]/READINGS||topic of the extended form
 size|LOGGER_registerSize|int|0,16384|0||most bytes of a record that is kept; 0: no limit
-registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart|most records that wait, the oldest goes; 0: what \
-the flash takes
+registers|LOGGER_numRegistersFlash|int|0,1000000|0|restart|most records that wait, the oldest goes; 0: what fits
 segment||int|4096,65536|16384|restart|bytes of a log file
 segments||int|2,4096|64|restart|log files; fewer on a small flash
 """,
