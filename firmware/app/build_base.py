@@ -75,7 +75,6 @@ def uplink(app):
         jitter(app, 0),
         deaf=getattr(app.board, "deaf", False),
     )
-    app.mqtt.session.stream.pace = getattr(app.link, "pace", 0)
     app.deliveries.append(app.mqtt)
 
 

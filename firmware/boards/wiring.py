@@ -19,10 +19,9 @@ _METER = {"rxbuf": 1024, "txbuf": 512}
 # What the other end may send at once (lwIP's TCP_WND, 6,400 bytes) comes while a flash commit holds up the loop, half
 # a second; and without the multiplexer lwIP wants room for all that it sends at once (firmware/net/modem/cmux.py).
 _MODEM_BUFFER = const(8192)
-# Where the heap is short: what is lost of more is sent again (TCP). Nothing is handed to lwIP faster than the line
-# takes it, so it sends at once what an answer lets go and a piece of ours: half of what it may (net/modem/prepare.py).
+# Where the heap is short: what is lost of more is sent again (TCP); and lwIP's own figure (net/modem/prepare.py).
 _SHORT_RECEIVED = const(4096)
-_SHORT_SENT = const(5120)
+_SHORT_SENT = const(7424)
 _MUX_BUFFER = const(1024)
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(251)
@@ -215,8 +214,7 @@ def _modem_link(board, config, network, socket):
     config.release()
     # The multiplexer has a buffer of its own for what PPP sends, and gives the UART what it takes.
     multiplexed = settings["cmux"] and not board.modem_native
-    short = overlay.tight()
-    received, sent = (_SHORT_RECEIVED, _SHORT_SENT) if short else (_MODEM_BUFFER, _MODEM_BUFFER)
+    received, sent = (_SHORT_RECEIVED, _SHORT_SENT) if overlay.tight() else (_MODEM_BUFFER, _MODEM_BUFFER)
     buffers = dict(board.modem_uart, rxbuf=received, txbuf=_MUX_BUFFER if multiplexed else sent)
     dcd = modem.get("dcd")
     found = prepare.link(
@@ -235,9 +233,6 @@ def _modem_link(board, config, network, socket):
         dcd=None if dcd is None else machine.Signal(machine.Pin(dcd, machine.Pin.IN), invert=True).value,
     )
     found.socket = Sockets(found, socket, board.meanwhile)
-    if short:
-        # Ten bits a byte, and what the multiplexer puts around them.
-        found.pace = baud // (12500 if multiplexed else 10000)
     return found
 
 

@@ -31,8 +31,7 @@ _PACKET = const(392)
 
 _RX = const(1024)
 # Payloads larger than the guard's queue go out in steps of a segment with a pause: sent at once they overran lwIP's
-# memory and the buffer of the modem's UART, which holds 8 KiB (platform facts 3b). Where that buffer is smaller
-# everything is sent as fast as the line takes it.
+# memory and the buffer of the modem's UART, which holds 8 KiB (platform facts 3b).
 _STEP_MS = const(5)
 
 
@@ -152,15 +151,13 @@ class Stream:
     of what receive() has given last; with 0 in their place it gives that once more.
     """
 
-    pace = 0  # bytes the line takes in a millisecond, where it has little room for more; 0: enough
-
     def __init__(self, largest=0):
         self.most = largest
         self.socket = None
         self._rx = bytearray(_RX)
         self._view = memoryview(self._rx)
         self.received = self.sent = 0
-        self.last_rx = self.last_tx = ticks_ms()
+        self.last_rx = self.last_tx = self._stepped = ticks_ms()
         self.close()
 
     def close(self):
@@ -171,7 +168,6 @@ class Stream:
         self.large = None  # a packet that has a buffer of its own, `_have` bytes of it have come
         self.blocked = None
         self.cut = False
-        self._pause = 0  # ms between what was sent last and the next piece
         tcp.close(sock)
 
     def flush(self, guard):
@@ -179,8 +175,10 @@ class Stream:
         piece = guard.head()
         while piece is not None:
             count = 0
-            # Ticks that have gone round since count as passed.
-            if not 0 <= ticks_diff(ticks_ms(), self.last_tx) < self._pause:
+            more = guard.large is not None
+            if not more or ticks_diff(ticks_ms(), self._stepped) >= _STEP_MS:
+                if more:
+                    self._stepped = ticks_ms()
                 count = tcp.now(self.socket.send, piece)
             if not count:
                 if self.blocked is None:
@@ -188,7 +186,6 @@ class Stream:
                 return False
             self.blocked = None
             self.last_tx = ticks_ms()
-            self._pause = count // self.pace + 1 if self.pace else _STEP_MS if guard.large is not None else 0
             self.sent += count
             guard.out += count
             piece = guard.head()

@@ -374,28 +374,6 @@ def test_a_socket_that_takes_nothing_is_given_up(umqtt, monkeypatch):
         session.turn()
 
 
-def test_where_the_line_has_little_room_nothing_is_sent_faster_than_it_takes_it(umqtt, monkeypatch):
-    """lwIP sends at once what it is given, and takes a line that has no room for it for broken."""
-    clock = Clock(monkeypatch)
-    wire = Sink()
-    session = session_on(umqtt, wire)
-    session.stream.pace = 11
-    session.stream.last_rx = clock.ms = start = 1000
-    for payload in (b"a" * 300, b"b" * 300, b"c" * 5000):
-        while not session.room():
-            clock.ms += 1
-            session.turn()
-        session.publish(b"t", payload, None, 0)
-    most = 0
-    while not wire.out.endswith(b"c" * 5000):
-        clock.ms += 1
-        session.turn()
-        most = max(most, len(wire.out) - 11 * (clock.ms - start))
-    # A piece is never larger than one of lwIP's segments.
-    assert 0 < most <= 768, most
-    assert len(wire.out) > 5600 and clock.ms - start < 5600 // 11 * 1.3
-
-
 @pytest.mark.parametrize("number", [12, 105])
 def test_lwip_out_of_memory_means_later(umqtt, number):
     wire = Sink(takes=100)
