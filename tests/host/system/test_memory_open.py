@@ -60,7 +60,7 @@ def test_babble_on_one_port_does_not_starve_the_meter_on_the_other(tmp_path):
         lab.twin.setup["ports"].insert(0, babble.bridge.device)
         lab.twin.start()
         lab.twin.wait_line("ID00001: GarbledError", 60)
-        seen = [record for record in lab.collect(8) if record["ID"] == "ID00000"]
+        seen = [record for record in lab.collect(14) if record["ID"] == "ID00000"]
         assert len(seen) >= 5, seen
 
 
