@@ -19,7 +19,7 @@ _METER = {"rxbuf": 1024, "txbuf": 512}
 # What the other end may send at once (lwIP's TCP_WND, 6,400 bytes) comes while a flash commit holds up the loop, half
 # a second; and without the multiplexer lwIP wants room for all that it sends at once (firmware/net/modem/cmux.py).
 _MODEM_BUFFER = const(8192)
-# Where the heap is short: what is lost of more is sent again (TCP); and lwIP's own figure (net/modem/prepare.py).
+# Where the heap is short: what is lost of more is sent again (TCP); and lwIP's own figure (net/modem/dial.py, _QUEUE).
 _SHORT_RECEIVED = const(4096)
 _SHORT_SENT = const(7424)
 _MUX_BUFFER = const(1024)
@@ -104,18 +104,18 @@ def _overrule(board):
         log.error("board", "board.json is not JSON (%s): ignored", error)
         return
     if not isinstance(table, dict):
-        log.error("board", "board.json is none: ignored")
+        log.error("board", "board.json is no {...}: ignored")
         return
     ports = table.get("ports", board.wiring)
     if isinstance(ports, (list, tuple)) and all(isinstance(port, dict) for port in ports):
         board.wiring = ports
     else:
-        log.error("board", 'board.json: "ports" is none: ignored')
+        log.error("board", 'board.json: "ports" is no list of {...}: ignored')
     modem = table.get("modem", {})
     if modem is None or isinstance(modem, dict):
         board.modem = None if not modem and "modem" in table else dict(board.modem or {}, **modem) or None
     else:
-        log.error("board", 'board.json: "modem" is none: ignored')
+        log.error("board", 'board.json: "modem" is no {...}: ignored')
     board.ethernet = table.get("ethernet")
     board.led_pin = table.get("led", board.led_pin)
 
@@ -225,7 +225,6 @@ def _modem_link(board, config, network, socket):
         FileStore(board.root + "/modem.json"),
         board.modem_native,
         buffers,
-        sent,
         reboot=board.reset,
         power_key=_key(modem, "power_key"),
         reset=_key(modem, "reset"),

@@ -138,7 +138,7 @@ async def _read(line, meter, kind, args, result):
             await sleep_ms(0)
             from firmware.meters import session
 
-            if found.once:
+            if found.once and result is None:
                 # Many records fill the log's journal; to load this code then, beside an answer, takes too much.
                 from firmware.recordlog import segments  # noqa: F401
             if kind == readings.ERROR:

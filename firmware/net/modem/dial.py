@@ -17,6 +17,7 @@ _TURN_MS = const(10)
 _TIMERS_MS = const(64)  # lwIP's turn on rp2
 _REASON_MS = const(1000)  # PPP may know better why than NO CARRIER does
 _LAST_PORT = const(65535)
+_QUEUE = const(7424)  # of lwIP, see prepare.py
 # Of the ladder's measures (describe.py).
 _REGISTER = const(1)
 _RADIO = const(2)
@@ -63,11 +64,11 @@ async def multiplex(link):
 
 
 def _without(link):
-    """From now on PPP has the UART itself, which needs as much room for what lwIP sends at once."""
+    """From now on PPP has the UART itself, which needs room for all that lwIP sends at once."""
     link.multiplexer = None
     link.mux_use.__exit__(None, None, None)
     if link.buffers:
-        link.buffers["txbuf"] = link.queue
+        link.buffers["txbuf"] = max(link.buffers["rxbuf"], _QUEUE)
         link.speed = 0
         with overlay.use("wake"):
             from firmware.net.modem import power

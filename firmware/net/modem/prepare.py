@@ -62,12 +62,11 @@ def _aliases(text):
     return {word.strip(): line.strip() for word, _, line in pairs}
 
 
-def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None, queue=_QUEUE, **wires):
+def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None, **wires):
     """A ModemLink.
 
     `uart`: a UART-like object that never waits (timeout 0). `buffers`: what its init() has to be told besides a speed;
-    `txbuf` becomes `queue`, the bytes for what PPP sends at once, where it turns out that PPP writes to it itself.
-    `ppp_factory(line)` makes a
+    `txbuf` is made larger where it turns out that PPP writes to it itself. `ppp_factory(line)` makes a
     network.PPP; `native`: it takes nothing but the UART, so there is no CMUX. `settings`: a dict with apn, user,
     password, auth (pap, chap, none), pin, network (auto, 4g, 3g, 2g, nbiot, catm), model (auto or a profile), baud,
     cmux, keep_online_host, keep_online_period (s), sms (a dict, see sms.py), timing. `sockets` is the module to use
@@ -89,7 +88,7 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
 
     found = ModemLink()
     found.uart, found.ppp_factory, found.settings, found.socket = uart, ppp_factory, settings, sockets
-    found.store, found.native, found.buffers, found.queue = store, native, buffers, queue
+    found.store, found.native, found.buffers = store, native, buffers
     for name, function in wires.items():
         setattr(found, name, function)
     found.baud = found.speed = settings.get("baud") or 115200
@@ -108,7 +107,7 @@ def link(uart, ppp_factory, settings, sockets, store, native=False, buffers=None
         # In use for as long as it may be needed: without CMUX neither code nor buffers of it are in memory.
         found.mux_use = overlay.use("mux")
         found.mux_use.__enter__()
-        found.multiplexer = make_mux(uart, queue)
+        found.multiplexer = make_mux(uart)
     return found
 
 
@@ -134,11 +133,8 @@ def new_ladder(counts):
     return ladder
 
 
-def make_mux(uart, queue=_QUEUE):
-    """A Mux over `uart`, with `queue` bytes for what PPP sends at once. MemoryError.
-
-    Its buffers are taken now, while the heap is in one piece, and kept.
-    """
+def make_mux(uart):
+    """A Mux over `uart`. Its buffers are taken now, while the heap is in one piece, and kept. MemoryError."""
     with overlay.use("mux"):
         from firmware.net.modem.cmux import Channel, Mux
 
@@ -157,7 +153,7 @@ def make_mux(uart, queue=_QUEUE):
     try:
         from micropython import RingIO
 
-        mux.channels[1].buffer = RingIO(queue)
+        mux.channels[1].buffer = RingIO(_QUEUE)
     except ImportError:
         pass  # CPython has no interrupts
     mux.bad = 0

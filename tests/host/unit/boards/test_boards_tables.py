@@ -111,6 +111,7 @@ def test_without_a_multiplexer_the_uart_takes_all_that_lwip_sends(name, monkeypa
         return  # from the start it takes that
     sent = link.buffers["txbuf"]
     dial._without(link)
+    assert dial._QUEUE == prepare._QUEUE
     assert link.multiplexer is None and link.uart.options["txbuf"] >= prepare._QUEUE > sent
 
 
