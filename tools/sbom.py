@@ -8,7 +8,6 @@ What is in the MicroPython image a board was flashed with is named without a ver
 Source of the form: CycloneDX specification, schema/bom-1.6.schema.json.
 """
 
-import argparse
 import base64
 import datetime
 import hashlib
@@ -21,6 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from firmware.core import VERSION
+from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIX = ".cdx.json"
@@ -196,7 +196,7 @@ def for_release(files, version, when, root=ROOT):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="tools.sbom", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="tools.sbom", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, help="file to write; default: standard output")
     parser.add_argument("--version", help="default: the project's version and commit")
     args = parser.parse_args(argv)

@@ -5,7 +5,6 @@ others take for a board's cable; a simulated meter hangs on its line, and a brok
 `board-sim/` from one time to the next.
 """
 
-import fcntl
 import os
 import signal
 import sys
@@ -16,7 +15,7 @@ from tools import micropython
 from tools.board.unixboard import UnixBoard
 from tools.options import Parser, between
 from tools.twin.broker import EmbeddedBroker
-from tools.twin.device import ROOT, MeterProcess
+from tools.twin.device import ROOT, MeterProcess, claim, end_like_ctrl_c
 
 # Room for two versions and an update beside them.
 _BLOCKS = 1024
@@ -52,14 +51,12 @@ def _taken(topic, payload):
 
 def run(args):
     """Until Ctrl-C; 1 where another one has the flash."""
-    args.folder.mkdir(parents=True, exist_ok=True)
-    with open(args.folder / "in-use", "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            where = os.path.relpath(args.folder)
-            print("board-sim: another one uses %s: end it with Ctrl-C, or --folder OTHER" % where, file=sys.stderr)
-            return 1
+    lock = claim(args.folder)
+    if not lock:
+        where = os.path.relpath(args.folder)
+        print("board-sim: another one uses %s: end it with Ctrl-C, or --folder OTHER" % where, file=sys.stderr)
+        return 1
+    with lock:
         if args.fresh:
             (args.folder / "flash.img").unlink(missing_ok=True)
         broker = EmbeddedBroker(taken=_taken).start()
@@ -84,12 +81,7 @@ def run(args):
 
 def main(argv=None):
     args = arguments(argv)
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+    end_like_ctrl_c(signal.SIGTERM, signal.SIGHUP)
     return run(args)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.board.device import BoardError as DeployError
 from tools.options import Parser
 from tools.pico.image import Image, ImageError
+from tools.twin.device import end_like_ctrl_c
 
 _FIRST_RECORD_S = 240
 
@@ -75,11 +76,7 @@ def main(argv=None):
         )
         return 1
 
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, interrupted)
+    end_like_ctrl_c(signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     try:
         with tempfile.TemporaryDirectory() as folder:
             return run(args, args.folder or folder)

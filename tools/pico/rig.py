@@ -3,8 +3,6 @@
 import json
 import queue
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -12,7 +10,7 @@ import paho.mqtt.client as mqtt
 from tools import patience
 from tools.modem.process import ModemProcess
 from tools.pico.board import Board
-from tools.twin.device import ROOT, MeterProcess, finish, spawn
+from tools.twin.device import MeterProcess, finish, spawn_modem
 
 IDENT = "860000000000001"
 # The name that the modem's network answers with an address; which one does not matter, all lead to this machine.
@@ -26,9 +24,7 @@ class Modem(ModemProcess):
     """`python -m tools.modem` on a port of loopback."""
 
     def __init__(self, *arguments):
-        command = [sys.executable, "-u", "-m", "tools.modem", "--tcp", "0", "--control", "0", "--imei", IDENT]
-        command += map(str, arguments)
-        super().__init__(spawn(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        super().__init__(spawn_modem("--tcp", 0, "--control", 0, "--imei", IDENT, *arguments))
         self.port = int(self.words[1].partition(":")[2])
 
     def stop(self):

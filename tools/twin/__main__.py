@@ -1,13 +1,11 @@
 """`python -m tools.twin`: the firmware reads simulated meters; each JSON record is shown as it arrives."""
 
 import datetime as dt
-import fcntl
 import json
 import os
 import queue
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -20,12 +18,13 @@ from tools.meter import weather
 from tools.modem.process import ModemProcess
 from tools.twin.arguments import arguments
 from tools.twin.broker import EmbeddedBroker
-from tools.twin.device import ROOT, MeterProcess, Twin, finish, spawn
+from tools.twin.device import MeterProcess, Twin, claim, end_like_ctrl_c, finish, spawn_modem
 from tools.twin.viewer import Viewer, introduce
 
 _FIRST_RECORD_S = 60
 _FIRST_WITH_MODEM_S = 180  # it has to start and to find its network first
 _WEATHER_S = 10 * 3600
+_ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Stop(Exception):
@@ -55,13 +54,11 @@ def settings(args, url):
 
 def start_modem(args, cleanup):
     """What the twin has to know of a simulated modem, which has been started."""
-    args.folder.mkdir(parents=True, exist_ok=True)
     pty = args.folder.resolve() / "modem"
     words = ["--off", "--pty", pty, "--control", 0, "--profile", args.modem]
     if args.weather is not None:
         words += ["--weather", args.weather]
-    command = [sys.executable, "-u", "-m", "tools.modem", *map(str, words)]
-    process = spawn(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = spawn_modem(*words)
     cleanup.append(lambda: finish(process))
     try:
         modem = ModemProcess(process)
@@ -171,21 +168,6 @@ def watch(args, twin, inbox, viewer, each):
             )
 
 
-def claim(folder):
-    """The folder is this run's until the file that is returned is closed, or the process gone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = open(folder / "in-use", "a")  # noqa: SIM115  for as long as the run lasts
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise Stop(
-            "another run uses %s and its flash: end it (Ctrl-C where it runs), or give this one a flash of its own: "
-            "make run -- --folder twin2" % os.path.relpath(folder)
-        ) from None
-    return file
-
-
 def clock_of(folder, now):
     """The twin's time to begin with: now, or where a faster run before has left its clock: none goes back."""
     try:
@@ -202,9 +184,19 @@ def start_meter(args, epoch):
     return MeterProcess(*options, "--meters", args.meters, "--password", 1)
 
 
+def claimed(folder):
+    """The file that holds the folder for this run. Stop: another one has it."""
+    lock = claim(folder)
+    if not lock:
+        raise Stop(
+            "another run uses %s and its flash: end it (Ctrl-C where it runs), or give this one a flash of its own: "
+            "make run -- --folder twin2" % os.path.relpath(folder)
+        )
+    return lock
+
+
 def run(args, cleanup):
-    lock = claim(args.folder)
-    cleanup.append(lock.close)
+    cleanup.append(claimed(args.folder).close)
     if args.fresh:
         (args.folder / "flash.img").unlink(missing_ok=True)
     url, broker = args.broker, None
@@ -240,11 +232,10 @@ def run(args, cleanup):
         join()
     introduce(args, url, meter, twin, topic, int(epoch - now))
     twin.start()
-    look = []
+    sky = None
     if args.weather is not None:
         sky = Weather(args, meter, None if args.no_broker else broker)
         cleanup.append(sky.end)
-        look.append(sky.look)
 
     def each():
         if args.no_broker and viewer.lines and broker.wanted.is_set():
@@ -253,8 +244,8 @@ def run(args, cleanup):
             cleanup.append(embedded.stop)
             join()
             print("broker        %s: what waits arrives as soon as the firmware tries again" % url, flush=True)
-        for one in look:
-            one()
+        if sky:
+            sky.look()
 
     watch(args, twin, inbox, viewer, each)
 
@@ -262,12 +253,7 @@ def run(args, cleanup):
 def main(argv=None):
     args = arguments(argv)
     cleanup = []
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, interrupted)
+    end_like_ctrl_c(*_ENDS)
     code = 0
     try:
         run(args, cleanup)
@@ -278,7 +264,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("\nending ...", flush=True)
     finally:
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in _ENDS:
             signal.signal(number, signal.SIG_IGN)
         for step in reversed(cleanup):
             step()

@@ -1,6 +1,7 @@
 """The twin as an object: start, restart, kill and inspect the firmware and the simulators around it."""
 
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -41,6 +42,35 @@ def finish(process, grace=3):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def spawn_modem(*words):
+    """Start `python -m tools.modem` with `words`; the process a ModemProcess wants (tools/modem/process.py)."""
+    command = [sys.executable, "-u", "-m", "tools.modem", *map(str, words)]
+    return spawn(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def claim(folder):
+    """The folder with a flash is this process's until the file that is returned is closed, or the process gone; None:
+    another one has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = open(folder / "in-use", "a")  # noqa: SIM115  for as long as the run lasts
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def end_like_ctrl_c(*signals):
+    """Let each of these signals raise KeyboardInterrupt, so that what was started is ended in order."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    for number in signals:
+        signal.signal(number, interrupted)
 
 
 class MeterProcess:

@@ -11,9 +11,9 @@ import tools
 from tools import options
 
 TOOLS = (
-    "tools.board", "tools.board.unixboard", "tools.build", "tools.counts", "tools.decode", "tools.docs",
-    "tools.doctor", "tools.fleet", "tools.house", "tools.log", "tools.meter", "tools.micropython32",
-    "tools.modem", "tools.pico", "tools.release", "tools.twin", "bench", "tests.proof",
+    "tools.board", "tools.board.sim", "tools.board.unixboard", "tools.build", "tools.counts", "tools.decode",
+    "tools.docs", "tools.doctor", "tools.fleet", "tools.house", "tools.log", "tools.meter", "tools.micropython32",
+    "tools.modem", "tools.package", "tools.pico", "tools.release", "tools.sbom", "tools.twin", "bench", "tests.proof",
 )  # fmt: skip
 # What may be below zero.
 SIGNED = {"--ahead", "--drift", "--seed", "--weather"}
