@@ -9,10 +9,15 @@ no remote update replaces it. The file, written by tools/pack.py:
     entries                       sorted: u32 the path's CRC-32 without its two lowest bits;
                                   u32 2 * position + 1 if the module's names are wanted at the start; 0: a folder
     modules                       each a raw deflate stream for a window of 2 KiB
+    the window                    at the place of an entry "window": the head of such a stream, one block of 1,536
+                                  bytes as they are, which the modules have in common
+    modules                       of these each goes on where the window ended
 
-Positions count from the magic. A release (firmware/update/release.py) has its signed head before that and is mounted
-as it was fetched. Of the file only its folders are kept in memory; a path is found by halving the entries. It is open
-for no longer than an import takes: littlefs counts what an open file has twice when it tells how much is free.
+Positions count from the magic. A pack need not have a window; the modules before it are read without. MicroPython's
+deflate reads no byte ahead (1.21 to 1.29), so that its file can be moved on under it. A release
+(firmware/update/release.py) has its signed head before that and is mounted as it was fetched. Of the file only its
+folders are kept in memory; a path is found by halving the entries. It is open for no longer than an import takes:
+littlefs counts what an open file has twice when it tells how much is free.
 """
 
 import struct
@@ -28,8 +33,13 @@ _SIGNED = b"L102REL1"
 _START = 10
 _ENTRY = 8
 _WBITS = 11
+_WINDOW = 1536
+_PIECE = 64
 _FILE = (0x8000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 _FOLDER = (0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+# _key("window")
+_KEY = 0x22F93E77
 
 # The mounted Pack, if there is one.
 mounted = None
@@ -42,6 +52,7 @@ class Pack:
         self._path = path
         self._base = 0
         self._entry = bytearray(_ENTRY)
+        self.window = 0  # its position, as in its entry
         self._found = None  # path, open file and value of what was asked for last: it is opened next
         with open(path, "rb") as file:
             lead = file.read(12)
@@ -62,6 +73,8 @@ class Pack:
                 before = key
                 if not value:
                     folders.append(key)
+                elif key == _KEY:
+                    self.window = value
         self._folders = tuple(folders)
 
     def _at(self, file, index):
@@ -89,8 +102,15 @@ class Pack:
         raise OSError(2)
 
     def _stream(self, file, value, close):
-        file.seek(self._base + (value >> 1))
-        return deflate.DeflateIO(file, deflate.RAW, _WBITS, close)
+        behind = value > self.window > 0
+        file.seek(self._base + ((self.window if behind else value) >> 1))
+        stream = deflate.DeflateIO(file, deflate.RAW, _WBITS, close)
+        if behind:
+            piece = bytearray(_PIECE)
+            for _ in range(_WINDOW // _PIECE):
+                stream.readinto(piece)
+            file.seek(self._base + (value >> 1))
+        return stream
 
     def __iter__(self):
         """Yield a stream of each module whose names are wanted at the start; read it before the next."""
@@ -160,3 +180,15 @@ def mount(path):
     for each in (MOUNT + "/lib/", MOUNT):
         if each not in sys.path:
             sys.path.insert(0, each)
+
+
+def replace(old):
+    """Mount again what an older packfs.mpy, of which the names within are not known, has mounted as `old`."""
+    for name in dir(old):
+        value = getattr(old, name)
+        if isinstance(value, str) and value.endswith(".pack"):
+            vfs.umount(MOUNT)
+            mount(value)
+            # So that nothing holds on to the old one's code.
+            sys.modules["packfs"] = sys.modules[__name__]
+            return

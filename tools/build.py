@@ -26,7 +26,7 @@ PLAIN = ("boot.py", "main.py")
 # What boot.py needs to reach a version: outside of them, on the root.
 HELPER = Path("packfs.mpy")
 # What only a host needs of the firmware.
-HOST = (Path("firmware/__init__.py"), Path("firmware/core/cpython.py"), Path("firmware/iec102/extensions.py"))
+HOST = (Path("firmware/core/cpython.py"), Path("firmware/iec102/extensions.py"))
 # What mpy-cross makes of the firmware: libraries keep their asserts.
 LEVEL = "-O3"
 
@@ -34,14 +34,17 @@ LEVEL = "-O3"
 def sources(root=ROOT):
     """Yield (path, relative path) of every Python file that goes onto a device.
 
-    A folder is a package without an `__init__.py` that has nothing but words in it; and no device is CPython.
+    A folder is a package without an `__init__.py` that has nothing but words in it; and no device is CPython. The
+    helper goes into the version, too, for boards that have an older one.
     """
     for folder in ("firmware", "lib"):
         for path in sorted((root / folder).rglob("*.py")):
             body = ast.parse(path.read_text()).body if path.name == "__init__.py" else [None]
             relative = path.relative_to(root)
             if relative not in HOST and any(not isinstance(each, ast.Expr) for each in body):
-                yield path, (Path(path.name) if path.stem == HELPER.stem else relative)
+                yield path, relative
+                if path.stem == HELPER.stem:
+                    yield path, Path(path.name)
 
 
 class CompileError(Exception):

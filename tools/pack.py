@@ -1,27 +1,31 @@
 """Pack a version of the firmware into the one file a board mounts (firmware/packfs.py has the format)."""
 
+import base64
 import hashlib
+import json
 import struct
 import zlib
 from binascii import crc32
 from functools import lru_cache
-from importlib.metadata import version
-
-import zopfli.zlib
+from pathlib import Path
 
 from firmware.update.release import BODY as MAGIC
+from tools import deflate
 from tools.build import ROOT, replacing
 
 _START = 10
 _ENTRY = 8
-_WBITS = 11  # a window of 2 KiB: what inflating one module takes of the heap
-_TRIES = 200  # of the parse, a quarter of a minute for a version
-_BLOCKS = 15  # at most, of a module
+# Bytes that modules have in common, told once (firmware/packfs.py).
+WINDOW = 1536
+KEPT_WINDOW = Path(__file__).with_name("window.json")
+_WINDOW_KEY = crc32(b"window") >> 2
+# Read by a packfs.mpy that knows no window: what makes the others readable (firmware/__init__.py), in this order.
+_BEFORE = ("firmware/__init__.mpy", "firmware/packfs.mpy")
 # Bytes a version may have: a flash holds two, beside the log (firmware/app/build.py). `make test` fails beyond.
 MOST = 168 * 1024
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.
-_HOW = ("%s %d %d %d close " % (version("zopfli"), _WBITS, _TRIES, _BLOCKS)).encode()
+_HOW = hashlib.sha256(Path(deflate.__file__).read_bytes()).digest()
 
 
 class PackError(Exception):
@@ -32,39 +36,25 @@ def key(path):
     return crc32(path.encode()) >> 2
 
 
-@lru_cache(maxsize=2048)
-def shrink(data):
-    """`data` as a raw deflate stream for a window of 2 KiB, as short as can be.
+@lru_cache(maxsize=1)
+def window():
+    """The head that most modules of a version go on from (tools/window.py)."""
+    kept = json.loads(KEPT_WINDOW.read_text())
+    codes = deflate.Codes(kept["lengths"], kept["distances"])
+    return deflate.Head(base64.b64decode(kept["text"]), codes, WINDOW)
 
-    That takes seconds for a version; what it came to for each module is kept in build/.
+
+@lru_cache(maxsize=2048)
+def shrink(data, head=b""):
+    """`data` as a raw deflate stream for a window of 2 KiB, as short as can be; what follows `head`, if it is given.
+
+    That takes half a minute for a version; what it came to for each module is kept in build/.
     """
-    kept = _KEPT / hashlib.sha256(_HOW + data).hexdigest()
+    kept = _KEPT / hashlib.sha256(_HOW + b"%d " % len(head) + head + data).hexdigest()
     if not kept.exists():
         with replacing(kept) as made:
-            made.write_bytes(_shrunk(data))
+            made.write_bytes(deflate.squeeze(data, window() if head else None))
     return kept.read_bytes()
-
-
-def _shrunk(data):
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, -_WBITS, 9)
-    plain = squeeze.compress(data) + squeeze.flush()
-    # zopfli looks back as far as it likes, which is not always too far.
-    close = zopfli.zlib.compress(data, numiterations=_TRIES, blocksplittingmax=_BLOCKS)[2:-4]
-    return min(plain, close, key=len) if _fits(close, len(data)) else plain
-
-
-def _fits(stream, size):
-    """Whether a raw deflate stream never looks back farther than the window."""
-    inflate = zlib.decompressobj(-_WBITS)
-    try:
-        for _ in range(size):
-            # A byte at a time: what zlib has given out in one call it looks back to, however far that is.
-            if not inflate.decompress(stream, 1):
-                return False
-            stream = inflate.unconsumed_tail
-    except zlib.error:
-        return False
-    return True
 
 
 def _folders(paths):
@@ -77,7 +67,7 @@ def _folders(paths):
 
 def _keys(files):
     """{key: path} of everything that is there. PackError if something that is not would be taken for it."""
-    found = {}
+    found = {_WINDOW_KEY: "the window"}
     folders = _folders(files)
     for path in [*sorted(files), *sorted(folders)]:
         if key(path) in found:
@@ -87,25 +77,32 @@ def _keys(files):
     for path in [*(each.rpartition(".")[0] for each in files), *(each + "/__init__.mpy" for each in folders)]:
         if key(path) in found and found[key(path)] != path:
             raise PackError("%s would be taken for %s: rename it" % (path, found[key(path)]))
+    del found[_WINDOW_KEY]
     return found
 
 
 def build(files):
-    """The pack of `files`, {path: content of a .mpy}: (its bytes, {path: (start, end)}). PackError."""
-    keys = _keys(files)
-    entries = {each: 0 for each in keys}
+    """The pack of `files`, {path: content of a .mpy}: (its bytes, {path: (start, end)}, with "window"). PackError."""
+    entries = {each: 0 for each in _keys(files)}
+    head = window().data if set(_BEFORE) <= set(files) else b""
+    if head:
+        entries[_WINDOW_KEY] = 0
     spans = {}
     body = bytearray()
     start = _START + _ENTRY * len(entries)
-    for path in sorted(files):
+    for path in sorted(files, key=lambda each: (each not in _BEFORE, each)):
         data = files[path]
         at = start + len(body)
         entries[key(path)] = at << 1
-        body += shrink(data)
+        body += shrink(data, b"" if path in _BEFORE else head)
         spans[path] = (at, start + len(body))
-    head = MAGIC + struct.pack(">H", len(entries))
+        if head and path == _BEFORE[-1]:
+            entries[_WINDOW_KEY] = (start + len(body)) << 1
+            spans["window"] = (start + len(body), start + len(body) + len(head))
+            body += head
+    top = MAGIC + struct.pack(">H", len(entries))
     table = b"".join(struct.pack(">II", *entry) for entry in sorted(entries.items()))
-    return head + table + bytes(body), spans
+    return top + table + bytes(body), spans
 
 
 def entries(data, size=None):
@@ -125,10 +122,13 @@ def entries(data, size=None):
 
 def get(data, path):
     """The content of the module `path` in a pack; None when it has none. PackError."""
-    span = entries(data).get(key(path))
+    found = entries(data)
+    span = found.get(key(path))
     if span is None:
         return None
+    common = found.get(_WINDOW_KEY, (len(data), len(data)))
+    head = data[slice(*common)] if span > common else b""
     try:
-        return zlib.decompress(data[slice(*span)], -15)
+        return zlib.decompress(head + data[slice(*span)], -15)[WINDOW if head else 0 :]
     except zlib.error as error:
         raise PackError("%s is damaged: %s" % (path, error)) from None

@@ -280,7 +280,7 @@ class Deployment:
                 copied = list(span) if span else None
             if not span:
                 self.device.append(data)
-                sent += 1
+                sent += path in self.files  # the window is no module
             progress.step(path, len(data))
         self.copy(source, copied)
         progress.end()

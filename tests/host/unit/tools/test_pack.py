@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools import pack
+from tools import deflate, pack
 
 # The pack's format: firmware/packfs.py.
 START, ENTRY = 10, 8
@@ -68,3 +68,57 @@ def broken(what):
 
 
 TABLES = ("more entries than bytes", "a module in the table", "a module behind the end", "no order", "one key twice")
+
+
+FILES = {
+    "firmware/__init__.mpy": b"the first",
+    "firmware/packfs.mpy": b"what mounts the others",
+    "firmware/a.mpy": b"something of the kind" * 9,
+    "lib/umqtt/b.mpy": bytes(range(256)) * 20,
+}
+
+
+def test_modules_go_on_from_what_they_have_in_common():
+    data, spans = pack.build(FILES)
+    assert {path: pack.get(data, path) for path in FILES} == FILES
+    start, end = spans["window"]
+    head = data[start:end]
+    assert head == pack.window().data and pack.window().size == pack.WINDOW
+    for path, (at, to) in spans.items():
+        behind = at > start
+        assert behind == (path not in ("firmware/__init__.mpy", "firmware/packfs.mpy", "window"))
+        if behind:
+            assert zlib.decompress(head + data[at:to], -15)[pack.WINDOW :] == FILES[path]
+    # A pack that does not bring what an older board needs for it has none.
+    assert "window" not in pack.build({"firmware/a.mpy": b"a"})[1]
+
+
+@pytest.mark.parametrize("damage", [0, 1, -1], ids=["the kind of block", "its size", "its codes"])
+def test_a_damaged_window_is_told_of_each_module(damage):
+    data, spans = pack.build(FILES)
+    broken = bytearray(data)
+    broken[range(*spans["window"])[damage]] ^= 0xFF
+    try:
+        found = pack.get(bytes(broken), "firmware/a.mpy")
+    except pack.PackError:
+        found = None
+    assert found != FILES["firmware/a.mpy"]
+
+
+@given(st.binary(max_size=3000), st.integers(0, 300), st.booleans())
+def test_whatever_is_squeezed_comes_out_again_and_looks_back_2_kib_at_most(data, times, behind):
+    data = data + data[: len(data) // 2] * (times // 100)
+    head = pack.window() if behind else None
+    inflate = zlib.decompressobj(-11)
+    left, found = (head.data if head else b"") + deflate.squeeze(data, head), b""
+    while not inflate.eof:
+        found += inflate.decompress(left, 1)
+        left = inflate.unconsumed_tail
+    assert found[pack.WINDOW if behind else 0 :] == data
+
+
+@pytest.mark.parametrize("most", [4, 7, 15])
+def test_code_lengths_are_a_prefix_code_within_their_limit(most):
+    counts = [2**n for n in range(14)] if most > 4 else [1, 0, 900, 3, 3, 70]
+    lengths = deflate.code_lengths(counts, most)
+    assert max(lengths) <= most and sum(2.0**-n for n in lengths if n) == 1
