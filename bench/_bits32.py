@@ -31,6 +31,7 @@ CLASSES = {
     "middle": (("rp2",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.channels.tags",)),
     "roomy": (("esp32", "wiring"), None, ("firmware.net.link",)),
 }
+_OLDER_BOARDS = Path("firmware/packfs.py")
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
 _BESIDE_TWIN = ("packfs", "firmware.update.safestart")
 
@@ -113,7 +114,8 @@ def every_module():
     """The names (tuple) of all modules a board may have, those first that others import."""
     paths = {}
     for path, relative in build.sources():
-        if path.parent.name != "boards" or path.stem not in UNIX:
+        # The packfs.mpy of a version is for boards whose own is older.
+        if (path.parent.name != "boards" or path.stem not in UNIX) and relative != _OLDER_BOARDS:
             parts = relative.with_suffix("").parts[relative.parts[0] == "lib" :]
             paths[".".join(parts).replace(".__init__", "")] = path
     found = []

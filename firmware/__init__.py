@@ -15,13 +15,11 @@ if sys.implementation.name != "micropython":
     import builtins
 
     builtins.const = lambda value: value
-else:
-    try:
-        from packfs import mounted as _old
-    except ImportError:
-        _old = None
+elif __file__.startswith("/app/"):  # a pack is mounted, not the folder of a build
+    from packfs import mounted as _old
+
     if _old and not hasattr(_old, "window"):
         from firmware import packfs
 
         packfs.replace(_old)
-    _old = None
+    del _old

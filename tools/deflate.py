@@ -15,6 +15,7 @@ WINDOW = 2048
 _LEAST, _MOST = 3, 258
 _END = 256
 _ROUNDS = 12
+_STORED = 65535  # bytes of a block that is stored
 # How near the counts of neighbours are when they are given one code length, which is shorter to tell.
 _NEAR = (0, 0.3, 0.6)
 _ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
@@ -275,6 +276,10 @@ def parse(data, start, found, costs):
     return tokens[::-1]
 
 
+# The codes that every reader knows (RFC 1951, 3.2.6).
+_FIXED = Codes([8] * 144 + [9] * 112 + [7] * 24 + [8] * 8, [5] * 30)
+
+
 class Head:
     """What streams have in common: `text` to look back to, and `codes` that give each byte, length and distance one.
 
@@ -359,10 +364,29 @@ def squeeze(data, head=None):
             bits.put(3, 10)  # an empty block, the last
             return bits.bytes()
         head.codes.write([], bits)
-    for at, (each, tokens) in enumerate(blocks):
-        _open(bits, each, last=at == len(blocks) - 1)
-        each.write(tokens, bits)
+    tokens = parse(whole, start, found, _exact(_FIXED))
+    fixed = _FIXED.bits(count(tokens)) + 3
+    if (len(data) // _STORED + 1) * 40 + 8 * len(data) < min(size, fixed):
+        _store(data, bits)
+    elif fixed < size:
+        bits.put(3, 3)
+        _FIXED.write(tokens, bits)
+    else:
+        for at, (each, tokens) in enumerate(blocks):
+            _open(bits, each, last=at == len(blocks) - 1)
+            each.write(tokens, bits)
     return bits.bytes()
+
+
+def _store(data, bits):
+    """Blocks of bytes as they are."""
+    for at in range(0, len(data), _STORED):
+        piece = data[at : at + _STORED]
+        bits.put(int(at + _STORED >= len(data)), 3)
+        bits.put(0, -bits.count % 8)
+        bits.put(len(piece), 16)
+        bits.put(len(piece) ^ 0xFFFF, 16)
+        bits.put(int.from_bytes(piece, "little"), 8 * len(piece))
 
 
 def _exact(codes):
