@@ -18,12 +18,14 @@ import tty
 from tools.options import Parser
 from tools.pico.chip import Chip
 from tools.pico.image import Image, ImageError
+from tools.pico.peers import Peers
 
 # How often the outside is looked at, in emulated time.
 _TURN_NS = 1e6
 _REPORT_S = 0.25
-# Further behind the wall clock than this it does not try to catch up: that would be a burst for the other ends.
-_BEHIND_S = 0.25
+# Further behind the wall clock than this it does not try to catch up: what the other ends wait for by the clock would
+# come late by as much.
+_BEHIND_S = 0.02
 _AGAIN_S = 0.2
 
 
@@ -106,13 +108,17 @@ class Keys:
 
 
 class Emulator:
-    """The board, its lines, and the wall clock: emulated time never runs ahead of it, for the other ends have none."""
+    """The board, its lines, and the wall clock: emulated time never runs ahead of it, for the other ends have none.
+
+    Nor does it go on while one of these is at work (peers.py).
+    """
 
     def __init__(self, args, file):
         self._text = bytearray()
         self.chip = chip = Chip(Image(args.image), file, self._said)
         self._lines = [Line(args.uart0), Line(args.uart1)]
         self._keys = Keys(args.control, args.key, chip)
+        self._peers = Peers(args.peer)
         self._speed = args.speed
         self._until = args.seconds
         self._alarm = chip.clock.create_alarm(self._turn)
@@ -139,10 +145,10 @@ class Emulator:
         self.chip.run()
 
     def _turn(self):
-        self._wait()
         for line, uart in zip(self._lines, self.chip.uarts):
             line.write(uart.out)
             uart.out.clear()
+        self._wait()
         self._keys.turn()
         self.chip.console.turn()
         now = self.chip.now
@@ -155,6 +161,8 @@ class Emulator:
 
     def _wait(self):
         """Until the wall clock is as far as the emulated one; what arrives meanwhile is taken."""
+        # What they needed of the wall clock is not caught up.
+        self._wall += self._peers.settle()
         if not self._speed:
             self._look(0)
             return
@@ -209,6 +217,7 @@ def main(argv=None):
     add("--uart1", default="none")
     add("--control", type=int, default=0, metavar="PORT", help="control port of the modem on UART 0")
     add("--key", action="append", type=_key, default=[], metavar="NAME=PIN", help="pin that is a key of the modem")
+    add("--peer", action="append", type=int, default=[], metavar="PID", help="a process that time stands still for")
     add("--speed", type=float, default=1.0, help="most emulated seconds in a second (1); 0: as fast as it goes")
     add("--seconds", type=float, default=0, help="end after so many emulated seconds")
     args = parser.parse_args(argv)

@@ -81,7 +81,9 @@ def settings(port, meters=1, **more):
 
 
 class Rig:
-    """`broker` has a port and is stopped by whoever made it. `modem`, `meter`: more arguments of their simulators."""
+    """`broker` has a port, and a pid where it is a process; it is stopped by whoever made it. `modem`, `meter`: more
+    arguments of their simulators.
+    """
 
     def __init__(self, folder, image, broker, *, meters=1, modem=(), meter=(), values=None, on_line=None, **deploy):
         self.folder = Path(folder)
@@ -99,7 +101,9 @@ class Rig:
         self._parts.append(self.meter.stop)
         lines = ["--uart0", "tcp:%d" % self.modem.port, "--uart1", "tty:%s" % self.meter.path]
         keys = ["--control", self.modem.control, "--key", "power=%d" % _POWER_KEY]
-        self.board = Board(self.folder, image, *lines, *keys, on_line=on_line)
+        pids = self.modem.pid, self.meter.process.pid, getattr(broker, "pid", None)
+        peers = ["--peer=%d" % pid for pid in pids if pid]
+        self.board = Board(self.folder, image, *lines, *keys, *peers, on_line=on_line)
         self.board.deploy(settings(broker.port, meters, **(values or {})), **deploy)
         self._parts.append(self.board.off)
         self.listener = Listener(broker.port, lambda: self.board.now)

@@ -73,6 +73,10 @@ class Mosquitto:
                 time.sleep(0.05)
         raise AssertionError("Mosquitto does not listen on port %d" % self.port)
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def stop(self):
         finish(self._process)
 
