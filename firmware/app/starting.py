@@ -16,6 +16,8 @@ from firmware.core import VERSION, log, overlay
 # Bytes allocated between two collections: while code is loaded, and afterwards.
 _LOADING = const(2048)
 _RUNNING = const(8192)
+# What else is to be free for that, so that garbage does not make code go and come (core/overlay.py, _RESERVE).
+_RESERVED = const(131072)
 # The link waits up to 15 minutes and a half more between two attempts (net/modem/prepare.py, backoff_max).
 _LINK_MS = const(1500000)
 # Of core/log.py.
@@ -53,8 +55,9 @@ def build(board, guard):
         watch.crashes = guard
     overlay.hold()
     overlay.tidy()
-    # Where much is free a collection, which costs a Pico W some 20 ms, may wait longer.
-    gc.threshold(max(_RUNNING, gc.mem_free() // 16))
+    # Where much is free a collection, which costs a Pico W 20 to 40 ms, may wait longer.
+    free = gc.mem_free()
+    gc.threshold(max(_RUNNING, min(free // 4, (free - _RESERVED) // 2)))
     log.info("start", "%d bytes of heap in use, %d free", gc.mem_alloc(), gc.mem_free())
     with overlay.use("start"):
         from firmware.app.build_base import jitter

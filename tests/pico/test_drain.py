@@ -16,7 +16,8 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "json.md"
 _RECORDS = 300
 # 115200 baud, 10 bits a byte.
 _LINE_BYTES_S = 11520
-_SHARE = 0.7
+# At least 0.7 are promised; what carries less than this has become slower.
+_SHARE = 0.75
 _SEGMENT = 16384
 # Settings of the log on a Pico W: as many segments as its flash has room for (firmware/app/build.py).
 _SEGMENTS = 18

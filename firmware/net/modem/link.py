@@ -22,6 +22,9 @@ _LOST = const(234)
 _DENIED = const(263)
 # Into the UART in one turn: what comes in 200 ms at 115200 baud, 640 bytes at a time.
 _LOOKS = const(4)
+# Turns of the line are shorter while something has come within so long.
+_LIVELY_MS = const(150)
+_LIVELY_TURN_MS = const(5)
 # Unsolicited lines about the network are kept, at most.
 _SAID = const(4)
 # Of the ladder's measures (describe.py).
@@ -155,7 +158,9 @@ class ModemLink:
             except Exception as error:  # whatever it is: without this task no byte moves any more
                 log.warn("modem", "line: %s %s", type(error).__name__, error)
                 await sleep_ms(1000)
-            await sleep_ms(self.timing["turn"])
+            # An answer, which something behind it may wait for, is fetched and given without much of a wait.
+            lively = self.session and self.session.silent_ms() < _LIVELY_MS
+            await sleep_ms(_LIVELY_TURN_MS if lively else self.timing["turn"])
 
     def heard(self, line):
         """The modem says of its own account that a message has come, or how it is registered; network.py knows what

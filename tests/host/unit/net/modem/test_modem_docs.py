@@ -8,7 +8,7 @@ from tests.host.unit.net.modem.test_modem_recovery import ONLINE_FAULTS
 DOC = Path(__file__).resolve().parents[5] / "docs" / "modems.md"
 
 MEANING = {
-    "turn": "one turn of the watch and of the byte pump",
+    "turn": "one turn of the watch and of the byte pump; the pump's is 5 while something comes",
     "at": "one `AT` while looking for the modem",
     "guard": "the silence before and after `+++`",
     "sim": "the SIM being ready",

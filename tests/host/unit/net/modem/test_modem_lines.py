@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from firmware.core.compat import ticks_ms
 from firmware.net.modem import aside
 from firmware.net.modem.cmux import Channel
 from tests.host.support.virtual_modem import World, run_virtual
@@ -40,6 +41,33 @@ def test_while_the_modem_is_talked_to_ppp_has_a_line_that_leads_nowhere(cmux):
         assert session.ppp.output(b"~a frame~")
         aside.suspend(session, False)
         assert session.ppp.output(b"~a frame~") and world.link.is_up()
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("cmux", (True, False))
+def test_what_comes_is_fetched_sooner_while_there_is_traffic(cmux):
+    """With 20 ms to each turn of the line it was idle for 50 ms between two windows of records."""
+
+    async def main():
+        world = World(settings={"cmux": cmux, "timing": {"turn": 20}})
+        await world.online(60)
+        link, turns = world.link, []
+        poll = link.poll
+        link.poll = lambda: (turns.append(1), poll())
+        await asyncio.sleep(1)
+        turns.clear()
+        await asyncio.sleep(1)
+        assert len(turns) <= 51
+        for _ in range(10):
+            turns.clear()
+            link.session.last_rx = ticks_ms()
+            await asyncio.sleep(0.1)
+            assert len(turns) >= 15
+        await asyncio.sleep(0.2)
+        turns.clear()
+        await asyncio.sleep(1)
+        assert len(turns) <= 51
 
     run_virtual(main)
 
