@@ -25,7 +25,10 @@ _HEAD = const(640)  # bytes of a record in which its ID stands
 
 
 class Publisher:
-    """`gate` and `deaf` as in service.MqttService. Counters: `sent`, `delivered`, `dropped` (records)."""
+    """`gate` and `deaf` as in service.MqttService, which looks at `_done`, too.
+
+    Counters: `sent`, `delivered`, `dropped` (records).
+    """
 
     def __init__(self, session, ring, topic_for, gate=None, deaf=False):
         self._session = session
@@ -147,10 +150,14 @@ class Publisher:
     async def send(self, settings):
         """Queue messages as long as there is room; True if there was any."""
         any_sent = False
-        while self._session.room() and self._send_one(settings.get("window", 8), settings.get("qos", 1)):
+        while self.offer(settings):
             any_sent = True
             await sleep_ms(0)
         return any_sent
+
+    def offer(self, settings):
+        """Queue a message if there is room; whether there was one."""
+        return self._session.room() and self._send_one(settings.get("window", 8), settings.get("qos", 1))
 
     def _send_one(self, window, qos):
         """Replies go before records, but every other place is a record's."""

@@ -190,9 +190,14 @@ class MqttService:
         await sleep_ms(0)  # a login ends with a long turn
         while not self._changed:
             got = session.turn()
-            await publisher.note_acks(quiet=True)
+            # Most turns have nothing for either, and each would leave a coroutine to the collector.
+            if publisher._done:
+                await publisher.note_acks(quiet=True)
             publisher.held = session.holds
-            more = await publisher.send(self.settings)
+            more = publisher.offer(self.settings)
+            if more:
+                await sleep_ms(0)
+                await publisher.send(self.settings)
             if ticks_diff(ticks_ms(), looked) > _LOOK_MS:
                 looked = ticks_ms()
                 if not self._link.is_up():

@@ -60,9 +60,10 @@ class Mux:
         self._flush()
         return at
 
-    def _frame(self, dlci, control, info=b""):
-        """Queue one frame; the initiator's commands and data carry C/R 1 (5.2.1.2)."""
-        size = len(info)
+    def _frame(self, dlci, control, info=b"", size=None):
+        """Queue one frame; the initiator's commands and data carry C/R 1 (5.2.1.2). `size`: of what `info` has."""
+        ring = size
+        size = size or len(info)
         if self._out_to + size + 8 > len(self._out):
             self._compact()
             if self._out_to + size + 8 > len(self._out):
@@ -83,9 +84,11 @@ class Mux:
             out[at + 4] = size >> 7
             crc = table[table[crc ^ out[at + 3]] ^ out[at + 4]]
             at += 5
-        if size:
+        if ring:
+            info.readinto(self._out_view[at : at + size])
+        elif size:
             self._out_view[at : at + size] = info
-            at += size
+        at += size
         out[at] = 0xFF - crc
         out[at + 1] = _FLAG
         self._out_to = at + 2
@@ -93,7 +96,7 @@ class Mux:
 
     def _compact(self):
         left = self._out_to - self._out_from
-        self._out[:left] = self._out[self._out_from : self._out_to]
+        self._out_view[:left] = self._out_view[self._out_from : self._out_to]
         self._out_from, self._out_to = 0, left
 
     def _flush(self):
@@ -126,12 +129,11 @@ class Mux:
             size = min(self.room(data) - 8, data.buffer.any(), self._n1)
             if size <= 0:
                 break
-            self.send(data, data.buffer.read(size))
+            self._frame(data.dlci, _UIH, data.buffer, size)
         self._flush()
-        count = 0 if self.dead else take(self._uart, self._in_view[self._fill :])
-        if not count:
+        if self.dead or not self._uart.any():
             return False
-        self._fill += count
+        self._fill += take(self._uart, self._in_view[self._fill :])
         self._parse()
         return True
 
@@ -156,7 +158,7 @@ class Mux:
                 at += length - 1
         left = self._fill - at
         if at and left > 0:
-            buf[:left] = buf[at : self._fill]
+            self._in_view[:left] = self._in_view[at : self._fill]
         self._fill = max(left, 0)
         if self._fill == len(buf):
             self._fill = 0  # a flag and much that is no frame

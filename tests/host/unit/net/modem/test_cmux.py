@@ -312,6 +312,11 @@ class Ring:
         found, self.data = bytes(self.data[:count]), self.data[count:]
         return found or None
 
+    def readinto(self, buf):
+        found = self.read(len(buf)) or b""
+        buf[: len(found)] = found
+        return len(found) or None
+
 
 def unpacked(wire):
     """The data in the frames that were sent since the last call."""
