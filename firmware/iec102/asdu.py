@@ -181,6 +181,8 @@ class Objects:
         return len(self._data) // self._size
 
     def __getitem__(self, number):
+        if number < 0:
+            number += len(self)
         if not 0 <= number < len(self):
             raise IndexError
         return self._make(self._data, number * self._size)
