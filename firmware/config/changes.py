@@ -13,16 +13,19 @@ _WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm", "uplink.cmu
 
 
 def _checked(config, values):
-    """[(row, full name, value)] of a dict of names and values; ConfigError."""
+    """[(full name, value, what the change needs, as in settings.py, whether it is the default)] of a dict of names and
+    values; ConfigError. Rows are long, and of an order of all settings there is no room for so many at a time.
+    """
     checked = []
     with overlay.use("check"):
         from firmware.config import check
 
         for name in values:
             found, index = settings.row_of(config, name)
-            full = settings.key(found, index)
-            checked.append((found, full, check.check(found, full, values[name])))
-        news = {full: value for _, full, value in checked}
+            full = _same(settings.key(found, index), name)
+            value = check.check(found, full, values[name])
+            checked.append((full, value, found[5], value == settings.default(found)))
+        news = {each[0]: each[1] for each in checked}
 
         def get(full):
             return news[full] if full in news else config.get(full)
@@ -32,13 +35,18 @@ def _checked(config, values):
     return checked
 
 
-def put(config, found, full, value):
-    """Take a value that has been checked.
+def _same(full, name):
+    """`full`, as the object that is there already if `name` is the same."""
+    return name if name == full else full
+
+
+def put(config, full, value, default):
+    """Take a value that has been checked. `default`: whether it is that.
 
     What has had another default before is written down even as it is now: a version that is taken back has the other.
     And so is what has another one on some boards: this may be none of them.
     """
-    if value == settings.default(found) and full not in _WRITTEN:
+    if default and full not in _WRITTEN:
         config.values.pop(full, None)
     else:
         config.values[full] = value
@@ -51,12 +59,12 @@ def set_many(config, values):
 
 def _set(config, checked):
     unstaged = False
-    for found, full, value in checked:
+    for full, value, _, default in checked:
         unstaged = config.staged.pop(full, None) is not None or unstaged
-        put(config, found, full, value)
+        put(config, full, value, default)
     if unstaged:
         _keep(config)
-    return [found[5] for found, _, _ in checked]
+    return [each[2] for each in checked]
 
 
 def change(config, values, seconds, code):
@@ -67,19 +75,19 @@ def change(config, values, seconds, code):
     """
     checked = _checked(config, values)
     direct = []
-    for found, full, value in checked:
-        if seconds and found[5] in ("link", "way"):
-            config.staged[full] = value
+    for each in checked:
+        if seconds and each[2] in ("link", "way"):
+            config.staged[each[0]] = each[1]
             config.trial_seconds = seconds
             config.code = code or config.code
         else:
-            direct.append((found, full, value))
+            direct.append(each)
     if direct:
         _set(config, direct)
         save(config)
     if len(direct) < len(checked):
         _keep(config)
-    return [found[5] for found, _, _ in checked]
+    return [each[2] for each in checked]
 
 
 def save(config):
@@ -133,7 +141,8 @@ def confirm(config):
     if not config.trying:
         return
     for full in config.staged:
-        put(config, settings.row_of(config, full)[0], full, config.staged[full])
+        value = config.staged[full]
+        put(config, full, value, value == settings.default(settings.row_of(config, full)[0]))
     save(config)
     expire(config)
 
@@ -169,9 +178,11 @@ def _load(config):
     else:
         number = stored.pop(files.NUMBER, 1)
     backup = None
-    for name in stored:
+    for name in list(stored):
+        # Not twice in the heap.
+        value = stored.pop(name)
         try:
-            _take(config, name, stored[name])
+            _take(config, name, value)
         except ConfigError as error:
             files.problem(config, str(error))
             if backup is None:
@@ -187,11 +198,12 @@ def _take(config, name, value):
     found, index, error = settings.find(name, False)
     if error:
         raise ConfigError(error)
-    full = settings.key(found, index)
+    full = _same(settings.key(found, index), name)
     with overlay.use("check"):
         from firmware.config.check import check
 
-    put(config, found, full, check(found, full, value))
+    value = check(found, full, value)
+    put(config, full, value, value == settings.default(found))
 
 
 def _take_old(config, name, backup):
@@ -212,8 +224,8 @@ def _begin_stored(config):
         values, seconds = dict(stored["values"]), int(stored["seconds"])
         config.code = str(stored.get("code", ""))
         if not stored["tried"] and 0 < seconds < 1 << 20:
-            for _, full, value in _checked(config, values):
-                config.staged[full] = value
+            for each in _checked(config, values):
+                config.staged[each[0]] = each[1]
             config.trial_seconds = seconds
             begin_trial(config)
             return

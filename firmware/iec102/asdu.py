@@ -68,6 +68,9 @@ TYPES = {
     190: _EXTENSIONS | _ONE,
 }
 
+# The modules that were wanted so far, let go with this one: to enter a group takes longer than to decode an answer.
+_loaded = {}
+
 
 class Asdu:
     """`type`, `cause` (1..63), `point` (0..65535), `record` (0..255), `objects` (dicts), `time` (tag or None).
@@ -97,10 +100,10 @@ class Asdu:
         return count | (_SQ if self.sq else 0)
 
 
-def _module(type, length):
-    if type not in TYPES:
-        raise errors.AsduError(_UNKNOWN, type, length)
-    wanted = TYPES[type] & ~3
+def _module(wanted):
+    found = _loaded.get(wanted)
+    if found:
+        return found
     with overlay.use("session"):
         if wanted == _SIMPLE:
             from firmware.iec102 import simple as found
@@ -112,7 +115,8 @@ def _module(type, length):
             from firmware.iec102 import instant as found
         else:
             from firmware.iec102 import extensions as found
-        return found
+    _loaded[wanted] = found
+    return found
 
 
 def wrong_length(type, length):
@@ -132,7 +136,9 @@ def decode(buf):
     asdu.sq = buf[1] & _SQ != 0
     asdu.negative = cause & _NEGATIVE != 0
     asdu.test = cause & _TEST != 0
-    asdu.objects, asdu.time = _module(type, length).decode(type, asdu.count, buf)
+    if type not in TYPES:
+        raise errors.AsduError(_UNKNOWN, type, length)
+    asdu.objects, asdu.time = _module(TYPES[type] & ~3).decode(type, asdu.count, buf)
     return asdu
 
 
@@ -144,8 +150,7 @@ def encode(asdu, buf, at=0, write=None):
     type = asdu.type
     if type not in TYPES:
         raise errors.AsduError(_UNKNOWN, type, HEAD)
-    with overlay.use("session"):
-        from firmware.iec102 import simple
+    write = write or _module(_SIMPLE).encode
     try:
         buf[at] = type
         buf[at + 1] = asdu.vsq
@@ -154,7 +159,7 @@ def encode(asdu, buf, at=0, write=None):
         buf[at + 3] = asdu.point & 0xFF
         buf[at + 4] = asdu.point >> 8
         buf[at + 5] = asdu.record
-        return (write or simple.encode)(type, asdu.objects, asdu.time, buf, at + HEAD) - at
+        return write(type, asdu.objects, asdu.time, buf, at + HEAD) - at
     except IndexError:
         raise errors.FrameError(_NO_ROOM, type, len(buf)) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -176,6 +181,8 @@ class Objects:
         return len(self._data) // self._size
 
     def __getitem__(self, number):
+        if number < 0:
+            number += len(self)
         if not 0 <= number < len(self):
             raise IndexError
         return self._make(self._data, number * self._size)

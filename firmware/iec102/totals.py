@@ -51,21 +51,30 @@ def decode(type, count, buf):
 def _blocks(type, count, buf):
     end = len(buf)
     at = HEAD
-    blocks = []
+    places = []
+    alike = True
     for _ in range(count):
         k = IN_BLOCK.get(buf[at], 0) if at < end else 0
         if not k or at + 1 + 5 * k + timetag.LENGTH_A > end:
             raise wrong_length(type, end)
-        block = {"address": buf[at]}
-        at += 1
-        block["totals"] = [{"value": get32(buf, at + 5 * i), "qualifier": buf[at + 5 * i + 4]} for i in range(k)]
-        at += 5 * k
-        block["time"] = timetag.decode_a(buf, at)
-        at += timetag.LENGTH_A
-        blocks.append(block)
+        alike = alike and buf[at] == buf[HEAD]
+        places.append(at)
+        at += 1 + 5 * k + timetag.LENGTH_A
     if at != end:
         raise wrong_length(type, end)
-    return blocks
+    if count and alike:
+        # As meters send them. Those of an answer all at once take more heap than a session has to spare.
+        return Objects(bytes(buf[HEAD:]), (end - HEAD) // count, _block)
+    return [_block(buf, at) for at in places]
+
+
+def _block(buf, at):
+    block = {"address": buf[at]}
+    k = IN_BLOCK[buf[at]]
+    at += 1
+    block["totals"] = [{"value": get32(buf, at + 5 * i), "qualifier": buf[at + 5 * i + 4]} for i in range(k)]
+    block["time"] = timetag.decode_a(buf, at + 5 * k)
+    return block
 
 
 def _tariff(buf, at):
