@@ -61,9 +61,16 @@ def stop(device):
 
 def _check(device, url):
     try:
-        split(url)
+        secure = split(url)[3]
     except DownloadError as error:
         raise OrderError(_BAD_VALUE, str(error)) from None
+    if secure:
+        with overlay.use("check"):
+            from firmware.config.check import WHO_HAS_TLS, tls_is_here
+
+            if not tls_is_here():
+                text = "this version has no TLS, %s; http:// is as safe here: what is fetched is signed" % WHO_HAS_TLS
+                raise OrderError(_BAD_VALUE, text)
     root = device.board.root
     folder, state = slots.current(root)
     if not device.guard or folder is None:
@@ -119,6 +126,12 @@ async def _fetch(order):
         updater = order.updater = Updater(device.board.root, device.link.socket, device.board.feed, gate=device.gate)
         start = ticks_ms()
         updater.pace = order.pace
+        updater.secure = bool(device.mqtt and device.mqtt.settings.get("tls"))
+        if order.url.startswith("https"):
+            with overlay.use("trust"):
+                from firmware.security import trust
+
+                updater.trust = trust.of_update(device.board.root, device.clock, device.config.get)
         updater.give_way = lambda: overlay.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
         order.state = order.error = ""
         return await updater.run(order.url, order.force)

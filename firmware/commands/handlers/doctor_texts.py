@@ -73,6 +73,8 @@ def broker(state, url, why):
     if state.get("refused"):
         return advice((_NOT_SUBSCRIBED, state["refused"]))
     if state.get("connected"):
+        if "NOT CHECKED" in state.get("tls", ""):
+            pass
         words = "ok, online at %s, %d records delivered" % (url, state.get("delivered", 0))
         if not why or not state.get("since", 0) < 60:
             return words, ""
