@@ -11,7 +11,7 @@ _TRUE = const(("1", "on", "true", "yes"))
 _FALSE = const(("0", "off", "false", "no"))
 _SCHEMES = const(("tcp", "mqtt"))
 _TLS = const(("ssl", "tls", "mqtts"))
-_ROOTS = const(" auto own isrg-x1 isrg-x2 amazon-1 amazon-3 digicert-g2 digicert-g3 gts-r1 gts-r4 ")
+_ROOTS = const(" auto own own2 isrg-x1 isrg-x2 amazon-1 amazon-3 digicert-g2 digicert-g3 gts-r1 gts-r4 ")
 # Where it is wanted and not there.
 WHO_HAS_TLS = const("a Pico 2 W and the boards with PSRAM have")
 # What separates arguments, quotes texts or means something in a topic.

@@ -82,6 +82,7 @@ status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS||topic of readings 
     "tls": """
 verify||choice|ca,pin,none|ca|way|how the broker is checked: by its certificate, by its key, not at all
 ca||list|120|auto|way|roots that are believed: auto, own or names of those the version brings
+client||choice|off,own,own2|off|way|certificate of its own that the device shows (SETCERT,cert and key)
 pins||list|130||way|with verify pin: SHA-256 of the broker's public key, and of the next one
 """,
     "update": """

@@ -83,8 +83,8 @@ networds core.error_network,error_numbers
 devicewords core.error_services
 tlswords core.error_tls
 trust security.trust
-tls +connect +trust net.tls security.context,der
-certificates +trust security.certificates,context,der
+tls +connect +trust net.alone,tls security.context,der
+certificates +tls security.certificates
 part part
 describe net.modem.describe
 pdu net.modem.pdu

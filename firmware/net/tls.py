@@ -160,7 +160,7 @@ class Covered:
                 return BrokerError(code, host, der.name(found.issuer) if found else "?")
         if code in (_EXPIRED, _NOT_YET):
             times = (found.begins, found.ends) if found else (0, 0)
-            return BrokerError(code, host, _day(times[code == _EXPIRED]), _day(self._trust.clock.utc()))
+            return BrokerError(code, host, der.day(times[code == _EXPIRED]), der.day(self._trust.clock.utc()))
         if code == _NOT_TAKEN:
             return BrokerError(code, host, " ".join(text.split()))
         return BrokerError(code, host)
@@ -197,14 +197,3 @@ class Covered:
         if self._trust:
             self._trust.hold()
 
-
-def _day(utc):
-    """A time in words, as 2026-11-30."""
-    days = utc // 86400 + 719468
-    era, day = days // 146097, days % 146097
-    year = (day - day // 1460 + day // 36524 - day // 146096) // 365
-    day -= 365 * year + year // 4 - year // 100
-    month = (5 * day + 2) // 153
-    day -= (153 * month + 2) // 5
-    month += 3 if month < 10 else -9
-    return "%04d-%02d-%02d" % (year + era * 400 + (month < 3), month, day + 1)

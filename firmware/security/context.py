@@ -6,17 +6,17 @@ import sys
 from firmware.core.compat import MICROPYTHON
 from firmware.core.errors import BrokerError
 from firmware.security import der
-from firmware.security.trust import AUTO, OWN
+from firmware.security.trust import AUTO
 
 # Those the version brings (tools/roots.py), in the order of what servers have most.
 ROOTS = const((
     "isrg-x1", "isrg-x2", "amazon-1", "amazon-3", "digicert-g2", "digicert-g3", "gts-r1", "gts-r4",
 ))  # fmt: skip
 # Below the folder of the flash.
-CA = const("/tls/ca.der")
-CERTIFICATE = const("/tls/cert.der")
-KEY = const("/tls/key.der")
-_LARGEST = const(4096)
+_PLACE = const("/tls/%s.der")
+# Name in tls.ca or tls.client -> file.
+_OWN = const((("own", "ca", "client"), ("own2", "ca2", "client2")))
+_LARGEST = const(8194)
 # Codes of errors (core/errors.py).
 _NO_FILE = const(352)
 _NOT_GOOD = const(353)
@@ -44,7 +44,7 @@ def make(trust):
         _load(trust, context)
         if MICROPYTHON:
             context.verify_callback = _Witness(trust)
-    if trust and trust.client:
+    if trust:
         _own(trust, context)
     return context
 
@@ -83,12 +83,16 @@ def _load(trust, context):
     count = 0
     for name in trust.roots:
         if name == AUTO:
-            if OWN not in trust.roots:
-                count += _add(context, CA, _read(trust.folder + CA))
+            for own, file, _ in _OWN:
+                if own not in trust.roots:
+                    count += _add(context, own, _read(trust.folder + _PLACE % file))
             for each in ROOTS:
                 count += _add(context, each, root(each))
         else:
-            data = _read(trust.folder + CA) if name == OWN else root(name)
+            data = root(name)
+            for own, file, _ in _OWN:
+                if own == name:
+                    data = _read(trust.folder + _PLACE % file)
             if not data:
                 raise BrokerError(_NO_FILE, name)
             count += _add(context, name, data)
@@ -110,13 +114,22 @@ def _add(context, name, data):
 
 
 def _own(trust, context):
-    certificate, key = _read(trust.folder + CERTIFICATE), _read(trust.folder + KEY)
-    if not certificate or not key:
-        return
-    try:
-        context.load_cert_chain(certificate, key)
-    except (ValueError, TypeError) as error:
-        raise BrokerError(_NOT_GOOD, CERTIFICATE, str(error)) from None
+    for own, _, file in _OWN:
+        if own == trust.client:
+            pair = read_client(trust.folder + _PLACE % file)
+            if not pair:
+                raise BrokerError(_NO_FILE, "tls.client " + own)
+            try:
+                context.load_cert_chain(*pair)
+            except (ValueError, TypeError) as error:
+                raise BrokerError(_NOT_GOOD, "tls.client " + own, str(error)) from None
+
+
+def read_client(path):
+    """(certificate, key) in a file of both (certificates.py); (): there is none."""
+    data = _read(path)
+    length = int.from_bytes(data[:2], "big")
+    return (data[2 : 2 + length], data[2 + length :]) if len(data) > length + 2 else ()
 
 
 def root(name):

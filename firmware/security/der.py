@@ -126,3 +126,15 @@ def public_part(data):
             if kind == _BITS:
                 return bytes(data[at + 1 : stop])
     raise ValueError("no private key with its public half in it")
+
+
+def day(utc):
+    """A time in words, as 2026-11-30."""
+    days = utc // 86400 + 719468
+    era, left = days // 146097, days % 146097
+    year = (left - left // 1460 + left // 36524 - left // 146096) // 365
+    left -= 365 * year + year // 4 - year // 100
+    month = (5 * left + 2) // 153
+    left -= (153 * month + 2) // 5
+    month += 3 if month < 10 else -9
+    return "%04d-%02d-%02d" % (year + era * 400 + (month < 3), month, left + 1)

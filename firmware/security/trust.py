@@ -5,9 +5,8 @@ made by context.py, for the moment of a connection.
 from firmware.core import overlay
 from firmware.core.errors import BrokerError
 
-# Names of tls.ca that are none of a root.
+# The roots that the version brings, and the device's own ones.
 AUTO = const("auto")
-OWN = const("own")
 # What TLS wants in one piece each: the buffers for a record in and one out (MicroPython's mbedtls_config).
 _RECORDS = const((17408, 4608))
 _NO_TIME = const(350)  # code of an error (core/errors.py)
@@ -15,7 +14,7 @@ _NO_TIME = const(350)  # code of an error (core/errors.py)
 
 class Trust:
     """`verify`: ca, pin or none; `roots`: names, as tls.ca has them; `pins`: SHA-256 of public keys in hex; `folder`:
-    the flash's; `clock`: the device's; `client`: whether to show the device's own certificate, where it has one.
+    the flash's; `clock`: the device's; `client`: which certificate of its own to show (own, own2; off: none).
 
     `pinned`: of how many certificates of servers the public key was compared; `leaf`: the last one (bytes) while its
     handshake is not over.
@@ -25,14 +24,13 @@ class Trust:
     leaf = None
     _room = ()
 
-    def __init__(self, folder, clock, verify, roots, pins=(), client=False):
+    def __init__(self, folder, clock, verify, roots, pins=(), client="off"):
         self.folder = folder
         self.clock = clock
         self.verify = verify
         self.roots = roots
         self.pins = pins
         self.client = client
-        self.changed = 0  # bumped when the files of certificates are other ones
 
     def __eq__(self, other):
         """Whether a connection under the one is as good as under the other: settings are compared."""
@@ -66,7 +64,7 @@ class Trust:
 
 def of_broker(folder, clock, get):
     """The Trust of the connection to the broker; `get`: Config.get."""
-    return Trust(folder, clock, get("tls.verify"), _words(get("tls.ca")), _words(get("tls.pins").lower()), True)
+    return Trust(folder, clock, get("tls.verify"), _words(get("tls.ca")), _words(get("tls.pins").lower()), get("tls.client"))
 
 
 def of_update(folder, clock, get):

@@ -58,6 +58,7 @@ class Download:
         self._gate = gate
         self._trust = trust
         self.give_way = lambda: False  # asked now and then; true ends fetch() with GiveWay
+        self.hurry = None  # the same, but whatever the connection has brought so far
         self.pace = Pace()
         self.problem = ""
         self._socket = None
@@ -135,7 +136,7 @@ class Download:
     def _look(self):
         if self.pace.slow(self.got):
             raise DownloadError("gave up at %d bytes: the server is too slow" % self.got)
-        if self.got >= self._keep_until and self.give_way():
+        if (self.hurry and self.hurry()) or (self.got >= self._keep_until and self.give_way()):
             raise GiveWay()
 
     def _done(self, upto):
@@ -192,6 +193,8 @@ class Download:
         if self._shaking:
             limit, what = _HANDSHAKE_MS, "TLS: %s does not end its handshake" % self.host
         while data:
+            if self.hurry:
+                self._look()
             data = data[tcp.now(self._socket.send, data) or 0 :]
             if data:
                 await self._pause(start, limit, what)

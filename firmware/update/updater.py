@@ -52,6 +52,7 @@ class Updater:
         self._backoff = backoff_s
         self.gate = gate
         self.give_way = lambda: False  # see Download
+        self.hurry = None
         self.trust = None  # see Download
         self.secure = False  # the broker is reached with TLS, so the next version has to have it
         self.pace = None  # the waiting.Pace of the order, when it is more than this one run
@@ -108,6 +109,7 @@ class Updater:
             url, pack if begun else self.path, self._sockets, self._feed, self._backoff, self.gate, self.trust
         )
         load.give_way = self.give_way
+        load.hurry = self.hurry
         if self.pace:
             load.pace = self.pace
         await load.fetch(HEAD_MOST)

@@ -175,9 +175,7 @@ class Deployment:
         device.load(SLOTS, "slots")
         device.exec(_HELPERS)
         self.folder, self.state = device.eval("slots.current()")
-        self.files = compile_tree(
-            self.root, facts["arch"], unix=facts["platform"] == "linux", full=takes_full(facts)
-        )
+        self.files = compile_tree(self.root, facts["arch"], unix=facts["platform"] == "linux", full=takes_full(facts))
         self.pack, self.spans = packed(self.files)
         self.helper = helper(self.root, facts["arch"])
         return facts

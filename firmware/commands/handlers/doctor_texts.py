@@ -7,6 +7,7 @@ core/error_texts.py.
 from firmware.commands.grammar import allowed
 from firmware.config.files import open_channels
 from firmware.config.settings import MAX_PORTS
+from firmware.core import overlay
 from firmware.core.error_texts import advice
 
 # Codes of errors (core/errors.py).
@@ -65,16 +66,16 @@ def signal(dbm):
     return "%s (%d dBm)" % (word, dbm)
 
 
-def broker(state, url, why):
+def broker(state, url, why, unchecked=False):
     """`state`: status() of the MQTT service, {} where there is none; `url`: mqtt.broker, "" where it is not in use;
-    `why`: what ended the last connection (core/errors.py), None: nothing did."""
+    `why`: what ended the last connection (core/errors.py), None: nothing did; `unchecked`: TLS believes anybody."""
     if not state or not url:
         return "FAULT delivery is off", "set mqtt.enabled on and mqtt.broker tcp://host:port"
     if state.get("refused"):
         return advice((_NOT_SUBSCRIBED, state["refused"]))
     if state.get("connected"):
-        if "NOT CHECKED" in state.get("tls", ""):
-            pass
+        if unchecked:
+            return "FAULT tls.verify is none: anybody can be the broker at %s" % url, "SETPARAM,tls.verify,ca"
         words = "ok, online at %s, %d records delivered" % (url, state.get("delivered", 0))
         if not why or not state.get("since", 0) < 60:
             return words, ""
@@ -104,6 +105,13 @@ def channels(config):
     if get("console.enabled"):
         who = "whoever is at the console" + (" and has the password" if get("device.password") else "")
         yield _channel("console", who, get("console.commands"))
+    if not get("update.verify"):
+        with overlay.use("check"):
+            from firmware.config.check import tls_is_here
+
+            if tls_is_here():
+                text = "https servers are not checked (update.verify off): only the signature of a release protects"
+                yield "updates", (text, "SETPARAM,update.verify,on")
 
 
 def _channel(name, who, whitelist, confirm=True, old=False):

@@ -137,8 +137,8 @@ def test_a_server_that_wants_to_know_us(tmp_path, authority, client):
     files = {}
     if client != "none":
         cert, key = authority.client(None if client == "ours" else authority.stranger)
-        files = {"tls/cert.der": cert, "tls/key.der": key}
-    found, server = reached(tmp_path, authority, None, context, files=files)
+        files = {"tls/client.der": len(cert).to_bytes(2, "big") + cert + key}
+    found, server = reached(tmp_path, authority, None, context, files=files, client="own" if files else "off")
     if client == "ours":
         assert found["answer"] == "ok hello"
     else:
@@ -192,6 +192,6 @@ def test_millions_of_bytes_arrive_each_once_and_in_order(tmp_path, authority, wh
             tmp_path, port=server.port, what=what, bytes=MILLIONS, seed=19, seconds=100,
             files={"tls/ca.der": authority.root},
         )  # fmt: skip
-    assert found.get("refused", 0) > 100, found  # else nothing was shown
+    assert found.get("refused", 0) > 20, found  # else nothing was shown
     assert stalling.wrong is None
     assert MILLIONS <= found["total"] == stalling.count, (found, stalling.count)

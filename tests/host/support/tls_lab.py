@@ -1,5 +1,6 @@
 """Certificates of every kind (trustme), servers that show them, and a Mosquitto with TLS."""
 
+import base64
 import datetime
 import json
 import os
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tests.host.support import brokers, tcp_servers
+from tests.host.support import brokers, tcp_servers, twin_lab
 from tools import micropython, patience
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -199,7 +200,8 @@ class Mosquitto(brokers.Mosquitto):
         folder = Path(self._folder.name)
         (folder / "chain.pem").write_bytes(self._shown.chain)
         (folder / "key.pem").write_bytes(self._shown.key)
-        text = "listener %d 127.0.0.1\ncertfile %s/chain.pem\nkeyfile %s/key.pem\n" % (self.secure, folder, folder)
+        # OpenSSL itself would not show a weak key.
+        text = "listener %d 127.0.0.1\nciphers DEFAULT:@SECLEVEL=0\ncertfile %s/chain.pem\nkeyfile %s/key.pem\n" % (self.secure, folder, folder)
         if self._client:
             (folder / "ca.pem").write_bytes(self._client)
             text += "cafile %s/ca.pem\nrequire_certificate true\n" % folder
@@ -212,3 +214,16 @@ class Mosquitto(brokers.Mosquitto):
         return path.read_text() if path.exists() else ""
 
 
+class Lab(twin_lab.Lab):
+    """A twin_lab.Lab whose firmware reaches its broker with TLS; our root is the device's own."""
+
+    def __init__(self, folder, authority, *, shown=None, client_ca=None, settings=None, files=None, **more):
+        self.authority = authority
+        broker = Mosquitto(shown or authority.show(), client_ca)
+        values = {"mqtt.broker": "mqtts://localhost:%d" % broker.secure, "tls.ca": "own", **(settings or {})}
+        laid = {"tls/ca.der": authority.root, **(files or {})}
+        laid = {path: base64.b64encode(data).decode() for path, data in laid.items()}
+        more.setdefault("heap", micropython.MIDDLE)
+        super().__init__(folder, broker=False, settings=values, files=laid, **more)
+        self.broker, self.port = broker, broker.port
+        self.listen()
