@@ -27,7 +27,14 @@ MOST = 168 * 1024
 FULL_MOST = 240 * 1024
 # What is in the full version alone: modules, and folders with all that lies in them. The base version, for an RP2040,
 # refuses in words what it would take them for.
-FULL = ("firmware/core/error_tls", "firmware/net/alone", "firmware/net/tls", "firmware/security/", "firmware/web/", "roots/")
+FULL = (
+    "firmware/core/error_tls",
+    "firmware/net/alone",
+    "firmware/net/tls",
+    "firmware/security/",
+    "firmware/web/",
+    "roots/",
+)
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.
 _HOW = hashlib.sha256(Path(deflate.__file__).read_bytes()).digest()

@@ -1,8 +1,8 @@
 """The twin: the firmware on MicroPython's unix port, with ptys for UARTs and a file for the flash chip.
 
-`twin.json` in the working directory says which pty is what, and what lies on the flash; tools/twin writes it. The flash is a real
-littlefs on a block device that is one file, mounted on /flash, so a killed twin loses exactly what a board
-would lose. The network is the host's. Exit code 3 asks whoever started the process to start it again.
+`twin.json` in the working directory says which pty is what, and what lies on the flash; tools/twin writes it. The
+flash is a real littlefs on a block device that is one file, mounted on /flash, so a killed twin loses exactly what a
+board would lose. The network is the host's. Exit code 3 asks whoever started the process to start it again.
 """
 
 import binascii

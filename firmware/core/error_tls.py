@@ -1,4 +1,4 @@
-"""What goes wrong with TLS, whoever is at the other end (341 to 399); see error_texts.py. The base version has it not."""
+"""What goes wrong with TLS, whoever is at the other end (341 to 399); see error_texts.py. Not in the base version."""
 
 ROWS = """
 341|the certificate of {0} is for another name|TLS: the certificate is for another name than {0}|\
@@ -16,13 +16,16 @@ weak|RSA of 2048 bits or P-256, and SHA-256, at the server
 347|the key of {0} is none of tls.pins, it is {1}|TLS: the server has another key than tls.pins says|\
 was it renewed? SETPARAM,tls.pins with {1}; if not, somebody is in between
 348|the certificate of {0} is refused: {1}||
-349|{0} refuses us: {1}|TLS: the server refuses this device: {1}|it wants a client certificate (SETCERT,cert and key), \
-TLS 1.3, or another name
+349|{0} refuses us: {1}|TLS: the server refuses this device: {1}|\
+it wants a client certificate (SETCERT,cert and key), TLS 1.3, or another name
 350|TLS waits for the time: nobody has told it yet|TLS waits until the device knows the time|\
 ntp.server; is the network up?
-351|{0} does not speak TLS on that port|TLS: nobody speaks TLS on that port|check the port: 8883 is usual with TLS, 1883 without
-352|TLS: {0} is not on this device|TLS: {0} is not on the device, and the settings name it|SETCERT, or tls.ca auto, tls.client off
+351|{0} does not speak TLS on that port|TLS: nobody speaks TLS on that port|\
+check the port: 8883 is usual with TLS, 1883 without
+352|TLS: {0} is not on this device|TLS: {0} is not on the device, and the settings name it|\
+SETCERT, or tls.ca auto, tls.client off
 353|{0} can't be used: {1}|TLS: {0} can't be used: {1}|bring it anew: SETCERT, or make config
 354|{0} does not end its handshake|TLS: the server does not end its handshake|weak signal, or the server is overloaded
-355|this MicroPython is built without TLS|this MicroPython is built without TLS|tcp:// or http://, or another image (docs/boards.md)
+355|this MicroPython is built without TLS||\
+tcp:// or http://, or another image (docs/boards.md)
 """

@@ -196,4 +196,3 @@ class Covered:
         self._socket = None
         if self._trust:
             self._trust.hold()
-

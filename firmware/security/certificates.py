@@ -1,5 +1,5 @@
-"""Certificates over the air, in pieces: SETCERT. What is whole and good is laid into its place, where a setting (tls.ca,
-tls.client) may name it; nothing that is in use is touched by that.
+"""Certificates over the air, in pieces: SETCERT. What is whole and good is laid into its place, where a setting
+(tls.ca, tls.client) may name it; nothing that is in use is touched by that.
 
 Places below the folder of the flash: `tls/ca.der`, `tls/ca2.der` a root each; `tls/client.der`, `tls/client2.der` the
 device's own certificate with its key (u16 length of the certificate, big end first, certificate, key), so that a power
@@ -30,8 +30,9 @@ def place(name):
 
 
 def take(folder, now, name, part, of, text):
-    """One piece of `of`; what came of it, in words. `now`: UTC seconds, 0: not known. ValueError says why the piece, or
-    the whole, is not taken; OSError of the flash.
+    """One piece of `of`; what came of it, in words. `now`: UTC seconds, 0: not known.
+
+    ValueError says why the piece, or the whole, is not taken; OSError of the flash.
     """
     place(name)
     if not 0 < of <= _PARTS or not 0 < part <= of:

@@ -68,7 +68,7 @@ class Certificate:
         self.begins, self.ends = [_time(bytes(data[t[2] : t[3]]), t[0]) for t in times]
         self.key = bytes(data[fields[5][1] : fields[5][3]])
         self.authority = False
-        for tag, _, start, end in fields[6:]:
+        for tag, _, start, _end in fields[6:]:
             if tag == _EXTENSIONS:
                 for extension in items(data, *item(data, start)[1:]):
                     parts = items(data, *extension[2:])
@@ -96,7 +96,7 @@ def _time(text, tag):
 def name(raw):
     """The common name in the DER of a name, or the last text there is; printable. ValueError."""
     found = b"?"
-    for _, _, start, end in items(raw, *item(raw)[1:]):
+    for _, _, start, _end in items(raw, *item(raw)[1:]):
         pair = items(raw, *item(raw, start)[1:])
         found = raw[pair[-1][2] : pair[-1][3]]
         if raw[pair[0][2] : pair[0][3]] == _COMMON_NAME:

@@ -64,7 +64,9 @@ class Trust:
 
 def of_broker(folder, clock, get):
     """The Trust of the connection to the broker; `get`: Config.get."""
-    return Trust(folder, clock, get("tls.verify"), _words(get("tls.ca")), _words(get("tls.pins").lower()), get("tls.client"))
+    return Trust(
+        folder, clock, get("tls.verify"), _words(get("tls.ca")), _words(get("tls.pins").lower()), get("tls.client")
+    )
 
 
 def of_update(folder, clock, get):

@@ -36,7 +36,7 @@ async def doctor(call):
             broker = get("mqtt.broker") if get("mqtt.enabled") else ""
             mqtt = call.device.mqtt
             found = mqtt.status() if mqtt else {}
-            await _say(call, "broker", doctor_texts.broker(found, broker, mqtt and mqtt.why, _unchecked(mqtt)))
+            await _say(call, "broker", doctor_texts.broker(found, broker, mqtt and mqtt.why))
         if what == "":
             for port, why, _ in call.device.faults:
                 await _say(call, "port %d" % port, doctor_texts.advice(why))
@@ -48,11 +48,6 @@ async def doctor(call):
                 await sleep_ms(0)
                 for name, found in doctor_texts.channels(call.device.config):
                     await _say(call, name, found)
-
-
-def _unchecked(mqtt):
-    trust = mqtt and mqtt.settings.get("tls")
-    return bool(trust) and trust.verify == "none"
 
 
 async def _say(call, name, found):

@@ -66,15 +66,15 @@ def signal(dbm):
     return "%s (%d dBm)" % (word, dbm)
 
 
-def broker(state, url, why, unchecked=False):
+def broker(state, url, why):
     """`state`: status() of the MQTT service, {} where there is none; `url`: mqtt.broker, "" where it is not in use;
-    `why`: what ended the last connection (core/errors.py), None: nothing did; `unchecked`: TLS believes anybody."""
+    `why`: what ended the last connection (core/errors.py), None: nothing did."""
     if not state or not url:
         return "FAULT delivery is off", "set mqtt.enabled on and mqtt.broker tcp://host:port"
     if state.get("refused"):
         return advice((_NOT_SUBSCRIBED, state["refused"]))
     if state.get("connected"):
-        if unchecked:
+        if state.get("unchecked"):
             return "FAULT tls.verify is none: anybody can be the broker at %s" % url, "SETPARAM,tls.verify,ca"
         words = "ok, online at %s, %d records delivered" % (url, state.get("delivered", 0))
         if not why or not state.get("since", 0) < 60:

@@ -10,7 +10,7 @@ _OURS = const((
 
 
 def options(config):
-    """The dict MqttService wants, `online`, `offline` and the Trust of `tls` (so far whether it is wanted) aside; `enabled` alone, False, where nothing is to be
+    """The dict MqttService wants, `online` and `offline` aside; `tls`: whether a Trust is wanted there. `enabled` alone, False, where nothing is to be
     delivered or the broker's address is none: it waits for others."""
     get, expand = config.get, config.expand
     off = {"enabled": False}

@@ -26,4 +26,5 @@ def status(service):
     trust = service.settings.get("tls")
     if trust:
         found["tls"] = trust.words()
+        found["unchecked"] = trust.verify == "none"
     return found

@@ -1,4 +1,4 @@
-"""TLS on MicroPython itself: who is believed, what is said of who is not, and a server that takes nothing for a while."""
+"""TLS on MicroPython itself: who is believed, what is said of who is not, and a server that stalls."""
 
 import hashlib
 import random

@@ -201,7 +201,11 @@ class Mosquitto(brokers.Mosquitto):
         (folder / "chain.pem").write_bytes(self._shown.chain)
         (folder / "key.pem").write_bytes(self._shown.key)
         # OpenSSL itself would not show a weak key.
-        text = "listener %d 127.0.0.1\nciphers DEFAULT:@SECLEVEL=0\ncertfile %s/chain.pem\nkeyfile %s/key.pem\n" % (self.secure, folder, folder)
+        text = "listener %d 127.0.0.1\nciphers DEFAULT:@SECLEVEL=0\ncertfile %s/chain.pem\nkeyfile %s/key.pem\n" % (
+            self.secure,
+            folder,
+            folder,
+        )
         if self._client:
             (folder / "ca.pem").write_bytes(self._client)
             text += "cafile %s/ca.pem\nrequire_certificate true\n" % folder

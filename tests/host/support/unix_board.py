@@ -129,6 +129,9 @@ def deploy(board, folder, name="unix"):
 def put(board, files, reset=True):
     with Device(board.path) as device:
         for path, data in files.items():
+            folder = path.rpartition("/")[0]
+            if folder:
+                device.exec("import os\ntry:\n os.mkdir(%r)\nexcept OSError:\n pass" % folder)
             device.write(path, data)
         if reset:
             device.reset()

@@ -100,7 +100,12 @@ async def ended(covered):
 async def main():
     found = {"fed": 0, "longest": 0}
     wanted = trust.Trust(
-        ORDER["folder"], Clock(), ORDER.get("verify", "ca"), ORDER.get("roots", ["own"]), ORDER.get("pins", []), ORDER.get("client", "off")
+        ORDER["folder"],
+        Clock(),
+        ORDER.get("verify", "ca"),
+        ORDER.get("roots", ["own"]),
+        ORDER.get("pins", []),
+        ORDER.get("client", "off"),
     )
     start = [time.ticks_ms()]
 
