@@ -123,8 +123,8 @@ def keygen(path, public, bits=BITS):
 
 
 def assemble(files, key, version, serial, mpy=6, arch=None, parts=None, full=None):
-    """The bytes of a release of `files`, signed with `key`; `parts`: its parts list (bytes), whose hash it has; `full`:
-    whether it is the full version (tools/pack.py), None: it does not tell."""
+    """The bytes of a release of `files`, signed with `key`; `parts`: its parts list (bytes), whose hash it has;
+    `full`: whether it is the full version (tools/pack.py), None: it does not tell."""
     body, _ = pack.build(files)
     table = {"version": version, "serial": serial, "mpy": mpy, "arch": arch}
     table.update(size=len(body), sha256=hashlib.sha256(body).hexdigest())

@@ -1,7 +1,7 @@
 """One TLS connection at a time, where memory has no room for two: MQTT makes way for another and comes back.
 
-It says STATE: busy on its retained topic and leaves with DISCONNECT, so its will is not sent; its session is a kept one
-(app/apply_settings.py), so commands wait at the broker.
+It says STATE: busy on its retained topic and leaves with DISCONNECT, so its will is not sent; its session is a kept
+one (app/apply_settings.py), so commands wait at the broker.
 """
 
 import json

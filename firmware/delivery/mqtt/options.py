@@ -10,8 +10,8 @@ _OURS = const((
 
 
 def options(config):
-    """The dict MqttService wants, `online` and `offline` aside; `tls`: whether a Trust is wanted there. `enabled` alone, False, where nothing is to be
-    delivered or the broker's address is none: it waits for others."""
+    """The dict MqttService wants, `online` and `offline` aside; `tls`: whether a Trust is wanted there.
+    `enabled` alone, False, where nothing is to be delivered or the broker's address is none: it waits for others."""
     get, expand = config.get, config.expand
     off = {"enabled": False}
     if not get("mqtt.enabled"):

@@ -130,7 +130,7 @@ class Authority:
 
     def client(self, ca=None):
         """(certificate as DER, key as DER) for a device, P-256, signed by `ca` (ours)."""
-        leaf = (ca or self.ca).issue_cert(common_name="device", *["device.example"])
+        leaf = (ca or self.ca).issue_cert("device.example", common_name="device")
         key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None)
         form = serialization.PrivateFormat.TraditionalOpenSSL
         return der(leaf.cert_chain_pems[0].bytes()), key.private_bytes(

@@ -69,7 +69,7 @@ def _parts():
     """Source of the parts, read once: somebody may be editing it while the tests run."""
     top = ROOT / "firmware"
     names = list(PARTS)
-    for pattern in ("config/**/*.py", "core/*.py", "net/*.py", "update/*.py"):
+    for pattern in ("config/**/*.py", "core/*.py", "net/*.py", "security/*.py", "update/*.py"):
         names += [path.relative_to(top).with_suffix("").as_posix() for path in top.glob(pattern)]
     return {name: (top / (name + ".py")).read_text() for name in names}
 
