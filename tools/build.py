@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import columns
+from tools import columns, roots
 from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,10 +105,11 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
     around = [*Path(__file__).parent.glob("*.py"), *filter(Path.exists, (root / n for n in PLAIN))]
     newest = max(path.stat().st_mtime_ns for path in around)
     for path, relative in sources(root):
-        if wanted(path):
+        if wanted(relative):
             out = found[relative.with_suffix(".mpy")] = device / relative.with_suffix(".mpy")
             todo.append((path, relative, out))
             newest = max(newest, path.stat().st_mtime_ns)
+    found.update(_roots(device, root, wanted))
     stamp = device / ".compiled"
     if stamp.exists() and stamp.stat().st_mtime_ns > newest and all(map(Path.exists, found.values())):
         return found, 0
@@ -125,6 +126,20 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
     with replacing(stamp) as made:
         made.write_text(json.dumps(digests))
     return found, compiled
+
+
+def _roots(device, root, wanted):
+    """{relative path: file in `device`} of the roots (tools/roots.py), as they are, where the tree uses them."""
+    found = {}
+    if (root / "firmware" / "security").is_dir():
+        for name, path in roots.make().items():
+            relative = Path("roots") / (name + ".der")
+            if wanted(relative):
+                out = found[relative] = device / relative
+                if not out.exists() or out.read_bytes() != path.read_bytes():
+                    with replacing(out) as made:
+                        shutil.copyfile(path, made)
+    return found
 
 
 def build(device=DEVICE):

@@ -10,7 +10,7 @@ from pathlib import Path
 from firmware.commands import executor, grammar
 from firmware.commands.handlers import help as commands_help
 from firmware.config import help, settings
-from firmware.core import error_meter, error_network, error_services
+from firmware.core import error_meter, error_network, error_services, error_tls
 from tools.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +21,8 @@ _GROUPS = {
     "console": "The local console",
     "uplink": "The way to the network",
     "mqtt": "The broker",
+    "tls": "TLS: whom the device believes ([how](tls.md))",
+    "update": "Updates",
     "ha": "Home Assistant ([how](integrations.md))",
     "sms": "Commands and status by SMS",
     "ntp": "The time",
@@ -35,6 +37,7 @@ _ERRORS = {
     "Meters": error_meter,
     "The way out: modem, SIM, network, WiFi": error_network,
     "Broker, device, update": error_services,
+    "TLS": error_tls,
 }
 
 _ERRORS_HEAD = """# Errors and their words

@@ -23,6 +23,18 @@ _WINDOW_KEY = crc32(b"window") >> 2
 _BEFORE = ("firmware/__init__.mpy", "firmware/packfs.mpy")
 # Bytes a version may have: a flash holds two, beside the log (firmware/app/build.py). `make test` fails beyond.
 MOST = 168 * 1024
+# Those of the full version, which only boards with more flash and memory take.
+FULL_MOST = 240 * 1024
+# What is in the full version alone: modules, and folders with all that lies in them. The base version, for an RP2040,
+# refuses in words what it would take them for.
+FULL = (
+    "firmware/core/error_tls",
+    "firmware/net/alone",
+    "firmware/net/tls",
+    "firmware/security/",
+    "firmware/web/",
+    "roots/",
+)
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.
 _HOW = hashlib.sha256(Path(deflate.__file__).read_bytes()).digest()
@@ -30,6 +42,11 @@ _HOW = hashlib.sha256(Path(deflate.__file__).read_bytes()).digest()
 
 class PackError(Exception):
     """The files cannot be packed, or these bytes are no pack; the text says why."""
+
+
+def in_base(path):
+    """Whether a file of a version, by its path, is in the base version, too."""
+    return not any(path.startswith(each) if each.endswith("/") else path.rpartition(".")[0] == each for each in FULL)
 
 
 def key(path):

@@ -33,6 +33,8 @@ BITS = 3072
 _E = 65537
 _LEAST_BITS = 2048
 _OLD_S = 400 * 86400
+# How the name of a full version ends (tools/pack.py).
+FULL = "-full.rel"
 
 
 class ReleaseToolError(Exception):
@@ -120,11 +122,14 @@ def keygen(path, public, bits=BITS):
 # --- the release file
 
 
-def assemble(files, key, version, serial, mpy=6, arch=None, parts=None):
-    """The bytes of a release of `files`, signed with `key`; `parts`: its parts list (bytes), whose hash it has."""
+def assemble(files, key, version, serial, mpy=6, arch=None, parts=None, full=None):
+    """The bytes of a release of `files`, signed with `key`; `parts`: its parts list (bytes), whose hash it has;
+    `full`: whether it is the full version (tools/pack.py), None: it does not tell."""
     body, _ = pack.build(files)
     table = {"version": version, "serial": serial, "mpy": mpy, "arch": arch}
     table.update(size=len(body), sha256=hashlib.sha256(body).hexdigest())
+    if full is not None:
+        table["full"] = full
     if parts is not None:
         table["sbom"] = hashlib.sha256(parts).hexdigest()
     head = json.dumps(table, sort_keys=True).encode()
@@ -144,6 +149,12 @@ def read(path, modulus):
     except ReleaseError as error:
         raise ReleaseToolError("%s: %s" % (path, error)) from None
     return head, Path(path).read_bytes()[head.start :]
+
+
+def full_path(path):
+    """Where the full version lies beside the base one at `path`."""
+    path = Path(path)
+    return path.with_name(path.name.removesuffix(".rel") + FULL)
 
 
 def parts_path(path):
@@ -196,14 +207,16 @@ def _make(args):
     key = load_key(args.key)
     version = args.version or tree_version(args.source)
     out = args.out or ROOT / "build" / ("lector102-%s.rel" % version.replace("+", "-"))
-    files, serial = compile_tree(args.source), int(time.time())
-    parts = sbom.for_release(files, version, serial, args.source)
-    data = assemble(files, key, version, serial, parts=parts)
+    serial = int(time.time())
     out.parent.mkdir(parents=True, exist_ok=True)
-    parts_path(out).write_bytes(parts)
-    out.write_bytes(data)
-    print("%s: %s, %d bytes" % (out, version, len(data)))
-    print("%s: what is in it; publish it beside the release" % parts_path(out))
+    for full, path, boards in ((False, out, "Pico W"), (True, full_path(out), "all others")):
+        files = compile_tree(args.source, full=full)
+        parts = sbom.for_release(files, version, serial, args.source)
+        data = assemble(files, key, version, serial, parts=parts, full=full)
+        parts_path(path).write_bytes(parts)
+        path.write_bytes(data)
+        print("%s: %s, %d bytes, for %s" % (path, version, len(data), boards))
+        print("%s: what is in it; publish it beside the release" % parts_path(path))
     if time.time() - clock.EARLIEST > _OLD_S:
         print("firmware/core/clock.py: EARLIEST, LATEST: move them on, clocks that nobody has set are known by them")
 

@@ -20,6 +20,13 @@ def mqtt_settings(app):
     if found["enabled"]:
         found["online"] = app.online_text
         found["offline"] = json.dumps({"IMEI": app.imei, "STATE": "offline", "VERSION": app.version})
+        if found["tls"]:
+            with overlay.use("trust"):
+                from firmware.security import trust
+
+                found["tls"] = trust.of_broker(app.board.root, app.clock, app.config.get)
+            # Where it has to make way for others its commands wait at the broker (net/alone.py).
+            found["clean"] = not overlay.tight()
     return found
 
 

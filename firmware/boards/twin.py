@@ -1,10 +1,11 @@
 """The twin: the firmware on MicroPython's unix port, with ptys for UARTs and a file for the flash chip.
 
-`twin.json` in the working directory says which pty is what; tools/twin writes it. The flash is a real
-littlefs on a block device that is one file, mounted on /flash, so a killed twin loses exactly what a board
-would lose. The network is the host's. Exit code 3 asks whoever started the process to start it again.
+`twin.json` in the working directory says which pty is what, and what lies on the flash; tools/twin writes it. The
+flash is a real littlefs on a block device that is one file, mounted on /flash, so a killed twin loses exactly what a
+board would lose. The network is the host's. Exit code 3 asks whoever started the process to start it again.
 """
 
+import binascii
 import json
 import os
 import socket
@@ -151,6 +152,7 @@ class Board:
         except OSError:
             vfs.VfsLfs2.mkfs(flash, progsize=32)
             self._mount(flash)
+        self._lay(self._setup.pop("files", {}))
         speed = self._setup.get("speed", 1)
         epoch = self._setup.get("epoch")
         self.rtc = HostRtc(epoch or time.time(), speed, self._setup.get("since") if epoch else None)
@@ -159,6 +161,16 @@ class Board:
 
     def _mount(self, flash):
         vfs.mount(vfs.VfsLfs2(flash, progsize=32), self.root)
+
+    def _lay(self, files):
+        """Files that somebody has put on the flash: path below its folder -> base64."""
+        for path in files:
+            try:
+                os.mkdir(self.root + "/" + path.rpartition("/")[0])
+            except OSError:
+                pass  # it is there
+            with open(self.root + "/" + path, "wb") as file:
+                file.write(binascii.a2b_base64(files[path]))
 
     def ident(self):
         return self._setup.get("modem") and self._store().get("imei") or self._setup["ident"]

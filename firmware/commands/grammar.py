@@ -70,6 +70,8 @@ SYNC||0|0|meter|general|ask for the time now
 REBOOT||0|0|danger|general|start again
 UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general|fetch a signed release and start it on \
 trial; FORCE: an older one, too; STOP ends it; GETSTATUS,update
+SETCERT|[name,part,of,base64]|0|4|danger|settings|a certificate or key as DER in pieces: ca, ca2, cert, key, cert2, \
+key2; 0,0 removes it; alone: what is here
 CONFIRM|code|0|1|view|settings|the changed way out stays; the code stood in the answer to the change
 LOGIN|password|1|0|view|general|log in on the console, with device.password
 LOGOUT||0|0|view|general|end that
@@ -276,6 +278,8 @@ def _private_argument(line, at, config):
     if first == len(line):
         return first
     if name == "LOGIN":
+        return first + 1
+    if name == "SETCERT":
         return first + 1
     if name == "SETPARAM":
         second = _separator(line, first + 1)

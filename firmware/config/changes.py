@@ -9,7 +9,7 @@ from firmware.core import overlay
 from firmware.core.errors import ConfigError
 
 # Settings whose defaults have changed (files.py), or are others on some boards.
-_WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm", "uplink.cmux"))
+_WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm", "update.verify", "uplink.cmux"))
 
 
 def _checked(config, values):

@@ -4,12 +4,16 @@ And is what is good for its own setting good for whoever uses it, and for its ne
 """
 
 from firmware.config.settings import MAX_METERS, number, secret
+from firmware.core import overlay
 from firmware.core.errors import ConfigError
 
 _TRUE = const(("1", "on", "true", "yes"))
 _FALSE = const(("0", "off", "false", "no"))
 _SCHEMES = const(("tcp", "mqtt"))
-_TLS = const(("ssl", "tls", "mqtts", "ws", "wss"))
+_TLS = const(("ssl", "tls", "mqtts"))
+_ROOTS = const(" auto own own2 isrg-x1 isrg-x2 amazon-1 amazon-3 digicert-g2 digicert-g3 gts-r1 gts-r4 ")
+# Where it is wanted and not there.
+WHO_HAS_TLS = const("a Pico 2 W and the boards with PSRAM have")
 # What separates arguments, quotes texts or means something in a topic.
 _NOT_IN_WORDS = const(' ,;"+#/\\')
 _SHOWN = const(40)
@@ -77,13 +81,25 @@ def _wrong(text, kind):
 
 def _broker(text):
     scheme, _, rest = text.partition("://")
-    if scheme.lower() in _TLS:
-        return "tcp://host:port; encrypted delivery is not part of this version"
+    secure = scheme.lower() in _TLS
+    if secure and not tls_is_here():
+        return "tcp://host:port; this version has no TLS, " + WHO_HAS_TLS
     host, _, port = rest.rstrip("/").partition(":")
     good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host)
-    if scheme.lower() not in _SCHEMES or not good or (port and not number(port, 1, 65535)):
-        return "tcp://host:port or mqtt://host:port"
+    if not (secure or scheme.lower() in _SCHEMES) or not good or (port and not number(port, 1, 65535)):
+        return "tcp://host:port, or mqtts://host:port with TLS"
     return ""
+
+
+def tls_is_here():
+    """Whether this version of the firmware has TLS: the base version has not (tools/pack.py)."""
+    try:
+        with overlay.use("tlswords"):
+            from firmware.core import error_tls  # noqa: F401
+
+        return True
+    except ImportError:
+        return False
 
 
 def printable(text):
@@ -119,9 +135,24 @@ def usable(get, news, expansions):
             _use(key, '"' not in text, "a text without quotes")
         if key in _HOSTS:
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
+        if key == "tls.ca":
+            _use(key, text.strip() and all(" %s " % word in _ROOTS for word in _words(text)), _ROOTS.strip())
+        if key in ("tls.pins", "tls.verify"):
+            _pins(get)
         topics = topics or key.endswith(".id") or key in _SAID + " " + _HEARD + " " + _MORE
     if topics:
         _topics(get, expansions)
+
+
+def _words(text):
+    return [word for word in text.replace(",", " ").split(" ") if word]
+
+
+def _pins(get):
+    pins = _words(get("tls.pins"))
+    good = len(pins) < 3 and all(len(pin) == 64 and not pin.lower().strip("0123456789abcdef") for pin in pins)
+    _use("tls.pins", good, "one or two SHA-256 of a public key, 64 hex digits each")
+    _use("tls.verify", pins or get("tls.verify") != "pin", "pin when tls.pins has one; set that before")
 
 
 def _topics(get, expansions):

@@ -25,6 +25,7 @@ _FIRST = const(
         ("mqtt.commands", "view,meter,setup,modem,REBOOT,UPDATE"),
         ("sms.commands", "view,meter,REBOOT"),
         ("device.confirm", False),
+        ("update.verify", False),
     )
 )
 _LISTS = const(("console.commands", "port.1.commands", "port.2.commands", "mqtt.commands", "sms.commands"))

@@ -28,7 +28,7 @@ def allowed(row):
         "word": ", no blanks",
         "topic": ", no + and #",
         "list": ", words with commas",
-        "broker": ", tcp://host:port or mqtt://host:port",
+        "broker": ", tcp://host:port, or mqtts://host:port with TLS",
     }
     return "up to %s characters%s" % (limits, what.get(kind, ""))
 

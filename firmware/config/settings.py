@@ -23,7 +23,10 @@ MAX_PORTS = const(2)
 # How the names of secrets end.
 _SECRET = const(("password", "key", "pin"))
 # The groups in the order of the reference.
-NAMES = ["device", "console", "uplink", "mqtt", "ha", "sms", "ntp", "port", "meter", "iec102", "logger", "limit"]
+NAMES = [
+    "device", "console", "uplink", "mqtt", "tls", "update", "ha", "sms", "ntp", "port", "meter", "iec102", "logger",
+    "limit",
+]  # fmt: skip
 # Group -> (number of the first, how many).
 GROUPS = {"meter": (0, MAX_METERS), "port": (1, MAX_PORTS)}
 # Group -> what its derived heritage names begin with, where it is not the group's own name.

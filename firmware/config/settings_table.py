@@ -62,7 +62,7 @@ status_phone||list|40||restart|who gets this SMS; empty: the first of phones
 """,
     "mqtt": """
 enabled|MQTT_enabled|bool||off|link|deliver to an MQTT broker
-broker|MQTT_server|broker|120||way|tcp://host:port of the broker
+broker|MQTT_server|broker|120||way|tcp://host:port of the broker; mqtts://host:port with TLS
 id|MQTT_id|str|64|[IMEI]|link|client id
 user|MQTT_login|str|64||link|user at the broker
 password|MQTT_password|secret|128||link|password at the broker
@@ -78,6 +78,15 @@ lines||choice|crlf,lf|crlf||end of a line of an answer
 commands||list|200|view,meter||allowed commands
 online_topic||topic|120|lector102/[IMEI]/ONLINE|link|retained: online, offline
 status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS||topic of readings that failed; empty: none
+""",
+    "tls": """
+verify||choice|ca,pin,none|ca|way|how the broker is checked: by its certificate, by its key, not at all
+ca||list|120|auto|way|roots that are believed: auto, own or names of those the version brings
+client||choice|off,own,own2|off|way|certificate of its own that the device shows (SETCERT,cert and key)
+pins||list|130||way|with verify pin: SHA-256 of the broker's public key, and of the next one
+""",
+    "update": """
+verify||bool||on||the certificate of an https server is checked
 """,
     "ha": """
 enabled||bool||off|restart|announce the meters to Home Assistant

@@ -1,6 +1,7 @@
 """What errors say, made from their codes; loaded while a person reads one.
 
-The rows stand in error_meter.py (codes 1xx), error_network.py (2xx) and error_services.py (3xx to 5xx), one a line:
+The rows stand in error_meter.py (codes 1xx), error_network.py (2xx), error_tls.py (341 to 399) and error_services.py
+(the others up to 5xx), one a line:
 code, the class's name where logs and records tell it, what is told, DOCTOR's words for it, and what to do. {0} is the
 first detail. Where DOCTOR has no words of its own it repeats what is told; =NNN stands for the words of another code.
 docs/errors.md has them all, tools/doctor on the host says the same.
@@ -14,6 +15,7 @@ _LAST_CAUSE = const(118)
 _REFUSED_COMMAND = const(219)
 _PPP = const(226)
 _DENIED = const(263)
+_FIRST_TLS = const(341)
 # Faults of serial ports are told in so many letters: a list of meters may be long.
 _FIRST_PORT = const(401)
 _LAST_PORT = const(403)
@@ -28,6 +30,9 @@ def _table(code):
     elif code < 300:
         with overlay.use("networds"):
             from firmware.core import error_network as table
+    elif _FIRST_TLS <= code < _FIRST_PORT - 1:
+        with overlay.use("tlswords"):
+            from firmware.core import error_tls as table
     else:
         with overlay.use("devicewords"):
             from firmware.core import error_services as table

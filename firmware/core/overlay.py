@@ -66,7 +66,7 @@ login +connect delivery.mqtt.login
 announce +reading delivery.homeassistant
 time app.time_sync
 update +guard net.url update.order,source,waiting
-fetch +update +connect net.http,tls update.download,release,updater
+fetch +update +connect net.http update.download,release,updater
 ask net.modem.exchange
 steps +describe net.modem.bringup
 wake +ask net.modem.power
@@ -81,6 +81,10 @@ errorwords core.error_texts
 meterwords core.error_meter
 networds core.error_network,error_numbers
 devicewords core.error_services
+tlswords core.error_tls
+trust security.trust
+tls +connect +trust net.alone,tls security.context,der
+certificates +tls security.certificates
 part part
 describe net.modem.describe
 pdu net.modem.pdu

@@ -10,6 +10,7 @@ import random
 
 from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
+from firmware.core.errors import BrokerError
 from firmware.net import connect, http, tcp
 from firmware.net.url import DownloadError, split
 from firmware.update import slots
@@ -25,6 +26,7 @@ _BUFFER = const(1024)
 # Bytes between two commits to flash: what a reset during the download costs at most.
 _COMMIT = const(16384)
 _STEP_MS = const(200)
+_REFUSED = const(349)  # code of an error (core/errors.py)
 _TRIES = const(8)  # in a row that gained next to nothing
 _GAIN = const(256)
 _BACKOFF_S = const(2)
@@ -42,11 +44,11 @@ class Download:
     content.
 
     `sockets` is the link's socket module; `feed` is called before a look-up that may block; `gate`
-    (firmware.core.flash_gate.Gate) keeps flash writes away from a meter's answers. `problem` is what the last
-    try ended with.
+    (firmware.core.flash_gate.Gate) keeps flash writes away from a meter's answers; `trust`: whom TLS is to believe
+    (security.trust.Trust; None: anybody). `problem` is what the last try ended with.
     """
 
-    def __init__(self, url, path, sockets, feed=None, backoff_s=_BACKOFF_S, gate=None):
+    def __init__(self, url, path, sockets, feed=None, backoff_s=_BACKOFF_S, gate=None, trust=None):
         self.url = url
         self.path = path
         self.host, self.port, self.resource, self._secure = split(url)
@@ -54,7 +56,9 @@ class Download:
         self._feed = feed or (lambda: None)
         self._backoff = backoff_s
         self._gate = gate
+        self._trust = trust
         self.give_way = lambda: False  # asked now and then; true ends fetch() with GiveWay
+        self.hurry = None  # the same, but whatever the connection has brought so far
         self.pace = Pace()
         self.problem = ""
         self._socket = None
@@ -111,6 +115,9 @@ class Download:
             try:
                 await self._once(upto)
             except (_Drop, OSError) as error:
+                if isinstance(error, BrokerError) and error.args[0] != _REFUSED:
+                    # Who is there is not believed: no other try would end better.
+                    raise DownloadError(str(error)) from None
                 tries = 0 if self.got >= before + _GAIN else tries + 1
                 self.problem = "at %d bytes: %s" % (self.got, error)
                 log.warn("update", "%s", self.problem)
@@ -129,7 +136,7 @@ class Download:
     def _look(self):
         if self.pace.slow(self.got):
             raise DownloadError("gave up at %d bytes: the server is too slow" % self.got)
-        if self.got >= self._keep_until and self.give_way():
+        if (self.hurry and self.hurry()) or (self.got >= self._keep_until and self.give_way()):
             raise GiveWay()
 
     def _done(self, upto):
@@ -168,10 +175,12 @@ class Download:
             raise _Drop("no connection to %s" % self.host)
         if self._secure:
             self._keep_until = self.got + _WORTH
-            with overlay.use("fetch"):
+            if self._trust:
+                self._trust.ready()
+            with overlay.use("tls"):
                 from firmware.net import tls  # what goes without it has the room for a session
 
-                self._socket = tls.Covered(sock, self.host)
+                self._socket = tls.Covered(sock, self.host, self._trust, self._feed)
 
     async def _pause(self, start, limit, what):
         if ticks_diff(ticks_ms(), start) > limit:
@@ -184,8 +193,8 @@ class Download:
         if self._shaking:
             limit, what = _HANDSHAKE_MS, "TLS: %s does not end its handshake" % self.host
         while data:
-            if self._shaking:
-                self._feed()
+            if self.hurry:
+                self._look()
             data = data[tcp.now(self._socket.send, data) or 0 :]
             if data:
                 await self._pause(start, limit, what)

@@ -22,6 +22,8 @@ from firmware.update.waiting import Order
 # What the update has at least of the heap, in turn with sessions and commands.
 _SLICE_MS = const(6000)
 _MAKE_WAY_MS = const(1000)
+# How long MQTT is there before it makes way once more (net/alone.py).
+_STAY_MS = const(30000)
 _LINK_MS = const(60000)
 # Bytes that each release has at least.
 _LEAST = const(1024)
@@ -61,9 +63,16 @@ def stop(device):
 
 def _check(device, url):
     try:
-        split(url)
+        secure = split(url)[3]
     except DownloadError as error:
         raise OrderError(_BAD_VALUE, str(error)) from None
+    if secure:
+        with overlay.use("check"):
+            from firmware.config.check import WHO_HAS_TLS, tls_is_here
+
+            if not tls_is_here():
+                text = "this version has no TLS, %s; http:// is as safe here: what is fetched is signed" % WHO_HAS_TLS
+                raise OrderError(_BAD_VALUE, text)
     root = device.board.root
     folder, state = slots.current(root)
     if not device.guard or folder is None:
@@ -101,7 +110,7 @@ async def step(order):
     except GiveWay:
         # A session or a command needs the heap, and has it within the pause; what was fetched is kept.
         order.let_go("fetching", "")
-        return _MAKE_WAY_MS
+        return _STAY_MS if order.alone else _MAKE_WAY_MS
     # Until the restart there may be a reading yet, which wants the heap.
     order.let_go("ready", "")
     order.device.restart("update to " + version)
@@ -117,11 +126,36 @@ async def _fetch(order):
         from firmware.update.updater import Updater
 
         updater = order.updater = Updater(device.board.root, device.link.socket, device.board.feed, gate=device.gate)
-        start = ticks_ms()
         updater.pace = order.pace
+        mqtt = device.mqtt
+        updater.secure = bool(mqtt and mqtt.settings.get("tls"))
+        away = _look_up_trust(order, updater)
+        if away:
+            await away.begin()
+            updater.hurry = away.over
+        start = ticks_ms()
         updater.give_way = lambda: overlay.wanted and ticks_diff(ticks_ms(), start) > _SLICE_MS
         order.state = order.error = ""
-        return await updater.run(order.url, order.force)
+        try:
+            return await updater.run(order.url, order.force)
+        finally:
+            if away:
+                away.end()
+
+
+def _look_up_trust(order, updater):
+    """Whom to believe, where it is fetched with TLS; an Away for which MQTT has to leave meanwhile, or None."""
+    device = order.device
+    order.alone = False
+    if not order.url.startswith("https"):
+        return None
+    with overlay.use("tls"):
+        from firmware.net import alone
+        from firmware.security import trust
+
+        updater.trust = trust.of_update(device.board.root, device.clock, device.config.get)
+        order.alone = alone.wanted(device.mqtt)
+        return alone.Away(device.mqtt) if order.alone else None
 
 
 async def end(order, error):

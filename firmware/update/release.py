@@ -2,7 +2,7 @@
 
     L102REL1                      magic
     u16 length of the head, u16 length of the signature (big end first)
-    head                          JSON: version, serial, mpy, arch, size and sha256 of the body
+    head                          JSON: version, serial, mpy, arch, full, size and sha256 of the body
     signature                     of everything before it: RSASSA-PKCS1-v1_5 over SHA-256, exponent 65537
     body                          the firmware as it is run (firmware/packfs.py)
 
@@ -59,6 +59,7 @@ class Head:
         self.arch = table.get("arch")
         self.size = table["size"]
         self.sha256 = table["sha256"]
+        self.full = table.get("full")  # whether it is a full version (tools/pack.py); older tools did not tell
         self.start = start
         self.total = start + self.size
         self.digest = digest

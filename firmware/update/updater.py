@@ -7,6 +7,7 @@ reached (starts.py), or the device goes back by itself: after three starts that 
 the broker.
 """
 
+import gc
 import sys
 
 from firmware.core import log
@@ -18,7 +19,8 @@ from firmware.update.release import HEAD_MOST, check, read_head, seal
 from firmware.update.source import ReleaseError, UpdateError, lacking, read_key
 
 _OTHER = const("another version starts next: wait until it has been online")
-
+# Bytes of a 32-bit heap between those of a Pico W and a Pico 2 W.
+_FULL_HEAP = const(300000)
 _ARCHES = const((
     None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
     "rv32imc", "rv64imc",
@@ -29,6 +31,14 @@ def _own():
     """(.mpy version, architecture) this MicroPython reads; (None, None) on CPython."""
     mpy = getattr(sys.implementation, "_mpy", None)
     return (None, None) if mpy is None else (mpy & 0xFF, _ARCHES[mpy >> 10 & 15])
+
+
+def _small():
+    """Whether all of the heap is less than what boards have that take the full version (tools/pack.py)."""
+    if not hasattr(gc, "mem_free"):
+        return False
+    size = gc.mem_alloc() + gc.mem_free()
+    return (size * 78 // 100 if sys.maxsize > 0x7FFFFFFF else size) < _FULL_HEAP
 
 
 class Updater:
@@ -42,6 +52,9 @@ class Updater:
         self._backoff = backoff_s
         self.gate = gate
         self.give_way = lambda: False  # see Download
+        self.hurry = None
+        self.trust = None  # see Download
+        self.secure = False  # the broker is reached with TLS, so the next version has to have it
         self.pace = None  # the waiting.Pace of the order, when it is more than this one run
         self.state = "idle"
         self.problem = ""
@@ -93,9 +106,10 @@ class Updater:
             self._tidy()
         self.state = "fetching"
         load = self._download = Download(
-            url, pack if begun else self.path, self._sockets, self._feed, self._backoff, self.gate
+            url, pack if begun else self.path, self._sockets, self._feed, self._backoff, self.gate, self.trust
         )
         load.give_way = self.give_way
+        load.hurry = self.hurry
         if self.pace:
             load.pace = self.pace
         await load.fetch(HEAD_MOST)
@@ -156,6 +170,11 @@ class Updater:
             raise UpdateError("the release is for .mpy version %s, this MicroPython reads %s" % (head.mpy, mpy))
         if head.arch and mpy is not None and head.arch != arch:
             raise UpdateError("the release is for %s, this is %s" % (head.arch, arch))
+        if self.secure and not head.full:
+            text = "the release has no TLS, which mqtt.broker wants: order the file whose name ends in -full.rel"
+            raise UpdateError(text)
+        if head.full and _small():
+            raise UpdateError("the release is for boards with more memory: order the file without -full in its name")
         have = slots.manifest(self.root, folder).get("serial", 0)
         if head.serial < have and not force:
             raise UpdateError("the release is older than what runs; FORCE takes it nevertheless")

@@ -54,6 +54,7 @@ class Order:
     """An update under way; order.py does its steps."""
 
     task = None
+    alone = False  # MQTT has to leave for it
     begun = False  # run() has had a turn; a task that is cancelled before never gets one, and nobody would tidy up
     updater = None
     tries = 0  # that ended for want of memory, one after the other

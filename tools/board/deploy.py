@@ -85,14 +85,18 @@ def version(root=ROOT):
     return number + ("+" + done.stdout.strip() if done.returncode == 0 else "")
 
 
-def compile_tree(root=ROOT, arch=None, out=None, unix=False):
+def compile_tree(root=ROOT, arch=None, out=None, unix=False, full=None):
     """{path on the board: content} of firmware/ and lib/, compiled for `arch` (None: any).
 
-    `unix` keeps the boards in that only MicroPython's unix port can be.
+    `unix` keeps the boards in that only MicroPython's unix port can be; `full`: the full version, not the base one
+    (tools/pack.py; None: that of the unix port is full).
     """
     out = out or _out(root, arch)
+    full = unix if full is None else full
 
     def wanted(path):
+        if not full and not pack.in_base(path.as_posix()):
+            return False
         return unix or path.parent.name != "boards" or path.stem not in UNIX
 
     try:
@@ -102,6 +106,11 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False):
     if not made:
         raise BoardError("there is no firmware/ in %s" % root)
     return {relative.as_posix(): path.read_bytes() for relative, path in made.items() if relative != build.HELPER}
+
+
+def takes_full(facts):
+    """Whether a board (Device.facts()) takes the full version: all but the RP2040 do."""
+    return facts["arch"] != "armv6m"
 
 
 def helper(root, arch):
@@ -166,7 +175,7 @@ class Deployment:
         device.load(SLOTS, "slots")
         device.exec(_HELPERS)
         self.folder, self.state = device.eval("slots.current()")
-        self.files = compile_tree(self.root, facts["arch"], unix=facts["platform"] == "linux")
+        self.files = compile_tree(self.root, facts["arch"], unix=facts["platform"] == "linux", full=takes_full(facts))
         self.pack, self.spans = packed(self.files)
         self.helper = helper(self.root, facts["arch"])
         return facts

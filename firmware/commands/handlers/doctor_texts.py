@@ -7,6 +7,7 @@ core/error_texts.py.
 from firmware.commands.grammar import allowed
 from firmware.config.files import open_channels
 from firmware.config.settings import MAX_PORTS
+from firmware.core import overlay
 from firmware.core.error_texts import advice
 
 # Codes of errors (core/errors.py).
@@ -73,6 +74,8 @@ def broker(state, url, why):
     if state.get("refused"):
         return advice((_NOT_SUBSCRIBED, state["refused"]))
     if state.get("connected"):
+        if state.get("unchecked"):
+            return "FAULT tls.verify is none: anybody can be the broker at %s" % url, "SETPARAM,tls.verify,ca"
         words = "ok, online at %s, %d records delivered" % (url, state.get("delivered", 0))
         if not why or not state.get("since", 0) < 60:
             return words, ""
@@ -102,6 +105,13 @@ def channels(config):
     if get("console.enabled"):
         who = "whoever is at the console" + (" and has the password" if get("device.password") else "")
         yield _channel("console", who, get("console.commands"))
+    if not get("update.verify"):
+        with overlay.use("check"):
+            from firmware.config.check import tls_is_here
+
+            if tls_is_here():
+                text = "https servers are not checked (update.verify off): only the signature of a release protects"
+                yield "updates", (text, "SETPARAM,update.verify,on")
 
 
 def _channel(name, who, whitelist, confirm=True, old=False):

@@ -5,7 +5,7 @@ service.MqttService.
 """
 
 from firmware.config.config import LONGEST_TOPIC
-from firmware.core import log
+from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
 from firmware.core.log import apart
@@ -14,6 +14,7 @@ from firmware.net.connect import look_up, reader, refused
 from firmware.net.tcp import FULL
 
 _TURN_MS = const(10)
+_HANDSHAKE_MS = const(30000)
 _FAREWELL_MS = const(1000)
 _CONNACK = const(0x20)
 # umqtt.simple 1.3.4 writes the length of a SUBSCRIBE into a single byte.
@@ -29,6 +30,7 @@ _CUT_SHORT = const(323)
 _OTHER = const(319)
 _REFUSED_TOPIC = const(326)
 _NO_RIGHT = const(327)
+_UNENDED = const(354)
 # What CONNACK says, 1 to 5, has codes of its own: so much more.
 _REFUSED = const(300)
 
@@ -40,7 +42,17 @@ async def enter(session, settings, sockets):
     session.refused = ""
     session.asked = []
     session.feed()
+    trust = settings.get("tls")
+    if trust:
+        trust.ready()
     await connect(session.stream, sockets, settings["host"], settings["port"], settings.get("connect_ms", 10000))
+    if trust:
+        with overlay.use("tls"):
+            from firmware.net import tls
+
+            stream = session.stream
+            stream.socket = tls.Covered(stream.socket, settings["host"], trust, session.feed)
+            stream.read = reader(stream.socket)
     client = session.client = _client(session.umqtt, settings)
     client.set_callback(session.arrived)
     topic = settings.get("online_topic", "").encode()
@@ -49,6 +61,8 @@ async def enter(session, settings, sockets):
     if topic:
         client.set_last_will(topic, settings["offline"].encode(), True, 1)
     _connect(session)
+    if trust:
+        await _shake(session, settings["host"])
     code = (await _answer(session, _CONNACK, 4))[3]
     if code:
         raise BrokerError(_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
@@ -106,6 +120,18 @@ async def connect(stream, sockets, host, port, deadline_ms):
     if not answered:
         raise BrokerError(_NO_ANSWER, host, port, deadline_ms)
     stream.last_rx = stream.last_tx = ticks_ms()
+
+
+async def _shake(session, host):
+    """Go through the handshake of TLS, up to the first bytes of ours. OSError."""
+    start = ticks_ms()
+    while True:
+        session.stream.flush(session.guard)
+        if not session.stream.socket.shaking:
+            return
+        if ticks_diff(ticks_ms(), start) > _HANDSHAKE_MS:
+            raise BrokerError(_UNENDED, host)
+        await sleep_ms(_TURN_MS)
 
 
 async def _told(online):

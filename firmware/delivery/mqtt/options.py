@@ -10,15 +10,17 @@ _OURS = const((
 
 
 def options(config):
-    """The dict MqttService wants, `online` and `offline` aside; `enabled` alone, False, where nothing is to be
-    delivered or the broker's address is none: it waits for others."""
+    """The dict MqttService wants, `online` and `offline` aside; `tls`: whether a Trust is wanted there.
+    `enabled` alone, False, where nothing is to be delivered or the broker's address is none: it waits for others."""
     get, expand = config.get, config.expand
     off = {"enabled": False}
     if not get("mqtt.enabled"):
         return off
     scheme, _, rest = get("mqtt.broker").partition("://")
+    scheme = scheme.lower()
     host, _, port = rest.rstrip("/").partition(":")
-    if scheme not in ("tcp", "mqtt") or not host or (port and not port.isdigit()):
+    secure = scheme in ("mqtts", "ssl", "tls")
+    if not (secure or scheme in ("tcp", "mqtt")) or not host or (port and not port.isdigit()):
         log.error("config", "mqtt.broker %r: tcp://host:port is wanted", get("mqtt.broker"))
         return off
     online = topic(config, "mqtt.online_topic")
@@ -34,7 +36,8 @@ def options(config):
     return {
         "enabled": True,
         "host": host,
-        "port": int(port or 1883),
+        "port": int(port or (8883 if secure else 1883)),
+        "tls": secure,
         "client_id": expand(get("mqtt.id")),
         "user": get("mqtt.user"),
         "password": get("mqtt.password"),

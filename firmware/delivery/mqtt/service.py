@@ -25,6 +25,9 @@ _ANSWERED = const(308)  # the last of those for which the link has carried the q
 _NETWORK_GONE = const(314)
 _NO_MEMORY = const(318)
 _OTHER = const(319)
+# Those of TLS for which it has carried both, too.
+_TLS = const(341)
+_TLS_LAST = const(353)
 
 
 class MqttService:
@@ -156,7 +159,7 @@ class MqttService:
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
             doubt(self)
-            if self.why[0] > _ANSWERED:
+            if self.why[0] > _ANSWERED and not _TLS <= self.why[0] <= _TLS_LAST:
                 self._link.suspect()
                 await self.publisher.note_acks()
         finally:

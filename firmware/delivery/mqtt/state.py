@@ -7,7 +7,7 @@ from firmware.core.compat import monotonic_s
 def status(service):
     """Counters and state of a service.MqttService as a dict; `since` in seconds, `rx` and `tx` in bytes."""
     publisher, session = service.publisher, service.session
-    return {
+    found = {
         "connected": service.connected,
         "state": service.state,
         "since": monotonic_s() - service.since,
@@ -23,3 +23,8 @@ def status(service):
         "tx": session.stream.sent,
         "rx": session.stream.received,
     }
+    trust = service.settings.get("tls")
+    if trust:
+        found["tls"] = trust.words()
+        found["unchecked"] = trust.verify == "none"
+    return found

@@ -44,8 +44,8 @@ def compiled(folder):
 class Board:
     """The board, a broker, and somebody who speaks to the board through it."""
 
-    def __init__(self, folder, files=None, heap=micropython.MIDDLE, cut=0, **settings):
-        self.broker = brokers.start_broker()
+    def __init__(self, folder, files=None, heap=micropython.MIDDLE, cut=0, broker=None, **settings):
+        self.broker = broker or brokers.start_broker()
         self.inbox = queue.Queue()
         self.states = queue.Queue()
         self.logged = []

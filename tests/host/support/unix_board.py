@@ -69,7 +69,7 @@ def _parts():
     """Source of the parts, read once: somebody may be editing it while the tests run."""
     top = ROOT / "firmware"
     names = list(PARTS)
-    for pattern in ("config/**/*.py", "core/*.py", "net/*.py", "update/*.py"):
+    for pattern in ("config/**/*.py", "core/*.py", "net/*.py", "security/*.py", "update/*.py"):
         names += [path.relative_to(top).with_suffix("").as_posix() for path in top.glob(pattern)]
     return {name: (top / (name + ".py")).read_text() for name in names}
 
@@ -129,6 +129,9 @@ def deploy(board, folder, name="unix"):
 def put(board, files, reset=True):
     with Device(board.path) as device:
         for path, data in files.items():
+            folder = path.rpartition("/")[0]
+            if folder:
+                device.exec("import os\ntry:\n os.mkdir(%r)\nexcept OSError:\n pass" % folder)
             device.write(path, data)
         if reset:
             device.reset()

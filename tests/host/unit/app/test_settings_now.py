@@ -23,6 +23,7 @@ from firmware.delivery import homeassistant
 from firmware.delivery.discovery import Discovery
 from firmware.delivery.mqtt import options
 from firmware.recordlog.ring import Ring
+from firmware.security import trust
 from tests.host.support import virtual_time
 from tests.host.support.fake_device import Line, Link, Meter, channel_of
 from tests.host.support.record_format import record_format
@@ -167,6 +168,7 @@ def test_what_says_now_acts_now(name, tmp_path, monkeypatch):
         await say(app, console, "ATI", "NOPE", OURS + "GETIEC102,ID00000")
         await say(app, tags, "ATI")
         await app.processor.answer("ATI", "sms")
+        trust.of_update("", app.clock, app.config.get)  # of the next update
         await asyncio.sleep(20)
         for task in tasks:
             assert not task.done(), task.result()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware.app import time_sync
-from firmware.core import error_meter, error_network, error_services, error_texts, errors
+from firmware.core import error_meter, error_network, error_services, error_texts, error_tls, errors
 from firmware.iec102 import errors as meter_errors
 from firmware.iec102.errors import NotAvailableError
 from firmware.net import url
@@ -21,7 +21,7 @@ FIRMWARE = sorted((ROOT / "firmware").rglob("*.py")) + [ROOT / "boot.py", ROOT /
 TABLES = {1: error_meter, 2: error_network, 3: error_services, 4: error_services, 5: error_services}
 ROWS = {
     int(line.split("|")[0]): line.split("|")[1:]
-    for table in set(TABLES.values())
+    for table in {*TABLES.values(), error_tls}
     for line in table.ROWS.strip().split("\n")
 }
 # Class -> code, for ever: what a device in the field says and what a page says mean the same.
@@ -104,10 +104,10 @@ def test_every_code_has_words_and_every_word_a_code_that_can_be_raised():
 
 
 def test_a_row_stands_where_it_is_looked_for_and_what_it_points_at_is_there():
-    for hundred, table in TABLES.items():
+    for hundred, table in [*TABLES.items(), (3, error_tls)]:
         codes = [int(line.split("|")[0]) for line in table.ROWS.strip().split("\n")]
         assert codes == sorted(set(codes)) and any(code // 100 == hundred for code in codes)
-        assert all(TABLES[code // 100] is table for code in codes)
+        assert all((error_tls if 341 <= code < 400 else TABLES[code // 100]) is table for code in codes)
     for code, (*_, fault, _) in ROWS.items():
         if fault.startswith("="):
             assert not ROWS[int(fault[1:])][-2].startswith("="), code

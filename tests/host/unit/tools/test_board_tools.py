@@ -22,9 +22,8 @@ def test_a_secret_on_the_command_line_is_refused():
         settings.pairs(["nonsense=1"])
 
 
-def test_encrypted_delivery_is_not_offered_and_the_answer_to_it_says_so():
-    assert not [name for name, question in interview.QUESTIONS if "tls" in question.lower()]
-    answers = {"mqtt.broker": ["tls://broker.example:8883", "mqtts://broker.example", "tcp://broker.example"]}
+def test_a_wrong_broker_is_told_and_asked_for_again():
+    answers = {"mqtt.broker": ["ws://broker.example:8883", "broker.example", "mqtts://broker.example"]}
     told = []
 
     def ask(question):
@@ -34,11 +33,11 @@ def test_encrypted_delivery_is_not_offered_and_the_answer_to_it_says_so():
         return ""
 
     values = interview.interview({}, ask, ask, told.append)
-    assert values["mqtt.broker"] == "tcp://broker.example"
+    assert values["mqtt.broker"] == "mqtts://broker.example"
     refusals = [text for text in told if "mqtt.broker" in text]
     assert len(refusals) == 2
     for text in refusals:
-        assert "encrypted delivery is not part of this version" in text and "tcp://host:port" in text
+        assert "mqtts://host:port with TLS" in text and "tcp://host:port" in text
 
 
 def test_interview_asks_again_keeps_and_empties():

@@ -105,7 +105,7 @@ def test_an_option_there_is_not_comes_with_the_nearest(name, monkeypatch, capsys
         ("SPEED", "0", "--speed: more than 0 is wanted, not 0"),
         ("METERS", "9", "--meters: 1 to 8 is wanted, not 9"),
         ("BROKER", "nowhere", "--broker: mqtt.broker"),
-        ("BROKER", "tls://host", "--broker: mqtt.broker: tls://host is not allowed; allowed: tcp://host:port"),
+        ("BROKER", "ws://host", "--broker: mqtt.broker: ws://host is not allowed; allowed: tcp://host:port"),
         ("BOARD_CLASS", "midle", "--board-class: 'midle' is none of small, middle, roomy: is it middle?"),
     ],
 )

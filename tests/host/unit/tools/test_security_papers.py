@@ -121,17 +121,20 @@ def test_setup_reaches_as_far_as_the_page_says():
 # --- what is not in this version
 
 
-def test_mqtt_is_in_the_clear():
+def test_mqtt_is_in_the_clear_in_the_base_version_alone(monkeypatch):
     row = settings.row("mqtt.broker")
-    for scheme in ("tcp", "mqtt"):
+    for scheme in ("tcp", "mqtt", "mqtts", "ssl", "tls"):
         check.check(row, "mqtt.broker", scheme + "://host:1883")
-    for scheme in ("mqtts", "ssl", "tls"):
-        with pytest.raises(ConfigError):
-            check.check(row, "mqtt.broker", scheme + "://host:8883")
     config = Config()
     config.set_many({"mqtt.enabled": True, "mqtt.broker": "tcp://host"})
-    assert options.options(config)["port"] == 1883
-    assert "TLS for MQTT" in chapters(GUIDE, "##")["Not in this version"]
+    assert options.options(config)["port"] == 1883 and not options.options(config)["tls"]
+    config.set_many({"mqtt.broker": "mqtts://host"})
+    assert options.options(config)["port"] == 8883 and options.options(config)["tls"]
+    monkeypatch.setattr(check, "tls_is_here", lambda: False)
+    for scheme in ("mqtts", "ssl", "tls"):
+        with pytest.raises(ConfigError, match="this version has no TLS, a Pico 2 W and the boards with PSRAM have"):
+            check.check(row, "mqtt.broker", scheme + "://host:8883")
+    assert "TLS on a Pico W" in chapters(GUIDE, "##")["Not in this version"]
 
 
 def test_nothing_in_the_firmware_listens():

@@ -268,7 +268,7 @@ class Device:
     """What an Order wants of the App (services.py), with room for it at once."""
 
     guard = object()
-    order = None
+    order = mqtt = None
 
     def __init__(self, root, server):
         self.board = SimpleNamespace(root=root, feed=lambda: None)
