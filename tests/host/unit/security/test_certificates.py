@@ -38,7 +38,7 @@ def test_a_root_in_pieces_in_any_order_and_twice(tmp_path, authority):
         random.Random(5).shuffle(rest)
         return [*rest, parts[0]]
 
-    assert "is here, until 20" in send(tmp_path, "ca", authority.root, order=shuffled, size=60)
+    assert "is here, until " in send(tmp_path, "ca", authority.root, order=shuffled, size=60)
     assert (tmp_path / "tls/ca.der").read_bytes() == authority.root
     assert [path.name for path in (tmp_path / "tls").iterdir()] == ["ca.der"]
     assert send(tmp_path, "ca2", authority.other_root) and (tmp_path / "tls/ca2.der").exists()
