@@ -3,11 +3,13 @@
 import asyncio
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from firmware.net import tls
 from firmware.net.url import DownloadError
+from firmware.security import context
 from firmware.update.download import Download
 from firmware.update.source import GiveWay
 from tests.host.support import programs, tcp_servers, unix_board
@@ -92,7 +94,7 @@ def test_a_whole_release_over_https_with_drops_in_the_middle(lab, key, certifica
 def test_a_plain_server_behind_https_is_told_and_a_stranger_s_release_is_refused(lab, key, certificate):  # noqa: F811
     with unix_board.WebServer(made(lab, key)) as web:
         start = order(lab, web.url.replace("http://", "https://"))
-        assert "127.0.0.1 does not speak TLS on that port: is it http://?" in lab.said("UPDATE refused", start)
+        assert "127.0.0.1 does not speak TLS on that port" in lab.said("UPDATE refused", start)
     with Mute(words=b"HTTP/1.1 400 Bad Request\r\n\r\n") as mute:
         start = order(lab, mute.url)
         assert "does not speak TLS" in lab.said("UPDATE refused", start)
@@ -129,7 +131,7 @@ def test_a_server_that_wants_what_we_cannot_is_named(lab, certificate, monkeypat
     web._tls.sni_callback = lambda *_: 40
     with web:
         start = order(lab, web.url.replace("127.0.0.1", "localhost"))
-        assert "gave up at 0 bytes: TLS: localhost refuses it: " in lab.said("UPDATE refused", start, 60)
+        assert "gave up at 0 bytes: localhost refuses us: " in lab.said("UPDATE refused", start, 60)
     lab.said("IDLE 1.0", start)
 
 
@@ -194,12 +196,15 @@ def test_a_handshake_without_memory_is_no_matter_of_the_connection(tmp_path, cer
         def send(self, data):
             raise error
 
+        recv_into = send
+
         def close(self):
             closed.append(True)
 
     closed = []
     with unix_board.WebServer(b"a" * 5000, certificate=certificate) as web:
-        monkeypatch.setattr(tls, "wrap", lambda sock, host: sock.close() or Full())
+        made = SimpleNamespace(wrap_socket=lambda sock, **_: sock.close() or Full())
+        monkeypatch.setattr(context, "make", lambda trust: made)
         with pytest.raises(MemoryError):
             asyncio.run(download(tmp_path, web.url).fetch())
     assert closed == [True]
@@ -208,12 +213,17 @@ def test_a_handshake_without_memory_is_no_matter_of_the_connection(tmp_path, cer
 def test_a_build_without_tls_says_so(tmp_path, certificate, monkeypatch):
     with unix_board.WebServer(b"a" * 5000, certificate=certificate) as web:
         monkeypatch.setitem(__import__("sys").modules, "ssl", None)
-        with pytest.raises(DownloadError, match="built without TLS: an http:// address is wanted"):
+        with pytest.raises(DownloadError, match="this MicroPython is built without TLS"):
             asyncio.run(download(tmp_path, web.url).fetch())
 
 
 def test_what_breaks_later_is_a_drop_in_words():
-    named = tls.named(OSError(-0x7200, "MBEDTLS_ERR_SSL_INVALID_RECORD"), "a.b", False)
-    assert type(named) is OSError and str(named) == "TLS: the connection broke: MBEDTLS_ERR_SSL_INVALID_RECORD"
-    assert str(tls.named(OSError(104, "ECONNRESET"), "a.b", True)) == "TLS: the handshake with a.b failed: ECONNRESET"
-    assert "does not speak TLS" in str(tls.named(OSError(-0x7200), "a.b", True))
+    def named(error, shaking):
+        covered = tls.Covered.__new__(tls.Covered)
+        covered._host, covered._trust, covered.shaking = "a.b", None, shaking
+        return covered._named(error)
+
+    broken = named(OSError(-0x7200, "MBEDTLS_ERR_SSL_INVALID_RECORD"), False)
+    assert type(broken) is OSError and str(broken) == "TLS: the connection broke: MBEDTLS_ERR_SSL_INVALID_RECORD"
+    assert str(named(OSError(104, "ECONNRESET"), True)) == "TLS: the handshake with a.b failed: ECONNRESET"
+    assert "does not speak TLS" in str(named(OSError(-0x7200), True))
