@@ -138,7 +138,8 @@ def parts(root=ROOT):
         purl = "pkg:npm/%s@%s" % (quote(name, safe="/"), pin["version"])
         found.append(_part(name, pin["version"], purl, licence(name), HOST, hashes))
     for name, version in packages(root):
-        found.append(_part(name, version, _pypi(name, version), licence(name), HOST))
+        use = RELEASE if known.get(name, ("", HOST))[1] == RELEASE else HOST
+        found.append(_part(name, version, _pypi(name, version), licence(name), use))
     for name, (words, use) in known.items():
         if use == IMAGE:
             found.append(_part(name, "", "", words, use))

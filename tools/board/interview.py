@@ -16,7 +16,7 @@ QUESTIONS = (
     ("uplink.pin", "PIN of the SIM"),
     ("uplink.ssid", "Name of the WiFi (without a modem)"),
     ("uplink.key", "Key of the WiFi"),
-    ("mqtt.broker", "Broker, as tcp://host:1883"),
+    ("mqtt.broker", "Broker, as tcp://host:1883, or mqtts://host:8883 with TLS"),
     ("mqtt.user", "User at the broker"),
     ("mqtt.password", "Password at the broker"),
     ("mqtt.at_topic", "Topic it takes commands from"),

@@ -14,6 +14,7 @@ from firmware.config import settings as table
 from firmware.config.config import Config
 from firmware.config.files import NUMBER
 from firmware.core.errors import ConfigError
+from tools import certificates
 from tools.board import settings_file, summary
 from tools.board.device import BoardError
 from tools.board.interview import interview
@@ -114,12 +115,30 @@ def _every(config):
                 yield table.key(row, index)
 
 
+def lay(device, ca=None, cert=None, key=None, out=print):
+    """Lay a root, and a certificate with its key, onto the board; the settings that have them used. BoardError."""
+    if not (ca or cert or key):
+        return {}
+    try:
+        files = certificates.files(ca, cert, key)
+    except certificates.CertificateError as error:
+        raise BoardError("%s; nothing was written" % error) from None
+    device.exec("import os\ntry:\n os.mkdir('/tls')\nexcept OSError:\n pass")
+    for path, data in files.items():
+        device.write(path, data)
+        out("%s: %d bytes" % (path, len(data)))
+    return {**({"tls.ca": "own"} if ca else {}), **({"tls.client": "own"} if cert else {})}
+
+
 def run(device, args, out=print):
     """`make config`: from a file, from words, or by asking. Returns whether the device starts anew with it."""
     if args.show or args.all:
         show(device, out, args.all)
         return False
-    if args.file:
+    laid = lay(device, args.ca, args.cert, args.key, out)
+    if laid and not (args.file or args.set):
+        values = laid
+    elif args.file:
         values = parse_file(args.file, out)
         check(values)
         config = Config()
@@ -131,6 +150,7 @@ def run(device, args, out=print):
         values = interview(read(device), out=out)
     else:
         raise BoardError("nobody to ask here: make config FILE=site.txt, or name=value behind tools.board config")
+    values = {**laid, **values}
     if values:
         write(device, values, out)
     else:

@@ -155,6 +155,7 @@ def _broker(parser):
     add("--password-file", metavar="FILE", help="the password")
     add("--id", default="", help="client id (one that nobody has)")
     add("--ca", metavar="FILE", help="certificates to trust (PEM) in place of the system's")
+    add("--board", metavar="PORT", help="a board whose tls.ca is set to the root that is found (/dev/ttyUSB0)")
     add("--topic", help="topic to write and read (lector102/doctor/…)")
     add("--timeout", type=_above, default=15, metavar="S", help="deadline of each step (15)")
 

@@ -1,14 +1,21 @@
 """`tools.doctor broker`: name, TCP, TLS, login, subscription, publication; each with its deadline."""
 
 import asyncio
+import hashlib
 import socket
 import ssl
+import tempfile
 import threading
 import uuid
 from urllib.parse import urlsplit
 
+import certifi
 import paho.mqtt.client as mqtt
+from cryptography import x509
 
+from tools import certificates, roots
+from tools.board import settings
+from tools.board.device import BoardError, Device
 from tools.doctor import words
 from tools.doctor.report import Fault
 
@@ -20,6 +27,7 @@ _NO_NAME, _NO_RIGHT = 317, 326
 # Those for which DOCTOR has words of their own.
 _NAMED = (2, 4, 5)
 _ACCEPTED = 0x80
+_DER = 2  # _ssl.ENCODING_DER
 
 
 class Target:
@@ -34,6 +42,21 @@ class Target:
         self.host = parts.hostname
         self.tls = parts.scheme in _TLS
         self.port = parts.port or (8883 if self.tls else 1883)
+
+
+def root_name(root):
+    """The word of tls.ca for a root (DER), or its subject."""
+    digest = hashlib.sha256(root).hexdigest()
+    return next((name for name, each in roots.ROOTS.items() if each == digest), "own")
+
+
+def _root_of(sock):
+    """The root (DER) that has vouched for the other end; None where this Python does not tell."""
+    if hasattr(sock, "get_verified_chain"):
+        chain = sock.get_verified_chain()  # Python 3.13 and later
+    else:
+        chain = [each.public_bytes(_DER) for each in sock._sslobj.get_verified_chain() or ()]
+    return chain[-1] if chain else None
 
 
 class BrokerDoctor:
@@ -138,11 +161,13 @@ class BrokerDoctor:
             self.context = ssl.create_default_context(cafile=self.args.ca)
         except (OSError, ssl.SSLError) as error:
             raise Fault("TLS: %s holds no certificates (%s)" % (self.args.ca, error)) from None
+        if not self.args.ca:
+            self.context.load_verify_locations(certifi.where())  # what this computer's system lacks
 
         def shake():
             raw = socket.create_connection(self.addresses[0], self.wait)
             with self.context.wrap_socket(raw, server_hostname=self.target.host) as sock:
-                return "%s, %s" % (sock.version(), sock.cipher()[0])
+                return "%s, %s" % (sock.version(), sock.cipher()[0]), sock.getpeercert(True), _root_of(sock)
 
         try:
             late = Fault(
@@ -150,6 +175,7 @@ class BrokerDoctor:
             )
             found = await self._blocking(shake, late)
         except ssl.SSLCertVerificationError as error:
+            self._say_pin()
             raise Fault(
                 "TLS: the broker's certificate is not accepted (%s)" % error.verify_message,
                 "an authority of your own: --ca FILE with its certificate",
@@ -160,7 +186,45 @@ class BrokerDoctor:
                 "TLS: the broker does not speak it here (%s)" % (getattr(error, "reason", None) or error),
                 "tcp:// if it has none, or its port for TLS (8883 is usual)",
             ) from None
-        self.report.ok("TLS: %s" % found)
+        said, leaf, root = found
+        self.report.ok("TLS: %s" % said)
+        self.report.note("its key: tls.pins %s" % certificates.pin(leaf))
+        self._name_root(root)
+
+    def _name_root(self, root):
+        """Say which root the device needs, and lay it onto the board where one is given."""
+        if root is None:
+            return
+        name = root_name(root)
+        known = name in roots.ROOTS
+        subject = x509.load_der_x509_certificate(root).subject.rfc4514_string()
+        self.report.note("its root: %s; on the device tls.ca %s" % (subject, name if known else "own"))
+        if not self.args.board:
+            if not known:
+                self.report.note("the version has it not: once more with --board PORT lays it onto the board")
+            return
+        with Device(self.args.board) as device:
+            try:
+                values = {"tls.ca": name if known else "own"}
+                if not known:
+                    with tempfile.NamedTemporaryFile(suffix=".der") as file:
+                        file.write(root)
+                        file.flush()
+                        settings.lay(device, ca=file.name, out=self.report.note)
+                settings.write(device, values, self.report.note)
+                device.reset()
+            except BoardError as error:
+                raise Fault("board: %s" % error, "make deploy first; is it the right port?") from None
+            finally:
+                device.restart()
+
+    def _say_pin(self):
+        """The key of a server whose certificate is not accepted: for a pin, if it is the right one."""
+        try:
+            leaf = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(self.addresses[0], timeout=self.wait))
+        except (OSError, ValueError):
+            return
+        self.report.note("the key of who is there: %s (tls.pins, if that is your broker)" % certificates.pin(leaf))
 
     # --- MQTT
 

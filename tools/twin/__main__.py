@@ -1,5 +1,6 @@
 """`python -m tools.twin`: the firmware reads simulated meters; each JSON record is shown as it arrives."""
 
+import base64
 import datetime as dt
 import json
 import os
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
-from tools import patience
+from tools import certificates, patience
 from tools.meter import weather
 from tools.modem.process import ModemProcess
 from tools.twin.arguments import arguments
@@ -184,6 +185,15 @@ def start_meter(args, epoch):
     return MeterProcess(*options, "--meters", args.meters, "--password", 1)
 
 
+def on_the_spot(folder):
+    """((chain, key) as files for a broker, what lies on the flash of a device that believes it)."""
+    root, chain, key = certificates.on_the_spot("localhost")
+    paths = folder / "broker.pem", folder / "broker.key"
+    for path, data in zip(paths, (chain, key)):
+        path.write_bytes(data)
+    return paths, {"tls/ca.der": base64.b64encode(root).decode()}
+
+
 def claimed(folder):
     """The file that holds the folder for this run. Stop: another one has it."""
     lock = claim(folder)
@@ -200,10 +210,11 @@ def run(args, cleanup):
     if args.fresh:
         (args.folder / "flash.img").unlink(missing_ok=True)
     url, broker = args.broker, None
+    certificate, files = on_the_spot(args.folder) if args.tls else (None, {})
     if args.no_broker:
         url = (broker := Waiting()).url
     elif not url:
-        broker = EmbeddedBroker().start()
+        broker = EmbeddedBroker(certificate=certificate).start()
         cleanup.append(broker.stop)
         url = broker.url
     now = time.time()
@@ -218,9 +229,12 @@ def run(args, cleanup):
             print(line)
 
     values = settings(args, url)
+    values.update({"mqtt.broker": "mqtts://localhost:%d" % broker.secure, "tls.ca": "own"} if args.tls else {})
     modem = {"modem": start_modem(args, cleanup)} if args.modem else {}
     clock = {"speed": args.speed, "epoch": epoch}
-    twin = Twin(args.folder, [meter.path], values, heap=args.heap, on_line=said, keep=True, **clock, **modem)
+    twin = Twin(
+        args.folder, [meter.path], values, heap=args.heap, on_line=said, keep=True, files=files, **clock, **modem
+    )
     cleanup.append(twin.close)
     topic = "lector102/%s/#" % twin.setup["ident"]
     inbox = queue.Queue()

@@ -65,6 +65,7 @@ def _parser():
         help="tcp://host:port of your own broker (default: embedded)",
     )
     add("--no-broker", action="store_true", help="without one: records wait; Enter starts it, and they arrive")
+    add("--tls", action="store_true", help="over MQTTS, with an authority and a certificate made on the spot")
     add("--baud", type=between(300, 115200), default=9600, help="speed of the simulated line (9600)")
     add("--folder", type=_folder, default=ROOT / "twin", help="where the twin keeps its flash and its log (twin/)")
     add(
@@ -92,5 +93,9 @@ def arguments(argv=None):
     args = parser.parse_args(argv)
     if args.broker and args.no_broker:
         parser.error("--broker and --no-broker: one or the other")
+    if args.tls and (args.broker or args.no_broker):
+        parser.error("--tls has a broker of its own: not with --broker or --no-broker")
+    if args.tls and args.board_class == "small":
+        parser.error("--tls: small boards have no TLS; --board-class middle or roomy")
     args.heap = getattr(micropython, args.board_class.upper())
     return args

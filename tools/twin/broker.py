@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import threading
 
 from tools import patience
@@ -18,11 +19,14 @@ _SHUTDOWN_S = 3
 class EmbeddedBroker:
     """`start()` returns when the broker listens; `port` is then known. `stop()` ends it.
 
-    `taken(topic, payload)` is called for each message the broker has taken.
+    `taken(topic, payload)` is called for each message the broker has taken. `certificate`: (chain, key), PEM files:
+    with TLS on the port `secure` as well.
     """
 
-    def __init__(self, port=0, taken=None):
+    def __init__(self, port=0, taken=None, certificate=None):
         self.port = port
+        self.secure = 0
+        self._certificate = certificate
         self._taken = taken
         self._ready = threading.Event()
         self._error = None
@@ -61,10 +65,18 @@ class EmbeddedBroker:
         config = dict(_CONFIG)
         listener = dict(config["listeners"]["default"], bind="127.0.0.1:%d" % self.port)
         config["listeners"] = {"default": listener}
+        if self._certificate:
+            with socket.socket() as one:
+                one.bind(("127.0.0.1", 0))
+                self.secure = one.getsockname()[1]
+            chain, key = self._certificate
+            config["listeners"]["tls"] = dict(
+                listener, bind="127.0.0.1:%d" % self.secure, ssl=True, certfile=str(chain), keyfile=str(key)
+            )
         broker = Broker(config)
         self._listen_in(broker)
         await broker.start()
-        server = next(iter(broker._servers.values())).instance
+        server = broker._servers["default"].instance
         self.port = next(iter(server.sockets)).getsockname()[1]
         self._ready.set()
         await self._end.wait()

@@ -28,6 +28,8 @@ def introduce(args, url, meter, twin, topic, ahead_s=0):
         broker = "none at %s, as you wish: records wait. Enter starts one; so does the next make run" % url
     else:
         broker = "%s (%s); %s" % (url, "yours" if args.broker else "embedded amqtt", listen)
+    if args.tls:
+        broker = "%s, with TLS; %s" % (twin.setup["settings"]["mqtt.broker"], listen)
     lines = [
         ("runs on", "%s, its unix port, in the heap of a %s board (%s)" % (runs_on(), args.board_class, args.heap)),
         ("broker", broker),
