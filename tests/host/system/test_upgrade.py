@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.support import firmware_board
+from tests.host.support import firmware_board, programs, unix_board
 from tests.host.support.together import together
 from tests.host.support.upgrade import cuts, field
 from tools import pack, patience, release
@@ -71,6 +71,30 @@ def test_an_update_over_the_air_keeps_records_settings_and_boot_files(tmp_path, 
         assert field.read(device.image, *files) == files
         if name == "lifo":
             a_damaged_version_is_left(device, data, files)
+
+
+@pytest.mark.timeout(600)
+@together
+def test_a_fleet_that_is_updated_over_https_goes_on_so_until_it_checks_its_servers(tmp_path):
+    """f77621f checks no certificate: what it was given must still do, here one that signed itself and has another
+    name. Two updates, the second by this firmware; then update.verify is switched on."""
+    certificate = programs.certificate(tmp_path)
+    with field.Field(tmp_path, "fifo", KEY) as device:
+        before = device.begun()
+        device.update(made(field.NEW), certificate)
+        device.online(180, VERSION=field.NEW)
+        device.until("start", "start.trial", "false")
+        same(device, before)
+        assert "\noff\r\n" in device.at("GETPARAM,update.verify")
+        assert "updates: https servers are not checked (update.verify off)" in device.at("DOCTOR", 90)
+        device.update(made("9.9.1"), certificate)
+        device.online(180, VERSION="9.9.1")
+        device.until("start", "start.trial", "false")
+        assert device.at("SETPARAM,update.verify,on").endswith("OK\r\n")
+        with unix_board.WebServer(made(field.NEW), certificate=certificate) as web:
+            assert device.at("UPDATE,%s,FORCE" % web.url).endswith("OK\r\n")
+            assert "is signed by itself" in device.until("update", "update.state", "failed")["update.error"]
+        assert "update.verify" not in device.at("DOCTOR", 90)
 
 
 def a_damaged_version_is_left(device, data, files):

@@ -183,10 +183,10 @@ class Field(firmware_board.Board):
         wrong, right = (self.typed("AT^MTXTUNNEL=LOGIN," + word) for word in (make.PASSWORD + "s", make.PASSWORD))
         return "ERROR\r\n" in wrong and right.endswith("OK\r\n")
 
-    def update(self, data):
-        """Order the release `data`; returns once the device restarts into it."""
+    def update(self, data, certificate=None):
+        """Order the release `data`, over HTTPS with a `certificate`; returns once the device restarts into it."""
         start = len(self.board.output)
-        with unix_board.WebServer(data) as web:
+        with unix_board.WebServer(data, certificate=certificate) as web:
             assert self.at("UPDATE," + web.url).endswith("OK\r\n"), self.tail()
             self.said("I start: restart: update to", start, 120)
 
