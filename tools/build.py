@@ -157,6 +157,27 @@ def build(device=DEVICE):
     return compiled, len(stale)
 
 
+def base(device=DEVICE):
+    """A folder beside `device` with links to what the base version has (tools/pack.py); brought up to date."""
+    from tools import pack  # which imports from here
+
+    folder = device.with_name(device.name + "-base")
+    wanted = {}
+    for path in device.rglob("*"):
+        relative = path.relative_to(device)
+        if path.is_file() and path.name != ".compiled" and pack.in_base(relative.as_posix()):
+            wanted[folder / relative] = path
+    for path in list(folder.rglob("*")):
+        if not path.is_dir() and path not in wanted:
+            path.unlink()
+    for link, path in wanted.items():
+        if not link.is_symlink():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(link) as made:
+                made.symlink_to(path)
+    return folder
+
+
 def check():
     """Compile every device file into the build folder's scratch file; exits with the compiler's words."""
     scratch = ROOT / "build" / "check.mpy"

@@ -14,6 +14,7 @@ from firmware.core.errors import ConfigError
 from tools.board.deploy import SLOTS
 from tools.board.device import BoardError, Progress
 
+CERTIFICATES = tuple("tls/%s.der" % name for name in ("ca", "ca2", "client", "client2"))
 # Files on the root that belong to this one device; the log comes on top.
 OWN = (
     "config.json",
@@ -21,10 +22,11 @@ OWN = (
     "board.json",
     "board.txt",
     "modem.json",
+    *CERTIFICATES,
     "crash.txt",
     "why",
 )
-_BACK = ("config.json", "board.json", "modem.json")
+_BACK = ("config.json", "board.json", "modem.json", *CERTIFICATES)
 
 
 def backup(device, path, out=print):
@@ -77,6 +79,8 @@ def restore(device, path, out=print):
     if not found:
         raise BoardError("%s holds no settings" % path)
     for name, data in found.items():
+        if name in CERTIFICATES:
+            continue
         try:
             table = json.loads(data)
             if not isinstance(table, dict):
@@ -89,6 +93,8 @@ def restore(device, path, out=print):
     if saved and here and saved != here and found.pop("board.json", None):
         # Pins of another board may be this one's flash.
         out("board.json: left out; its pins are those of a %s, and this is a %s" % (saved, here))
+    if any(name in CERTIFICATES for name in found):
+        device.exec("import os\ntry:\n os.mkdir('/tls')\nexcept OSError:\n pass")
     for name, data in found.items():
         device.write("/" + name, data)
         out("%s: written" % name)

@@ -21,6 +21,9 @@ from tools.fleet.store import open_store
 from tools.options import between, number
 
 WAVES = "1,10,100"
+# Which boards take it (tools/pack.py); a device refuses the other one before it changes anything.
+_FULL = "the full version: for all boards but a Pico W, which takes the file without -full in its name"
+_BASE = "the base version: for a Pico W; all other boards take the file with -full in its name"
 # What a device can be: waiting, ordered (under way), done, failed.
 _ENDED = ("done", "failed")
 
@@ -149,15 +152,15 @@ def waves_of(text):
 
 
 def checked(source, public):
-    """The version of a release at an address or in a file, its signature checked as a device does; ValueError."""
+    """The device.Head of a release at an address or in a file, its signature checked as a device does; ValueError."""
     try:
         modulus = release.load_public(public)
         if "://" not in source:
-            return release.read(source, modulus)[0].version
+            return release.read(source, modulus)[0]
         with TemporaryDirectory() as folder, urllib.request.urlopen(source, timeout=60) as answer:
             path = Path(folder) / "fetched.rel"
             path.write_bytes(answer.read(1 << 22))
-            return release.read(path, modulus)[0].version
+            return release.read(path, modulus)[0]
     except (release.ReleaseToolError, http.client.HTTPException, OSError, ValueError) as error:
         raise ValueError("the release: %s" % error) from None
 
@@ -197,7 +200,10 @@ def main(args):
     if not re.fullmatch(r"https?://\S+", args.url):
         raise ValueError("devices fetch from http://… or https://…, not from %s (--file is what this machine reads)"
                          % args.url)  # fmt: skip
-    version = checked(args.file or args.url, args.public)
+    head = checked(args.file or args.url, args.public)
+    version = head.version
+    if head.full is not None:
+        print(_FULL if head.full else _BASE)
     store = open_store(args.database, create=bool(args.device))
     names = args.device or [row[0] for row in store.all("select device from device order by device")]
     if not names:

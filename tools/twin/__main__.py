@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
-from tools import certificates, patience
+from tools import build, certificates, patience
 from tools.meter import weather
 from tools.modem.process import ModemProcess
 from tools.twin.arguments import arguments
@@ -185,6 +185,11 @@ def start_meter(args, epoch):
     return MeterProcess(*options, "--meters", args.meters, "--password", 1)
 
 
+def firmware(args):
+    """The folder with the version that boards of the class take."""
+    return build.base() if args.board_class == "small" else build.DEVICE
+
+
 def on_the_spot(folder):
     """((chain, key) as files for a broker, what lies on the flash of a device that believes it)."""
     root, chain, key = certificates.on_the_spot("localhost")
@@ -233,7 +238,16 @@ def run(args, cleanup):
     modem = {"modem": start_modem(args, cleanup)} if args.modem else {}
     clock = {"speed": args.speed, "epoch": epoch}
     twin = Twin(
-        args.folder, [meter.path], values, heap=args.heap, on_line=said, keep=True, files=files, **clock, **modem
+        args.folder,
+        [meter.path],
+        values,
+        heap=args.heap,
+        on_line=said,
+        keep=True,
+        files=files,
+        device=firmware(args),
+        **clock,
+        **modem,
     )
     cleanup.append(twin.close)
     topic = "lector102/%s/#" % twin.setup["ident"]

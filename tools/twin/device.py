@@ -105,9 +105,9 @@ class Twin:
     """The firmware on MicroPython in `folder` (its flash image, its log and twin.json live there).
 
     `settings` is a dict of configuration values laid over the defaults at each start; `ports` the paths of the
-    ptys its meters hang on. `on_line` is called with each line the firmware prints. What twin.json has beside
-    (`extra`) firmware/boards/twin.py knows; with `keep` the settings are kept in the flash, and stay what commands
-    made of them when the firmware starts again by itself.
+    ptys its meters hang on; `device` the folder of the compiled firmware. `on_line` is called with each line the
+    firmware prints. What twin.json has beside (`extra`) firmware/boards/twin.py knows; with `keep` the settings are
+    kept in the flash, and stay what commands made of them when the firmware starts again by itself.
     """
 
     def __init__(
@@ -119,12 +119,14 @@ class Twin:
         ident="860000000000001",
         heap=micropython.SMALL,
         on_line=None,
+        device=DEVICE,
         **extra,
     ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.console = Bridge()
         self.heap = heap
+        self.device = Path(device)
         self.on_line = on_line
         self.lines = []
         self.process = None
@@ -153,8 +155,10 @@ class Twin:
         # MicroPython keeps the path of each module it loaded in its heap; on a board it is as short as this. (With the
         # script's name instead of -m it would be the whole path on the host.)
         app = self.folder / "app"
+        if app.is_symlink() and app.readlink() != self.device:
+            app.unlink()
         if not app.is_symlink():
-            app.symlink_to(DEVICE)
+            app.symlink_to(self.device)
         self.process = spawn(
             micropython.command("-m", "main", heap=self.heap),
             cwd=self.folder,
