@@ -44,7 +44,7 @@ def look_up_topics(app):
     with overlay.use("files"):
         from firmware.config.files import open_channels
 
-        app.open = ",".join(open_channels(config))
+        app.open = ",".join(open_channels(config) + (["tls"] if get("tls.verify") == "none" else []))
     if app.tracer or (get("iec102.trace") != "off" and not app.safe):
         with overlay.use("trace"):
             from firmware.meters import frame_trace

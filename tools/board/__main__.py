@@ -14,6 +14,7 @@ from tools.board import backup, console, deploy, flash, settings
 from tools.board.device import BoardError, Device
 from tools.options import Parser, above, between
 
+_FLAVOURS = {"auto": None, "base": False, "full": True}
 _CRASHED = b"main: restarting"  # main.py, behind the traceback
 
 
@@ -70,7 +71,7 @@ def board(args, wait=0):
 
 def _deploy(args):
     with board(args, args.wait) as device:
-        if deploy.Deployment(device, args.source).run(args.board):
+        if deploy.Deployment(device, args.source, full=_FLAVOURS[args.flavour]).run(args.board):
             device.reset()
             watch(device, args.watch)
 
@@ -125,6 +126,7 @@ def parser():
     one.add_argument("--image", help="MicroPython image, 1.29 or newer")
     one = command("deploy", _deploy, "bring the firmware onto the board; only what changed")
     one.add_argument("--board", help="which board it is; needed the first time")
+    one.add_argument("--flavour", choices=_FLAVOURS, default="auto", help="base or full version (what its chip takes)")
     one.add_argument("--source", type=Path, default=deploy.ROOT, help=argparse.SUPPRESS)
     one.add_argument("--wait", type=int, default=0, help="seconds to wait for the port")
     one.add_argument("--watch", type=float, default=8, help="seconds to watch the start")

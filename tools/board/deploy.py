@@ -162,7 +162,10 @@ def check_modules(device):
 
 
 class Deployment:
-    def __init__(self, device, root=ROOT, out=print):
+    """`full`: whether to bring the full version (tools/pack.py); None: what the board's chip takes."""
+
+    def __init__(self, device, root=ROOT, out=print, full=None):
+        self.full = full
         self.device = device
         self.root = root
         self.out = out
@@ -175,7 +178,12 @@ class Deployment:
         device.load(SLOTS, "slots")
         device.exec(_HELPERS)
         self.folder, self.state = device.eval("slots.current()")
-        self.files = compile_tree(self.root, facts["arch"], unix=facts["platform"] == "linux", full=takes_full(facts))
+        self.files = compile_tree(
+            self.root,
+            facts["arch"],
+            unix=facts["platform"] == "linux",
+            full=takes_full(facts) if self.full is None else self.full,
+        )
         self.pack, self.spans = packed(self.files)
         self.helper = helper(self.root, facts["arch"])
         return facts

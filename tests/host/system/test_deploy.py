@@ -202,6 +202,8 @@ def test_the_real_firmware_from_the_command_line(tmp_path):
             "deploy",
             "--board",
             "unix",
+            "--flavour",
+            "base",
         ]
         first = patience.run(command, 90, cwd=ROOT)
         assert first.returncode == 0, first.stderr
@@ -214,7 +216,7 @@ def test_the_real_firmware_from_the_command_line(tmp_path):
         assert "up to date" in again.stdout and "sent" not in again.stdout
         with Device(lab.board.path) as device:
             device.exec("b = bytes(4096)\nwith open('/log/ballast', 'wb') as f:\n for _ in range(72): f.write(b)")
-            Deployment(device, firmware_board.tree(tmp_path / "next", "9.9"), print).run()
+            Deployment(device, firmware_board.tree(tmp_path / "next", "9.9"), print, False).run()
             assert device.eval("slots.complete('', 'app.a') and slots.complete('', 'app.b')")
             # A release takes the room of the older of them (firmware/update/updater.py) and asks for 64 KiB more; it
             # may be larger by so much.

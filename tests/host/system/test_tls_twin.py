@@ -6,6 +6,7 @@ import pytest
 
 from tests.host.support import tls_lab
 from tests.host.support.twin_lab import IDENT
+from tools import certificates
 
 pytestmark = pytest.mark.takes(30)
 
@@ -57,3 +58,37 @@ def test_a_broker_that_is_not_believed_is_named(tmp_path, authority, case):
         lab.twin.start()
         assert "localhost" in said(lab, "W mqtt: connection lost")
         assert "as lab" in lab.broker.log() and IDENT not in lab.broker.log()
+
+
+def test_a_broker_that_nobody_checks_is_told_everywhere(tmp_path, authority):
+    """And a root that is not there: the device goes nowhere, and says so."""
+    settings = {"tls.verify": "none", "mqtt.commands": "*", "device.confirm": False}
+    with tls_lab.Lab(tmp_path, authority, shown=authority.show("wrong name"), settings=settings) as lab:
+        lab.twin.start()
+        lab.record(60)
+        assert "mqtt.tls: NOT CHECKED (tls.verify none): anybody can be the broker" in lab.at(
+            "AT^MTXTUNNEL=GETSTATUS", 60
+        )
+        answer = lab.at("AT^MTXTUNNEL=DOCTOR,broker", 60)
+        assert "broker: FAULT tls.verify is none" in answer and "do: SETPARAM,tls.verify,ca" in answer
+
+
+def test_a_change_to_a_root_that_does_not_lead_there_is_taken_back(tmp_path, authority):
+    settings = {"mqtt.commands": "*", "device.confirm": False, "device.trial": 2}
+    with tls_lab.Lab(tmp_path, authority, settings=settings, speed=60) as lab:
+        lab.twin.start()
+        lab.record(60)
+        lab.client.publish("lector102/%s/AT" % IDENT, "AT^MTXTUNNEL=SETPARAM,tls.ca,isrg-x1", qos=1)
+        assert "no root of tls.ca has signed the certificate of localhost" in said(lab, "W mqtt: connection lost")
+        said(lab, "taken back: tls.ca", 200)
+        lab.record(60)
+
+
+def test_a_pinned_broker(tmp_path, authority):
+    shown = authority.show("unknown issuer")
+    wanted = certificates.pin(tls_lab.der(shown.chain))
+    settings = {"tls.verify": "pin", "tls.pins": "0" * 64 + "," + wanted}
+    with tls_lab.Lab(tmp_path, authority, shown=shown, settings=settings) as lab:
+        lab.twin.start()
+        lab.record(60)
+        assert "mqtt.tls: checked: its key" in lab.at("AT^MTXTUNNEL=GETSTATUS,mqtt")
