@@ -19,7 +19,8 @@ from tools.pico.rig import Rig
 # test has limits of its own.
 _LONGEST_S = 7200
 _LONGEST_FIRST = (
-    "test_small", "test_carrier", "test_link", "test_pings", "test_commands", "test_power", "test_start", "test_drain",
+    "test_small", "test_tls", "test_carrier", "test_link", "test_pings", "test_commands", "test_power", "test_start",
+    "test_drain",
 )  # fmt: skip
 # A device whose modem is on.
 ONLINE_S = 60

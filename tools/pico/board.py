@@ -47,14 +47,15 @@ class Board:
         self.process = None
         self._reader = None
 
-    def deploy(self, values, table=_LED_OFF, records=None):
-        """Make the flash anew: the firmware, settings, board.json. `records(folder)` may put more into it.
+    def deploy(self, values, table=_LED_OFF, records=None, full=False):
+        """Make the flash anew: the firmware, settings, board.json. `records(folder)` may put more into it; `full`:
+        the full version.
 
         Without its LED the start is 36 emulated seconds shorter: it hangs on the radio chip, to which the firmware
         for that is sent bit by bit.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        flash.make(self.flash, self.image.storage[1], values, table, records)
+        flash.make(self.flash, self.image.storage[1], values, table, records, full)
 
     def on(self):
         """Plug it in. Raises BoardError when the emulator does not start."""

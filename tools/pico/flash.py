@@ -19,21 +19,22 @@ _DISK = 0x00020000
 _FOLDER = "app.a"
 
 
-@functools.lru_cache(maxsize=1)
-def _built(root):
+@functools.lru_cache(maxsize=2)
+def _built(root, full):
     """(the packed firmware, boot.py's helper): half a minute's work that many flashes share."""
-    packed, _ = deploy.packed(deploy.compile_tree(root, _ARCH))
+    packed, _ = deploy.packed(deploy.compile_tree(root, _ARCH, full=full))
     return packed, deploy.helper(root, _ARCH)
 
 
-def deployed(folder, values, board_json=None, root=deploy.ROOT):
+def deployed(folder, values, board_json=None, root=deploy.ROOT, full=False):
     """Write into `folder` what a board's flash has after `make deploy BOARD=pico_w` and `make config` with `values`.
 
-    `board_json`: content of board.json (dict), or None for none. BoardError, ConfigError.
+    `board_json`: content of board.json (dict), or None for none; `full`: the full version, which wants an image with
+    more memory. BoardError, ConfigError.
     """
     top = str(folder)
     work = deploy.Deployment(None, root)
-    packed, work.helper = _built(root)
+    packed, work.helper = _built(root, full)
     slots.clear(top, _FOLDER)
     (Path(folder) / _FOLDER / slots.PACK).write_bytes(packed)
     slots.seal(top, _FOLDER, {"version": deploy.version(root), "serial": int(time.time())})
@@ -65,10 +66,10 @@ def pack(folder, path, size):
     Path(path).write_bytes(bytes(context.buffer))
 
 
-def make(path, size, values, board_json=None, records=None):
+def make(path, size, values, board_json=None, records=None, full=False):
     """Both of the above: the flash of a board that was just deployed. `records(folder)` may add to it."""
     with tempfile.TemporaryDirectory() as folder:
-        deployed(folder, values, board_json)
+        deployed(folder, values, board_json, full=full)
         if records:
             records(folder)
         pack(folder, path, size)

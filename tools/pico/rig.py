@@ -95,6 +95,7 @@ class Rig:
             raise
 
     def _start(self, image, broker, meters, modem, meter, values, on_line, deploy):
+        self.broker = broker
         self.modem = Modem("--profile", "sim7600", *modem)
         self._parts.append(self.modem.stop)
         self.meter = MeterProcess("--pty", "--meters", meters, "--password", 1, "--die-with-parent", *meter)
