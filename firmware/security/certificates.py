@@ -29,6 +29,30 @@ def place(name):
     raise ValueError("one of %s is wanted" % ", ".join([each[0] for each in NAMES]))
 
 
+def command(device, args, person):
+    """SETCERT with its arguments: lines that answer it. `person`: somebody stands before the device. ValueError,
+    OSError.
+
+    What comes over the very connection it would change can't be tried out there, a setting can: so that is refused.
+    """
+    root, get = device.board.root, device.config.get
+    if not args:
+        return shown(root)
+    name = args[0].lower()
+    file, kind = place(name)
+    own = "own2" if file[-1] == "2" else "own"
+    used = own in get("tls.ca").replace(",", " ").split() if kind == "ca" else get("tls.client") == own
+    if used and not person and device.mqtt and device.mqtt.settings.get("tls"):
+        which = "ca" if kind == "ca" else "client"
+        raise ValueError("it is in use; send it as the other one, then SETPARAM,tls.%s" % which)
+    if len(args) == 3 and args[1] == args[2] == "0":
+        forget(root, name)
+        return (name + ": removed",)
+    if len(args) < 4 or not (args[1] + args[2]).isdigit():
+        raise ValueError("SETCERT,name,part,of,base64 is wanted")
+    return (name + ": " + take(root, device.clock.utc(), name, int(args[1][:3]), int(args[2][:3]), args[3]),)
+
+
 def take(folder, now, name, part, of, text):
     """One piece of `of`; what came of it, in words. `now`: UTC seconds, 0: not known.
 

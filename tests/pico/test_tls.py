@@ -3,6 +3,7 @@ RP2350, and its handshake is the chip's own arithmetic. The full version wants m
 """
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +37,9 @@ def made(tmp_path, image, figures):
 
     def lay(folder):
         for path, content in (("tls/ca.der", authority.root), ("release.pub", release.public_text(key).encode())):
-            (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).write_bytes(content)
+            place = Path(folder) / path
+            place.parent.mkdir(exist_ok=True)
+            place.write_bytes(content)
 
     values = {
         "mqtt.broker": "mqtts://%s:%d" % (BROKER, broker.secure),

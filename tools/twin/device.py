@@ -155,8 +155,8 @@ class Twin:
         # MicroPython keeps the path of each module it loaded in its heap; on a board it is as short as this. (With the
         # script's name instead of -m it would be the whole path on the host.)
         app = self.folder / "app"
-        if app.is_symlink() and app.readlink() != self.device:
-            app.unlink()
+        if app.is_symlink() and app.readlink().parent == DEVICE.parent and app.readlink() != self.device:
+            app.unlink()  # of a run with the other version
         if not app.is_symlink():
             app.symlink_to(self.device)
         self.process = spawn(

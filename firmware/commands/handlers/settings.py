@@ -118,45 +118,20 @@ def _lacks(config):
 
 
 async def setcert(call):
-    """A piece of a certificate or key (firmware/security/certificates.py)."""
-    root, args = call.device.board.root, call.args
+    """A piece of a certificate or key, or what is here (firmware/security/certificates.py)."""
+    lines = ()
     try:
         with overlay.use("certificates"):
             from firmware.security import certificates
 
-            await sleep_ms(0)
-            if not args:
-                for line in certificates.shown(root):
-                    await call.say(line)
-                return
             await silence(call.device)
-            words = _setcert(call, certificates, root, args)
+            lines = certificates.command(call.device, call.args, call.channel.person)
     except ImportError:
         with overlay.use("check"):
             from firmware.config.check import WHO_HAS_TLS
 
             raise CommandError(_FAILED, "this version has no TLS, " + WHO_HAS_TLS) from None
-    except ValueError as error:
-        raise CommandError(_BAD_VALUE, "%s: %s" % (args[0], error)) from None
-    except OSError as error:
-        raise CommandError(_FAILED, "flash: %s" % error) from None
-    await call.say("%s: %s" % (args[0], words))
-
-
-def _setcert(call, certificates, root, args):
-    """What came of it, in words; ValueError, OSError."""
-    name, get = args[0].lower(), call.device.config.get
-    file, kind = certificates.place(name)
-    own = "own2" if file[-1] == "2" else "own"
-    used = own in get("tls.ca").replace(",", " ").split() if kind == "ca" else get("tls.client") == own
-    if used and not call.channel.person and call.device.mqtt and call.device.mqtt.settings.get("tls"):
-        # What comes over the way it would change can't be tried out there: a setting can.
-        raise ValueError("it is in use; send it as the other one, then tls.%s"
-                         % ("ca" if kind == "ca" else "client"))  # fmt: skip
-    if len(args) == 3 and args[1] == args[2] == "0":
-        certificates.forget(root, name)
-        return "removed"
-    if len(args) < 4 or not (args[1] + args[2]).isdigit():
-        raise ValueError("SETCERT,name,part,of,base64 is wanted")
-    clock = call.device.clock
-    return certificates.take(root, clock.utc(), name, int(args[1][:3]), int(args[2][:3]), args[3])
+    except (ValueError, OSError) as error:
+        raise CommandError(_BAD_VALUE, "%s: %s" % (call.args[0], error)) from None
+    for line in lines:
+        await call.say(line)

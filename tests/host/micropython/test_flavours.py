@@ -116,7 +116,7 @@ def test_certificates_over_the_air_in_a_full_twin(tmp_path):
         lines = certificates.pieces("ca2", authority.other_root)
         assert "is here, until 3000-01-01" in lab.at("\r\n".join(lines), 40)
         answer = lab.at(certificates.pieces("ca", authority.other_root)[0], 40)
-        assert "it is in use; send it as the other one, then tls.ca" in answer
+        assert "it is in use; send it as the other one, then SETPARAM,tls.ca" in answer
         cert, key = authority.client()
         other = authority.client()[1]
         assert "its key is wanted next" in lab.at("\r\n".join(certificates.pieces("cert", cert)), 40)
