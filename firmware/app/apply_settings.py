@@ -25,6 +25,7 @@ def mqtt_settings(app):
                 from firmware.security import trust
 
                 found["tls"] = trust.of_broker(app.board.root, app.clock, app.config.get)
+                found["tls"].gate = app.gate
             # Where it has to make way for others its commands wait at the broker (net/alone.py).
             found["clean"] = not overlay.tight()
     return found

@@ -40,6 +40,7 @@ class Away:
                 settings["offline"] = offline
         else:
             await mqtt.leave()
+        mqtt.settings["tls"].let_go()  # the room it holds for itself
         log.info("mqtt", "makes way for another TLS connection")
         self._since = ticks_ms()
 

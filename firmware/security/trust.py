@@ -16,12 +16,13 @@ class Trust:
     """`verify`: ca, pin or none; `roots`: names, as tls.ca has them; `pins`: SHA-256 of public keys in hex; `folder`:
     the flash's; `clock`: the device's; `client`: which certificate of its own to show (own, own2; off: none).
 
-    `pinned`: of how many certificates of servers the public key was compared; `leaf`: the last one (bytes) while its
-    handshake is not over.
+    `gate`: a firmware.core.flash_gate.Gate: a handshake's arithmetic, which holds up the loop, waits for a meter's
+    answer. `pinned`: of how many certificates of servers the public key was compared; `leaf`: the last one (bytes)
+    while its handshake is not over.
     """
 
     pinned = 0
-    leaf = None
+    leaf = gate = None
     _room = ()
 
     def __init__(self, folder, clock, verify, roots, pins=(), client="off"):

@@ -195,6 +195,8 @@ class Download:
         while data:
             if self.hurry:
                 self._look()
+            if self._shaking and self._gate:
+                await self._gate.wait()  # its arithmetic holds up the loop
             data = data[tcp.now(self._socket.send, data) or 0 :]
             if data:
                 await self._pause(start, limit, what)

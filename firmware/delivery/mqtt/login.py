@@ -8,6 +8,7 @@ from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
+from firmware.core.flash_gate import silence
 from firmware.core.log import apart
 from firmware.net.connect import connect as reach
 from firmware.net.connect import look_up, reader, refused
@@ -62,7 +63,7 @@ async def enter(session, settings, sockets):
         client.set_last_will(topic, settings["offline"].encode(), True, 1)
     _connect(session)
     if trust:
-        await _shake(session, settings["host"])
+        await _shake(session, settings["host"], trust)
     code = (await _answer(session, _CONNACK, 4))[3]
     if code:
         raise BrokerError(_REFUSED + code if code < 6 else _REFUSED_OTHERWISE, code)
@@ -122,10 +123,11 @@ async def connect(stream, sockets, host, port, deadline_ms):
     stream.last_rx = stream.last_tx = ticks_ms()
 
 
-async def _shake(session, host):
+async def _shake(session, host, trust):
     """Go through the handshake of TLS, up to the first bytes of ours. OSError."""
     start = ticks_ms()
     while True:
+        await silence(trust)
         session.stream.flush(session.guard)
         if not session.stream.socket.shaking:
             return
