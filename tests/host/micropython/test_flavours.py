@@ -128,3 +128,20 @@ def test_certificates_over_the_air_in_a_full_twin(tmp_path):
         assert "no certificate as DER" in lab.at("AT^MTXTUNNEL=SETCERT,ca2,1,1,AAAA", 40)
         # The bytes of a key are in no answer and in no log.
         assert certificates.pieces("key", key)[0].split(",")[-1] not in "\n".join(lab.twin.lines)
+
+
+@pytest.mark.parametrize(("heap", "small"), [(micropython.SMALL, True), (micropython.MIDDLE, False)])
+def test_a_full_release_is_refused_where_the_heap_is_that_of_a_pico_w(tmp_path, heap, small):
+    script = (
+        "class N:\n    mpy = arch = None\n    full = True\n"
+        "from firmware.update import updater\nfrom firmware.update.source import UpdateError\n"
+        "updater._own = lambda: (None, None)\nN.serial = 1\n"
+        "try:\n    updater.Updater('/nowhere', None)._fits(N, 'app.a', False)\n    print('taken')\n"
+        "except UpdateError as error:\n    print(error)\n"
+    )
+    (tmp_path / "s.py").write_text(script)
+    env = dict(os.environ, MICROPYPATH="%s:.frozen" % build.DEVICE)
+    done = patience.run(micropython.command("s.py", heap=heap), 60, cwd=tmp_path, env=env)
+    assert not done.returncode, done.stderr
+    wanted = "the release is for boards with more memory: order the file without -full in its name"
+    assert done.stdout.strip() == (wanted if small else "taken")

@@ -1,6 +1,7 @@
 """Options that cannot be meant: one line says so at once, with no password in it, and nothing is made."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_postgresql_without_its_driver_ends_with_what_to_type(capsys, monkeypatc
 
 @pytest.mark.parametrize("command", ["watch", "backfill", "aside", "rollout http://a/b"])
 def test_a_database_that_is_not_the_fleets_is_told_and_left_as_it_is(command, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(fleet.rollout, "checked", lambda *_: "2.0.0")
+    monkeypatch.setattr(fleet.rollout, "checked", lambda *_: SimpleNamespace(version="2.0.0", full=None))
     empty, text = tmp_path / "empty.db", tmp_path / "text.db"
     empty.touch()
     text.write_text("no database " * 100)
