@@ -19,6 +19,8 @@ before = heap()
 from firmware.commands.channels import console, mqtt, tags  # noqa: E402, F401
 from firmware.commands.dispatcher import Channel, Processor  # noqa: E402
 
+# Where certificates are kept.
+device.board = type("Board", (), {"root": "."})()
 processor = Processor(device)
 channel = Channel("console", "console.commands", person=True)
 OURS = "AT^MTXTUNNEL="

@@ -16,6 +16,9 @@ from cores import Limit, Waits  # noqa: E402
 from umqtt import simple  # noqa: E402
 
 gc.collect()
+# A board has it for its flash anyway.
+from firmware.core import flash_gate  # noqa: E402, F401
+
 before = gc.mem_alloc()
 
 from firmware.core import overlay  # noqa: E402
