@@ -171,8 +171,11 @@ class Stalling:
 
     def __call__(self, peer):
         period = bytes(index * 7 & 0xFF for index in range(256)) * 300
-        while self.count < MILLIONS and self.wrong is None:
-            data = peer.recv(self._chance.randrange(1, 16384))
+        while self.wrong is None:
+            try:
+                data = peer.recv(self._chance.randrange(1, 16384))
+            except OSError:
+                return  # MicroPython's close() says no farewell
             if not data:
                 return
             at = self.count % 256

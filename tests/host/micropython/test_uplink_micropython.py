@@ -188,7 +188,7 @@ def test_a_flood_of_messages_is_answered_without_end(tmp_path):
     made = brokers.AckingBroker(flood=3000)
     settings = {"subscribe": ["a/b"]}
     until = {"acked": 50}
-    run = Run("1.3.4", tmp_path, port=made.port, records=50, reply="r", settings=settings, until=until)
+    run = Run("1.3.4", tmp_path, port=made.port, records=50, reply="r", settings=settings, until=until, seconds=60)
     found = run.result()
     made.close()
     assert sorted(found["acked"]) == list(range(1, 51)) and found["status"]["reconnects"] == 0
