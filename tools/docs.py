@@ -31,6 +31,7 @@ _GROUPS = {
     "iec102": "Patience with all meters (IEC 60870-5-102)",
     "logger": "The log and the form of its records",
     "limit": "What a channel may take of the device",
+    "audit": "The audit log ([what is in it](security.md#who-did-what-the-audit-log))",
 }
 
 _ERRORS = {

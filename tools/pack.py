@@ -31,7 +31,10 @@ FULL = (
     "firmware/core/error_tls",
     "firmware/net/alone",
     "firmware/net/tls",
-    "firmware/security/",
+    "firmware/security/certificates",
+    "firmware/security/context",
+    "firmware/security/der",
+    "firmware/security/trust",
     "firmware/web/",
     "roots/",
 )

@@ -207,6 +207,7 @@ def _begin(app):
 def _stay(app):
     app.config.confirm()
     log.info("config", "the changed settings work and stay")
+    log.note("device", "the changed settings work and stay")
     if app.mqtt and "window" in app.mqtt.settings:
         # Records may go there from now on; that needs no new connection.
         app.mqtt.settings["window"] = app.config.get("mqtt.window")
@@ -215,6 +216,7 @@ def _stay(app):
 def _take_back(app, text):
     names = ", ".join(app.config.expire())
     log.error("config", text, names)
+    log.note("device", "settings", text % names)
     _apply(app)
     if "uplink." in names:
         app.restart("the way to the network was taken back")

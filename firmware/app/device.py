@@ -36,6 +36,7 @@ class App:
     link = mqtt = console = keeper = None
     order = None  # firmware.update.waiting.Order while an update is under way
     lines = tags = ()
+    audit = None  # what is known of the audit log's files (security/audit.py)
     unsealed = False  # the device's password lies on the flash as it was typed
     way = 0  # how often the broker had been reached when a new way was tried; -1: its answer has to be out first
     faults = ()  # (port, why, IDs of its meters): serial ports that could not be opened, or are not there
@@ -193,6 +194,16 @@ class App:
 
             return status.brief(self)
 
+    async def note(self, now=False):
+        """Write what was noted for the audit log (core/log.py) where it is due, or `now`, and hand it to its topic."""
+        if now or log.due <= monotonic_s():
+            await silence(self)
+            with overlay.attempt, overlay.use("audit"):
+                from firmware.security import audit
+
+                audit.write(self, now)
+                await audit.publish(self)
+
     async def before_restart(self):
         """Leave nothing half done: the broker is told, the log is durable, what is on trial goes on being so."""
         # Without memory the broker finds out by itself.
@@ -202,6 +213,7 @@ class App:
                 while not leaving.done() and ticks_diff(ticks_ms(), since) < _LEAVE_MS:
                     self.board.feed()
                     await sleep_ms(_TURN_MS)
+            await self.note(True)
             # What follows, the reason of the restart included, is written in this turn.
             await silence(self)
         overlay.let_go()

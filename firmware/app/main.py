@@ -100,6 +100,7 @@ async def _watch(app, guard):
             # A session may have the heap; there is another turn in ten seconds. What gets out of here restarts the
             # device, and three such restarts would take back a good version.
             with overlay.attempt:
+                await app.note()
                 # What follows writes to the flash at times.
                 await silence(app)
                 last = ticks_ms()

@@ -50,6 +50,7 @@ def begin():
 def build(board, guard):
     """The App of this board, each of whose services runs."""
     app = make(board, guard)
+    log.note("device", "start", VERSION + ", " + app.reset_cause + _why(guard))
     if guard:
         guard.app = app
         watch.crashes = guard
@@ -68,6 +69,16 @@ def build(board, guard):
             app.watched.append(watched)
             watched.task = asyncio.create_task(watched.run())
     return app
+
+
+def _why(guard):
+    """How this start came about, where it is no usual one."""
+    with overlay.use("guard"):
+        from firmware.update import starts
+
+        if not guard or guard.mode == starts.NORMAL:
+            return ""
+        return ", %s version: %s" % (guard.mode, starts.report(guard)["why"])
 
 
 def make(board, guard=None):

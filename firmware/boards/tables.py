@@ -22,8 +22,9 @@ _LED = {"led_pin": 12, "led_low": True}
 
 BOARDS = {
     # Raspberry Pi Pico W, Pico 2 W with a Pico-SIM7600 style modem board plugged under it. The LED hangs on the radio
-    # chip. The multiplexer's code and buffers beside a session with a meter are more than the heap of a Pico W holds.
-    "pico_w": ("rp2", dict(_PICO, led_pin="LED", defaults={"uplink.cmux": False})),
+    # chip. The multiplexer's code and buffers beside a session with a meter are more than the heap of a Pico W holds;
+    # its flash is small, too.
+    "pico_w": ("rp2", dict(_PICO, led_pin="LED", defaults={"uplink.cmux": False, "audit.size": 8})),
     "pico2_w": ("rp2", dict(_PICO, led_pin="LED", firmware="RPI_PICO2_W")),
     # Any RP2040 or RP2350 board, a plain Pico for one, whose usual build has no network: it reads and keeps, and says
     # in one sentence which build it needs.

@@ -8,6 +8,7 @@ they need:
   tried after `begin_trial()`, and stay after `confirm(code, console)`, which gives "" or why not;
 - `lines`: each with `name` ("port 1"), `meters` (each with `ident` and `results`, `pending`: kind -> Result),
   `ask(meter, kind, args) -> Result` (ValueError: too many waiting), and `port` (a Port);
+- `await note(now)`: write what log.note() was told; all of it at once with `now`;
 - `status() -> dict` of values, or functions that give one; `restart(reason)`; `sync()`: ask for the time soon;
 - `modem`: None or something with `await command(line, ms) -> lines`, the final one included.
 """
@@ -32,15 +33,16 @@ _OK = const(b"\r\nOK\r\n")
 class Channel:
     """One way commands come in; all are equals but for what is said here.
 
-    `name`: mqtt, console, serial or sms, for a person to read; `whitelist`: the setting that says what it may, one
-    called `commands`; `echo`: answers begin with the command. `person`: somebody stands before the device, who is
-    asked for device.password, may type settings line by line, is not made to wait for wrong lines and needs no code
-    for another way out; `way`: commands come by the way out, so such a code counts here. `most`: bytes of an answer
-    that has to be in one piece (0: executor.MOST_BYTES).
+    `name`: mqtt, console, serial or sms, for a person to read; `source`: topic, number or port that a command comes
+    from just now; `whitelist`: the setting that says what it may, one called `commands`; `echo`: answers begin with
+    the command. `person`: somebody stands before the device, who is asked for device.password, may type settings line
+    by line, is not made to wait for wrong lines and needs no code for another way out; `way`: commands come by the
+    way out, so such a code counts here. `most`: bytes of an answer in one piece (0: executor.MOST_BYTES).
     """
 
     def __init__(self, name, whitelist, echo=True, person=False, way=False, most=0):
         self.name = name
+        self.source = ""
         self.whitelist = whitelist
         self.echo = echo
         self.end = b"\r\n"  # of each line of an answer
@@ -168,7 +170,8 @@ class Processor:
                 self.device.config.release()
 
     async def answer(self, line, name):
-        """The answer to one line as text, for the channel that has no session: `name` is sms."""
+        """The answer to one line as text, for the channel that has no session: SMS, of which `name` is the number."""
+        self._sms.source = name
         after, collector = await self.collect(line, self._sms)
         if after:
             after()

@@ -119,6 +119,9 @@ class Call:
         self.typed = None  # settings that were typed since SAVECONFIG,TEXT
         self.after = None  # to be called when the answer is out
         self.echo = None  # the first line of the answer
+        self.masked = "..."  # the line as others may see it, once that is known
+        self.view = False  # it changes nothing; the audit log has it only where it was refused
+        self.told = False  # the audit log knows
         self.open = False  # something was written
         self._write = write
         self._collector = collector
@@ -148,6 +151,17 @@ class Call:
             await self._write(data)
         await self._write(self.channel.end)
         await sleep_ms(0)
+
+    def note(self, error=None):
+        """For the audit log: the command and what came of it. Refused ones count as the same, whatever they say."""
+        if self.told or (self.view and not error):
+            return
+        self.told = True
+        who = (self.channel.name + " " + self.channel.source).strip()
+        what, result = self.masked, "ERROR %d" % error.code if error else "OK"
+        if self.typed or self.text:
+            what = "AT^MTXTUNNEL=SAVECONFIG: " + self.rest  # the names of the settings
+        log.note(who, what, result, who + (self.name + result if error else what))
 
     async def end(self, error=None):
         await self.begin()
@@ -188,12 +202,14 @@ async def execute(processor, text, channel, write, collector):
             _wrong(channel)
             if channel.person:
                 error = _told(call, error)
+        call.note(error)
         processor.executed += 1
         processor.failed += error is not None
         if call.after:
             afters.append(call.after)
         if channel.text is None:
             await _end(call, error, collector)
+    await processor.device.note()
     with overlay.attempt:
         processor.most = processor.device.config.get("limit.commands")
     # A restart does not forget what is to be tried.
@@ -260,8 +276,9 @@ def _understand(call):
     with overlay.use("grammar"):
         from firmware.commands import grammar
 
+        call.masked = grammar.masked(call.line, call.device.config)
         if call.channel.echo:
-            call.echo = grammar.masked(call.line, call.device.config)
+            call.echo = call.masked
         grammar.understand(call)
 
 

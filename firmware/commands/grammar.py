@@ -54,6 +54,8 @@ _PRIVATE = const(
 
 # What may be done before the password was given.
 _OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
+# They look, too, and yet the audit log has them.
+_NOTED = const(("LOGIN", "LOGOUT", "CONFIRM"))
 TABLE = """
 AT||0|0|view|general|answers OK
 ATI||0|0|view|general|what this device is
@@ -62,6 +64,7 @@ ATE1||0|0|view|general|answers begin with the command
 HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
 VERSION||0|0|view|general|version of the firmware
 GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqtt, link, meters, start, crash, update
+GETAUDIT|[n]|0|1|view|general|the audit log: the newest 20 entries, or n
 GETLOG||0|0|view|general|the log: what waits and was dropped, the oldest and the newest
 CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many
 DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's line is tried, \
@@ -185,6 +188,7 @@ def understand(call):
     if locked and config.get("device.password"):
         raise CommandError(_FORBIDDEN, "log in first: AT^MTXTUNNEL=LOGIN,password")
     call.module = found[5]
+    call.view = found[4] == "view" and name not in _NOTED
     if name:
         call.args = _arguments(rest)
         least, most = int(found[2]), int(found[3])

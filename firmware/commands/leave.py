@@ -18,6 +18,7 @@ _FORBIDDEN = const(3)
 _BUSY = const(7)
 _OWN = const((
     "device.password", "device.confirm", "sms.phones", "sms.all_phones", "sms.status_phone", "console.enabled",
+    "audit.size", "audit.topic",
 ))  # fmt: skip
 # A change of the first is only taken together with the others, as far as these are set.
 _BRINGS = const(

@@ -25,7 +25,7 @@ _SECRET = const(("password", "key", "pin"))
 # The groups in the order of the reference.
 NAMES = [
     "device", "console", "uplink", "mqtt", "tls", "update", "ha", "sms", "ntp", "port", "meter", "iec102", "logger",
-    "limit",
+    "limit", "audit",
 ]  # fmt: skip
 # Group -> (number of the first, how many).
 GROUPS = {"meter": (0, MAX_METERS), "port": (1, MAX_PORTS)}

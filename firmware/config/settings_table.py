@@ -34,6 +34,10 @@ segments||int|2,4096|64|restart|log files; fewer on a small flash
     "limit": """
 commands||int|1,6000|120||most commands in a minute on each channel; others wait
 """,
+    "audit": """
+size||int|8,256|32||KiB of flash the audit log may have
+topic||topic|120|||topic of its entries; empty: none
+""",
     "uplink": """
 type||choice|auto,modem,wifi,ethernet,host|auto|way|way to the network
 apn|GPRS_apn|str|64||way|APN of the SIM

@@ -5,7 +5,7 @@ has set it: NTP, the modem's network time or, as the last resort, the meter. A b
 worse one at once; a worse one never moves a clock that a better one has set.
 """
 
-from firmware.core import overlay
+from firmware.core import log, overlay
 
 UNKNOWN = const(0)
 METER = const(1)
@@ -20,6 +20,8 @@ EARLIEST = const(1767225600)  # 2026-01-01
 LATEST = const(2398377600)  # 2046-01-01
 # A worse source may speak again when the better one has been silent this long.
 _STALE_S = const(3 * 86400)
+# Longer steps stand in the audit log.
+_STEP_S = const(60)
 
 
 class Clock:
@@ -36,7 +38,6 @@ class Clock:
         self.set_at = rtc.get() if source else 0
         self.step = 0  # seconds the last set moved the clock by
         self.steps = 0  # bumped whenever the clock is set; schedules compare it
-        self.on_set = None
 
     @property
     def zone(self):
@@ -68,10 +69,10 @@ class Clock:
         if self.step or not self.source:
             self._rtc.set(utc)
             self.steps += 1
+            if abs(self.step) > _STEP_S:
+                log.note("clock", NAMES[source], str(self.step))
         self.source = source
         self.set_at = utc
-        if self.on_set:
-            self.on_set(self)
         return True
 
     def source_name(self):

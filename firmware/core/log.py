@@ -9,6 +9,8 @@ the task's name and of the line's source, the line's number, the seconds since t
 part of the line's text before anything is put in, which `python -m tools.doctor line NUMBER` looks up. RP2040 has 16
 and 12 bytes (machine.mem_backup(-1), MicroPython 1.29), ESP32 2048. starting.py finds the cells and reads what the
 start before has left there.
+
+`note()` is for what the audit log keeps (security/audit.py), which writes it when it is `due`.
 """
 
 import asyncio
@@ -26,6 +28,10 @@ sink = print
 cells = ()
 # What ran last before the reset, in words; "" where nothing is known.
 before = ""
+# What the audit log has to write, as note() was told it, with the monotonic second behind; and when to.
+notes = []
+due = 0
+_MOST_NOTED = const(16)
 
 
 def _line(level, source, text, args):
@@ -51,6 +57,16 @@ def warn(source, text, *args):
 
 def error(source, text, *args):
     _line("E", source, text, args)
+
+
+def note(*said):
+    """Have the audit log keep this: who, what, what came of it, and, where it is not the first two, what makes
+    another one the same, which is counted."""
+    global due
+    with overlay.attempt:
+        if len(notes) < _MOST_NOTED:
+            due = monotonic_s()
+            notes.append(said + (due,))
 
 
 # --- what ran last

@@ -44,6 +44,7 @@ settings config.settings,settings_table
 change +settings +files config.changes,text_import
 check +settings config.check
 files config.files
+audit +zone security security.audit
 password config.password
 texts +settings config.help
 kinds meters.readings.kinds

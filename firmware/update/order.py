@@ -168,6 +168,7 @@ async def end(order, error):
     order.let_go("failed", text)
     got = order.at[0]
     log.error("update", "failed at %d bytes: %s", got, text)
+    log.note("device", "the update failed", text)
     await device.gate.wait()
     try:
         slots.write_text(device.board.root + "/update.txt", "%d %s" % (got, text[:1100]))

@@ -112,7 +112,9 @@ def tick(guard, online, up):
             guard.app.own = asyncio.create_task(look_at_pack(guard.app, guard))
     if guard.state == "trial":
         if online:
-            slots.switch(guard.root, guard.folder, "ok", "update %s confirmed" % version(guard))
+            why = "update %s confirmed" % version(guard)
+            slots.switch(guard.root, guard.folder, "ok", why)
+            log.note("device", why)
             guard.state = "ok"
             _well(guard)
         elif up >= _TRIAL_S:
@@ -152,6 +154,7 @@ def roll_back(guard, why):
     if not slots.complete(guard.root, other):
         return False
     slots.switch(guard.root, other, "fallback", why)
+    log.note("device", "back to the version before", why)
     return True
 
 

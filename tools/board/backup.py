@@ -34,8 +34,10 @@ def backup(device, path, out=print):
     path = Path(path)
     device.load(SLOTS, "slots")
     names = [name for name in OWN if device.exists("/" + name)]
-    if device.exists("/log"):
-        names += ["log/" + name for name, folder in device.eval("list(slots.walk('/log'))") if not folder]
+    for place in ("log", "audit"):
+        if device.exists("/" + place):
+            found = device.eval("list(slots.walk('/%s'))" % place)
+            names += ["%s/%s" % (place, name) for name, folder in found if not folder]
     sizes = device.eval("[__import__('os').stat('/' + n)[6] for n in %r]" % (names,))
     progress = Progress(sum(sizes))
     if not names:

@@ -45,6 +45,7 @@ class Remote:
             if message is None:
                 await sleep_ms(_TURN_MS)
                 continue
+            self._channel.source = decode(message[0])
             await self._carry_out(message[1])
 
     async def _carry_out(self, payload):

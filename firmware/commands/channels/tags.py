@@ -76,6 +76,7 @@ class Tagged:
         self.port = port
         self._processor = processor
         self._channel = Channel("serial", "port.%d.commands" % number)
+        self._channel.source = self.name
         self._names = (_NAME if local else b"", _NAME + b"r" if remote else b"")
         self._scanner = Scanner()
         self._buf = bytearray(64)

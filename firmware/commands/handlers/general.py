@@ -14,6 +14,8 @@ _FAILED = const(8)
 _NO_MODEM = const(9)
 
 _ANSWER_MS = const(20000)
+# Of the audit log, where nothing else is said.
+_ENTRIES = const("20")
 
 
 async def at(call):
@@ -75,13 +77,17 @@ async def login(call):
     if wanted and not _fits(wanted, call.rest):
         channel.known = False
         channel.wrong += 1
+        error = CommandError(_FORBIDDEN, "that is not the password")
+        # Now: who pulls the plug does not have to wait.
+        call.note(error)
+        await call.device.note()
         # Guessing takes 2, 4, 8 ... 60 s a word. That is this channel's time: no reading and no other command waits.
         overlay.aside("command")
         try:
             await sleep_ms(min(1000 << min(channel.wrong, 6), 60000))
         finally:
             await overlay.back("command")
-        raise CommandError(_FORBIDDEN, "that is not the password")
+        raise error
     channel.known = True
     channel.wrong = 0
 
@@ -168,6 +174,23 @@ async def getlog(call):
         except OSError:
             continue  # delivered meanwhile, and its place taken
     await _tell(call, "", stats)
+
+
+async def getaudit(call):
+    """A line an entry, the newest last: number, UTC, who, what, what came of it."""
+    count = call.args[0] if call.args else _ENTRIES
+    if not 0 < len(count) < 5 or count.strip("0123456789"):
+        raise CommandError(_BAD_VALUE, "how many is a number up to 9999")
+    await call.device.note(True)
+    with overlay.use("audit"):
+        from firmware.security import audit
+
+        for entry in audit.read(call.device, int(count)):
+            found = audit.told(entry)
+            text = "%(OF)d came %(TIMES)d times more" if "OF" in found else "%(WHO)s: %(WHAT)s: %(RESULT)s"
+            if "WHO" in found and "TIMES" in found:
+                text += " (%(TIMES)d times)"
+            await call.say(("%(N)d %(TS)s " + text) % found)
 
 
 async def _tell(call, name, value):

@@ -94,6 +94,7 @@ async def confirm(call):
 async def _take(call, importer):
     """Take over what an importer has gathered, all or nothing; names without a setting are told."""
     values = importer.finish()
+    call.rest = " ".join(values)
     await _change(call, values)
     if values.get("mqtt.at_topic") or values.get("mqtt.at_topic2"):
         note = _lacks(call.device.config)

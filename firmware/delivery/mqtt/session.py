@@ -42,7 +42,6 @@ class Session:
     from turn() and may only take note: umqtt.simple is at work around them.
     """
 
-    _retained = False  # a command that was retained has come, which was told
     refused = ""  # the topic the broker did not let us subscribe to last
     doubt = ""  # the cargo, or the topic asked for, that had no answer yet when it hung up last
     fails = 0  # how often in a row that was so
@@ -178,9 +177,8 @@ class Session:
         cut = self.stream.cut
         if cut or packet[0] & 1:
             # Retained: it waits there for whoever comes. Carried out, a restart would come again at every connection.
-            if not (cut or self._retained):
-                log.warn("mqtt", "a command was published with retain; it is not carried out")
-                self._retained = True
+            if not cut:
+                log.note("mqtt", "retain")
             self.rejected += 1
             self._pass_over(packet)
             return

@@ -133,6 +133,7 @@ async def _one(link, number, text):
     if not _allowed(setting, number):
         link.sms.refused += 1
         log.warn("sms", "refused: %s is not on the list", number)
+        log.note("sms " + number, line.split("=")[0], "refused: not on the list", "sms refused")
         return
     log.info("sms", "%s: %s", number, line.split("=")[0])
     answer = "ERROR"
@@ -140,7 +141,7 @@ async def _one(link, number, text):
         answer = _status_text(link)
     elif link.execute:
         try:
-            answer = await wait_for_ms(link.execute(line, "sms"), _RUN_MS)
+            answer = await wait_for_ms(link.execute(line, number), _RUN_MS)
         except asyncio.TimeoutError:
             pass
     if setting.get("reply") or line.lower() == "status":

@@ -185,5 +185,8 @@ class Device:
         self.updates.append((url, force))
         return ()
 
+    async def note(self, now=False):
+        """Nothing is written."""
+
     def sync(self):
         self.synced += 1

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from firmware.core import log
 from tests.host.support import no_processes
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_noted():
+    """For the audit log: what the test before has."""
+    log.notes.clear()
+    log.due = 0
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,6 +10,7 @@ import pytest
 from firmware.app import apply_settings, device
 from firmware.commands.dispatcher import Processor
 from firmware.config import password
+from firmware.core.clock import Clock
 from firmware.recordlog.ring import Ring
 from tests.host.support import virtual_time
 from tests.host.support.record_format import record_format
@@ -53,11 +54,22 @@ class Mqtt:
         self.left = True
 
 
+class Rtc:
+    """It is right."""
+
+    def get(self):
+        return 1795000000
+
+    def set(self, utc):
+        """It is right."""
+
+
 def start(tmp_path, online=True):
     """The device as after a restart."""
     app = device.App(Board(str(tmp_path)))
     app.config.load()
     app.imei = "1"
+    app.clock = Clock(Rtc(), "Europe/Madrid")
     app.ring = Ring(str(tmp_path / "log"))
     app.ring.mount()
     app.format = record_format("1", "P")

@@ -337,6 +337,8 @@ def test_repl_console_never_waits(monkeypatch, tmp_path):
         os.close(write)
 
 
-def test_only_the_board_without_room_for_it_has_no_multiplexer_by_default(name, monkeypatch, tmp_path):
+def test_only_the_board_without_room_for_it_has_no_multiplexer_and_a_small_audit_log_by_default(
+    name, monkeypatch, tmp_path
+):
     _, board = made(name, monkeypatch, tmp_path)
-    assert getattr(board, "defaults", {}) == ({"uplink.cmux": False} if name == "pico_w" else {})
+    assert getattr(board, "defaults", {}) == ({"uplink.cmux": False, "audit.size": 8} if name == "pico_w" else {})

@@ -126,10 +126,15 @@ def app_with(service):
         gate=None,
         restart_reason="",
         watch_trial=lambda: None,
+        note=nothing_noted,
         ring=SimpleNamespace(flush=lambda: None),
     )
     app.watched.append(root.Supervised("part", service))
     return app
+
+
+async def nothing_noted():
+    """For the audit log."""
 
 
 def watched_for(seconds, app, act=None):

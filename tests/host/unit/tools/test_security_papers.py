@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.boards.tables import BOARDS
 from firmware.commands import grammar
 from firmware.config import check, password, settings
 from firmware.config.config import Config
@@ -46,7 +47,7 @@ def test_files_settings_and_commands_they_name_are_there(name):
     text = PAPERS[name]
     for path in re.findall(r"`((?:firmware|tools|tests|docs|bench)/[\w./]+)`", text):
         assert (ROOT / path).exists(), path
-    for found in re.findall(r"`((?:mqtt|sms|device|console|uplink|port|meter|iec102|ha)\.[\w.]+)`", text):
+    for found in re.findall(r"`((?:mqtt|sms|device|console|uplink|port|meter|iec102|ha|audit)\.[\w.]+)`", text):
         full = found.replace(".N.", ".1.")
         assert not settings.find(full)[2], found
     rules = "".join(path.read_text() for path in [ROOT / "Makefile", *(ROOT / "make").glob("*.mk")])
@@ -103,7 +104,7 @@ def test_what_only_danger_changes_is_what_the_page_names():
     from firmware.commands import leave
 
     names = {name for name in leave._OWN if not name.startswith("sms.")}
-    assert names == {"device.password", "device.confirm", "console.enabled"}
+    assert names == {"device.password", "device.confirm", "console.enabled", "audit.size", "audit.topic"}
     for name in names:
         assert "`%s`" % name in GUIDE
 
@@ -144,9 +145,14 @@ def test_nothing_in_the_firmware_listens():
             assert name not in ("bind", "listen", "accept", "start_server", "AP_IF", "IF_AP"), (path, name)
 
 
-def test_there_is_no_audit_log():
-    assert "GETAUDIT" not in {row[0] for row in grammar.rows()}
-    assert "audit log" in chapters(GUIDE, "##")["Not in this version"]
+def test_the_audit_log_is_there_and_both_its_settings_are_told():
+    assert "GETAUDIT" in {row[0] for row in grammar.rows()}
+    assert "audit log" not in chapters(GUIDE, "##")["Not in this version"]
+    text = chapters(GUIDE, "##")["Who did what: the audit log"]
+    for row in settings.rows(["audit"]):
+        assert "`%s`" % row[0] in text, row[0]
+    assert Config().get("audit.size") == 32 and BOARDS["pico_w"][1]["defaults"]["audit.size"] == 8
+    assert Config().get("audit.topic") == ""
 
 
 # --- what a thief finds
@@ -177,7 +183,7 @@ def test_secrets_lie_on_the_flash_as_the_page_says(tmp_path):
 
 def test_every_file_that_a_backup_saves_is_on_the_page():
     table = chapters(GUIDE, "##")["What a thief of the board finds"]
-    for name in (*backup.OWN, "log/", "release.pub", "trace.txt", "config.json.trial"):
+    for name in (*backup.OWN, "log/", "audit/", "release.pub", "trace.txt", "config.json.trial"):
         assert "`%s`" % name in table, name
 
 
