@@ -24,6 +24,7 @@ _GROUPS = {
     "tls": "TLS: whom the device believes ([how](tls.md))",
     "update": "Updates",
     "ha": "Home Assistant ([how](integrations.md))",
+    "data": "What it costs ([air.md](air.md))",
     "sms": "Commands and status by SMS",
     "ntp": "The time",
     "port": "Serial ports: `port.1` and `port.2`",
@@ -136,9 +137,11 @@ reached; `DOCTOR` tells that.
 
 A device whose `config.json` has no number of the defaults comes from the first release. At the first start of a newer
 one the defaults of then are written down as its values, so that it keeps what it had: `mqtt.commands`
-`view,meter,setup,modem,REBOOT,UPDATE`, `sms.commands` `view,meter,REBOOT`, `device.confirm` off; and every list that
-let a channel change settings gets `way`. As long as such a list stands as it was written down, `DOCTOR` and the
-message on the online topic say `OPEN`. Set `mqtt.commands` to what is needed, and `device.confirm` on, to end that.
+`view,meter,setup,modem,REBOOT,UPDATE`, `sms.commands` `view,meter,REBOOT`, `device.confirm` off,
+`mqtt.keepalive_max` 0 (it announces and pings as before; 900 saves most of what pings cost, see [air.md](air.md)); and
+every list that let a channel change settings gets `way`. As long as such a list stands as it was written down,
+`DOCTOR` and the message on the online topic say `OPEN`. To end that set `mqtt.commands` to what is needed, and
+`device.confirm` on.
 
 That takes `danger`, which those lists have not: do it on the console (`make config` asks, too), or by SMS where
 `sms.commands` was given `setup` and `danger`: `mtx AT^MTXTUNNEL=SETPARAM,mqtt.commands,view,meter`. Over MQTT an open

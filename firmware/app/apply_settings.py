@@ -16,7 +16,7 @@ _ANSWER_S = const(300)
 
 def mqtt_settings(app):
     """The dict MqttService wants: what the settings say, and what stands on the online topic."""
-    found = options.options(app.config)
+    found = options.options(app.config, app.modem is not None)
     if found["enabled"]:
         found["online"] = app.online_text
         found["offline"] = json.dumps({"IMEI": app.imei, "STATE": "offline", "VERSION": app.version})
@@ -115,6 +115,7 @@ def _sealed(app, values):
 def _apply(app):
     """Use the settings as they are now."""
     look_up_topics(app)
+    app.due = 0
     app.ring.order = app.config.get("logger.order")
     write_format(app)
     if app.mqtt:

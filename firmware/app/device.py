@@ -39,6 +39,8 @@ class App:
     audit = None  # what is known of the audit log's files (security/audit.py)
     unsealed = False  # the device's password lies on the flash as it was typed
     way = 0  # how often the broker had been reached when a new way was tried; -1: its answer has to be out first
+    data = None  # bytes that have moved (report.py)
+    due = 300  # when there is something to report, monotonic seconds
     faults = ()  # (port, why, IDs of its meters): serial ports that could not be opened, or are not there
 
     def __init__(self, board, guard=None):
@@ -164,6 +166,14 @@ class App:
             from firmware.app import status
 
             return status.status(self)
+
+    async def report(self):
+        """Count, keep and tell what is due (report.py)."""
+        if monotonic_s() >= self.due and not overlay.crowded():
+            with overlay.use("status"):
+                from firmware.app import report
+
+                await report.turn(self)
 
     def crash(self):
         """The lines of the last crash's traceback; none: []."""

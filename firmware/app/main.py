@@ -105,6 +105,7 @@ async def _watch(app, guard):
                 await silence(app)
                 last = ticks_ms()
                 app.watch_trial()
+                await app.report()
                 if guard:
                     reason = guard.tick(app.reached())
                     if reason:

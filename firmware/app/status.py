@@ -3,6 +3,7 @@
 import gc
 import json
 
+from firmware.app import report
 from firmware.core import errors, overlay
 from firmware.update import slots, starts
 
@@ -95,6 +96,7 @@ def status(app):
         "start": start,
         "crash": last_crash or "none",
         "update": _update(app),
+        "data": report.data(app),
     }
     for each in app.deliveries:
         found[each.name] = each.status()

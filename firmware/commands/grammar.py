@@ -63,7 +63,8 @@ ATE0||0|0|view|general|answers without the command
 ATE1||0|0|view|general|answers begin with the command
 HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
 VERSION||0|0|view|general|version of the firmware
-GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqtt, link, meters, start, crash, update
+GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqtt, link, meters, start, crash, \
+update, data
 GETAUDIT|[n]|0|1|view|general|the audit log: the newest 20 entries, or n
 GETLOG||0|0|view|general|the log: what waits and was dropped, the oldest and the newest
 CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many

@@ -9,7 +9,9 @@ from firmware.core import overlay
 from firmware.core.errors import ConfigError
 
 # Settings whose defaults have changed (files.py), or are others on some boards.
-_WRITTEN = const(("mqtt.commands", "sms.commands", "device.confirm", "update.verify", "uplink.cmux"))
+_WRITTEN = const((
+    "mqtt.commands", "sms.commands", "device.confirm", "update.verify", "mqtt.keepalive_max", "uplink.cmux",
+))  # fmt: skip
 
 
 def _checked(config, values):

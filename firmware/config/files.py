@@ -8,6 +8,7 @@ A device that was made under older defaults keeps them: they become values of it
 
 import json
 import os
+from binascii import crc32
 
 from firmware.core import overlay
 from firmware.core.compat import copy, renew
@@ -15,6 +16,8 @@ from firmware.core.compat import copy, renew
 # The name under which the settings' file has the number of the defaults it was made under, and today's number.
 NUMBER = const("defaults")
 DEFAULTS = const(2)
+# How the names of secrets end (settings.py).
+_SECRETS = const(("password", "key", "pin"))
 # Where what is on trial stands.
 TRIAL = const(".trial")
 _LARGEST = const(32768)
@@ -26,6 +29,7 @@ _FIRST = const(
         ("sms.commands", "view,meter,REBOOT"),
         ("device.confirm", False),
         ("update.verify", False),
+        ("mqtt.keepalive_max", 0),
     )
 )
 _LISTS = const(("console.commands", "port.1.commands", "port.2.commands", "mqtt.commands", "sms.commands"))
@@ -96,6 +100,18 @@ def write(config, suffix, data):
     renew(path)
     if not suffix:
         config.damaged = False
+
+
+def digest(config):
+    """Eight hexadecimal digits that change with the settings in force, secrets aside; the same for equal ones."""
+    packed = config._values is None
+    values = dict(config.values)
+    if packed:
+        config.release()  # else somebody works with them
+    if config.trying:
+        values.update(config.staged)
+    found = [[name, values[name]] for name in sorted(values) if name.split(".")[-1] not in _SECRETS]
+    return "%08x" % crc32(json.dumps(found).encode())
 
 
 def remove(config, suffix):

@@ -70,7 +70,8 @@ broker|MQTT_server|broker|120||way|tcp://host:port of the broker; mqtts://host:p
 id|MQTT_id|str|64|[IMEI]|link|client id
 user|MQTT_login|str|64||link|user at the broker
 password|MQTT_password|secret|128||link|password at the broker
-keepalive|MQTT_keepalive|int|10,3600|60|link|seconds until silence means loss
+keepalive|MQTT_keepalive|int|10,3600|60|link|seconds until silence means loss; behind a modem see keepalive_max
+keepalive_max||int|0,3600|900|link|behind a modem: told the broker instead; pings from keepalive up to it; 0: off
 qos|MQTT_qos|int|0,1|1|link|QoS of records and answers
 window||int|1,16|8||records on the way at a time
 puback_timeout||int|1,120|20||seconds until a record is confirmed
@@ -81,7 +82,8 @@ echo||bool||on||an answer begins with the command
 lines||choice|crlf,lf|crlf||end of a line of an answer
 commands||list|200|view,meter||allowed commands
 online_topic||topic|120|lector102/[IMEI]/ONLINE|link|retained: online, offline
-status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS||topic of readings that failed; empty: none
+status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS||topic of readings that failed and the state; empty: none
+status_minutes||int|0,10080|0||minutes between two messages with the state, retained; 0: none
 """,
     "tls": """
 verify||choice|ca,pin,none|ca|way|how the broker is checked: by its certificate, by its key, not at all
@@ -95,6 +97,9 @@ verify||bool||on||the certificate of an https server is checked
     "ha": """
 enabled||bool||off|restart|announce the meters to Home Assistant
 prefix||topic|64|homeassistant||begin of the announcements' topics
+""",
+    "data": """
+limit||int|0,100000|0||MB a month from which on it is told that they were used; nothing is cut; 0: none
 """,
     "ntp": """
 server|MTX_TPServer|word|64|pool.ntp.org||NTP server; empty: none

@@ -38,7 +38,7 @@ begin app.starting
 start +settings +session +kinds +password +apply +guard app.build,build_base boards.tables,wiring net.modem.prepare
 mount +find recordlog.mount
 guard update.slots,starts
-status +guard app.status delivery.mqtt.state
+status +guard app.report,status delivery.mqtt.state
 apply app.apply_settings delivery.mqtt.options
 settings config.settings,settings_table
 change +settings +files config.changes,text_import

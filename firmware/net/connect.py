@@ -1,9 +1,11 @@
 """How a TCP connection comes about: its name looked up, its socket connected by a deadline. Loaded for it."""
 
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
-from firmware.net.tcp import AGAIN, CONNECTED, REFUSED
+from firmware.net.tcp import AGAIN, CONNECTED, REFUSED, moved
 
 _TURN_MS = const(10)
+# Bytes of a connection's beginning and end, seven packets, and of the question for its name.
+_CONNECTION = const(530)
 
 
 def look_up(sockets, host, port):
@@ -26,6 +28,7 @@ def refused(error):
 async def connect(sock, address, deadline_ms):
     """Connect a new socket, which does not wait from now on; False: nobody has answered in time. OSError."""
     sock.setblocking(False)
+    moved[0] += _CONNECTION
     start = ticks_ms()
     while True:
         try:

@@ -17,13 +17,24 @@ CONNECTED = const((106, 127))
 REFUSED = const((111, 104, 9))
 
 
+# Bytes around each piece: headers of IP, TCP and PPP, and of every other acknowledgement, which goes alone.
+_AROUND = const(72)
+# Bytes that have moved since somebody looked (app/report.py).
+moved = [0]
+
+
 def now(call, data):
-    """What `call(data)` (a socket's send, or what reads from it) gives now; None: nothing. OSError."""
+    """What `call(data)` (a socket's send, or what reads from it into a buffer) gives now, bytes as an int; None:
+    nothing. OSError."""
     try:
-        return call(data)
+        count = call(data)
     except OSError as error:
         if error.args[0] not in AGAIN:
             raise
+        return None
+    if count:
+        moved[0] += _AROUND + count
+    return count
 
 
 def close(sock):

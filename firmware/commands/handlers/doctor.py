@@ -38,6 +38,9 @@ async def doctor(call):
             found = mqtt.status() if mqtt else {}
             await _say(call, "broker", doctor_texts.broker(found, broker, mqtt and mqtt.why))
         if what == "":
+            data = call.device.status().get("data") or {}
+            if data.get("limit"):
+                await _say(call, "data", doctor_texts.data(data))
             for port, why, _ in call.device.faults:
                 await _say(call, "port %d" % port, doctor_texts.advice(why))
             meters = [meter for line in call.device.lines for meter in line.meters]

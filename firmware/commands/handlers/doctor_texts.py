@@ -66,6 +66,14 @@ def signal(dbm):
     return "%s (%d dBm)" % (word, dbm)
 
 
+def data(found):
+    """`found`: report.data()."""
+    words = "%d of %d MB this month" % (found["month"] // 1000000, found["limit"])
+    if not found["over"]:
+        return "ok, " + words, ""
+    return "FAULT " + words, "GETSTATUS,mqtt has reconnects and ping; docs/air.md says what costs; or set data.limit"
+
+
 def broker(state, url, why):
     """`state`: status() of the MQTT service, {} where there is none; `url`: mqtt.broker, "" where it is not in use;
     `why`: what ended the last connection (core/errors.py), None: nothing did."""

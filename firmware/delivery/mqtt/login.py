@@ -6,7 +6,7 @@ service.MqttService.
 
 from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log, overlay
-from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
+from firmware.core.compat import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
 from firmware.core.flash_gate import silence
 from firmware.core.log import apart
@@ -27,11 +27,14 @@ _NO_ANSWER = const(309)
 _SILENT = const(310)
 _HUNG_UP = const(312)
 _NO_NAME = const(317)
+_NETWORK_GONE = const(314)
 _CUT_SHORT = const(323)
 _OTHER = const(319)
 _REFUSED_TOPIC = const(326)
 _NO_RIGHT = const(327)
 _UNENDED = const(354)
+# What one loss says of the way holds so long: the next may be another operator's, or have been bad weather.
+_AGAIN_S = const(3 * 86400)
 # What CONNACK says, 1 to 5, has codes of its own: so much more.
 _REFUSED = const(300)
 
@@ -75,8 +78,35 @@ async def enter(session, settings, sockets):
 
 
 def doubt(service):
-    """Tell why a broker hung up that did so before, at the same topic: some do for one that is not allowed."""
+    """Tell why a broker hung up that did so before, at the same topic: some do for one that is not allowed.
+
+    Returns whether a silence that was longer than any before it may be to blame, and the link is not.
+    """
     session = service.session
+    longer = service.why[0] != _NETWORK_GONE and _weigh(session)
+    _doubt(service, session)
+    return longer
+
+
+def _weigh(session):
+    """What a loss says of how long the way may be silent: whether that was longer than it has ever borne.
+
+    A silence it has borne before is forgiven once, or it would be every loss of coverage that shortens it; the second
+    in a row is longer than what is then left of that.
+    """
+    first, silent, borne = session.settings.get("ping", 0) * 1000, session.quiet, session.borne
+    if not first or silent < first or ticks_diff(session.stream.last_tx, session.stream.last_rx) <= 0:
+        return False  # nothing was left without an answer
+    if silent <= borne + borne // 8:
+        session.borne = borne * 2 // 3
+        return False
+    session.most = max(first, borne)
+    session.until = monotonic_s() + _AGAIN_S  # report.py looks there
+    log.info("mqtt", "no answer after %d s of silence; pings each %d s", silent // 1000, session.most // 1000)
+    return True
+
+
+def _doubt(service, session):
     if service.why[0] not in (_HUNG_UP, _OTHER) or not (session.asked or session.flying):
         return
     code = _REFUSED_TOPIC

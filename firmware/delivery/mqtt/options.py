@@ -9,9 +9,10 @@ _OURS = const((
 ))  # fmt: skip
 
 
-def options(config):
-    """The dict MqttService wants, `online` and `offline` aside; `tls`: whether a Trust is wanted there.
-    `enabled` alone, False, where nothing is to be delivered or the broker's address is none: it waits for others."""
+def options(config, paid=False):
+    """The dict MqttService wants, `online` and `offline` aside; `tls`: whether a Trust is wanted there. `enabled`
+    alone, False, where nothing is to be delivered or the broker's address is none: it waits for others. `paid`: behind
+    a modem, where pings cost."""
     get, expand = config.get, config.expand
     off = {"enabled": False}
     if not get("mqtt.enabled"):
@@ -33,6 +34,9 @@ def options(config):
             log.error("config", "%s: %s is a topic of what the device says; no commands are taken there", name, found)
         elif found:
             topics.append(found)
+    keepalive, most, pings = get("mqtt.keepalive"), get("mqtt.keepalive_max"), 0
+    if paid and most > keepalive:
+        keepalive, pings = most, keepalive
     return {
         "enabled": True,
         "host": host,
@@ -41,7 +45,8 @@ def options(config):
         "client_id": expand(get("mqtt.id")),
         "user": get("mqtt.user"),
         "password": get("mqtt.password"),
-        "keepalive": get("mqtt.keepalive"),
+        "keepalive": keepalive,
+        "ping": pings,
         "qos": get("mqtt.qos"),
         "window": _window(config),
         "puback_ms": get("mqtt.puback_timeout") * 1000,

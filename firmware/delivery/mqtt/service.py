@@ -31,7 +31,8 @@ _TLS_LAST = const(353)
 
 
 class MqttService:
-    """`settings` (dict): host, port, client_id, user, password, keepalive (s), qos (0, 1), window, clean, subscribe
+    """`settings` (dict): host, port, client_id, user, password, keepalive (s), ping
+    (s until the first, 0: half of that), qos (0, 1), window, clean, subscribe
     (list of topics), online_topic, online, offline (payloads), puback_ms, connect_ms, answer_ms; `enabled`.
 
     `ring` is the log, `link` the way out, `topic_for(kind)` the topic of a record or None (then it waits),
@@ -158,9 +159,10 @@ class MqttService:
                 self.why = failure.why()
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
-            doubt(self)
+            longer = doubt(self)
             if self.why[0] > _ANSWERED and not _TLS <= self.why[0] <= _TLS_LAST:
-                self._link.suspect()
+                if not longer:
+                    self._link.suspect()
                 await self.publisher.note_acks()
         finally:
             # Whatever ends the task, also its cancellation: nothing may stay on the way.
@@ -218,11 +220,12 @@ async def _enter(session, settings, sockets):
 
 
 def doubt(service):
-    """Say why a connection has ended where the broker keeps it to itself (login.doubt)."""
+    """Say why a connection has ended where the broker keeps it to itself; whether its silence may be why
+    (login.doubt)."""
     with overlay.attempt, overlay.use("login"):
         from firmware.delivery.mqtt import login
 
-        login.doubt(service)
+        return login.doubt(service)
 
 
 async def _leave(session):

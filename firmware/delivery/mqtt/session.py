@@ -22,6 +22,9 @@ _ECHOES = const(8)
 _LARGEST = const(4096)
 # Copied bytes of the small packets that may go out at any time: PUBACK, PINGREQ, DISCONNECT.
 _SMALL_PACKETS = const(16)
+# A ping has so long before the broker takes the silence for a loss; ticks that nothing reaches.
+_MARGIN_MS = const(30000)
+_NEVER = const(0x1FFFFFFF)
 # umqtt.simple counts packet ids up for ever: 65536 is no id, its PUBACK never comes (platform facts 2.1).
 _LAST_PID = const(65000)
 # Codes of errors (core/errors.py).
@@ -45,6 +48,11 @@ class Session:
     refused = ""  # the topic the broker did not let us subscribe to last
     doubt = ""  # the cargo, or the topic asked for, that had no answer yet when it hung up last
     fails = 0  # how often in a row that was so
+    # Of the way, in ms: the longest silence it has borne, and the longest it is trusted with. Network address
+    # translation (NAT) forgets a silent connection without a word.
+    borne = 0
+    most = _NEVER
+    pause = 0  # ms of silence before a ping
 
     def __init__(self, umqtt, feed, arrived, takes=None):
         self.umqtt = umqtt
@@ -53,6 +61,7 @@ class Session:
         self.client = None  # umqtt.simple's MQTTClient
         self._unsent = []  # cargo of QoS 0 messages that the socket has not taken yet
         self._ping_at = None  # ticks of a ping that has no answer yet
+        self.quiet = 0  # ms without a byte either way since something came
         self._broken = None  # what sending ended with
         self.stream = Stream(_LARGEST)
         self.guard = Guard()
@@ -93,7 +102,7 @@ class Session:
             self.handle(packet)
         if self._broken and not got:
             raise self._broken
-        self._watch()
+        self._watch(got)
         return got
 
     def flush(self):
@@ -125,7 +134,7 @@ class Session:
         self.holds = bool(holds)
         return self.holds
 
-    def _watch(self):
+    def _watch(self, got):
         now = ticks_ms()
         s = self.settings
         stream = self.stream
@@ -143,10 +152,20 @@ class Session:
         quiet = 0 if self.holds else ticks_diff(now, stream.last_rx)
         if quiet > 3 * half:
             raise BrokerError(_NOTHING_HEARD, quiet)
+        alone = ticks_diff(now, stream.last_tx)
+        if got:
+            self.borne = max(self.borne, self.quiet)
+            self.quiet = 0
+        pause = half
+        if s.get("ping"):
+            # As long as the way has borne and half more; what a loss says of that: login.doubt().
+            pause = min(max(s["ping"] * 1000, self.borne * 3 // 2), self.most, 2 * half - _MARGIN_MS)
+        self.pause = pause
+        self.quiet = max(self.quiet, min(quiet, alone))
         if self._ping_at is not None and not self.holds:
             if ticks_diff(now, self._ping_at) > min(limit, 2 * half):
                 raise BrokerError(_NO_PONG)
-        elif (quiet > half or ticks_diff(now, stream.last_tx) > half) and self.guard.space(_SMALL_PACKETS):
+        elif (quiet > pause or alone > pause) and self.guard.space(_SMALL_PACKETS):
             self.call(self.client.ping)
             self._ping_at = now
 
@@ -247,4 +266,5 @@ class Session:
         self._unsent = []
         self._ping_at = self._broken = None
         self.holds = False
+        self.quiet = 0
         self.client = None

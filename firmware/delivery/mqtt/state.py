@@ -5,7 +5,8 @@ from firmware.core.compat import monotonic_s
 
 
 def status(service):
-    """Counters and state of a service.MqttService as a dict; `since` in seconds, `rx` and `tx` in bytes."""
+    """Counters and state of a service.MqttService as a dict; `since`, `keepalive` (what was announced) and `ping` (the
+    silence before one) in seconds, `rx` and `tx` in bytes."""
     publisher, session = service.publisher, service.session
     found = {
         "connected": service.connected,
@@ -20,6 +21,8 @@ def status(service):
         "refused": session.refused,
         "overrun": service.overrun,
         "rejected": session.rejected,
+        "keepalive": service.settings.get("keepalive", 0),
+        "ping": session.pause // 1000,
         "tx": session.stream.sent,
         "rx": session.stream.received,
     }

@@ -8,6 +8,7 @@ change, and one of them has to get the new value; who only looks whether the cha
 import asyncio
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,6 +80,8 @@ class Topics(Mqtt):
     def next_message(self):
         return ("at", self.messages.pop(0)) if self.messages else None
 
+    session = SimpleNamespace(pause=60000)
+
     async def reply(self, topic, payload, retain=False):
         """It has arrived."""
 
@@ -103,6 +106,13 @@ def device(folder):
     app.discovery = Discovery(app)
     app.keeper = TimeKeeper(app)
     return app
+
+
+async def reporting(app):
+    """What the watch does beside other things (app/main.py)."""
+    while True:
+        await asyncio.sleep(10)
+        await app.report()
 
 
 async def say(app, channel, *lines):
@@ -158,6 +168,7 @@ def test_what_says_now_acts_now(name, tmp_path, monkeypatch):
         console.known = True
         services_of = Remote(app.mqtt, app.processor, app.answer_topic), app.discovery, app.keeper
         tasks = [asyncio.ensure_future(service.run()) for service in services_of]
+        tasks.append(asyncio.ensure_future(reporting(app)))
         await asyncio.sleep(60)
         assert str(app.config.get(name)) != value
         reads = Reads(name, monkeypatch)

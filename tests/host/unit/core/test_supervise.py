@@ -115,6 +115,10 @@ class Memory:
         return call
 
 
+async def nothing():
+    """Nothing is due."""
+
+
 def app_with(service):
     app = SimpleNamespace(
         watched=[],
@@ -127,6 +131,7 @@ def app_with(service):
         restart_reason="",
         watch_trial=lambda: None,
         note=nothing_noted,
+        report=nothing,
         ring=SimpleNamespace(flush=lambda: None),
     )
     app.watched.append(root.Supervised("part", service))
