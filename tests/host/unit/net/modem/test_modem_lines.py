@@ -72,6 +72,26 @@ def test_what_comes_is_fetched_sooner_while_there_is_traffic(cmux):
     run_virtual(main)
 
 
+@pytest.mark.parametrize("cut", (1, 3, 4, 20, 100, 130))
+def test_a_board_that_lost_its_power_within_a_frame_finds_the_modem_as_it_is(cut):
+    """What was sent next was the rest of that frame to the modem; the power key, and a minute, had to help."""
+
+    async def main():
+        first = World(settings={"cmux": True})
+        await first.online(60)
+        first.task.cancel()
+        first.modem.take(4096)
+        first.modem.receive((b"\xf9\x07\xef\xff" + bytes(range(32, 159)))[:cut])
+        second = World(settings={"cmux": True}, off=True)
+        second.link.uart.modem = modem = first.modem
+        second.link.power_key = modem.power_key
+        boots = modem.boots
+        assert await second.online(60) < 15
+        assert modem.boots == boots and modem.powered
+
+    run_virtual(main)
+
+
 # Name -> (with CMUX, with DCD wired, what whoever uses the link does, words of the reason, seconds to be back as
 # docs/modems.md has them; a probe is due within 60 s).
 WAYS = {
