@@ -173,32 +173,43 @@ def _words(name):
     return GROUPS[at : GROUPS.find("\n", at)].split(" ")
 
 
-def _enter(name):
+def _enter(name, need=None):
+    """`need`: whether room has to be made, None: nobody has looked. A look takes 11 ms where the heap has 490 KB, and
+    between two in one call nothing is loaded; the answer goes back.
+    """
     global _held
     users = _users.get(name)
     if users is None:
         users = [0] + [word[1:] for word in _words(name) if word[:1] == "+"]
     for below in users[1:]:
-        _enter(below)
-    if not users[0] and _short(_RESERVE):
-        # What nobody uses makes room for what is loaded now, and so does the piece that is held back.
-        _users.pop(name, None)
-        _held = None
-        reclaim()
+        need = _enter(below, need)
+    if not users[0]:
+        if need is None:
+            need = _short(_RESERVE)
+        if need:
+            # What nobody uses makes room for what is loaded now, and so does the piece that is held back.
+            _users.pop(name, None)
+            _held = need = None
+            reclaim()
     _users[name] = users
     users[0] += 1
+    return need
 
 
-def _leave(name):
-    """Allocates nothing before the user is gone."""
+def _leave(name, need=None):
+    """Allocates nothing before the user is gone. `need` as in _enter()."""
     users = _users[name]
     users[0] -= 1
     for at in range(1, len(users)):
-        _leave(users[at])
-    if not users[0] and _short(_RESERVE):
-        _forget(name)
-        if _held is None:
-            hold()
+        need = _leave(users[at], need)
+    if not users[0]:
+        if need is None:
+            need = _short(_RESERVE)
+        if need:
+            _forget(name)
+            if _held is None:
+                hold()
+    return need
 
 
 def _forget(name, wholly=True):
