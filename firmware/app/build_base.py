@@ -23,6 +23,7 @@ def settings(app):
     config.load()
     for problem in config.problems:
         log.error("config", "%s", problem)
+        log.note("config", problem)
     preset = getattr(app.board, "preset", None)
     if preset:
         config.set_many(preset())

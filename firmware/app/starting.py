@@ -93,6 +93,7 @@ def make(board, guard=None):
         _load()
         if not app.safe:
             _stays(board)
+    app.audit = _audit()
     with overlay.use("start"):
         if app.safe:
             from firmware.app import build_base as parts
@@ -175,7 +176,7 @@ def _load():
     ones.
     """
     # Each in a frame of its own, which holds what it has loaded.
-    for step in (_session, _readings, _grammar, _commands, _rights, _settings, _rest):
+    for step in (_session, _readings, _grammar, _commands, _rights, _settings, _audit, _rest):
         step()
         overlay.reclaim()
 
@@ -191,6 +192,14 @@ def _stays(board):
 
         if getattr(board, "modem", None):
             from firmware.net.modem import at, link  # noqa: F401
+
+
+def _audit():
+    """What is kept of the audit log."""
+    with overlay.use("audit"):
+        from firmware.security import audit
+
+        return audit.new()
 
 
 def _session():

@@ -8,6 +8,7 @@ from firmware.core import log, overlay
 from firmware.core.compat import monotonic_s, sleep_ms
 
 # Codes of CommandError.
+_FORBIDDEN = const(3)
 _BAD_VALUE = const(4)
 _NO_METER = const(5)
 _FAILED = const(8)
@@ -161,6 +162,9 @@ class Call:
         what, result = self.masked, "ERROR %d" % error.code if error else "OK"
         if self.typed or self.text:
             what = "AT^MTXTUNNEL=SAVECONFIG: " + self.rest  # the names of the settings
+        elif error and error.code < _FORBIDDEN:
+            # Whatever it was meant to be: a name spelled wrong may have a secret behind it, or be one.
+            what = what.replace(";", ",").split(",")[0] + ",***" if what[:2].upper() == "AT" else "***"
         log.note(who, what, result, who + (self.name + result if error else what))
 
     async def end(self, error=None):

@@ -2,7 +2,7 @@
 
 Whoever has something to say notes it (`log.note()`); here it is written, and this is loaded for that alone. A file
 holds lines of `[number, UTC, told, times, who, what, result] CRC-32`, a JSON array each. Numbers ascend whatever the
-clock does, UTC is 0 while nobody has set it, `told` the last number that was handed to the topic before this. Where
+clock does, UTC is 0 while nobody has set it, `told` the last number that had arrived on the topic before this. Where
 `who` is empty, `what` is the number of an entry that came `times` times more. The file's name is the number of its
 first line. One that is full is followed by the next, and the oldest goes before it comes: there are never more than
 `audit.size` says.
@@ -38,49 +38,57 @@ _SEND = const(4)
 _TEXTS = const((150, 200, 100))
 
 
-class Files:
-    """What is known of the files: `file` the newest one's name, None: they have to be looked at, `size` its bytes,
-    `next` the number of the next entry, `told` the last one that was handed to the topic.
+# What is known of the files, a list: an object of a class of ours would keep all of this in memory. Name of the newest
+# one, None: they have to be looked at; its bytes; number of the next entry; the last one handed to the topic; the last
+# one that arrived there; seconds up to which the writes are used up; and a list of [what makes another one the same
+# (CRC-32), times not written yet, monotonic seconds of the last one, what was noted or, once written, its number,
+# seconds of the writing].
+_NAME = const(0)
+_SIZE = const(1)
+_NEXT = const(2)
+_SENT = const(3)
+_TOLD = const(4)
+_LIMIT = const(5)
+_KNOWN_AT = const(6)
 
-    `known`: [what makes another one the same (CRC-32), times not written yet, monotonic seconds of the last one, what
-    was noted or, once written, its number, seconds of the writing]. `limit`: seconds of the writes that were used up.
-    """
 
-    def __init__(self):
-        self.known = []
-        self.limit = -_SAVED_S
-        self.file = None
+def new():
+    """What an App keeps of it; made early, while there is room in one piece."""
+    return [None, 0, 0, 0, 0, -_SAVED_S, []]
 
-    def look(self, folder):
-        """Find the end of what is written."""
-        self.file, self.size, self.next, self.told = 0, _FILE, 1, 0
-        found = names(folder)
-        for name in reversed(found):
-            if self._look(folder, name, name == found[-1]):
-                break
 
-    def _look(self, folder, name, newest):
-        """Read a file; whether there was an entry in it."""
-        number, size, good, line = name, 0, False, b"\n"
-        try:
-            with open("%s/%d" % (folder, name), "rb") as file:
-                while True:
-                    got = file.readline(_LONGEST)
-                    if not got:
-                        break
-                    line = got
-                    size += len(line)
-                    entry = decode(line)
-                    number += 1
-                    if entry:
-                        good, number, self.told = True, entry[0] + 1, entry[2]
-        except OSError as error:
-            log.warn("audit", "%d cannot be read: %s", name, error)
-            number, line = name + _LINES, b""
-        if newest:
-            # What has no end is not gone on with.
-            self.file, self.next, self.size = name, number, size if line[-1:] == b"\n" else _FILE
-        return good
+def _look(state, folder):
+    """Find the end of what is written."""
+    state[_NAME:_LIMIT] = [0, _FILE, 1, 0, 0]
+    found = names(folder)
+    for name in reversed(found):
+        if _look_at(state, folder, name, name == found[-1]):
+            break
+    state[_SENT] = state[_TOLD]
+
+
+def _look_at(state, folder, name, newest):
+    """Read a file; whether there was an entry in it."""
+    number, size, good, line = name, 0, False, b"\n"
+    try:
+        with open("%s/%d" % (folder, name), "rb") as file:
+            while True:
+                got = file.readline(_LONGEST)
+                if not got:
+                    break
+                line = got
+                size += len(line)
+                entry = decode(line)
+                number += 1
+                if entry:
+                    good, number, state[_TOLD] = True, entry[0] + 1, entry[2]
+    except OSError as error:
+        log.warn("audit", "%d cannot be read: %s", name, error)
+        number, line = name + _LINES, b""
+    if newest:
+        # What has no end is not gone on with.
+        state[_NAME:_SENT] = [name, size if line[-1:] == b"\n" else _FILE, number]
+    return good
 
 
 def names(folder):
@@ -124,9 +132,9 @@ def _place(app):
 
 
 def _state(app):
-    state = app.audit = app.audit or Files()
-    if state.file is None:
-        state.look(_place(app))
+    state = app.audit = app.audit or new()
+    if state[_NAME] is None:
+        _look(state, _place(app))
     return state
 
 
@@ -137,7 +145,7 @@ def write(app, now=False):
     """Write what was noted; what is only counted yet after an hour, or `now`. What the flash does not take is tried
     again in a minute."""
     state = _state(app)
-    known, moment = state.known, monotonic_s()
+    known, moment = state[_KNOWN_AT], monotonic_s()
     for said in log.notes:
         _count(known, said)
     if len(log.notes) == _NOTED:
@@ -152,23 +160,23 @@ def write(app, now=False):
         new = not isinstance(item[3], int)
         fresh += new
         if item[1] and (new or now or at < old or moment - item[4] >= _HOUR_S):
-            lines.append((item, _line(app, item, moment, state.next + len(lines))))
+            lines.append((item, _line(app, item, moment, state[_NEXT] + len(lines))))
         elif item[1]:
             log.due = min(log.due, item[4] + _HOUR_S)
-    until = max(state.limit, moment - _SAVED_S)
+    until = max(state[_LIMIT], moment - _SAVED_S)
     if until > moment and fresh < _MANY and not app.restart_reason:
         log.due = until if lines else log.due
         return
-    number = state.next
+    number = state[_NEXT]
     try:
         _append(app, state, [line for _, line in lines])
     except OSError as error:
         log.error("audit", "not written: %s", error)
-        state.file = None
+        state[_NAME] = None
         log.due = moment + _MINUTE_S
         return
     if lines:
-        state.limit = until + _MINUTE_S
+        state[_LIMIT] = until + _MINUTE_S
     for item, _ in lines:
         item[1:] = [0, item[2], item[3] if isinstance(item[3], int) else number, moment]
         number += 1
@@ -191,7 +199,7 @@ def _line(app, item, now, number):
     """The line of a known item."""
     _, times, last, said = item[:4]
     utc = app.clock.utc()
-    entry = [number, utc and utc - now + last, app.audit.told, times]
+    entry = [number, utc and utc - now + last, app.audit[_TOLD], times]
     if isinstance(said, int):
         entry += ["", said, ""]
     else:
@@ -208,20 +216,20 @@ def _append(app, state, lines):
     """Each file in one write, which is durable or has not been. OSError."""
     data = b""
     for line in lines:
-        if state.size + len(data) + len(line) > _FILE:
+        if state[_SIZE] + len(data) + len(line) > _FILE:
             _put(app, state, data)
             data = b""
             _begin(app, state)
         data += line
-        state.next += 1
+        state[_NEXT] += 1
     _put(app, state, data)
 
 
 def _put(app, state, data):
     if data:
-        with open("%s/%d" % (_place(app), state.file), "ab") as file:
+        with open("%s/%d" % (_place(app), state[_NAME]), "ab") as file:
             file.write(data)
-        state.size += len(data)
+        state[_SIZE] += len(data)
 
 
 def _begin(app, state):
@@ -235,7 +243,7 @@ def _begin(app, state):
             pass  # it is there
     for name in found[: max(len(found) + 1 - (app.config.get("audit.size") << 10) // _FILE, 0)]:
         os.remove("%s/%d" % (folder, name))
-    state.file, state.size = state.next, 0
+    state[_NAME], state[_SIZE] = state[_NEXT], 0
 
 
 # --- reading
@@ -246,7 +254,7 @@ def read(app, count):
 
     No file stays open in between: others may be written.
     """
-    first = _state(app).next - count
+    first = _state(app)[_NEXT] - count
     folder = _place(app)
     found = names(folder)
     for which, name in enumerate(found):
@@ -290,14 +298,17 @@ async def publish(app):
     if not topic or topic in (expand(get("mqtt.at_topic")), expand(get("mqtt.at_topic2"))):
         return
     state = _state(app)
-    left = state.next - 1 - state.told
+    ready = mqtt and mqtt.connected and not mqtt.replies_wait()
+    if ready:
+        state[_TOLD] = state[_SENT]  # the broker has confirmed them
+    left = state[_NEXT] - 1 - state[_TOLD]
     if left <= 0:
         return
     log.due = monotonic_s() + _MINUTE_S
-    if mqtt and mqtt.connected and not mqtt.replies_wait():
+    if ready:
         for entry in read(app, left):
-            if entry[0] > state.told + _SEND:
+            if entry[0] > state[_TOLD] + _SEND:
                 break
             await mqtt.reply(topic, json.dumps(dict(told(entry), IMEI=app.imei)))
-        state.told = min(state.told + _SEND, state.next - 1)
+        state[_SENT] = min(state[_TOLD] + _SEND, state[_NEXT] - 1)
         log.due += _SEND_S - _MINUTE_S

@@ -66,7 +66,7 @@ class App:
         NOW[0] += 60
         CLOCK[0] += 60 if number % 7 else -100000
         audit.write(self)
-        return not [item for item in self.audit.known if item[1]]
+        return not [item for item in self.audit[-1] if item[1]]
 
     def whats(self):
         return [entry[5] for entry in audit.read(self, 9999)]
