@@ -5,7 +5,7 @@ An answer (TITAN reference 2.3): the command, data lines, an empty line, then OK
 """
 
 from firmware.core import log, overlay
-from firmware.core.compat import monotonic_s, sleep_ms
+from firmware.core.compat import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 
 # Codes of CommandError.
 _FORBIDDEN = const(3)
@@ -25,6 +25,9 @@ _MOST_LINES = const(16)
 MOST_BYTES = const(20480)
 # A chunk of small pieces.
 _CHUNK = const(256)
+# A command waits so long for a meter.
+_WAIT_MS = const(90000)
+_STEP_MS = const(50)
 
 
 class CommandError(Exception):
@@ -119,6 +122,7 @@ class Call:
         self.text = None  # lines behind the command in the same message
         self.typed = None  # settings that were typed since SAVECONFIG,TEXT
         self.after = None  # to be called when the answer is out
+        self.result = None  # what a meter was asked for; None: it is not there yet
         self.echo = None  # the first line of the answer
         self.masked = "..."  # the line as others may see it, once that is known
         self.view = False  # it changes nothing; the audit log has it only where it was refused
@@ -294,14 +298,43 @@ async def _run(call):
         await sleep_ms(0)
     if call.module == "toomany":
         raise CommandError(_TOO_LONG, "at most %d lines at a time" % _MOST_LINES)
+    next = call.name.lower() or "run"
+    while next:
+        await sleep_ms(0)
+        next = await _handler(call, next)(call)
+        if next:
+            call.result, next = next
+            await _wait(call)
+
+
+async def _wait(call):
+    """Until `call.result` is there, or it becomes None. The session needs the room more than we who only wait for it:
+    there is none of the handler's code, which is loaded again.
+    """
+    start = ticks_ms()
+    call.device.config.release()
+    overlay.aside("command")
+    try:
+        while call.result.running:
+            if ticks_diff(ticks_ms(), start) > _WAIT_MS:
+                call.result = None
+                break
+            await sleep_ms(_STEP_MS)
+    finally:
+        await overlay.back("command")
+
+
+def _handler(call, name):
+    """The function `name` of the module that the command's row names, or its run(). A function of its own, whose frame
+    ends: the one of a coroutine would keep the module in memory.
+    """
     module = _module(call.module)
-    await sleep_ms(0)
-    await (getattr(module, call.name.lower(), None) or module.run)(call)
+    return getattr(module, name, None) or module.run
 
 
 def _module(name):
     """The module that a row of the table names, with a function of the command's name or run()."""
-    with overlay.use("command"):
+    with overlay.use("handlers"):
         if name == "general":
             from firmware.commands.handlers import general as found
         elif name == "settings":

@@ -48,10 +48,12 @@ audit +zone security security.audit
 password config.password
 texts +settings config.help
 kinds meters.readings.kinds
-command +zone +kinds commands.executor commands.handlers.doctor,general,readings,settings
+command +zone +kinds commands.executor
+handlers +command commands.handlers.doctor,general,readings,settings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
-doctor +grammar +files +errorwords commands.handlers.doctor_texts
+doctor +errorwords commands.handlers.doctor_texts
+access +grammar +files commands.handlers.doctor_access
 help +grammar commands.handlers.help
 typing commands.channels.line_editor
 zone core.zone

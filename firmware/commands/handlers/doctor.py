@@ -16,12 +16,21 @@ _PROBED = const(141)
 async def doctor(call):
     what = call.args[0].lower() if call.args else ""
     if what not in ("", "modem", "broker"):
-        await _probe(call, call.args[0])
-        return
-    with overlay.use("doctor"):
-        from firmware.config import files  # noqa: F401  loading takes a while on a board
-
+        return _ask(call, readings.IDENTITY), "identified"
+    await _services(call, what)
+    # A short message has no room for that.
+    if what == "" and not call.channel.most:
         await sleep_ms(0)
+        await _access(call)
+    return None
+
+
+async def _services(call, what):
+    get = call.device.config.get
+    # Before the words are loaded, beside which the rest of the state has no room.
+    data = call.device.status()["data"] if what == "" and get("data.limit") else None
+    with overlay.use("doctor"):
+        # Loading takes a while on a board.
         from firmware.core import error_texts  # noqa: F401
 
         await sleep_ms(0)
@@ -32,25 +41,33 @@ async def doctor(call):
             link = call.device.link
             await _say(call, "network", doctor_texts.network(link.status(), link.trouble()))
         if what in ("", "broker"):
-            get = call.device.config.get
             broker = get("mqtt.broker") if get("mqtt.enabled") else ""
             mqtt = call.device.mqtt
             found = mqtt.status() if mqtt else {}
             await _say(call, "broker", doctor_texts.broker(found, broker, mqtt and mqtt.why))
         if what == "":
-            data = call.device.status().get("data") or {}
-            if data.get("limit"):
+            if data:
                 await _say(call, "data", doctor_texts.data(data))
             for port, why, _ in call.device.faults:
                 await _say(call, "port %d" % port, doctor_texts.advice(why))
             meters = [meter for line in call.device.lines for meter in line.meters]
             if meters or not call.device.faults:
                 await _meters(call, meters, doctor_texts)
-            # A short message has no room for that.
-            if not call.channel.most:
-                await sleep_ms(0)
-                for name, found in doctor_texts.channels(call.device.config):
-                    await _say(call, name, found)
+
+
+async def _access(call):
+    with overlay.use("access"):
+        from firmware.config import files  # noqa: F401
+
+        await sleep_ms(0)
+        from firmware.commands import grammar  # noqa: F401
+
+        await sleep_ms(0)
+        from firmware.commands.handlers import doctor_access
+
+        await sleep_ms(0)
+        for name, found in doctor_access.channels(call.device.config):
+            await _say(call, name, found)
 
 
 async def _say(call, name, found):
@@ -78,25 +95,51 @@ async def _meters(call, meters, doctor_texts):
         await _say(call, "meter " + meter.ident, found)
 
 
-async def _probe(call, ident):
-    """Read the meter's identity; where it is silent, try other settings of its line."""
-    with overlay.use("command"):
-        from firmware.commands.handlers.readings import ask, find, form_of, wait
-    line, meter = find(call, ident)
-    result = await wait(call, ask(line, meter, readings.IDENTITY))
-    if result is None:
-        await _say(call, "meter " + meter.ident, ("the line is busy", "ask again in a minute"))
-        return
-    probed = None
-    if result.why and result.why[0] <= _LAST_SILENT:
-        get, port = call.device.config.get, int(line.name.split(" ")[1])
-        settings = (int(get("port.baud", port)),) + form_of(get, port) + (port,)
-        probed = await wait(call, ask(line, meter, readings.PROBE, settings))
-        meter.results.pop(readings.PROBE, None)
+def _meter(call):
+    """(line, meter) of the one that is asked for."""
+    with overlay.use("handlers"):
+        from firmware.commands.handlers import readings as handler
+
+        return handler.find(call, call.args[0])
+
+
+def _ask(call, kind):
+    """Have its line read that; the Result."""
+    line, meter = _meter(call)
+    args = None
+    with overlay.use("handlers"):
+        from firmware.commands.handlers import readings as handler
+
+        if kind == readings.PROBE:
+            get, port = call.device.config.get, int(line.name.split(" ")[1])
+            args = (int(get("port.baud", port)),) + handler.form_of(get, port) + (port,)
+        return handler.ask(line, meter, kind, args)
+
+
+async def identified(call):
+    """The meter's identity was read. Where it is silent, other settings of its line are tried."""
+    result = call.result
+    if result and result.why and result.why[0] <= _LAST_SILENT:
+        return _ask(call, readings.PROBE), "probed"
+    await _tell(call, result and result.why)
+    return None
+
+
+async def probed(call):
+    """The line was tried: what was found, else what was wrong before."""
+    results = _meter(call)[1].results
+    found = results.pop(readings.PROBE, None)
+    if not found or not found.why or found.why[0] < _PROBED:
+        found = results.get(readings.IDENTITY)
+    await _tell(call, found and found.why)
+
+
+async def _tell(call, why):
     with overlay.use("doctor"):
         from firmware.commands.handlers import doctor_texts
 
-        found = doctor_texts.advice(result.why) if result.why else ("ok, it was read", "")
-        if probed and probed.why[0] >= _PROBED:
-            found = doctor_texts.advice(probed.why)
-    await _say(call, "meter " + meter.ident, found)
+        if call.result is None:
+            found = "the line is busy", "ask again in a minute"
+        else:
+            found = doctor_texts.advice(why) if why else ("ok, it was read", "")
+    await _say(call, "meter " + _meter(call)[1].ident, found)

@@ -117,7 +117,7 @@ async def setbaudrate(call):
     get = call.device.config.get
     for line in call.device.lines + call.device.tags:
         if line.name == "port %d" % index:
-            with overlay.use("command"):
+            with overlay.use("handlers"):
                 from firmware.commands.handlers.readings import form_of
 
                 line.port.configure(int(speed), *form_of(get, index))

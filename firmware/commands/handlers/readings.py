@@ -1,13 +1,13 @@
 """Readings on demand: SET... starts one in the background, GET... gives what came of the last (TITAN reference 2.1).
 
 What cannot be given is told in a line `{"IMEI":...,"TYPE":...,"ID":...,"ERR":"why"}` before ERROR.
+A handler that has to wait for a meter ends and tells (the Result, the function that goes on when it is there).
 """
 
 import json
 
 from firmware.commands.executor import CommandError, clean
 from firmware.core import errors, overlay
-from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.zone import days_in_month
 from firmware.meters import readings
 from firmware.meters.readings import kinds
@@ -21,14 +21,10 @@ _BUSY = const(7)
 _FAILED = const(8)
 _TOO_LONG = const(10)
 
-_WAIT_MS = const(90000)
-_STEP_MS = const(50)
-
 
 async def run(call):
     if call.name == "FORCEREAD":
-        await _force(call)
-        return
+        return _force(call)
     # SET or GET, and the TYPE of the records.
     kind = kinds.find(type=call.name[3:]).number
     if call.name.startswith("GET"):
@@ -38,12 +34,13 @@ async def run(call):
         except CommandError as error:
             await call.say(_why(call, str(error)))
             if error.code == _NO_DATA and call.device.config.get("iec102.unread") == "ok":
-                return
+                return None
             raise
-        return
+        return None
     line, meter = find(call, call.args[0])
     span = _range(call.args[1:], call.device.clock.zone) if len(call.args) > 1 else None
     ask(line, meter, kind, span)
+    return None
 
 
 def ask(line, meter, kind, span=None):
@@ -130,7 +127,7 @@ def _moment(values, zone):
     return zone.to_utc(2000 + year, month, day, hour, minute, 0)
 
 
-async def _force(call):
+def _force(call):
     """Read now, wait for it and show it. The result is not logged."""
     meters = [(line, meter) for line in call.device.lines for meter in line.meters]
     if call.args:
@@ -140,25 +137,13 @@ async def _force(call):
     else:
         names = ", ".join(meter.ident for _, meter in meters)
         raise CommandError(_NO_METER, "which meter: %s" % (names or "none is set up"))
-    result = await wait(call, ask(line, meter, readings.INSTANT))
-    if result is None:
+    return ask(line, meter, readings.INSTANT), "forced"
+
+
+async def forced(call):
+    if call.result is None:
         raise CommandError(_BUSY, "the line is busy; GETIEC102 gives the result later")
-    await _give(call, result)
-
-
-async def wait(call, result):
-    """`result` when it is there, or None. The session needs the room more than we who only wait for it."""
-    start = ticks_ms()
-    call.device.config.release()
-    overlay.aside("command")
-    try:
-        while result.running:
-            if ticks_diff(ticks_ms(), start) > _WAIT_MS:
-                return None
-            await sleep_ms(_STEP_MS)
-    finally:
-        await overlay.back("command")
-    return result
+    await _give(call, call.result)
 
 
 def form_of(get, port):

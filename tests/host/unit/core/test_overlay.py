@@ -147,7 +147,7 @@ def test_no_other_way():
     # By the name of a board, and by that of a handler in its row.
     assert not outside("__import__", "firmware/boards/__init__.py")
     handlers = {"firmware.commands.handlers." + row[5] for row in grammar.rows()}
-    assert handlers <= {module for module, name in GROUP.items() if name == "command"}
+    assert handlers <= {module for module, name in GROUP.items() if name == "handlers"}
     assert len(found["MemoryError handlers"]) <= 4
     assert not found["renaming tools"]
 
