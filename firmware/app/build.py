@@ -12,12 +12,12 @@ from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.core import errors, log, overlay
 from firmware.core.clock import HOST, Clock
 from firmware.core.flash_gate import Gate
+from firmware.core.zone import civil
 from firmware.meters import readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter, MeterLine
-from firmware.meters.reading import Schedule
 from firmware.meters.readings import kinds
-from firmware.meters.records import titan
+from firmware.meters.schedule import Schedule
 from firmware.recordlog.ring import Ring
 
 _PARITY = {"none": None, "even": 0, "odd": 1}
@@ -38,7 +38,9 @@ def build(app):
     build_base.settings(app)
     app.gate = Gate()
     app.clock = Clock(app.board.rtc, config.get("device.zone"), app.board.rtc_source)
-    log.info("start", "clock: %s (%s)", titan.stamp(app.clock.utc()), app.clock.source_name())
+    log.info(
+        "start", "clock: %s (%s)", "%04d-%02d-%02dT%02d:%02d:%02dZ" % civil(app.clock.utc()), app.clock.source_name()
+    )
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
     app.ring.mount()
     app.ring.order = config.get("logger.order")

@@ -35,7 +35,8 @@ from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 # whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin app.starting
-start +settings +session +kinds +password +apply +guard app.build,build_base boards.tables,wiring net.modem.prepare
+start +settings +reading +schedule +kinds +password +apply +guard app.build,build_base boards.tables,wiring\
+ net.modem.prepare
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.report,status delivery.mqtt.state
@@ -58,6 +59,7 @@ help +grammar commands.handlers.help
 typing commands.channels.line_editor
 zone core.zone
 reading +zone meters.ledger,reading,result
+schedule +zone meters.schedule
 session +reading +segments iec102.asdu,errors,extensions,ft12,instant,link,master,setup,simple,timetag,totals\
  meters.line_probe,session meters.readings.closings,curve,facts,instant meters.records.extended,titan
 trace meters.frame_trace
@@ -66,7 +68,7 @@ find recordlog.find
 segments recordlog.segments
 connect net.connect
 login +connect delivery.mqtt.login
-announce +reading delivery.homeassistant
+announce +schedule delivery.homeassistant
 time app.time_sync
 update +guard net.url update.order,source,waiting
 fetch +update +connect net.http update.download,release,updater

@@ -14,7 +14,7 @@ import json
 
 from firmware.core import log, overlay
 from firmware.core.compat import sleep_ms, ticks_add, ticks_diff, ticks_ms
-from firmware.meters import reading, readings
+from firmware.meters import readings, schedule
 
 _TURN_MS = const(2000)
 _STEP_MS = const(20)
@@ -198,8 +198,8 @@ def _meters(device):
 
 def _interval(meter):
     """Seconds between two readings of the instantaneous values that are delivered; 0: there are none."""
-    for number in range(reading.count(meter.plan)):
-        plan = reading.take(meter.plan, number)
+    for number in range(schedule.count(meter.plan)):
+        plan = schedule.take(meter.plan, number)
         if plan.kind == readings.INSTANT and meter.log:
             return plan.interval
     return 0

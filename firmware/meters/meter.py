@@ -2,7 +2,7 @@
 
 A `MeterLine` is one service. It is handed its port, its meters, the clock and a `keep(records)` function (the log's
 append_many); it knows neither the log nor the broker. What a reading needs is loaded for it and let go afterwards:
-reading.py with the plans, and for the session itself session.py, the protocol and the readings.
+schedule.py with the plans, reading.py, and for the session itself session.py, the protocol and the readings.
 """
 
 from firmware.core import errors, log, overlay
@@ -13,7 +13,7 @@ _IDLE_MS = const(250)
 _MOST_ASKED = const(16)
 # Without room for a reading's code the line looks again after that.
 _MEMORY_MS = const(2000)
-# As in reading.py.
+# As in schedule.py.
 _NEVER = const(0xFFFFFFFF)
 _FIELDS = const(7)
 
@@ -39,9 +39,9 @@ class Meter:
         self.address = address
         self.log = log
         self.options = options or {}
-        with overlay.use("reading"):
+        with overlay.use("reading"), overlay.use("schedule"):
             from firmware.meters.ledger import Ledger
-            from firmware.meters.reading import numbers
+            from firmware.meters.schedule import numbers
 
             self._ledger = ledger or Ledger()
             for schedule in schedules:
@@ -139,11 +139,14 @@ class MeterLine:
             go_on = None
             # In turn: an update makes way then.
             with overlay.attempt, await overlay.turn("session"):
+                if self.steps != self.clock.steps:
+                    with overlay.use("schedule"):
+                        from firmware.meters import schedule
+
+                        schedule.replan(self)
+                    return
                 from firmware.meters import reading
 
-                if self.steps != self.clock.steps:
-                    reading.replan(self)
-                    return
                 go_on = reading.go_on
             if go_on:
                 await go_on(self, meter, number)

@@ -22,7 +22,7 @@ from firmware.meters import meter as meterline
 from firmware.meters import readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter
-from firmware.meters.reading import Schedule
+from firmware.meters.schedule import Schedule
 from firmware.recordlog.ring import Ring
 from tests.host.support import memory_meters, virtual_time
 from tests.host.support.fake_ports import StationMeter

@@ -11,7 +11,7 @@ from firmware.core import overlay
 
 # Number|name|module with an `async def NAME(master, meter, job)`|TYPE|setting of a meter that schedules it|how|bytes
 # of its longest record in TITAN's form. The setting counts minutes, or is on for once a day. How: `once` for what
-# covers a slot and is tried until it succeeds (meters/reading.py: Schedule). Of what is due together the first row is
+# covers a slot and is tried until it succeeds (meters/schedule.py: Schedule). Of what is due together the first row is
 # read first.
 # Numbers lie on flashes, in logs and ledgers: they never change, and none is given twice.
 _ROWS = const("""1|instant|instant|IEC102|interval||1024

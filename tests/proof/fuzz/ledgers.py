@@ -6,7 +6,7 @@ from pathlib import Path
 from firmware.meters import readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter
-from firmware.meters.reading import Schedule
+from firmware.meters.schedule import Schedule
 from tests.proof.fuzz.mutator import Mutator
 
 COUNT, SAMPLE, HEAP = 100_000, 300, 300_000

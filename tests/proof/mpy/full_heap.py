@@ -4,12 +4,11 @@
 # service has to do its work again, in this life of the device or, where it was reset with a reason, in the next.
 # Time is the clock's and what would only have been waited for. Prints JSON: turns, fills, resets (reason: how often),
 # failures.
-import gc
 import json
 import random
 import sys
 
-from rig import Ballast, Board, Link, Reset, asyncio, skip, ticks, ticks_diff, use
+from rig import Ballast, Board, Link, Reset, asyncio, forget, skip, ticks, ticks_diff, use
 
 ROOT, TURNS, SEED = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 REST = 8192
@@ -114,10 +113,6 @@ SETTINGS = {
 }
 
 
-from firmware.app import main as app  # noqa: E402
-from firmware.core import log  # noqa: E402
-from firmware.update import starts  # noqa: E402
-
 last = []
 
 
@@ -127,21 +122,31 @@ def sink(line):
         last.pop(0)
 
 
-log.sink = sink
+def start(board):
+    """What main.py does at each start: (the app's module, the guard)."""
+    from firmware.app import main as app
+    from firmware.core import log
+    from firmware.update import starts
+
+    log.sink = sink
+    return app, starts.begin(board)
+
+
 resets = {}
 failures = []
 rests = 0
 while True:
     use(heap)
-    gc.collect()
+    board = app = guard = main = None
+    forget()
     board = Watched(ROOT, SETTINGS)
     heap.fed = ticks()
     heap.begun = False
-    guard = starts.begin(board)
+    app, guard = start(board)
     if heap.rests:
         heap.rest_since = ticks()
 
-    async def main(board=board, guard=guard):
+    async def main(board=board, guard=guard, app=app):
         global rests
         running = asyncio.create_task(app.run(board, guard))
         while True:

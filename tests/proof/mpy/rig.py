@@ -39,6 +39,15 @@ class Reset(BaseException):
     """The board was reset."""
 
 
+def forget():
+    """What a reset does to the memory: the firmware's modules, and what they know, begin anew."""
+    core.cur_task = None
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("firmware", "umqtt"):
+            del sys.modules[name]
+    gc.collect()
+
+
 class Ballast:
     """Fills the heap up to a rest."""
 

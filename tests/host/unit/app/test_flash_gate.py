@@ -20,7 +20,7 @@ from firmware.core.flash_gate import Gate
 from firmware.meters import reading, readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter
-from firmware.meters.reading import Schedule
+from firmware.meters.schedule import Schedule, replan
 from firmware.net.modem import setup
 from firmware.recordlog.ring import Ring
 from tests.host.support import memory_meters, virtual_time
@@ -179,7 +179,7 @@ async def ledger(app, number):
     meter = Meter("A", (1, 1, 1), [schedule], True, {}, Ledger(place + "ledger.json"), place)
     line = memory_meters.line_of(None, [meter], app.ring.append_many)
     line.gate = app.gate
-    reading.replan(line)
+    replan(line)
 
     async def session(*_):
         await asyncio.sleep(0)

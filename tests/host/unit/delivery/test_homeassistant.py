@@ -14,7 +14,7 @@ import pytest
 from firmware.delivery import discovery, homeassistant
 from firmware.meters import readings
 from firmware.meters.meter import Meter
-from firmware.meters.reading import Schedule
+from firmware.meters.schedule import Schedule
 from tests.host.support import json_examples
 from tests.host.support.record_format import record_format
 from tools import patience

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from firmware.core import clock, compat
 from firmware.core.zone import Zone
 from firmware.meters import readings
-from firmware.meters.reading import Schedule, next_aligned
+from firmware.meters.schedule import Schedule, next_aligned
 
 MADRID = Zone("Europe/Madrid")
 NOW = 1795000000  # November 2026

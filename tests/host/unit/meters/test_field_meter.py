@@ -13,7 +13,7 @@ from firmware.core import errors
 from firmware.core.compat import sleep_ms
 from firmware.core.zone import Zone
 from firmware.meters import meter as meterline
-from firmware.meters import reading, readings
+from firmware.meters import reading, readings, schedule
 from tests.host.support import virtual_time
 from tests.host.unit.meters.test_readings import Bench
 from tools.meter.manners import Manners
@@ -221,7 +221,7 @@ def test_a_mark_of_the_year_2070_on_the_flash_is_not_believed(tmp_path, name):
         meter.ledger.set_mark(name, NOW + 44 * 365 * DAY)
         meter.ledger.save()
         if name == "done2":
-            plan = reading.Schedule(readings.CLOSINGS, DAY, True)
+            plan = schedule.Schedule(readings.CLOSINGS, DAY, True)
             plan.done = meter.ledger.mark(name)
             plan.plan(made.clock)
             return plan.at <= made.clock.utc()

@@ -6,8 +6,8 @@ import pytest
 
 from firmware.meters import reading, readings
 from firmware.meters.meter import Meter
-from firmware.meters.reading import Schedule
 from firmware.meters.records import titan
+from firmware.meters.schedule import Schedule
 from tests.host.support import memory_meters, virtual_time
 from tests.host.support.record_format import record_format
 from tests.host.unit.commands.test_commands import Desk

@@ -18,7 +18,7 @@ from firmware.meters import meter as meterline
 from firmware.meters import reading, readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter
-from firmware.meters.reading import Schedule
+from firmware.meters.schedule import Schedule
 from tests.host.support import memory_meters, virtual_time
 from tools.meter.values import tag_of
 
