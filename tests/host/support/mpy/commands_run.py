@@ -21,6 +21,7 @@ from firmware.commands.dispatcher import Channel, Processor  # noqa: E402
 
 # Certificates would be kept below it; SETCERT alone tells what is there.
 device.board = type("Board", (), {"root": "build/no-flash"})()
+device.audit = None
 processor = Processor(device)
 channel = Channel("console", "console.commands", person=True)
 OURS = "AT^MTXTUNNEL="
