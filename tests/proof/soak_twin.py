@@ -7,8 +7,8 @@ the modem is that of the tests (its timings are a tenth) and a meter has 400 ms 
 
 Every period of the load curve has to arrive once, every quarter's values once or their loss with its reason; no
 service ends, nothing restarts, nothing of the log is lost, whoever typed something has an answer, and the heap does
-not grow. `python -m tests.proof.soak_twin HOURS FOLDER` is a part of it; what was counted is in docs/soak_twin.json, of
-which tests/proof/curves.py makes the picture.
+not grow. `python -m tests.proof.soak_twin HOURS FOLDER` is a part of it; what was counted is in docs/soak_twin.json,
+of which tests/proof/curves.py makes the picture.
 """
 
 import collections
@@ -315,10 +315,9 @@ class _Wire:
             while time.monotonic() < limit:
                 if select.select([self._fd], [], [], 1)[0]:
                     heard += os.read(self._fd, 1000)
-                    if self._end.search(heard):
-                        # A line of several commands, or what is behind it.
-                        if not select.select([self._fd], [], [], 0.3)[0]:
-                            return heard
+                    # A line of several commands, or what is behind it.
+                    if self._end.search(heard) and not select.select([self._fd], [], [], 0.3)[0]:
+                        return heard
             self.heard = heard
             return b""
 
@@ -348,7 +347,10 @@ def lived(folder, hours=HOURS):
 def shown(found):
     """The figures of a run without the curves."""
     heap = [count for _, count in found["heap"]]
-    curves = {"heap": "%d to %d bytes" % (min(heap), max(heap)), "waiting": max(count for _, count in found["waiting"])}
+    curves = {
+        "heap": "%d to %d bytes" % (min(heap), max(heap)),
+        "waiting": max(count for _, count in found["waiting"]),
+    }
     return {**found, **curves}
 
 

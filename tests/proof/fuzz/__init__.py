@@ -20,7 +20,10 @@ import tracemalloc
 
 from tools import patience
 
-KINDS = ("frames", "sessions", "lines", "messages", "heads", "packets", "configs", "packs", "logs", "ledgers")
+KINDS = (
+    "frames", "sessions", "lines", "tags", "messages", "heads", "packets", "configs", "packs", "logs", "ledgers",
+    "audits",
+)  # fmt: skip
 SEED = 102
 # Inputs of one Target.
 CHUNK = 2000
