@@ -188,4 +188,7 @@ def test_reboot_comes_back_and_says_why(rig):
     rig.board.may_restart = True
     ok(rig, "REBOOT", "")
     rig.board.line("reset cause: .*command on mqtt", 60, line)
-    assert "command on mqtt" in rig.online(120, since)["RESET"]
+    told = rig.online(120, since)["RESET"]
+    assert "command on mqtt" in told
+    # The cells for that survive a reset of the chip.
+    assert re.search(r"last ran: task \w+, line \w+ [0-9A-F]{4}, \d+ s after the start", told), told
