@@ -35,9 +35,10 @@ from tools import lib
 
 ROOT = Path(__file__).resolve().parents[1]
 DAY, QUARTER = 86400, 900
+QUICK = DAY // 4
 START = 1795000000 // DAY * DAY + 300
 MOST, MOST_TLS = 110_000, 150_000
-_KINDS = ("payload", "MQTT", "TCP/IP", "TLS", "pings", "DNS", "NTP", "PPP")
+KINDS = ("payload", "MQTT", "TCP/IP", "TLS", "pings", "DNS", "NTP", "PPP")
 _MONTH = 30
 # The login is over then, and nothing has been read yet.
 _BEGUN_S = 150
@@ -107,8 +108,9 @@ class _Board(soak.Board):
 
 
 class Bill:
-    """Bytes of frames: in `day` a Counter of them by kind, `total` its sum, `login` those of one login. `ip`: bytes of
-    a day's IP packets, without PPP; `packets`: those that moved in `seconds`."""
+    """Bytes of frames: in `day` a Counter of them by kind, `total` its sum, `login`, `ping` and `record` those of
+    one (its acknowledgement is in it). `pings`: how many a day. `ip`: bytes of a day's IP packets, without PPP;
+    `packets`: those that moved in `seconds`."""
 
     def __init__(self, seconds, air, begun, begun_ip):
         self.begun = begun
@@ -119,6 +121,7 @@ class Bill:
         self.packets = air.ip
         self.login = sum(begun[kind] for kind in _LOGIN)
         self.pings = air.pings * DAY / seconds
+        self.ping = self.day["pings"] / self.pings
         self.ip = begun_ip + (air.ip - begun_ip) * DAY / seconds
 
 
@@ -215,9 +218,11 @@ def robust(seconds, records):
     return Bill(seconds, air, *begun)
 
 
-def run(quick=False):
+def bills(quick=False):
+    """{"MQTT", "TLS", "umqtt.robust": Bill}, what the device told in the first two, and Mbed TLS's own figures
+    (_air_tls.measured)."""
     lib.install()
-    seconds = DAY // 4 if quick else DAY
+    seconds = QUICK if quick else DAY
     authority = _air_tls.Authority()
     mbedtls = _air_tls.measured(authority)
     authority.cipher = mbedtls.cipher
@@ -225,31 +230,40 @@ def run(quick=False):
     secure, _, told_secure = ours(seconds, authority)
     records = [each for each in broker.published if each[0].endswith(b"LOGGER")]
     assert len(records) >= seconds // QUARTER - 1, "%d records" % len(records)
-    other = robust(seconds, list(records))
-    found = [
+    found = {"MQTT": bill, "TLS": secure, "umqtt.robust": robust(seconds, list(records))}
+    for each in found.values():
+        each.record = sum(each.day[kind] - each.begun[kind] for kind in _LOGIN) * seconds / DAY / len(records)
+    return found, (told, told_secure), mbedtls
+
+
+def run(quick=False):
+    found, told, mbedtls = bills(quick)
+    bill, secure, other = found.values()
+    what = "umqtt.robust"
+    rows = [
         at_most("a day over MQTT", bill.total, "bytes", "target", MOST),
         at_most("a day over MQTT with TLS", secure.total, "bytes", "target", MOST_TLS),
-        row("a day over MQTT", bill.total, "bytes", ("umqtt.robust, keep-alive 60 s", other.total)),
-        row("a month of 30 days", bill.total * _MONTH / 1e6, "MB", ("umqtt.robust", other.total * _MONTH / 1e6)),
+        row("a day over MQTT", bill.total, "bytes", (what + ", keep-alive 60 s", other.total)),
+        row("a month of 30 days", bill.total * _MONTH / 1e6, "MB", (what, other.total * _MONTH / 1e6)),
     ]
-    for kind in _KINDS:
-        found.append(row("  " + kind, bill.day[kind], "bytes", ("umqtt.robust", other.day[kind])))
-    for kind in ("TCP/IP", "TLS", "pings"):
-        found.append(row("  %s, with TLS" % kind, secure.day[kind], "bytes"))
-    found.append(row("  pings, how many", bill.pings, "", ("umqtt.robust", other.pings)))
-    found.append(row("of it IP packets, without PPP", bill.ip, "bytes", ("umqtt.robust", other.ip)))
-    found.append(row("one login", bill.login, "bytes", ("umqtt.robust", other.login)))
-    found.append(row("one login with TLS", secure.login, "bytes"))
+    rows += [row("  " + kind, bill.day[kind], "bytes", (what, other.day[kind])) for kind in KINDS]
+    rows += [row("  %s, with TLS" % kind, secure.day[kind], "bytes") for kind in ("TCP/IP", "TLS", "pings")]
+    rows.append(row("  pings, how many", bill.pings, "", (what, other.pings)))
+    rows.append(row("of it IP packets, without PPP", bill.ip, "bytes", (what, other.ip)))
+    rows.append(row("  with TLS", secure.ip, "bytes"))
+    for name in ("record", "login", "ping"):
+        rows.append(row("one " + name, getattr(bill, name), "bytes", (what, getattr(other, name))))
+        rows.append(row("one %s with TLS" % name, getattr(secure, name), "bytes"))
     # OpenSSL on the line is no cheaper than Mbed TLS of MicroPython.
     handshake = secure.begun["TLS"]
-    found.append(at_most("MicroPython's own handshake", mbedtls.up + mbedtls.down, "bytes", "on the line", handshake))
-    for name, said, true in (("", told, bill.packets), (" with TLS", told_secure, secure.packets)):
-        found.append(row("what GETSTATUS,data tells" + name, said["month"], "bytes", ("in IP packets", true),
-                         target="0.9 to 1.1", met=0.9 <= said["month"] / true <= 1.1))  # fmt: skip
-    for minutes in (60, 15):
-        state, _, _ = ours(seconds, **{"mqtt.status_minutes": minutes})
-        found.append(row("a day with mqtt.status_minutes %d" % minutes, state.total, "bytes"))
-    for most in (1000, 0):
-        silent, _, _ = ours(seconds, **{"mqtt.keepalive_max": most})
-        found.append(row("a day with mqtt.keepalive_max %d" % most, silent.total, "bytes"))
-    return found
+    rows.append(at_most("MicroPython's own handshake", mbedtls.up + mbedtls.down, "bytes", "on the line", handshake))
+    for name, said, true in (("", told[0], bill.packets), (" with TLS", told[1], secure.packets)):
+        rows.append(row("what GETSTATUS,data tells" + name, said["month"], "bytes", ("in IP packets", true),
+                        target="0.9 to 1.1", met=0.9 <= said["month"] / true <= 1.1))  # fmt: skip
+    for name, value in (
+        ("mqtt.status_minutes", 60), ("mqtt.status_minutes", 15), ("mqtt.keepalive_max", 1000),
+        ("mqtt.keepalive_max", 0), ("logger.profile", "extended"),
+    ):  # fmt: skip
+        another, _, _ = ours(QUICK if quick else DAY, **{name: value})
+        rows.append(row("a day with %s %s" % (name, value), another.total, "bytes"))
+    return rows
