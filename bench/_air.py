@@ -5,12 +5,10 @@ other end confirms each segment by itself, as Linux does to one who is silent fo
 """
 
 import collections
-import errno
 import ssl
 import types
 from unittest import mock
 
-from tests.proof import soak_broker
 from tools.lwip.stack import Stack
 from tools.modem import hdlc, tcp
 from tools.modem.peer import IP, Peer
@@ -19,15 +17,14 @@ _LATENCY_S = 0.1
 _STEP_S = 0.05
 _TCP, _DNS, _NTP = 6, 53, 123
 _PINGS = (b"\xc0\0", b"\xd0\0")
-_PUBLISH = 3
 UP, DOWN = 0, 1
 
 
 class _Ear:
-    """The broker's socket, as tools/modem/tcp.py uses one; with TLS where `seal` makes an end of it (_air_tls.py)."""
+    """The server's socket, as tools/modem/tcp.py uses one; with TLS where `seal` makes an end of it (_air_tls.py)."""
 
-    def __init__(self, broker, seal, said):
-        self.session = soak_broker.Session(broker)
+    def __init__(self, session, seal, said):
+        self.session = session
         self._seal, self._said = seal and seal(), said
 
     def setblocking(self, flag):
@@ -70,18 +67,21 @@ class _Ear:
 
 
 class Air:
-    """`now()` in seconds, `wait(seconds)` makes them pass: what a board waits for in C.
+    """`now()` in seconds, `wait(seconds)` makes them pass: what a board waits for in C. `server()` makes the other end
+    of a connection (as soak_broker.Session), `share(way, come)` takes a whole message out of the bytes that have come
+    that way and gives {what for: bytes}, {}: there is none.
 
     `bytes`: what for -> bytes of frames; `ip` those of the packets alone; `segments` of TCP that had data.
     """
 
-    def __init__(self, now, wait, broker, seal=None):
+    def __init__(self, now, wait, server, share, seal=None):
         self.now, self.wait = now, wait
         self.seals = bool(seal)
         self.bytes = collections.Counter()
         self.ip = self.segments = self.pings = 0
         self.moved_at = now()
-        self._ear = lambda: _Ear(broker, seal, self.said)
+        self._ear = lambda: _Ear(server(), seal, self.said)
+        self._shares = share
         self._way = collections.deque()  # (when it is there, who gets it, frame)
         self._ping = False
         self._come = bytearray(), bytearray()
@@ -94,7 +94,7 @@ class Air:
         self.until(lambda: self.peer.state_name() == "up" and self.stack._up)
 
     def reached(self):
-        """A context in which the network's connections lead to the broker."""
+        """A context in which the network's connections lead to the server."""
         ears = types.SimpleNamespace(socket=self._ear, SOL_SOCKET=1, SO_ERROR=4, SHUT_WR=1)
         return mock.patch.object(tcp, "socket", ears)
 
@@ -179,120 +179,7 @@ class Air:
     def _share(self, way, data):
         come = self._come[way]
         come += data
-        while self._packet(come):
-            pass
-
-    def _packet(self, come):
-        """Share a whole packet out into payload and MQTT; False: there is none."""
-        length = shift = 0
-        at = 1
-        while at < len(come):
-            length |= (come[at] & 127) << shift
-            shift += 7
-            at += 1
-            if not come[at - 1] & 128:
-                break
-        else:
-            return False
-        if len(come) < at + length:
-            return False
-        payload = 0
-        if come[0] >> 4 == _PUBLISH:
-            topic = int.from_bytes(come[at : at + 2], "big")
-            payload = length - 2 - topic - (2 if come[0] & 6 else 0)
-        self.bytes["payload"] += payload
-        self.bytes["MQTT"] += at + length - payload
-        del come[: at + length]
-        return True
-
-
-class Sockets:
-    """The module socket of a board on this Air. `blocks`: as a socket does without setblocking()."""
-
-    AF_INET, SOCK_STREAM, SOCK_DGRAM, IPPROTO_TCP, TCP_NODELAY = 2, 1, 2, 6, 1
-
-    def __init__(self, air, blocks=False):
-        self.air, self.blocks = air, blocks
-
-    def getaddrinfo(self, host, port, *_):
-        found = []
-        self.air.until(lambda: found.append(self.air.stack.lookup(host)) or found[-1] is not None)
-        if not isinstance(found[-1], bytes):
-            raise OSError(found[-1])
-        return [(2, 1, 0, "", (found[-1], port))]
-
-    def socket(self, family=2, kind=1, *_):
-        return _Socket(self.air, kind == self.SOCK_STREAM, self.blocks)
-
-
-class _Socket:
-    def __init__(self, air, stream, blocks):
-        self._air, self._stack, self._stream, self._blocks = air, air.stack, stream, blocks
-        self._pcb = self._stack.tcp() if stream else self._stack.udp()
-
-    def setblocking(self, flag):
-        self._blocks = flag
-
-    def settimeout(self, seconds):
-        """It has time."""
-
-    def setsockopt(self, *option):
-        self._pcb.no_delay = True
-
-    def connect(self, address):
-        self._peer = address
-        if not self._stream:
-            return
-        code = self._stack.connect(self._pcb, address)
-        if not code and self._blocks:
-            self._air.until(lambda: self._stack.connected(self._pcb))
-        if code or self._stack.connected(self._pcb) != 1:
-            raise OSError(-code or errno.EINPROGRESS)
-
-    def send(self, data):
-        if not self._stream:
-            return self._checked(self._stack.sendto(self._pcb, bytes(data), self._peer))
-        return self._checked(self._stack.send(self._pcb, bytes(data)))
-
-    def recv(self, count):
-        if self._stream:
-            return self._checked(self._stack.recv(self._pcb, count))
-        if not self._pcb.inbox:
-            raise OSError(errno.EAGAIN)
-        return self._pcb.inbox.pop(0)[0][:count]
-
-    def _checked(self, found):
-        if isinstance(found, int) and found < 0:
-            raise OSError(-found)
-        return found
-
-    def recv_into(self, view):
-        found = self.recv(len(view))
-        view[: len(found)] = found
-        return len(found)
-
-    def close(self):
-        if self._pcb:
-            self._stack.close(self._pcb)
-        self._pcb = None
-
-    # as umqtt.simple has it
-
-    def write(self, data, length=None):
-        data = bytes(data)[:length]
-        while data:
-            try:
-                data = data[self.send(data) :]
-            except OSError:
-                self._air.until(lambda: self._stack.events(self._pcb, 4))
-
-    def read(self, count):
-        found = b""
-        while len(found) < count:
-            try:
-                found += self.recv(count - len(found))
-            except OSError:
-                if not self._blocks:
-                    return found or None
-                self._air.until(lambda: self._stack.events(self._pcb, 1))
-        return found
+        found = self._shares(way, come)
+        while found:
+            self.bytes.update(found)
+            found = self._shares(way, come)

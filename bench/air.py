@@ -17,7 +17,7 @@ import types
 from pathlib import Path
 from unittest import mock
 
-from bench import _air, _air_tls
+from bench import _air, _air_kinds, _air_sockets, _air_tls
 from bench._rows import at_most, row
 from firmware.app import main as watch
 from firmware.app import report
@@ -30,7 +30,7 @@ from firmware.security import context
 from tests.host.support import memory_meters, umqtt_versions, virtual_time
 from tests.host.support.fake_ports import StationMeter
 from tests.proof import soak
-from tests.proof.soak_broker import Broker
+from tests.proof.soak_broker import Broker, Session
 from tools import lib
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,7 +104,7 @@ class _Board(soak.Board):
         }, **self._values)  # fmt: skip
 
     def link(self, config):
-        return _Modem(_air.Sockets(self._air))
+        return _Modem(_air_sockets.Sockets(self._air))
 
 
 class Bill:
@@ -131,7 +131,8 @@ def ours(seconds, authority=None, **values):
     async def main(folder, patched):
         broker = _Records()
         loop = asyncio.get_running_loop()
-        air = _air.Air(loop.time, loop.jump, broker, authority and authority.seal)
+        seal = authority and authority.seal
+        air = _air.Air(loop.time, loop.jump, lambda: Session(broker), _air_kinds.mqtt, seal)
         patched.enter_context(air.reached())
         if authority:
             (Path(folder) / "tls").mkdir()
@@ -192,9 +193,9 @@ def robust(seconds, records):
     def wait(step):
         now[0] += step
 
-    air = _air.Air(lambda: now[0], wait, Broker())
+    air = _air.Air(lambda: now[0], wait, lambda: Session(Broker()), _air_kinds.mqtt)
     simple = _umqtt()["umqtt.simple"]
-    simple.socket = _air.Sockets(air, True)
+    simple.socket = _air_sockets.Sockets(air, True)
     module = types.ModuleType("robust")
     text = (ROOT / "build/bench-lib/umqtt/robust.py").read_text()
     module.__dict__.update(simple=simple)
