@@ -16,6 +16,7 @@ from firmware.recordlog import format
 
 _PER_FOLDER = const(10)
 _NOT_THERE = const(2)
+_EXISTS = const(17)
 # Of the longest number a segment can come to.
 _DIGITS = const(10)
 LABEL = const(6)
@@ -25,26 +26,33 @@ class Files:
     """`root` is made if it is not there; `slots` slots of at most `slot` bytes."""
 
     def __init__(self, root, slots=40, slot=128):
-        self._root = root
+        self.root = root
         self.slots = slots
         self.slot = slot
 
     def prepare(self):
         """Make the folders; OSError."""
-        for number in range(-1, (self.slots + _PER_FOLDER - 1) // _PER_FOLDER):
-            try:
-                os.mkdir(self._root if number < 0 else "%s/j%d" % (self._root, number))
-            except OSError as error:
-                if error.errno != 17:  # it is there
-                    raise
+        self.aside("")
+        for number in range((self.slots + _PER_FOLDER - 1) // _PER_FOLDER):
+            self.aside("/j%d" % number)
+
+    def aside(self, name):
+        """A folder of this name for files beside the log's, made if it is not there. OSError."""
+        path = self.root + name
+        try:
+            os.mkdir(path)
+        except OSError as error:
+            if error.errno != _EXISTS:
+                raise
+        return path
 
     def _path(self, number):
-        return "%s/%08d.log" % (self._root, number)
+        return "%s/%08d.log" % (self.root, number)
 
     def numbers(self):
         """Numbers of the segments, in no order, one by one."""
         listing = getattr(os, "ilistdir", None)
-        for item in listing(self._root) if listing else os.listdir(self._root):
+        for item in listing(self.root) if listing else os.listdir(self.root):
             name = item[0] if listing else item
             digits = name[:-4]
             # Whoever else leaves files here: only what _path() makes is ours.
@@ -73,7 +81,7 @@ class Files:
         os.remove(self._path(number))
 
     def _slot(self, number):
-        return "%s/j%d/%d" % (self._root, number // _PER_FOLDER, number % _PER_FOLDER)
+        return "%s/j%d/%d" % (self.root, number // _PER_FOLDER, number % _PER_FOLDER)
 
     def read_slot(self, number, buf):
         """Bytes read into `buf`; 0 if the slot was never written. OSError: the flash does not tell."""

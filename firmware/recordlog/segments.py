@@ -109,11 +109,13 @@ def _move(ring, file, entry, size, previous):
 
 def gone(ring, seq):
     """See Ring.gone."""
-    acks = ring.acks
-    acks.lost += acks.count(acks.low + 1, seq)
-    if seq > acks.low:
-        acks.add(acks.low + 1, seq)
-        ring.dirty = True
+    for each in ring.every():
+        acks = each.acks
+        if each.wanted:
+            acks.lost += acks.count(acks.low + 1, seq)
+        if seq > acks.low:
+            acks.add(acks.low + 1, seq)
+            each.dirty = True
 
 
 def _drop_surplus(ring, kept):
@@ -130,7 +132,7 @@ def _is_delivered(ring):
     for number in range(ring.first + 1, ring.newest + 1):
         start = ring.finder.begins(number)
         if start:
-            return start <= ring.acks.low + 1
+            return all(start <= each.acks.low + 1 for each in ring.every() if each.wanted)
     return False
 
 
