@@ -42,7 +42,10 @@ def build(app):
         "start", "clock: %s (%s)", "%04d-%02d-%02dT%02d:%02d:%02dZ" % civil(app.clock.utc()), app.clock.source_name()
     )
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
+    _senders(app)
     app.ring.mount()
+    for each in app.deliveries:
+        each.cursor.mount()
     app.ring.order = config.get("logger.order")
     stats = app.ring.stats()
     log.info(
@@ -69,6 +72,18 @@ def build(app):
 
         app.discovery = Discovery(app)
     build_base.console(app)
+
+
+def _senders(app):
+    """The deliveries beside MQTT, before the log is mounted: it must not give up what they wait for."""
+    get = app.config.get
+    if get("http.enabled") or get("ftp.enabled"):
+        with overlay.use("ways"):
+            from firmware.delivery import options
+
+            app.deliveries = options.make(app, lambda number: build_base.jitter(app, number))
+        # What MQTT does not deliver does not wait for it, since it does for others.
+        app.ring.wanted = get("mqtt.enabled")
 
 
 def _segments(app):

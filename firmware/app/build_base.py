@@ -76,7 +76,7 @@ def uplink(app):
         jitter(app, 0),
         deaf=getattr(app.board, "deaf", False),
     )
-    app.deliveries.append(app.mqtt)
+    app.deliveries.insert(0, app.mqtt)
 
 
 def console(app):

@@ -88,7 +88,7 @@ class App:
             apply_settings.look_up_topics(self)
 
     def topic_for(self, kind):
-        """Topic of a record; empty: it waits in the log."""
+        """Topic of a record; empty: it waits in the log, False: it is there for other deliveries."""
         if kind == readings.ERROR:
             return self.topics[2]
         return self.topics[1 if kind & readings.EXTENDED else 0]

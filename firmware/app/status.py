@@ -100,7 +100,17 @@ def status(app):
     }
     for each in app.deliveries:
         found[each.name] = each.status()
+    found["deliveries"] = {each.name: _delivery(app, each, found[each.name]) for each in app.deliveries}
     return found
+
+
+def _delivery(app, each, state):
+    """The same of each of them."""
+    cursor = app.ring if each is app.mqtt else each.cursor
+    if not hasattr(cursor, "depth"):
+        return {"state": each.state}  # in the safe mode there is no log
+    names = "state", "connected", "delivered", "dropped", "last_error"
+    return dict([(name, state[name]) for name in names], waiting=cursor.depth(), lost=cursor.lost)
 
 
 def brief(app):

@@ -26,6 +26,7 @@ _HEARD = const("mqtt.at_topic mqtt.at_topic2")
 _MORE = const("ha.prefix device.imei")
 # They go between quotes to the modem.
 _QUOTED = const("uplink.apn uplink.user uplink.password uplink.pin")
+_HEADERS = const("http.header1 http.header2")
 _HOSTS = const("uplink.ping_host ntp.server ntp.server2")
 
 
@@ -76,7 +77,24 @@ def _wrong(text, kind):
         return "no blanks and none of %s" % _NOT_IN_WORDS.strip()
     if kind == "list" and any(c in _NOT_IN_WORDS and c not in " ,+" for c in text):
         return "words with commas between them"
+    if kind in ("url", "ftp") and text:
+        return _server(text, kind)
     return _broker(text) if kind == "broker" and text else ""
+
+
+def _server(text, kind):
+    scheme, _, rest = text.partition("://")
+    wanted, secure = ("http", "https") if kind == "url" else ("ftp", "ftps")
+    form = wanted + ("://host:port/path" if kind == "url" else "://host:port")
+    if scheme == secure and not tls_is_here():
+        return form + "; this version has no TLS, " + WHO_HAS_TLS
+    place, slash, path = rest.partition("/")
+    host, _, port = place.partition(":")
+    good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host) and not (path and kind == "ftp")
+    good = good and all(32 < ord(c) < 127 for c in path)
+    if scheme not in (wanted, secure) or not good or (port and not number(port, 1, 65535)):
+        return form
+    return ""
 
 
 def _broker(text):
@@ -133,6 +151,12 @@ def usable(get, news, expansions):
         text = str(news[key])
         if key in _QUOTED:
             _use(key, '"' not in text, "a text without quotes")
+        if key in _HEADERS:
+            name, colon, _ = text.partition(":")
+            good = not text or (colon and name and not any(c in _NOT_IN_WORDS for c in name))
+            _use(key, good and all(32 <= ord(c) < 127 for c in text), "Name: value")
+        if key == "http.user":
+            _use(key, ":" not in text, "a text without a colon")
         if key in _HOSTS:
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
         if key == "tls.ca":

@@ -29,6 +29,16 @@ correct mqtt.user and mqtt.password, or the broker's rights
 325|more to send than can wait||
 326|{0}|subscription refused: {0}|give the user the right to read this topic, or correct mqtt.at_topic
 327|end at {0}||
+331|nobody listens at {0}|TCP: nobody listens at {0}|check the port of the address; does the server run?
+332|no connection to {0}|TCP: no answer from {0}|a firewall, or the server is off
+333|no such name: {0}|DNS: the name {0} is not known|check the address; the APN may have no DNS
+334|{0} does not answer in time||weak signal, or the server is overloaded
+335|{0} closed the connection||is it the right port? The server's log says why
+336|{0} is not understood||check protocol and port of the address
+337|the server answers {0}||its log says why; is the path in http.server right?
+338|login refused: {0}||correct user and password, or http.header1
+339|sent on to {0}, which is not followed||set http.server to where it leads
+340|the server answers {0}||the rights of the login, its folder, the disk
 401|this board has no port {0}; its meters are not read: {1}||set meter.N.port to a port the board has, then REBOOT
 402|port {0} can't be used ({1}): {2}{3}||correct its pins (board.json) or its port.{0} settings, then REBOOT
 403|port {0} takes no commands: it is a meter's, or not there||\

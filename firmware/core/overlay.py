@@ -67,6 +67,10 @@ words iec102.frame_text
 find recordlog.find
 segments recordlog.segments
 connect net.connect
+ways delivery.options
+wire +connect +find net.wire
+http +wire delivery.http
+ftp +wire +zone delivery.ftp
 login +connect delivery.mqtt.login
 announce +schedule delivery.homeassistant
 time app.time_sync
