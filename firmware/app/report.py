@@ -18,8 +18,8 @@ _HOUR_S = const(3600)
 _AGAIN_S = const(60)
 _MB = const(1000000)
 _NEVER = const(0x1FFFFFFF)
-# app.data: number of the day, its bytes, number of the month, its bytes (so they stand in the file); what of that is on
-# the flash, and of which hour; the day on which the limit was told; when the state is due next, monotonic
+# app.data: number of the day, its bytes, number of the month, its bytes (so they stand in the file); what of that is
+# on the flash, and of which hour; the day on which the limit was told; when the state is due next, monotonic
 # seconds, 0: it was never told.
 _DAY = const(0)
 _TODAY = const(1)
