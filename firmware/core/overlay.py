@@ -68,14 +68,14 @@ find recordlog.find
 segments recordlog.segments
 connect net.connect
 ways delivery.options
-wire +connect +find net.wire
-http +wire delivery.http
-ftp +wire +zone delivery.ftp
+wire +connect net.http,wire
+http +wire +find delivery.http
+ftp +wire +find +zone delivery.ftp
 login +connect delivery.mqtt.login
 announce +schedule delivery.homeassistant
 time app.time_sync
 update +guard net.url update.order,source,waiting
-fetch +update +connect net.http update.download,release,updater
+fetch +update +wire update.download,release,updater
 ask net.modem.exchange
 steps +describe net.modem.bringup
 wake +ask net.modem.power

@@ -14,9 +14,9 @@ from firmware.net.wire import Wire
 _DAY = const(86400)
 _PART = const(0x8000)  # beside the day: its file is called by the number of its first record, too
 # Codes of errors (core/errors.py).
-_NO_FTP = const(336)
-_NO_LOGIN = const(338)
-_ANSWERED = const(340)
+_NOT_UNDERSTOOD = const(333)
+_ANSWERED = const(334)
+_NO_LOGIN = const(335)
 
 
 async def drain(sender):
@@ -92,7 +92,7 @@ async def _reply(wire):
     line = await wire.line()
     code = line[:3]
     if len(code) < 3 or not code.isdigit():
-        raise BrokerError(_NO_FTP, wire.host)
+        raise BrokerError(_NOT_UNDERSTOOD, wire.host)
     while line[3:4] == b"-" or line[:3] != code:
         line = await wire.line()
     return int(code), line
@@ -114,6 +114,7 @@ async def _enter(wire, settings):
     if code != 220:
         raise BrokerError(_ANSWERED, code)
     if settings["trust"]:
+        settings["trust"].ready()
         await _command(wire, "AUTH TLS", 234)
         wire.cover(settings["trust"])
         await _command(wire, "PBSZ 0", 200)
@@ -141,9 +142,9 @@ async def _passive(wire, data):
             words = _within(line).split(",")
             port = int(words[4]) * 256 + int(words[5])
     except (ValueError, IndexError):
-        raise BrokerError(_NO_FTP, wire.host) from None
+        raise BrokerError(_NOT_UNDERSTOOD, wire.host) from None
     address = wire.address
-    await data.open(wire.host, port, None, (address[0], port) if isinstance(address, tuple) else None)
+    await data.open(wire.host, port, address=(address[0], port) if isinstance(address, tuple) else None)
 
 
 def _within(line):

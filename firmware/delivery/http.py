@@ -9,21 +9,20 @@ from binascii import b2a_base64
 
 from firmware.core.compat import sleep_ms
 from firmware.core.errors import BrokerError, LogError
+from firmware.net import http
 from firmware.net.wire import Wire
 
 # Bytes of records in a request, one that is longer aside: what is repeated when the line breaks.
 _MOST_BODY = const(32768)
 # An answer that is longer is not read to its end: another connection costs less.
 _READ_PAST = const(16384)
-_HEAD_LINES = const(100)
 _PIECE = const(128)
 _LATER = const((408, 425, 429))  # not now: what is asked is not to blame
 # Codes of errors (core/errors.py).
-_HUNG_UP = const(335)
-_NO_HTTP = const(336)
-_ANSWERED = const(337)
-_NO_LOGIN = const(338)
-_SENT_ON = const(339)
+_HUNG_UP = const(332)
+_ANSWERED = const(334)
+_NO_LOGIN = const(335)
+_SENT_ON = const(336)
 
 
 async def drain(sender):
@@ -39,9 +38,10 @@ async def drain(sender):
             try:
                 if not wire.is_open():
                     used = False
-                    await wire.open(settings["host"], settings["port"], settings["trust"])
+                    await wire.open(settings["host"], settings["port"], settings["trust"], settings["trust"])
                 await _ask(wire, sender, batch)
-                answer = await _answer(wire)
+                code, fields = await http.head(wire)
+                ends = not await _read_past(wire, code, fields)
             except LogError:
                 # What was announced cannot be sent as a whole.
                 wire.close()
@@ -57,9 +57,9 @@ async def drain(sender):
                 sender.most = max(len(batch) // 2, 1)
                 raise
             used = True
-            if answer.ends:
+            if ends:
                 wire.close()
-            await _judge(sender, batch, answer)
+            await _judge(sender, batch, code, fields)
             if sender.stops():
                 break
         if sender.settings["probe"] or not sender.connected:
@@ -70,9 +70,8 @@ async def drain(sender):
         wire.close()
 
 
-async def _judge(sender, batch, answer):
-    """What becomes of the records that `answer` was given for. BrokerError: it has to wait."""
-    code = answer.code
+async def _judge(sender, batch, code, fields):
+    """What becomes of the records that the answer was given for. BrokerError: it has to wait."""
     if code // 100 == 2:
         await sender.done([seq for seq, _ in batch])
         sender.reached()
@@ -81,7 +80,7 @@ async def _judge(sender, batch, answer):
     sender.cursor.release()
     sender.refusals += 1
     if code // 100 == 3:
-        raise BrokerError(_SENT_ON, answer.place or code)
+        raise BrokerError(_SENT_ON, http.text(fields.get(b"location", b"another address")))
     if code // 100 == 4 and code not in _LATER:
         if len(batch) > 1:
             # One of them may be what the server does not like.
@@ -91,9 +90,16 @@ async def _judge(sender, batch, answer):
             return
         if code in (401, 403, 407):
             raise BrokerError(_NO_LOGIN, code)
-    elif answer.retry_s:
-        sender.retry_s = answer.retry_s
+    else:
+        sender.retry_s = _number(fields.get(b"retry-after", b"")) or 0
     raise BrokerError(_ANSWERED, code)
+
+
+def _number(raw):
+    try:
+        return http.number(raw)
+    except ValueError:
+        return None
 
 
 # --- the request
@@ -106,9 +112,7 @@ async def _ask(wire, sender, batch):
     await wire.put("%s %s" % ("GET" if get else "POST", settings["path"]))
     if get:
         await _encoded(wire, sender.read(batch[0]))
-    usual = settings["port"] == (443 if settings["trust"] else 80)
-    lines = [" HTTP/1.1", "Host: " + settings["host"] + ("" if usual else ":%d" % settings["port"])]
-    lines += ["User-Agent: lector102", "Accept-Encoding: identity"]
+    lines = []
     if settings["user"]:
         login = b2a_base64(("%s:%s" % (settings["user"], settings["password"])).encode())
         lines.append("Authorization: Basic " + login.decode().strip())
@@ -116,7 +120,8 @@ async def _ask(wire, sender, batch):
     if not get:
         length = sum([length for _, length in batch]) + len(batch) + 1
         lines += ["Content-Type: application/json", "Content-Length: %d" % length]
-    await wire.put("\r\n".join(lines) + "\r\n\r\n")
+    await wire.put(http.asked(settings["host"], settings["port"], settings["trust"]))
+    await wire.put("\r\n".join(lines + ["", ""]))
     if not get:
         for number, each in enumerate(batch):
             await wire.put(b"," if number else b"[")
@@ -138,61 +143,21 @@ async def _encoded(wire, record):
 # --- the answer
 
 
-class _Answer:
-    """`code`: the status; `ends`: the connection does; `retry_s`: seconds it asks us to wait; `place`: another one;
-    `length`: of its body, None: not told; or it comes in `chunks`."""
-
-    retry_s = 0
-    place = ""
-    ends = chunks = False
-    length = None
-
-
-async def _answer(wire):
-    """The _Answer to a request, its body read past. OSError."""
-    answer = await _head(wire)
-    while answer.code < 200:
-        answer = await _head(wire)
-    # What it says in its body changes nothing: where that can't be read the connection ends.
+async def _read_past(wire, code, fields):
+    """Read past the body of an answer, which changes nothing; whether the connection can be used again."""
+    goes_on = b"close" not in fields.get(b"connection", b"").lower()
+    length = _number(fields.get(b"content-length", b""))
     try:
-        if answer.code in (204, 304):
-            return answer
-        if answer.chunks:
-            answer.ends = not await _chunks(wire) or answer.ends
-        elif answer.length is None or answer.length > _READ_PAST:
-            answer.ends = True
-        else:
-            await wire.skip(answer.length)
+        if code in (204, 304):
+            return goes_on
+        if b"transfer-encoding" in fields:
+            return await _chunks(wire) and goes_on
+        if length is None or length > _READ_PAST:
+            return False
+        await wire.skip(length)
+        return goes_on
     except OSError:
-        answer.ends = True
-    return answer
-
-
-async def _head(wire):
-    words = (await wire.line()).split(None, 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or len(words[1]) != 3 or not words[1].isdigit():
-        raise BrokerError(_NO_HTTP, wire.host)
-    answer = _Answer()
-    answer.code = int(words[1])
-    answer.ends = words[0] == b"HTTP/1.0"
-    for _ in range(_HEAD_LINES):
-        raw = await wire.line()
-        if not raw:
-            return answer
-        name, _, value = raw.partition(b":")
-        name, value = name.lower(), value.strip()
-        if name == b"content-length" and value.isdigit():
-            answer.length = int(value[:9])
-        elif name == b"transfer-encoding":
-            answer.chunks = True
-        elif name == b"connection":
-            value = value.lower()
-            answer.ends = b"close" in value or (answer.ends and b"keep-alive" not in value)
-        elif name == b"retry-after" and value.isdigit():
-            answer.retry_s = int(value[:6])
-        elif name == b"location":
-            answer.place = "".join(chr(c) if 32 < c < 127 else "?" for c in value[:120])
-    raise BrokerError(_NO_HTTP, wire.host)
+        return False
 
 
 async def _chunks(wire):

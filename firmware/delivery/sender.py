@@ -21,7 +21,7 @@ _PARKED_S = const(3600)
 _NO_NETWORK = const(307)
 _NO_MEMORY = const(318)
 _OTHER = const(319)
-_REACHED = const((334, 335))  # those after which the link is suspected: nothing comes through
+_SUSPECT = const((309, 319, 331, 332))  # those after which the link is suspected: nothing comes through
 
 
 class Sender:
@@ -180,7 +180,7 @@ class Sender:
                 self.why = failure.why()
             else:
                 self.why = (_OTHER, str(failure) or type(failure).__name__)
-            if self.why[0] in _REACHED or self.why[0] == _OTHER:
+            if self.why[0] in _SUSPECT:
                 self.device.link.suspect()
         finally:
             # Whatever ends the task: nothing may stay on the way.

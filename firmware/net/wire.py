@@ -1,33 +1,41 @@
-"""A connection for who asks and waits for the answer (HTTP, FTP): pieces out, lines in, each wait with its deadline.
+"""A connection for who asks and waits for the answer (HTTP, FTP): pieces out, lines and pieces in, each wait with its
+deadline.
 
-The server may be anybody's: of a line so much is kept, and what is read past is kept nowhere.
+The server may be anybody's: of a line so much is kept, of lines so many bytes are read, and what is read past is kept
+nowhere.
 """
 
 from firmware.core import overlay
 from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
 from firmware.core.errors import BrokerError
+from firmware.core.flash_gate import silence
 from firmware.net import connect, tcp
 
 _TURN_MS = const(10)
-_CONNECT_MS = const(10000)
 _BUFFER = const(512)
-LINE_MOST = const(512)
+# What is kept of one line: an address that is sent on to may be long.
+_LINE_MOST = const(1024)
+# What the lines of an answer have altogether; those of the large file hosts have 2 to 5 KB.
+_LINES_MOST = const(8192)
 # Codes of errors (core/errors.py).
-_NOBODY = const(331)
-_NO_ANSWER = const(332)
-_NO_NAME = const(333)
-_SILENT = const(334)
-_HUNG_UP = const(335)
+_SILENT = const(331)
+_HUNG_UP = const(332)
+_NOT_UNDERSTOOD = const(333)
+_UNENDED = const(354)
 
 
 class Wire:
-    """`sockets`: the link's socket module; `feed()` is called before a look-up, which may block; `limit_ms`: what a
-    line, or progress in sending, may take. Every method raises BrokerError or another OSError when that is over."""
+    """`sockets`: the link's socket module; `feed()` is called before what may block; `limit_ms`: what connecting, the
+    lines of an answer, a piece of it, or progress in sending may take; `gate`: see flash_gate.silence(). Every method
+    raises BrokerError or another OSError when that is over."""
 
-    def __init__(self, sockets, feed, limit_ms):
+    look = None  # called while it waits; what it raises ends that
+
+    def __init__(self, sockets, feed, limit_ms, gate=None):
         self._sockets = sockets
         self._feed = feed
         self._limit = limit_ms
+        self.gate = gate
         self._socket = None
         self.host = ""
         self.address = None  # that was connected
@@ -36,43 +44,37 @@ class Wire:
         self._from = self._to = 0
         self._tx = bytearray(_BUFFER)
         self._waits = 0  # bytes in it
-        self._since = 0
+        self._since = 0  # ticks
+        self._lines = 0  # bytes that lines may still have
 
-    async def open(self, host, port, trust=None, address=None):
-        """Connect, with TLS where there is a Trust; `address`: where that is known already."""
+    async def open(self, host, port, secure=False, trust=None, address=None):
+        """Connect, with TLS if it is to be `secure`, by a Trust or none; `address`: where that is known already."""
         self.close()
         self.host = host
+        if secure and trust:
+            trust.ready()
         if address is None:
             self._feed()
-            try:
-                address = connect.look_up(self._sockets, host, port)
-            except OSError as error:
-                if error.args[0] in tcp.FULL:
-                    raise
-                raise BrokerError(_NO_NAME, host) from None
-        self._socket = self._sockets.socket()
-        no_delay = getattr(self._sockets, "IPPROTO_TCP", 6), getattr(self._sockets, "TCP_NODELAY", 1), 1
-        self._socket.setsockopt(*no_delay)
-        try:
-            if not await connect.connect(self._socket, address, _CONNECT_MS):
-                raise BrokerError(_NO_ANSWER, "%s:%d" % (host, port))
-        except OSError as error:
-            if connect.refused(error):
-                raise BrokerError(_NOBODY, "%s:%d" % (host, port)) from None
-            raise
+            address = connect.look_up(self._sockets, host, port)
+            self._feed()
+        self._socket = connect.new(self._sockets)
+        await connect.connect(self._socket, address, self._limit, host, port)
         self.address = address
         self._from = self._to = self._waits = 0
-        self._since = ticks_ms()
-        if trust:
+        self._asked()
+        if secure:
             self.cover(trust)
 
     def cover(self, trust):
         """TLS from now on; the handshake comes with what is sent next. OSError."""
-        trust.ready()
         with overlay.use("tls"):
             from firmware.net import tls
 
             self._socket = tls.Covered(self._socket, self.host, trust, self._feed)
+
+    def shaking(self):
+        """Whether the handshake of TLS is not over."""
+        return getattr(self._socket, "shaking", False)
 
     def is_open(self):
         return self._socket is not None
@@ -98,57 +100,79 @@ class Wire:
         """Send what waits; the time for the answer begins."""
         # The same bytes again while they are refused (tcp.py).
         view = memoryview(self._tx)[: self._waits]
-        self._since = ticks_ms()
+        self._asked()
         while len(view):
+            if self.shaking():
+                await silence(self)  # the handshake's arithmetic holds up the loop
             count = tcp.now(self._socket.send, view)
             if count:
                 view = view[count:]
-                self._since = ticks_ms()
+                self._asked()
             else:
                 await self._pause()
         self._waits = 0
         await sleep_ms(0)
 
+    def _asked(self):
+        self._since = ticks_ms()
+        self._lines = _LINES_MOST
+
     async def _pause(self):
-        if ticks_diff(ticks_ms(), self._since) > self._limit:
-            raise BrokerError(_SILENT, self.host)
+        if self.look:
+            self.look()
+        self._in_time()
         await sleep_ms(_TURN_MS)
+
+    def _in_time(self):
+        if ticks_diff(ticks_ms(), self._since) > self._limit:
+            raise BrokerError(_UNENDED if self.shaking() else _SILENT, self.host)
 
     # --- in
 
-    async def _receive(self):
-        """Fill the buffer anew; False at the end of the connection."""
+    async def _more(self):
+        """Have something in the buffer. What comes drop by drop has no more time than what does not come."""
         read = connect.reader(self._socket)
-        while True:
-            count = tcp.now(read, self._rx)
-            if count is not None:
-                self._from, self._to = 0, count
-                return count > 0
-            await self._pause()
+        while self._from >= self._to:
+            if self.look:
+                self.look()
+            self._from, self._to = 0, tcp.now(read, self._rx)
+            if self._to is None:
+                self._to = 0
+                await self._pause()
+            elif not self._to:
+                raise BrokerError(_HUNG_UP, self.host)
+            else:
+                await sleep_ms(0)
+        self._in_time()
 
     async def line(self):
-        """The next line without its end, LINE_MOST bytes of it. All lines since flush() have `limit_ms` together."""
+        """The next line without its end, or the beginning of it. All lines since flush() have `limit_ms` together."""
         line = b""
         while True:
-            if ticks_diff(ticks_ms(), self._since) > self._limit:
-                raise BrokerError(_SILENT, self.host)  # drop by drop, too
-            if self._from >= self._to and not await self._receive():
-                raise BrokerError(_HUNG_UP, self.host)
+            await self._more()
             end = self._rx.find(b"\n", self._from, self._to)
             stop = self._to if end < 0 else end + 1
-            if len(line) < LINE_MOST:
+            self._lines -= stop - self._from
+            if self._lines < 0:
+                raise BrokerError(_NOT_UNDERSTOOD, self.host)
+            if len(line) < _LINE_MOST:
                 line += bytes(self._view[self._from : stop])
             self._from = stop
             if end >= 0:
-                return line[:LINE_MOST].strip()
+                return line[:_LINE_MOST].strip()
+
+    async def piece(self, most):
+        """The next bytes, up to `most`: a memoryview that is valid until the next call."""
+        await self._more()
+        start = self._from
+        self._from = min(self._to, start + most)
+        self._since = ticks_ms()
+        return self._view[start : self._from]
 
     async def skip(self, count):
         """Read past so many bytes; they have as long as the lines have."""
         while count:
-            if ticks_diff(ticks_ms(), self._since) > self._limit:
-                raise BrokerError(_SILENT, self.host)
-            if self._from >= self._to and not await self._receive():
-                raise BrokerError(_HUNG_UP, self.host)
+            await self._more()
             step = min(count, self._to - self._from)
             self._from += step
             count -= step

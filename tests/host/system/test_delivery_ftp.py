@@ -141,7 +141,7 @@ def test_a_wrong_login_is_told(tmp_path, server):
     device = lab.Device(tmp_path / "log", ("ftp", dict(settings(server), password="wrong")))
     device.fill(3)
     ftp = device.run(lambda: device.senders[0].why)
-    assert ftp.why == (338, 530) and "530" in errors.words(ftp.why) and ftp.cursor.depth() == 3
+    assert ftp.why == (335, 530) and "530" in errors.words(ftp.why) and ftp.cursor.depth() == 3
 
 
 @pytest.mark.parametrize("reply", ("452 disk full", "553 no", "425 no", "421 going down"))
@@ -177,7 +177,7 @@ def test_after_a_doubtful_end_the_size_decides(tmp_path, server, size, fine):
     ftp = device.run(lambda: device.senders[0].cursor.depth() == 0 or device.senders[0].why)
     assert (ftp.cursor.depth() == 0) == fine
     if not fine:
-        assert ftp.why == (340, "426 to STOR") and not [each for each in server.files() if each.endswith(".txt")]
+        assert ftp.why == (334, "426 to STOR") and not [each for each in server.files() if each.endswith(".txt")]
 
 
 def test_a_damaged_record_is_counted_and_the_day_arrives(tmp_path, server):

@@ -114,7 +114,7 @@ def test_what_the_server_asks_to_wait_is_waited(tmp_path, web, monkeypatch):
     device = lab.Device(tmp_path, ("http", settings(web)))
     device.fill(1)
     http = device.run(lambda: device.senders[0].state == "waiting")
-    assert http.why == (337, 503)
+    assert http.why == (334, 503)
     assert http.retry_s == 7200 and [http._next_wait() for _ in range(3)] == [3600] * 3
     http.retry_s = 0
     waits = [http._next_wait() for _ in range(12)]
@@ -156,7 +156,7 @@ def test_a_redirect_is_told_and_not_followed(tmp_path, web, status):
     device = lab.Device(tmp_path, ("http", settings(web)))
     device.fill(3)
     http = device.run(lambda: len(web.requests) > 3)
-    assert http.why == (339, "http://127.0.0.1:%d/other" % web.port)
+    assert http.why == (336, "http://127.0.0.1:%d/other" % web.port)
     assert "not followed" in errors.words(http.why)
     assert {path for _, path, *_ in web.requests} == {"/in"} and http.cursor.depth() == 3 and http.parked == 0
 
@@ -167,7 +167,7 @@ def test_a_refused_login_is_told_as_such(tmp_path, web, status):
     device = lab.Device(tmp_path, ("http", settings(web, tries=100)))
     device.fill(3)
     http = device.run(lambda: device.senders[0].why)
-    assert http.why == (338, status) and not http.connected
+    assert http.why == (335, status) and not http.connected
 
 
 def test_a_server_that_is_silent_or_hangs_up_costs_a_repetition_of_a_request(tmp_path, web):
@@ -204,7 +204,7 @@ def test_no_http_no_server_no_name(tmp_path, web):
     http = device.senders[0]
     web.answers = lambda number, records: (200, {}, b"ok")
     port = web.port
-    for host, number, code in (("127.0.0.1", 1, 331), ("no.such.name.invalid", port, 333)):
+    for host, number, code in (("127.0.0.1", 1, 308), ("no.such.name.invalid", port, 317)):
         http.reconfigure(dict(lab.HTTP, host=host, port=number))
         device.run(lambda: http.why)
         assert http.why[0] == code and errors.words(http.why)
