@@ -69,8 +69,8 @@ async def firmware():
     Device.gate = Gate()
     settings = {
         "enabled": True, "probe": False, "host": "127.0.0.1", "port": PORT, "path": "/in", "trust": None, "user": "",
-        "password": "", "form": "titan", "timeout_ms": 20000, "get": False, "batch": BATCH, "order": "fifo",
-        "tries": 3, "headers": ("", ""),
+        "password": "", "form": "titan", "timeout": 20, "mode": "post-json", "batch": BATCH, "order": "fifo",
+        "tries": 3, "header1": "", "header2": "",
     }  # fmt: skip
     sender = Sender("http", settings, cursor, Device)
     start = last = time.ticks_ms()

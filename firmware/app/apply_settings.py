@@ -129,14 +129,10 @@ def _apply(app):
         settings = mqtt_settings(app)
         if settings != app.mqtt.settings:
             app.mqtt.reconfigure(settings)
-    for each in app.deliveries:
-        if each is not app.mqtt:
-            with overlay.use("ways"):
-                from firmware.delivery import options as ways
+    with overlay.use("apply"):
+        from firmware.delivery import options as others
 
-                settings = ways.options(app, each.name)
-            if settings != each.settings:
-                each.reconfigure(settings)
+        others.apply(app)
 
 
 def write_format(app):

@@ -64,21 +64,29 @@ def build(app):
     build_base.link(app)
     if app.clock.source != HOST:
         app.keeper = TimeKeeper(app)  # a host looks after its own clock
-    _build_tags(app)
     build_base.uplink(app)
-    if app.mqtt and config.get("ha.enabled"):
+    build_base.console(app)
+    try:
+        _build_tags(app)
+        _discovery(app)
+    except ImportError as error:
+        # The base version has neither (tools/pack.py).
+        log.error("config", "this version has no ports for commands and no Home Assistant: %s", error)
+
+
+def _discovery(app):
+    if app.mqtt and app.config.get("ha.enabled"):
         with overlay.part:
             from firmware.delivery.discovery import Discovery
 
         app.discovery = Discovery(app)
-    build_base.console(app)
 
 
 def _senders(app):
     """The deliveries beside MQTT, before the log is mounted: it must not give up what they wait for."""
     get = app.config.get
     if get("http.enabled") or get("ftp.enabled"):
-        with overlay.use("ways"):
+        with overlay.use("apply"):
             from firmware.delivery import options
 
             app.deliveries = options.make(app, lambda number: build_base.jitter(app, number))

@@ -12,6 +12,8 @@ _LINK_FACTS = const((
     "uplink", "operator", "technology", "signal", "ip", "uptime", "connects", "last_reason", "last_measure",
     "measures",
 ))  # fmt: skip
+# What GETSTATUS,deliveries tells of each.
+_OF_EACH = const("state connected delivered dropped last_error")
 
 
 def online_text(app):
@@ -100,17 +102,14 @@ def status(app):
     }
     for each in app.deliveries:
         found[each.name] = each.status()
-    found["deliveries"] = {each.name: _delivery(app, each, found[each.name]) for each in app.deliveries}
+    found["deliveries"] = {each.name: _delivery(each, found[each.name]) for each in app.deliveries}
     return found
 
 
-def _delivery(app, each, state):
-    """The same of each of them."""
-    cursor = app.ring if each is app.mqtt else each.cursor
-    if not hasattr(cursor, "depth"):
-        return {"state": each.state}  # in the safe mode there is no log
-    names = "state", "connected", "delivered", "dropped", "last_error"
-    return dict([(name, state[name]) for name in names], waiting=cursor.depth(), lost=cursor.lost)
+def _delivery(each, state):
+    """What is the same of each."""
+    found = {name: state[name] for name in _OF_EACH.split()}
+    return dict(found, waiting=each.cursor.depth(), lost=each.cursor.lost)
 
 
 def brief(app):

@@ -9,8 +9,12 @@ from firmware.core.errors import ConfigError
 
 _TRUE = const(("1", "on", "true", "yes"))
 _FALSE = const(("0", "off", "false", "no"))
-_SCHEMES = const(("tcp", "mqtt"))
-_TLS = const(("ssl", "tls", "mqtts"))
+# Kind of an address -> schemes without TLS and with it, its form.
+_ADDRESSES = {
+    "broker": (("tcp", "mqtt"), ("ssl", "tls", "mqtts"), "tcp://host:port"),
+    "url": (("http",), ("https",), "http://host:port/path"),
+    "ftp": (("ftp",), ("ftps",), "ftp://host:port"),
+}
 _ROOTS = const(" auto own own2 isrg-x1 isrg-x2 amazon-1 amazon-3 digicert-g2 digicert-g3 gts-r1 gts-r4 ")
 # Where it is wanted and not there.
 WHO_HAS_TLS = const("a Pico 2 W and the boards with PSRAM have")
@@ -77,35 +81,23 @@ def _wrong(text, kind):
         return "no blanks and none of %s" % _NOT_IN_WORDS.strip()
     if kind == "list" and any(c in _NOT_IN_WORDS and c not in " ,+" for c in text):
         return "words with commas between them"
-    if kind in ("url", "ftp") and text:
-        return _server(text, kind)
-    return _broker(text) if kind == "broker" and text else ""
+    return _address(text, kind) if kind in _ADDRESSES and text else ""
 
 
-def _server(text, kind):
+def _address(text, kind):
+    """What is wrong with an address scheme://host:port, with a path where it is a URL's."""
+    plain, covered, form = _ADDRESSES[kind]
     scheme, _, rest = text.partition("://")
-    wanted, secure = ("http", "https") if kind == "url" else ("ftp", "ftps")
-    form = wanted + ("://host:port/path" if kind == "url" else "://host:port")
-    if scheme == secure and not tls_is_here():
-        return form + "; this version has no TLS, " + WHO_HAS_TLS
-    place, slash, path = rest.partition("/")
-    host, _, port = place.partition(":")
-    good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host) and not (path and kind == "ftp")
-    good = good and all(32 < ord(c) < 127 for c in path)
-    if scheme not in (wanted, secure) or not good or (port and not number(port, 1, 65535)):
-        return form
-    return ""
-
-
-def _broker(text):
-    scheme, _, rest = text.partition("://")
-    secure = scheme.lower() in _TLS
+    secure = scheme.lower() in covered
     if secure and not tls_is_here():
-        return "tcp://host:port; this version has no TLS, " + WHO_HAS_TLS
-    host, _, port = rest.rstrip("/").partition(":")
-    good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host)
-    if not (secure or scheme.lower() in _SCHEMES) or not good or (port and not number(port, 1, 65535)):
-        return "tcp://host:port, or mqtts://host:port with TLS"
+        return "%s; this version has no TLS, %s" % (form, WHO_HAS_TLS)
+    place, _, path = rest.partition("/")
+    host, _, port = place.partition(":")
+    good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host) and all(32 < ord(c) < 127 for c in path)
+    if kind != "url":
+        good = good and not path
+    if not (secure or scheme.lower() in plain) or not good or (port and not number(port, 1, 65535)):
+        return "%s, or %s:%s with TLS" % (form, covered[-1], form.partition(":")[2])
     return ""
 
 
@@ -161,6 +153,8 @@ def usable(get, news, expansions):
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
         if key == "tls.ca":
             _use(key, text.strip() and all(" %s " % word in _ROOTS for word in _words(text)), _ROOTS.strip())
+        if key == "ha.enabled":
+            _use(key, not news[key] or tls_is_here(), "off in this version; on: " + WHO_HAS_TLS)
         if key in ("tls.pins", "tls.verify"):
             _pins(get)
         topics = topics or key.endswith(".id") or key in _SAID + " " + _HEARD + " " + _MORE

@@ -28,8 +28,6 @@ def allowed(row):
         "word": ", no blanks",
         "topic": ", no + and #",
         "list": ", words with commas",
-        "url": ", http://host:port/path, or https:// with TLS",
-        "ftp": ", ftp://host:port, or ftps:// with TLS",
         "broker": ", tcp://host:port, or mqtts://host:port with TLS",
     }
     return "up to %s characters%s" % (limits, what.get(kind, ""))

@@ -40,7 +40,7 @@ start +settings +reading +schedule +kinds +password +apply +guard app.build,buil
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.report,status delivery.mqtt.state
-apply app.apply_settings delivery.mqtt.options
+apply app.apply_settings delivery.options delivery.mqtt.options
 settings config.settings,settings_table
 change +settings +files config.changes,text_import
 check +settings config.check
@@ -67,10 +67,8 @@ words iec102.frame_text
 find recordlog.find
 segments recordlog.segments
 connect net.connect
-ways delivery.options
 wire +connect net.http,wire
-http +wire +find delivery.http
-ftp +wire +find +zone delivery.ftp
+drain +wire +find +zone delivery.ftp,http
 login +connect delivery.mqtt.login
 announce +schedule delivery.homeassistant
 time app.time_sync

@@ -23,8 +23,8 @@ async def drain(sender):
     """Send the file of each day that has records which wait. OSError."""
     settings = sender.settings
     period = sender.now_period()
-    wire = Wire(sender.sockets(), sender.feed, settings["timeout_ms"])
-    data = Wire(sender.sockets(), sender.feed, settings["timeout_ms"])
+    wire = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000)
+    data = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000)
     try:
         await _enter(wire, settings)
         sender.reached()
@@ -69,7 +69,7 @@ async def _file(sender):
         cursor.flush()
     begin, known, _ = cursor.marks
     date = Zone("UTC").to_local(day * _DAY)
-    name = "%s-%04d-%02d-%02d" % (sender.settings["file"], date[0], date[1], date[2])
+    name = "%s-%04d-%02d-%02d" % (sender.settings["imei"], date[0], date[1], date[2])
     if known & _PART:
         name += "-%d" % begin
     return name + ".txt", begin, day

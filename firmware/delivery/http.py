@@ -28,11 +28,11 @@ _SENT_ON = const(336)
 async def drain(sender):
     """Send what waits. OSError: it could not all be sent; `sender.retry_s` is what the server wants to be left."""
     settings = sender.settings
-    wire = Wire(sender.sockets(), sender.feed, settings["timeout_ms"])
+    wire = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000)
     used = False  # this connection has brought an answer
     try:
         while not settings["probe"]:
-            batch = sender.batch(1 if settings["get"] else sender.most, _MOST_BODY)
+            batch = sender.batch(1 if settings["mode"] == "get-json" else sender.most, _MOST_BODY)
             if not batch:
                 break
             try:
@@ -78,7 +78,7 @@ async def _judge(sender, batch, code, fields):
         sender.most = min(sender.most * 2, sender.settings["batch"])
         return
     sender.cursor.release()
-    sender.refusals += 1
+    sender.refused += 1
     if code // 100 == 3:
         raise BrokerError(_SENT_ON, http.text(fields.get(b"location", b"another address")))
     if code // 100 == 4 and code not in _LATER:
@@ -108,7 +108,7 @@ def _number(raw):
 async def _ask(wire, sender, batch):
     settings = sender.settings
     sender.requests += 1
-    get = settings["get"]
+    get = settings["mode"] == "get-json"
     await wire.put("%s %s" % ("GET" if get else "POST", settings["path"]))
     if get:
         await _encoded(wire, sender.read(batch[0]))
@@ -116,7 +116,7 @@ async def _ask(wire, sender, batch):
     if settings["user"]:
         login = b2a_base64(("%s:%s" % (settings["user"], settings["password"])).encode())
         lines.append("Authorization: Basic " + login.decode().strip())
-    lines += [header for header in settings["headers"] if header]
+    lines += [settings[name] for name in ("header1", "header2") if settings[name]]
     if not get:
         length = sum([length for _, length in batch]) + len(batch) + 1
         lines += ["Content-Type: application/json", "Content-Length: %d" % length]

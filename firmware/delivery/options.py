@@ -1,53 +1,55 @@
 """What the deliveries over HTTP and FTP want of the settings: the dict of a sender.Sender."""
 
 from firmware.core import log, overlay
+from firmware.delivery.mqtt.options import proving
+
+_EXPANDED = const(("server", "folder", "header1", "header2"))
 
 
 def options(app, name):
-    """Of "http" or "ftp". `enabled` alone, False, where nothing is to be delivered or there is no address."""
+    """Of "http" or "ftp": the settings of that group by their names, its address in parts, `trust` (None: without
+    TLS), `probe`. `enabled` alone, False, where nothing is to be delivered or there is no address."""
     config = app.config
-    get, expand = config.get, config.expand
-    url = expand(get(name + ".server"))
-    if not (get(name + ".enabled") and get("logger.enabled") and url):
+    found = {}
+    with overlay.use("settings"):
+        from firmware.config import settings
+
+        for row in settings.rows((name,)):
+            field = row[0].partition(".")[2]
+            found[field] = config.get(row[0])
+            if field in _EXPANDED:
+                found[field] = config.expand(found[field])
+    if not (found["enabled"] and config.get("logger.enabled") and found["server"]):
         return {"enabled": False}
-    scheme, _, rest = url.partition("://")
+    scheme, _, rest = found["server"].partition("://")
     rest, slash, path = rest.partition("/")
-    host, _, port = rest.partition(":")
-    secure, trust = scheme[-1:] == "s", None
-    if secure:
+    found["host"], _, port = rest.partition(":")
+    found["path"] = slash + path or "/"
+    usual, found["trust"] = 80 if name == "http" else 21, None
+    if scheme[-1:] == "s":
+        if name == "http":
+            usual = 443
         try:
             with overlay.use("trust"):
-                from firmware.security import trust as believed
+                from firmware.security import trust
 
-                trust = believed.of_server(app.board.root, app.clock, get)
+                found["trust"] = trust.of_server(app.board.root, app.clock, config.get)
         except ImportError:
             log.error("config", "%s.server: this version has no TLS", name)
             return {"enabled": False}
-    usual = (443 if secure else 80) if name == "http" else 21
-    found = {
-        "enabled": True,
-        # Nothing goes to where it has yet to be shown that it belongs there.
-        "probe": bool(config.trying) and any(config.row(each)[0][5] == "way" for each in config.staged),
-        "host": host,
-        "port": int(port or usual),
-        "path": slash + path or "/",
-        "trust": trust,
-        "user": get(name + ".user"),
-        "password": get(name + ".password"),
-        "form": get(name + ".form"),
-        "timeout_ms": get(name + ".timeout") * 1000,
-    }
-    if name == "http":
-        found["get"] = get("http.mode") == "get-json"
-        found["batch"] = get("http.batch")
-        found["order"] = get("http.order")
-        found["tries"] = get("http.tries")
-        found["headers"] = expand(get("http.header1")), expand(get("http.header2"))
-    else:
-        found["folder"] = expand(get("ftp.folder"))
-        found["file"] = app.imei
-        found["period_s"] = get("ftp.period") * 60
+    found["port"] = int(port or usual)
+    found["probe"] = proving(config)
+    found["imei"] = app.imei
     return found
+
+
+def apply(app):
+    """Use the settings as they are now."""
+    for each in app.deliveries:
+        if each is not app.mqtt:
+            found = options(app, each.name)
+            if found != each.settings:
+                each.reconfigure(found)
 
 
 def make(app, number):

@@ -17,15 +17,16 @@ _FIRST_S = const(1)
 _LAST_S = const(300)
 _RETRY_MOST_S = const(3600)
 _PARKED_S = const(3600)
+_TOLD = const("state connected delivered parked parked_for dropped requests refused last")
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(307)
 _NO_MEMORY = const(318)
 _OTHER = const(319)
-_SUSPECT = const((309, 319, 331, 332))  # those after which the link is suspected: nothing comes through
+_SUSPECT = const((309, 317, 319, 331, 332))  # those after which the link is suspected: nothing comes through
 
 
 class Sender:
-    """`name` is "http" or "ftp", the group of overlay.py with `drain(sender)`, too; `settings` a dict of options.py;
+    """`name` is "http" or "ftp", the module with `drain(sender)`, too; `settings` a dict of options.py;
     `cursor` a recordlog.kept.Kept. `device` has link, gate, clock and `board.feed`; `jitter` (0 to 999) tells it from
     its neighbours. `alone`: a list in common of the senders of which only one may be at it at a time, or None."""
 
@@ -38,9 +39,9 @@ class Sender:
         self._alone = alone
         self.state = "off"
         self.connected = False
-        self.connections = self.delivered = self.dropped = self.requests = self.refusals = 0
+        self.connections = self.delivered = self.dropped = self.requests = self.refused = 0
         self.parked = 0  # records that are parked now, the answer of the server to the last of them
-        self.code = 0
+        self.parked_for = 0
         self.why = None  # the last try ended (core/errors.py)
         self.last = 0  # UTC of the last delivery
         self.retry_s = 0
@@ -49,16 +50,15 @@ class Sender:
         self._parked_at = 0
         self._asked = self._away = self._changed = False
         self.period = None  # number of the period that was delivered last, where that has periods
-        self._backoff = _FIRST_S
         self._attempts = 0
-        self._turn = None  # net.alone.Away while MQTT makes way
-        self.most = 1
+        self.turn = None  # net.alone.Away while MQTT makes way
         self._use(settings)
 
     def _use(self, settings):
         self.settings = settings
         self.cursor.order = settings.get("order", "fifo")
-        self.most = settings.get("batch", 1)
+        self.most = settings.get("batch", 1)  # records in a request
+        self._backoff = _FIRST_S
 
     # --- for others
 
@@ -80,20 +80,10 @@ class Sender:
         self._away = self._changed = True
 
     def status(self):
-        return {
-            "state": self.state,
-            "connected": self.connected,
-            "delivered": self.delivered,
-            "waiting": self.cursor.depth(),
-            "parked": self.parked,
-            "parked_for": self.code,
-            "lost": self.cursor.lost,
-            "dropped": self.dropped,
-            "requests": self.requests,
-            "refused": self.refusals,
-            "last": self.last,
-            "last_error": errors.text(self.why),
-        }
+        found = {name: getattr(self, name) for name in _TOLD.split()}
+        return dict(
+            found, waiting=self.cursor.depth(), lost=self.cursor.lost, last_error=errors.text(self.why)
+        )
 
     # --- the task
 
@@ -134,13 +124,12 @@ class Sender:
     def waits(self):
         """Whether a record waits that is not parked."""
         seq = self.cursor.take()
-        if seq is not None:
-            self.cursor.release(seq)
+        self.cursor.release(seq)
         return seq is not None
 
     def now_period(self):
         """The number of the period we are in; 0 where it is delivered at any time."""
-        seconds = self.settings.get("period_s", 0)
+        seconds = self.settings.get("period", 0) * 60
         # The devices of a place do not all come at midnight.
         return (self.device.clock.utc() - min(self.jitter, seconds // 4)) // seconds if seconds else 0
 
@@ -201,36 +190,21 @@ class Sender:
         return max(wait, min(self.retry_s, _RETRY_MOST_S))
 
     async def _drain(self):
-        mqtt = self.device.mqtt
         if not self.settings["trust"]:
             await self._load()
             return
         with overlay.use("tls"):
             from firmware.net import alone
 
-            if not alone.wanted(mqtt):
-                await self._load()
-                return
-            # One TLS connection at a time.
-            self._turn = alone.Away(mqtt)
-            try:
-                await self._turn.begin()
-                await self._load()
-            finally:
-                self._turn.end()
-                self._turn = None
+            await alone.meanwhile(self.device.mqtt, self, self._load)
 
     async def _load(self):
-        if self.name == "http":
-            with await overlay.turn("http"):
-                from firmware.delivery import http
-
-                await http.drain(self)
-        else:
-            with await overlay.turn("ftp"):
-                from firmware.delivery import ftp
-
-                await ftp.drain(self)
+        with await overlay.turn("drain"):
+            if self.name == "http":
+                from firmware.delivery.http import drain
+            else:
+                from firmware.delivery.ftp import drain
+            await drain(self)
 
     # --- for http.py and ftp.py
 
@@ -239,8 +213,8 @@ class Sender:
 
     def stops(self):
         """Whether to stop sending now, since others wait for their turn: it goes on later, with what has not gone."""
-        turn = self._turn
-        return self._changed or self._away or overlay.wanted or overlay.crowded() or (turn and turn.over())
+        mine = self._changed or self._away or (self.turn and self.turn.over())
+        return mine or overlay.wanted or overlay.crowded()
 
     def reached(self):
         """The server has answered as it should."""
@@ -319,7 +293,7 @@ class Sender:
             return False
         self.cursor.release(seq, True)
         self.parked += 1
-        self.code = code
+        self.parked_for = code
         self._parked_at = monotonic_s()
         log.error(self.name, "record %d is parked: the server has answered %d to it %d times", seq, code, count)
         return True

@@ -174,8 +174,8 @@ class Cursor:
 
     def clear(self):
         """Everything counts as done. OSError."""
-        self._flying.clear()
-        self._passed = None
+        self.release()
+        self.release(0)
         if self.last > self.acks.low:
             self.acks.add(self.acks.low + 1, self.last)
             self.dirty = True
@@ -184,14 +184,3 @@ class Cursor:
     def depth(self):
         """How many records wait."""
         return self.acks.count(1, self.last)
-
-    def stats(self):
-        depth = self.depth()
-        return {
-            "depth": depth,
-            "oldest": self.acks.after(0) if depth else 0,
-            "newest": self.last,
-            "in_flight": len(self._flying),
-            "lost": self.lost,
-            "damaged": self.damaged,
-        }

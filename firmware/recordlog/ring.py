@@ -168,9 +168,17 @@ class Ring(Cursor):
             Cursor.clear(each)
 
     def stats(self):
-        """As Cursor.stats(), of the delivery that lacks most."""
+        """Of the delivery that lacks most."""
         most = self
         for each in self.cursors:
             if not most.wanted or each.depth() > most.depth():
                 most = each
-        return Cursor.stats(most)
+        depth = most.depth()
+        return {
+            "depth": depth,
+            "oldest": most.acks.after(0) if depth else 0,
+            "newest": self.last,
+            "in_flight": len(most._flying),
+            "lost": most.lost,
+            "damaged": most.damaged,
+        }

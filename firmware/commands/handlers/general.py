@@ -64,18 +64,15 @@ async def clearlog(call):
 async def sendnow(call):
     """Have the deliveries try now."""
     wanted = call.args[0].lower() if call.args else ""
-    device = call.device
-    names = [each.name for each in device.deliveries if each.state != "off"]
-    if wanted and wanted not in names:
-        raise CommandError(_BAD_VALUE, "there is no delivery %s; there are: %s" % (wanted, ", ".join(names) or "none"))
-    for each in device.deliveries:
-        if each.name in names and wanted in ("", each.name):
-            if each is not device.mqtt:
-                each.now()
-            elif not each.connected:
-                each.reconfigure(each.settings)
-            cursor = device.ring if each is device.mqtt else each.cursor
-            await call.say("%s: %d records wait" % (each.name, cursor.depth() if hasattr(cursor, "depth") else 0))
+    found = [each for each in call.device.deliveries if each.state != "off" and wanted in ("", each.name)]
+    if wanted and not found:
+        raise CommandError(_BAD_VALUE, "there is no delivery %s, or it is off: GETSTATUS,deliveries" % wanted)
+    for each in found:
+        if each is not call.device.mqtt:
+            each.now()
+        elif not each.connected:
+            each.reconfigure(each.settings)
+        await call.say("%s: %d records wait" % (each.name, each.cursor.depth()))
 
 
 async def sync(call):

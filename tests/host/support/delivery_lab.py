@@ -21,12 +21,12 @@ from tests.host.support import tcp_servers
 
 HTTP = {
     "enabled": True, "probe": False, "host": "127.0.0.1", "port": 0, "path": "/in", "trust": None, "user": "",
-    "password": "", "form": "titan", "timeout_ms": 2000, "get": False, "batch": 20, "order": "fifo", "tries": 3,
-    "headers": ("", ""),
+    "password": "", "form": "titan", "timeout": 2, "mode": "post-json", "batch": 20, "order": "fifo", "tries": 3,
+    "header1": "", "header2": "",
 }  # fmt: skip
 FTP = {
     "enabled": True, "probe": False, "host": "127.0.0.1", "port": 0, "path": "/", "trust": None, "user": "meter",
-    "password": "secret", "form": "titan", "timeout_ms": 2000, "folder": "", "file": "860000000000001", "period_s": 0,
+    "password": "secret", "form": "titan", "timeout": 2, "folder": "", "imei": "860000000000001", "period": 0,
 }  # fmt: skip
 DAY = 86400
 # A day's beginning.

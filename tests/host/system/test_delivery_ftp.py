@@ -95,9 +95,9 @@ def test_of_days_that_are_mixed_none_is_lost(tmp_path, server):
     assert sorted(n for lines in found.values() for n in lines) == list(range(1, 13))
 
 
-@pytest.mark.parametrize("period, turns", [(86400, 1), (3600, 3)])
+@pytest.mark.parametrize("period, turns", [(1440, 1), (60, 3)])
 def test_once_a_period(tmp_path, server, period, turns):
-    device = lab.Device(tmp_path / "log", ("ftp", settings(server, period_s=period)), utc=UTC + 7200)
+    device = lab.Device(tmp_path / "log", ("ftp", settings(server, period=period)), utc=UTC + 7200)
     device.fill(1)
     ftp = device.run()
     assert ftp.requests == 1
@@ -202,7 +202,7 @@ def test_the_line_is_cut_at_every_packet(tmp_path, server):
         cutter = lab.Cutter(server.port, 64)
         cutter.cut = cut if pieces else 0
         try:
-            device = lab.Device(log, ("ftp", dict(settings(server, timeout_ms=1000), port=cutter.port)))
+            device = lab.Device(log, ("ftp", dict(settings(server, timeout=1), port=cutter.port)))
             device.fill(6)
             device.run(device.delivered)
             assert {key: numbers(lines) for key, lines in server.files().items() if not key.endswith(".part")} == {

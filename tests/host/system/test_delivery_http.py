@@ -42,7 +42,7 @@ def test_post_json_an_array_of_records_over_one_connection(tmp_path, web):
 
 
 def test_get_json_one_record_in_the_address(tmp_path, web):
-    device = lab.Device(tmp_path, ("http", settings(web, get=True, path="/json/set.asp?data=")))
+    device = lab.Device(tmp_path, ("http", settings(web, mode="get-json", path="/json/set.asp?data=")))
     device.fill(7)
     device.run()
     assert web.got == list(range(1, 8)) and web.connections == 1
@@ -52,7 +52,7 @@ def test_get_json_one_record_in_the_address(tmp_path, web):
 
 
 def test_headers_and_login(tmp_path, web):
-    more = {"user": "meter", "password": "s3cret:é", "headers": ("X-Token: abc", "")}
+    more = {"user": "meter", "password": "s3cret:é", "header1": "X-Token: abc"}
     device = lab.Device(tmp_path, ("http", settings(web, **more)))
     device.fill(1)
     device.run()
@@ -105,7 +105,7 @@ def test_not_now_is_tried_again_and_nothing_is_parked(tmp_path, web, status):
     device = lab.Device(tmp_path, ("http", settings(web)))
     device.fill(30)
     http = device.run(lambda: len(web.got) == 30)
-    assert web.got == list(range(1, 31)) and http.parked == 0 and http.refusals == 6
+    assert web.got == list(range(1, 31)) and http.parked == 0 and http.refused == 6
 
 
 def test_what_the_server_asks_to_wait_is_waited(tmp_path, web, monkeypatch):
@@ -173,7 +173,7 @@ def test_a_refused_login_is_told_as_such(tmp_path, web, status):
 def test_a_server_that_is_silent_or_hangs_up_costs_a_repetition_of_a_request(tmp_path, web):
     found = {1: None, 3: 30, 4: None}
     web.answers = lambda number, records: found.get(number, (200, {}, b"ok"))
-    device = lab.Device(tmp_path, ("http", settings(web, timeout_ms=300)))
+    device = lab.Device(tmp_path, ("http", settings(web, timeout=0.3)))
     device.fill(60)
     http = device.run(lambda: len(web.got) == 60)
     assert web.got == list(range(1, 61)) and http.connected
@@ -246,7 +246,7 @@ def test_the_line_is_cut_at_every_packet(tmp_path, web, get):
     batch = 1 if get else 5
     count = 6 if get else 12
     cutter = lab.Cutter(web.port)
-    more = {"get": get, "path": "/in?data=" if get else "/in", "timeout_ms": 1000, "batch": batch}
+    more = {"mode": "get-json" if get else "post-json", "path": "/in?data=" if get else "/in", "timeout": 1, "batch": batch}
     try:
         pieces = repeated = 0
         cut = 1

@@ -55,7 +55,7 @@ def test_each_delivery_has_what_it_has_over_a_restart(tmp_path):
     assert waiting(ring) == list(range(6, 13))
     assert waiting(http) == list(range(1, 10))
     assert waiting(ftp) == list(range(1, 13))
-    assert ring.stats()["depth"] == 12 and http.stats()["depth"] == 9
+    assert ring.stats()["depth"] == 12 and http.depth() == 9
 
 
 def test_a_new_delivery_wants_what_somebody_waits_for_and_goes_on_from_there(tmp_path):
