@@ -38,7 +38,7 @@ def look_up_topics(app):
     names = "logger.topic", "logger.extended_topic", "mqtt.status_topic"
     topics = [options.topic(config, name, True) for name in names]
     app.topics = topics if get("logger.enabled") else ["", "", ""]
-    others = getattr(app.ring, "cursors", ())
+    others = len(getattr(app.ring, "every", ())) > 1
     if others:
         app.ring.wanted = get("mqtt.enabled")
     if not get("mqtt.status_topic") or (others and not app.ring.wanted):

@@ -6,7 +6,6 @@ else a meter's clock.
 """
 
 import asyncio
-import json
 
 from firmware.config.config import Config
 from firmware.core import VERSION, log, overlay
@@ -238,7 +237,7 @@ class App:
         except OSError:
             pass  # then the old values are back after the restart
         self.ring.flush()
-        log.info("start", "restart: %s; %s", self.restart_reason, json.dumps(self.ring.stats()))
+        log.info("start", "restart: %s; %d records wait", self.restart_reason, self.ring.depth())
 
 
 class TimeKeeper:

@@ -65,15 +65,14 @@ session +reading +segments iec102.asdu,errors,extensions,ft12,instant,link,maste
 trace meters.frame_trace
 words iec102.frame_text
 find recordlog.find
-segments recordlog.segments
-connect net.connect
-wire +connect net.http,wire
-drain +wire +find +zone delivery.ftp,http
+segments recordlog.segments,sums
+connect net.connect,http,wire
+drain +connect +find +zone delivery.ftp,http
 login +connect delivery.mqtt.login
 announce +schedule delivery.homeassistant
 time app.time_sync
 update +guard net.url update.order,source,waiting
-fetch +update +wire update.download,release,updater
+fetch +update +connect update.download,release,updater
 ask net.modem.exchange
 steps +describe net.modem.bringup
 wake +ask net.modem.power

@@ -172,15 +172,6 @@ class Cursor:
             self._passed = None
         self._from = 0
 
-    def clear(self):
-        """Everything counts as done. OSError."""
-        self.release()
-        self.release(0)
-        if self.last > self.acks.low:
-            self.acks.add(self.acks.low + 1, self.last)
-            self.dirty = True
-        self.flush()
-
     def depth(self):
         """How many records wait."""
         return self.acks.count(1, self.last)

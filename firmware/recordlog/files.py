@@ -16,7 +16,6 @@ from firmware.recordlog import format
 
 _PER_FOLDER = const(10)
 _NOT_THERE = const(2)
-_EXISTS = const(17)
 # Of the longest number a segment can come to.
 _DIGITS = const(10)
 LABEL = const(6)
@@ -32,19 +31,12 @@ class Files:
 
     def prepare(self):
         """Make the folders; OSError."""
-        self.aside("")
-        for number in range((self.slots + _PER_FOLDER - 1) // _PER_FOLDER):
-            self.aside("/j%d" % number)
-
-    def aside(self, name):
-        """A folder of this name for files beside the log's, made if it is not there. OSError."""
-        path = self.root + name
-        try:
-            os.mkdir(path)
-        except OSError as error:
-            if error.errno != _EXISTS:
-                raise
-        return path
+        for number in range(-1, (self.slots + _PER_FOLDER - 1) // _PER_FOLDER):
+            try:
+                os.mkdir(self.root if number < 0 else "%s/j%d" % (self.root, number))
+            except OSError as error:
+                if error.errno != 17:  # it is there
+                    raise
 
     def _path(self, number):
         return "%s/%08d.log" % (self.root, number)

@@ -7,11 +7,13 @@ up to 128 bytes in their folder's own block: writing one anew costs little more 
 nothing of them leaves them alone; when this one comes back, it goes on from where it was.
 """
 
+import os
 import struct
 from binascii import crc32
 
 from firmware.recordlog.cursor import Cursor
 
+_EXISTS = const(17)
 _LABEL = const(8)
 # Ranges, with which the file stays as small as that.
 _MOST_RANGES = const(10)
@@ -34,7 +36,7 @@ class Kept(Cursor):
             at = 4 * marks
             self.marks[:] = struct.unpack("<%dI" % marks, body[:at])
             self.acks.merge(body[at:])
-        ring.cursors += (self,)
+        ring.every.append(self)
 
     # What changes is the ring's.
     first = property(lambda self: self.ring.first)
@@ -46,7 +48,7 @@ class Kept(Cursor):
         ring, acks = self.ring, self.acks
         if not self._stamp:
             # One that is new wants what somebody still waits for.
-            others = [each for each in ring.every() if each.wanted and each is not self]
+            others = [each for each in ring.every if each.wanted and each is not self]
             acks.merge((others or [ring])[0].acks.payload())
             acks.lost = 0
             self.dirty = True
@@ -60,7 +62,11 @@ class Kept(Cursor):
             self.dirty = True
         ring.forget_places(True)
         if not self._stamp:
-            ring.store.aside("/c")
+            try:
+                os.mkdir(ring.store.root + "/c")
+            except OSError as error:
+                if error.errno != _EXISTS:
+                    raise
             self.flush()
 
     def _read(self, number):

@@ -21,10 +21,9 @@ class Ring(Cursor):
     which a new file begins, `segments` files kept. If what waits has more, of a time when more were kept, only
     segments that are delivered go until it fits, and it may come to `most` files (0: what the flash takes)."""
 
-    cursors = ()  # those of the other deliveries
-
     def __init__(self, store, segment=16384, segments=64, most=0):
         Cursor.__init__(self)
+        self.every = [self]  # the cursors of all deliveries, this one first
         self.store = Files(store) if isinstance(store, str) else store
         self.journal = Journal(self.store)
         self.limit = segment
@@ -44,15 +43,6 @@ class Ring(Cursor):
 
             mount.mount(self)
         self.forget_places(True)
-
-    def every(self):
-        """The cursors of all deliveries, this one first."""
-        return (self,) + self.cursors
-
-    def forget_places(self, wholly=False):
-        Cursor.forget_places(self, wholly)
-        for each in self.cursors:
-            each.forget_places()
 
     # --- appending
 
@@ -88,7 +78,7 @@ class Ring(Cursor):
             if records:
                 # They may stand on the flash all the same, under the numbers that were theirs. Nobody relies on them.
                 first, self.last = self.last + 1, self.last + len(records)
-                for each in self.every():
+                for each in self.every:
                     each.acks.add(first, self.last)
                     each.dirty = True
 
@@ -162,23 +152,18 @@ class Ring(Cursor):
                 return
         self.insist(self.write, [])
 
+    # --- all deliveries together
+
     def clear(self):
-        """Everything counts as done, for all deliveries. OSError."""
-        for each in self.every():
-            Cursor.clear(each)
+        """Everything counts as done, for all. OSError."""
+        self._sums("clear")
 
     def stats(self):
-        """Of the delivery that lacks most."""
-        most = self
-        for each in self.cursors:
-            if not most.wanted or each.depth() > most.depth():
-                most = each
-        depth = most.depth()
-        return {
-            "depth": depth,
-            "oldest": most.acks.after(0) if depth else 0,
-            "newest": self.last,
-            "in_flight": len(most._flying),
-            "lost": most.lost,
-            "damaged": most.damaged,
-        }
+        """A dict, of the delivery that lacks most."""
+        return self._sums("stats")
+
+    def _sums(self, what):
+        with overlay.use("segments"):
+            from firmware.recordlog import sums
+
+            return getattr(sums, what)(self)

@@ -14,7 +14,7 @@ def write(ring, records):
             _begin_segment(ring)
         fresh = ring.size == 0
         size, previous, last = ring.size, ring.previous, ring.last
-        ring.forget_places()
+        _forget_places(ring)
         try:
             file = ring.store.append(ring.newest)
             try:
@@ -50,6 +50,11 @@ def write(ring, records):
             _drop_surplus(ring, _kept(ring) if fresh else ring.newest)
     journal.clear()
     ring.dirty = False
+
+
+def _forget_places(ring):
+    for each in ring.every:
+        each.forget_places()
 
 
 def _begin_segment(ring):
@@ -109,7 +114,7 @@ def _move(ring, file, entry, size, previous):
 
 def gone(ring, seq):
     """See Ring.gone."""
-    for each in ring.every():
+    for each in ring.every:
         acks = each.acks
         if each.wanted:
             acks.lost += acks.count(acks.low + 1, seq)
@@ -132,14 +137,14 @@ def _is_delivered(ring):
     for number in range(ring.first + 1, ring.newest + 1):
         start = ring.finder.begins(number)
         if start:
-            return all(start <= each.acks.low + 1 for each in ring.every() if each.wanted)
+            return all(start <= each.acks.low + 1 for each in ring.every if each.wanted)
     return False
 
 
 def drop_oldest(ring):
     """Delete the oldest segment and note what was in it."""
     _note_oldest(ring)
-    ring.forget_places()
+    _forget_places(ring)
     if ring.store.size(ring.first):
         ring.store.remove(ring.first)
     ring.first += 1

@@ -93,9 +93,9 @@ class Told(Files):
     def _do(self, what):
         self.flash.doing = self.starting + what
 
-    def aside(self, name):
+    def prepare(self):
         self._do("folders")
-        return super().aside(name)
+        super().prepare()
 
     def append(self, number):
         self._do("segment" if self.size(number) else "new segment")
