@@ -26,8 +26,8 @@ MOST = 168 * 1024
 # Those of the full version, which only boards with more flash and memory take.
 FULL_MOST = 240 * 1024
 # What is in the full version alone: modules, and folders with all that lies in them. The base version, for an RP2040,
-# refuses in words what it would take them for; what an RP2040 has no pins or no heap for beside a meter's session is not
-# in it: ports for commands, Ethernet, Home Assistant.
+# refuses in words what it would take them for; that chip has no pins, or no heap beside a meter's session, for ports
+# for commands, Ethernet and Home Assistant.
 FULL = (
     "firmware/boards/esp32",
     "firmware/boards/lilygo_t_sim7080",
@@ -45,6 +45,8 @@ FULL = (
     "firmware/web/",
     "roots/",
 )
+# The chip that takes the base version.
+BASE = "armv6m"
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.
 _HOW = hashlib.sha256(Path(deflate.__file__).read_bytes()).digest()

@@ -35,8 +35,6 @@ _LEAST_BITS = 2048
 _OLD_S = 400 * 86400
 # How the name of a full version ends (tools/pack.py).
 FULL = "-full.rel"
-# The chip that takes the base version.
-BASE = "armv6m"
 
 
 class ReleaseToolError(Exception):
@@ -212,7 +210,7 @@ def _make(args):
     serial = int(time.time())
     out.parent.mkdir(parents=True, exist_ok=True)
     # No other chip takes the base version, an older firmware either: it has the boards of the RP2040 alone.
-    for full, arch, path, boards in ((False, BASE, out, "Pico W"), (True, None, full_path(out), "all others")):
+    for full, arch, path, boards in ((False, pack.BASE, out, "Pico W"), (True, None, full_path(out), "all others")):
         files = compile_tree(args.source, full=full)
         parts = sbom.for_release(files, version, serial, args.source)
         data = assemble(files, key, version, serial, arch=arch, parts=parts, full=full)

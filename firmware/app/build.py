@@ -42,7 +42,7 @@ def build(app):
         "start", "clock: %s (%s)", "%04d-%02d-%02dT%02d:%02d:%02dZ" % civil(app.clock.utc()), app.clock.source_name()
     )
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
-    _senders(app)
+    deliveries(app)
     app.ring.mount()
     for each in app.deliveries:
         each.cursor.mount()
@@ -68,13 +68,13 @@ def build(app):
     build_base.console(app)
     try:
         _build_tags(app)
-        _discovery(app)
+        discovery(app)
     except ImportError as error:
         # The base version has neither (tools/pack.py).
         log.error("config", "this version has no ports for commands and no Home Assistant: %s", error)
 
 
-def _discovery(app):
+def discovery(app):
     if app.mqtt and app.config.get("ha.enabled"):
         with overlay.part:
             from firmware.delivery.discovery import Discovery
@@ -82,7 +82,7 @@ def _discovery(app):
         app.discovery = Discovery(app)
 
 
-def _senders(app):
+def deliveries(app):
     """The deliveries beside MQTT, before the log is mounted: it must not give up what they wait for."""
     get = app.config.get
     if get("http.enabled") or get("ftp.enabled"):

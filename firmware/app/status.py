@@ -102,11 +102,11 @@ def status(app):
     }
     for each in app.deliveries:
         found[each.name] = each.status()
-    found["deliveries"] = {each.name: _delivery(each, found[each.name]) for each in app.deliveries}
+    found["deliveries"] = {each.name: delivery(each, found[each.name]) for each in app.deliveries}
     return found
 
 
-def _delivery(each, state):
+def delivery(each, state):
     """What is the same of each."""
     found = {name: state[name] for name in _OF_EACH.split()}
     return dict(found, waiting=each.cursor.depth(), lost=each.cursor.lost)

@@ -9,12 +9,12 @@ from firmware.core.errors import ConfigError
 
 _TRUE = const(("1", "on", "true", "yes"))
 _FALSE = const(("0", "off", "false", "no"))
-# Kind of an address -> schemes without TLS and with it, its form.
-_ADDRESSES = {
-    "broker": (("tcp", "mqtt"), ("ssl", "tls", "mqtts"), "tcp://host:port"),
-    "url": (("http",), ("https",), "http://host:port/path"),
-    "ftp": (("ftp",), ("ftps",), "ftp://host:port"),
-}
+# Kind of an address, its schemes without TLS and with it, its form.
+_ADDRESSES = const((
+    ("broker", ("tcp", "mqtt"), ("ssl", "tls", "mqtts"), "tcp://host:port"),
+    ("url", ("http",), ("https",), "http://host:port/path"),
+    ("ftp", ("ftp",), ("ftps",), "ftp://host:port"),
+))  # fmt: skip
 _ROOTS = const(" auto own own2 isrg-x1 isrg-x2 amazon-1 amazon-3 digicert-g2 digicert-g3 gts-r1 gts-r4 ")
 # Where it is wanted and not there.
 WHO_HAS_TLS = const("a Pico 2 W and the boards with PSRAM have")
@@ -81,12 +81,14 @@ def _wrong(text, kind):
         return "no blanks and none of %s" % _NOT_IN_WORDS.strip()
     if kind == "list" and any(c in _NOT_IN_WORDS and c not in " ,+" for c in text):
         return "words with commas between them"
-    return _address(text, kind) if kind in _ADDRESSES and text else ""
+    for address in _ADDRESSES:
+        if text and kind == address[0]:
+            return _address(text, *address)
+    return ""
 
 
-def _address(text, kind):
+def _address(text, kind, plain, covered, form):
     """What is wrong with an address scheme://host:port, with a path where it is a URL's."""
-    plain, covered, form = _ADDRESSES[kind]
     scheme, _, rest = text.partition("://")
     secure = scheme.lower() in covered
     if secure and not tls_is_here():

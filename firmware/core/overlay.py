@@ -65,7 +65,7 @@ session +reading +segments iec102.asdu,errors,extensions,ft12,instant,link,maste
 trace meters.frame_trace
 words iec102.frame_text
 find recordlog.find
-segments recordlog.segments,sums
+segments recordlog.segments
 connect net.connect,http,wire
 drain +connect +find +zone delivery.ftp,http
 login +connect delivery.mqtt.login

@@ -214,11 +214,11 @@ class Publisher:
             self._ring.release(seq)
             self._trouble("give a record", _NO_MEMORY)
             return False
-        if topic is False:
-            self._is_done(seq)
-            return True
         if not topic:
-            self._ring.release(seq, True)
+            if topic is False:
+                self._is_done(seq)
+            else:
+                self._ring.release(seq, True)
             return True
         self._session.publish(topic, payload, seq, qos)
         self.sent += 1

@@ -81,9 +81,7 @@ class Sender:
 
     def status(self):
         found = {name: getattr(self, name) for name in _TOLD.split()}
-        return dict(
-            found, waiting=self.cursor.depth(), lost=self.cursor.lost, last_error=errors.text(self.why)
-        )
+        return dict(found, waiting=self.cursor.depth(), lost=self.cursor.lost, last_error=errors.text(self.why))
 
     # --- the task
 

@@ -1,8 +1,9 @@
 """Ethernet, where a board has it: an ESP32. Not in the base version."""
 
-from firmware.net.link import ATTEMPT_MS, Link
+from firmware.net.link import Link
 
 _NO_ETHERNET = const(249)  # code of an error (core/errors.py)
+_ATTEMPT_S = const(20)  # as link.py has it
 
 
 class EthLink(Link):
@@ -37,4 +38,4 @@ class EthLink(Link):
             self._interface.active(False)
 
     def _why(self):
-        return (_NO_ETHERNET, ATTEMPT_MS // 1000)
+        return (_NO_ETHERNET, _ATTEMPT_S)

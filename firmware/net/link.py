@@ -10,7 +10,7 @@ from firmware.core import errors, log
 from firmware.core.compat import monotonic_s, sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _LOOK_MS = const(1000)
-ATTEMPT_MS = const(20000)
+_ATTEMPT_MS = const(20000)
 _PAUSE_S = const(2)
 _PAUSE_MOST_S = const(300)
 # So many complaints of those above, and the link is made anew; not more often than every minute.
@@ -110,7 +110,7 @@ class Link:
             log.info(self.kind, "%s", state)
 
     async def _wait(self):
-        end = ticks_add(ticks_ms(), ATTEMPT_MS)
+        end = ticks_add(ticks_ms(), _ATTEMPT_MS)
         while ticks_diff(end, ticks_ms()) > 0:
             if self.is_up():
                 return True
@@ -191,7 +191,7 @@ class WifiLink(Link):
         ):
             if getattr(self._network, name, None) == status:
                 return (code,)
-        return (_NO_WIFI, ATTEMPT_MS // 1000)
+        return (_NO_WIFI, _ATTEMPT_MS // 1000)
 
 
 class NoLink:

@@ -136,7 +136,7 @@ class Ring(Cursor):
         with overlay.use("segments"):
             from firmware.recordlog import segments
 
-            getattr(segments, what)(self, *arguments)
+            return getattr(segments, what)(self, *arguments)
 
     # --- acknowledgements
 
@@ -156,14 +156,8 @@ class Ring(Cursor):
 
     def clear(self):
         """Everything counts as done, for all. OSError."""
-        self._sums("clear")
+        self._segments("clear")
 
     def stats(self):
         """A dict, of the delivery that lacks most."""
-        return self._sums("stats")
-
-    def _sums(self, what):
-        with overlay.use("segments"):
-            from firmware.recordlog import sums
-
-            return getattr(sums, what)(self)
+        return self._segments("stats")

@@ -1,4 +1,5 @@
-"""Writing into the segments and making room there. Loaded for that only; belongs to ring.Ring and knows its inside."""
+"""Writing into the segments, making room there, and what all deliveries lack together. Loaded for that only; belongs to
+ring.Ring and knows its inside."""
 
 from firmware.recordlog import format
 
@@ -14,7 +15,7 @@ def write(ring, records):
             _begin_segment(ring)
         fresh = ring.size == 0
         size, previous, last = ring.size, ring.previous, ring.last
-        _forget_places(ring)
+        forget_places(ring)
         try:
             file = ring.store.append(ring.newest)
             try:
@@ -52,7 +53,7 @@ def write(ring, records):
     ring.dirty = False
 
 
-def _forget_places(ring):
+def forget_places(ring):
     for each in ring.every:
         each.forget_places()
 
@@ -144,7 +145,38 @@ def _is_delivered(ring):
 def drop_oldest(ring):
     """Delete the oldest segment and note what was in it."""
     _note_oldest(ring)
-    _forget_places(ring)
+    forget_places(ring)
     if ring.store.size(ring.first):
         ring.store.remove(ring.first)
     ring.first += 1
+
+
+# --- all deliveries together
+
+
+def stats(ring):
+    """See Ring.stats."""
+    most = ring
+    for each in ring.every:
+        if not most.wanted or each.depth() > most.depth():
+            most = each
+    depth = most.depth()
+    return {
+        "depth": depth,
+        "oldest": most.acks.after(0) if depth else 0,
+        "newest": ring.last,
+        "in_flight": len(most._flying),
+        "lost": most.lost,
+        "damaged": most.damaged,
+    }
+
+
+def clear(ring):
+    """See Ring.clear."""
+    for each in ring.every:
+        each.release()
+        each.release(0)
+        if ring.last > each.acks.low:
+            each.acks.add(each.acks.low + 1, ring.last)
+            each.dirty = True
+        each.flush()

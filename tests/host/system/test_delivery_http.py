@@ -246,7 +246,8 @@ def test_the_line_is_cut_at_every_packet(tmp_path, web, get):
     batch = 1 if get else 5
     count = 6 if get else 12
     cutter = lab.Cutter(web.port)
-    more = {"mode": "get-json" if get else "post-json", "path": "/in?data=" if get else "/in", "timeout": 1, "batch": batch}
+    mode, path = ("get-json", "/in?data=") if get else ("post-json", "/in")
+    more = {"mode": mode, "path": path, "timeout": 1, "batch": batch}
     try:
         pieces = repeated = 0
         cut = 1
