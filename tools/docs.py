@@ -21,6 +21,8 @@ _GROUPS = {
     "console": "The local console",
     "uplink": "The way to the network",
     "mqtt": "The broker",
+    "http": "Delivery over HTTP ([how](deliveries.md))",
+    "ftp": "Delivery over FTP ([how](deliveries.md))",
     "tls": "TLS: whom the device believes ([how](tls.md))",
     "update": "Updates",
     "ha": "Home Assistant ([how](integrations.md))",
@@ -105,8 +107,9 @@ These lists, `device.password`, `device.confirm`, `console.enabled` and the numb
 What is *way* moves the device's way out. It takes the role `way`, which is in no default and not in `setup`, and then:
 
 1. The secrets of the new destination come in the same message: `mqtt.password` with `mqtt.broker`; `uplink.password`
-   and `mqtt.password` with `uplink.apn`; `uplink.key` and `mqtt.password` with `uplink.ssid`; as far as the device has
-   one. So no secret goes to a place that somebody gave who does not know it.
+   and the passwords of all deliveries with `uplink.apn`; `uplink.key` and these with `uplink.ssid`; `http.password`
+   and the headers with `http.server`; `ftp.password` with `ftp.server`; as far as the device has one. So no secret
+   goes to a place that somebody gave who does not know it.
 2. The answer, over the old way, has a code. The new way is tried once that answer is out; for `uplink.*` after a
    `REBOOT`.
 3. Over the new way `AT^MTXTUNNEL=CONFIRM,code` makes it stay. Until then no record is delivered there. Without it the

@@ -26,10 +26,17 @@ MOST = 168 * 1024
 # Those of the full version, which only boards with more flash and memory take.
 FULL_MOST = 240 * 1024
 # What is in the full version alone: modules, and folders with all that lies in them. The base version, for an RP2040,
-# refuses in words what it would take them for.
+# refuses in words what it would take them for; that chip has no pins, or no heap beside a meter's session, for ports
+# for commands, Ethernet and Home Assistant.
 FULL = (
+    "firmware/boards/esp32",
+    "firmware/boards/lilygo_t_sim7080",
+    "firmware/commands/channels/tags",
     "firmware/core/error_tls",
+    "firmware/delivery/discovery",
+    "firmware/delivery/homeassistant",
     "firmware/net/alone",
+    "firmware/net/ethernet",
     "firmware/net/tls",
     "firmware/security/certificates",
     "firmware/security/context",
@@ -38,6 +45,8 @@ FULL = (
     "firmware/web/",
     "roots/",
 )
+# The chip that takes the base version.
+BASE = "armv6m"
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.
 _HOW = hashlib.sha256(Path(deflate.__file__).read_bytes()).digest()

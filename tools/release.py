@@ -209,10 +209,11 @@ def _make(args):
     out = args.out or ROOT / "build" / ("lector102-%s.rel" % version.replace("+", "-"))
     serial = int(time.time())
     out.parent.mkdir(parents=True, exist_ok=True)
-    for full, path, boards in ((False, out, "Pico W"), (True, full_path(out), "all others")):
+    # No other chip takes the base version, an older firmware either: it has the boards of the RP2040 alone.
+    for full, arch, path, boards in ((False, pack.BASE, out, "Pico W"), (True, None, full_path(out), "all others")):
         files = compile_tree(args.source, full=full)
         parts = sbom.for_release(files, version, serial, args.source)
-        data = assemble(files, key, version, serial, parts=parts, full=full)
+        data = assemble(files, key, version, serial, arch=arch, parts=parts, full=full)
         parts_path(path).write_bytes(parts)
         path.write_bytes(data)
         print("%s: %s, %d bytes, for %s" % (path, version, len(data), boards))

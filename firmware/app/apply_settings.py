@@ -33,12 +33,20 @@ def mqtt_settings(app):
 
 def look_up_topics(app):
     """Keep the topics and limits at hand: a record on its way must not wait for a look at the settings."""
+    write_format(app)
     config, get = app.config, app.config.get
     names = "logger.topic", "logger.extended_topic", "mqtt.status_topic"
     topics = [options.topic(config, name, True) for name in names]
     app.topics = topics if get("logger.enabled") else ["", "", ""]
-    if not get("mqtt.status_topic"):
+    others = len(getattr(app.ring, "every", ())) > 1
+    if others:
+        app.ring.wanted = get("mqtt.enabled")
+    if not get("mqtt.status_topic") or (others and not app.ring.wanted):
         app.topics[2] = None  # nobody wants to know: what is not there yet is not kept
+    profile = get("logger.profile")
+    if app.format.profile != profile:
+        # In this form they are there for others.
+        app.topics[profile == "titan"] = False
     app.ring.release(0)
     app.answers = options.topic(config, "mqtt.atr_topic")
     app.limits = get("logger.size"), get("logger.registers")
@@ -117,11 +125,14 @@ def _apply(app):
     look_up_topics(app)
     app.due = 0
     app.ring.order = app.config.get("logger.order")
-    write_format(app)
     if app.mqtt:
         settings = mqtt_settings(app)
         if settings != app.mqtt.settings:
             app.mqtt.reconfigure(settings)
+    with overlay.use("apply"):
+        from firmware.delivery import options as others
+
+        others.apply(app)
 
 
 def write_format(app):
@@ -131,6 +142,9 @@ def write_format(app):
     form.logger_id = app.config.expansions["P"] = app.config.expand(get("logger.id"))
     form.time_form = get("logger.time")
     form.profile = get("logger.profile")
+    for each in app.deliveries:
+        if each is not app.mqtt and get(each.name + ".form") != form.profile:
+            form.profile = "both"
     form.tags = get("logger.tags")
     form.object_key = get("logger.object_key")
 
@@ -212,6 +226,9 @@ def _stay(app):
     if app.mqtt and "window" in app.mqtt.settings:
         # Records may go there from now on; that needs no new connection.
         app.mqtt.settings["window"] = app.config.get("mqtt.window")
+    for each in app.deliveries:
+        if each.settings.get("probe"):
+            each.settings["probe"] = False
 
 
 def _take_back(app, text):

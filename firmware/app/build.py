@@ -42,7 +42,10 @@ def build(app):
         "start", "clock: %s (%s)", "%04d-%02d-%02dT%02d:%02d:%02dZ" % civil(app.clock.utc()), app.clock.source_name()
     )
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
+    deliveries(app)
     app.ring.mount()
+    for each in app.deliveries:
+        each.cursor.mount()
     app.ring.order = config.get("logger.order")
     stats = app.ring.stats()
     log.info(
@@ -61,14 +64,34 @@ def build(app):
     build_base.link(app)
     if app.clock.source != HOST:
         app.keeper = TimeKeeper(app)  # a host looks after its own clock
-    _build_tags(app)
     build_base.uplink(app)
-    if app.mqtt and config.get("ha.enabled"):
+    build_base.console(app)
+    try:
+        _build_tags(app)
+        discovery(app)
+    except ImportError as error:
+        # The base version has neither (tools/pack.py).
+        log.error("config", "this version has no ports for commands and no Home Assistant: %s", error)
+
+
+def discovery(app):
+    if app.mqtt and app.config.get("ha.enabled"):
         with overlay.part:
             from firmware.delivery.discovery import Discovery
 
         app.discovery = Discovery(app)
-    build_base.console(app)
+
+
+def deliveries(app):
+    """The deliveries beside MQTT, before the log is mounted: it must not give up what they wait for."""
+    get = app.config.get
+    if get("http.enabled") or get("ftp.enabled"):
+        with overlay.use("apply"):
+            from firmware.delivery import options
+
+            app.deliveries = options.make(app, lambda number: build_base.jitter(app, number))
+        # What MQTT does not deliver does not wait for it, since it does for others.
+        app.ring.wanted = get("mqtt.enabled")
 
 
 def _segments(app):

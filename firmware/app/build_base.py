@@ -76,7 +76,8 @@ def uplink(app):
         jitter(app, 0),
         deaf=getattr(app.board, "deaf", False),
     )
-    app.deliveries.append(app.mqtt)
+    app.mqtt.cursor = app.ring
+    app.deliveries.insert(0, app.mqtt)
 
 
 def console(app):
@@ -96,9 +97,13 @@ class NoLog:
     """In the place of the log: keeps nothing, gives nothing and knows nothing."""
 
     order = ""
+    lost = 0
 
     def stats(self):
         return {}
+
+    def depth(self):
+        return 0
 
     def take(self):
         """No record ever waits."""

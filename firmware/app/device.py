@@ -6,7 +6,6 @@ else a meter's clock.
 """
 
 import asyncio
-import json
 
 from firmware.config.config import Config
 from firmware.core import VERSION, log, overlay
@@ -88,7 +87,7 @@ class App:
             apply_settings.look_up_topics(self)
 
     def topic_for(self, kind):
-        """Topic of a record; empty: it waits in the log."""
+        """Topic of a record; empty: it waits in the log, False: it is there for other deliveries."""
         if kind == readings.ERROR:
             return self.topics[2]
         return self.topics[1 if kind & readings.EXTENDED else 0]
@@ -238,7 +237,7 @@ class App:
         except OSError:
             pass  # then the old values are back after the restart
         self.ring.flush()
-        log.info("start", "restart: %s; %s", self.restart_reason, json.dumps(self.ring.stats()))
+        log.info("start", "restart: %s; %d records wait", self.restart_reason, self.ring.depth())
 
 
 class TimeKeeper:

@@ -12,6 +12,8 @@ _LINK_FACTS = const((
     "uplink", "operator", "technology", "signal", "ip", "uptime", "connects", "last_reason", "last_measure",
     "measures",
 ))  # fmt: skip
+# What GETSTATUS,deliveries tells of each.
+_OF_EACH = const("state connected delivered dropped last_error")
 
 
 def online_text(app):
@@ -100,7 +102,14 @@ def status(app):
     }
     for each in app.deliveries:
         found[each.name] = each.status()
+    found["deliveries"] = {each.name: delivery(each, found[each.name]) for each in app.deliveries}
     return found
+
+
+def delivery(each, state):
+    """What is the same of each."""
+    found = {name: state[name] for name in _OF_EACH.split()}
+    return dict(found, waiting=each.cursor.depth(), lost=each.cursor.lost)
 
 
 def brief(app):

@@ -197,7 +197,10 @@ def link(board, config):
         why = (_NO_WIFI, board.name)
     elif network and kind == "ethernet":
         if board.ethernet and hasattr(network, "LAN"):
-            return netlink.EthLink(network, socket, board.ethernet)
+            with overlay.part:
+                from firmware.net.ethernet import EthLink
+
+            return EthLink(network, socket, board.ethernet)
         why = (_NO_ETHERNET,)
     return netlink.NoLink(*why)
 

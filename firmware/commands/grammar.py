@@ -63,13 +63,14 @@ ATE0||0|0|view|general|answers without the command
 ATE1||0|0|view|general|answers begin with the command
 HELP|[command or setting]|0|1|view|general|the commands, or one of them, or a setting
 VERSION||0|0|view|general|version of the firmware
-GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqtt, link, meters, start, crash, \
-update, data
+GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, deliveries, mqtt, link, meters, \
+start, crash, update, data
 GETAUDIT|[n]|0|1|view|general|the audit log: the newest 20 entries, or n
 GETLOG||0|0|view|general|the log: what waits and was dropped, the oldest and the newest
 CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many
-DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's line is tried, \
-up to a minute
+DOCTOR|[id, modem, broker, http or ftp]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's \
+line is tried, up to a minute
+SENDNOW|[http or ftp]|0|1|meter|general|deliver what waits now, what is parked, too
 SYNC||0|0|meter|general|ask for the time now
 REBOOT||0|0|danger|general|start again
 UPDATE|http[s]://server/file.rel[,FORCE] or STOP|1|0|danger|general|fetch a signed release and start it on \

@@ -24,8 +24,10 @@ _OWN = const((
 _BRINGS = const(
     (
         ("mqtt.broker", "mqtt.password"),
-        ("uplink.apn", "uplink.password", "mqtt.password"),
-        ("uplink.ssid", "uplink.key", "mqtt.password"),
+        ("http.server", "http.password", "http.header1", "http.header2"),
+        ("ftp.server", "ftp.password"),
+        ("uplink.apn", "uplink.password", "mqtt.password", "http.password", "ftp.password"),
+        ("uplink.ssid", "uplink.key", "mqtt.password", "http.password", "ftp.password"),
     )
 )
 # No letter that looks like another one.

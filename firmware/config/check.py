@@ -9,8 +9,12 @@ from firmware.core.errors import ConfigError
 
 _TRUE = const(("1", "on", "true", "yes"))
 _FALSE = const(("0", "off", "false", "no"))
-_SCHEMES = const(("tcp", "mqtt"))
-_TLS = const(("ssl", "tls", "mqtts"))
+# Kind of an address, its schemes without TLS and with it, its form.
+_ADDRESSES = const((
+    ("broker", ("tcp", "mqtt"), ("ssl", "tls", "mqtts"), "tcp://host:port"),
+    ("url", ("http",), ("https",), "http://host:port/path"),
+    ("ftp", ("ftp",), ("ftps",), "ftp://host:port"),
+))  # fmt: skip
 _ROOTS = const(" auto own own2 isrg-x1 isrg-x2 amazon-1 amazon-3 digicert-g2 digicert-g3 gts-r1 gts-r4 ")
 # Where it is wanted and not there.
 WHO_HAS_TLS = const("a Pico 2 W and the boards with PSRAM have")
@@ -26,6 +30,7 @@ _HEARD = const("mqtt.at_topic mqtt.at_topic2")
 _MORE = const("ha.prefix device.imei")
 # They go between quotes to the modem.
 _QUOTED = const("uplink.apn uplink.user uplink.password uplink.pin")
+_HEADERS = const("http.header1 http.header2")
 _HOSTS = const("uplink.ping_host ntp.server ntp.server2")
 
 
@@ -76,18 +81,25 @@ def _wrong(text, kind):
         return "no blanks and none of %s" % _NOT_IN_WORDS.strip()
     if kind == "list" and any(c in _NOT_IN_WORDS and c not in " ,+" for c in text):
         return "words with commas between them"
-    return _broker(text) if kind == "broker" and text else ""
+    for address in _ADDRESSES:
+        if text and kind == address[0]:
+            return _address(text, *address)
+    return ""
 
 
-def _broker(text):
+def _address(text, kind, plain, covered, form):
+    """What is wrong with an address scheme://host:port, with a path where it is a URL's."""
     scheme, _, rest = text.partition("://")
-    secure = scheme.lower() in _TLS
+    secure = scheme.lower() in covered
     if secure and not tls_is_here():
-        return "tcp://host:port; this version has no TLS, " + WHO_HAS_TLS
-    host, _, port = rest.rstrip("/").partition(":")
-    good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host)
-    if not (secure or scheme.lower() in _SCHEMES) or not good or (port and not number(port, 1, 65535)):
-        return "tcp://host:port, or mqtts://host:port with TLS"
+        return "%s; this version has no TLS, %s" % (form, WHO_HAS_TLS)
+    place, _, path = rest.partition("/")
+    host, _, port = place.partition(":")
+    good = host and not any(c in _NOT_IN_WORDS + "@?" for c in host) and all(32 < ord(c) < 127 for c in path)
+    if kind != "url":
+        good = good and not path
+    if not (secure or scheme.lower() in plain) or not good or (port and not number(port, 1, 65535)):
+        return "%s, or %s:%s with TLS" % (form, covered[-1], form.partition(":")[2])
     return ""
 
 
@@ -133,10 +145,18 @@ def usable(get, news, expansions):
         text = str(news[key])
         if key in _QUOTED:
             _use(key, '"' not in text, "a text without quotes")
+        if key in _HEADERS:
+            name, colon, _ = text.partition(":")
+            good = not text or (colon and name and not any(c in _NOT_IN_WORDS for c in name))
+            _use(key, good and all(32 <= ord(c) < 127 for c in text), "Name: value")
+        if key == "http.user":
+            _use(key, ":" not in text, "a text without a colon")
         if key in _HOSTS:
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
         if key == "tls.ca":
             _use(key, text.strip() and all(" %s " % word in _ROOTS for word in _words(text)), _ROOTS.strip())
+        if key == "ha.enabled":
+            _use(key, not news[key] or tls_is_here(), "off in this version; on: " + WHO_HAS_TLS)
         if key in ("tls.pins", "tls.verify"):
             _pins(get)
         topics = topics or key.endswith(".id") or key in _SAID + " " + _HEARD + " " + _MORE

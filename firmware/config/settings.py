@@ -5,7 +5,7 @@ The lines are in settings_table.py: `name|heritage name|type|limits|default|when
 device off; one that moves the way out (`way`) is such a change, too, and has a role of its own. Types (checked in
 check.py): `int` (limits: least, most), `bool`, `choice` (limits: the choices), and of at most `limits` characters
 `str`, `secret`, `word` (no blanks, nothing that means something in a topic or a command), `topic` (no wildcards),
-`list` (words and commas), `broker` (a URI); `code` is a secret number (limits as of an int).
+`list` (words and commas), `broker`, `url` and `ftp` (URIs); `code` is a secret number (limits as of an int).
 
 The heritage name is the one of TITAN or of its predecessor, MTX-Tunnel, where one is known (TITAN reference 1.2).
 One in its style that we made up has a `~` before it, or is not there at all: then `titan()` derives it.
@@ -21,18 +21,18 @@ from firmware.core.errors import ConfigError
 MAX_METERS = const(8)
 MAX_PORTS = const(2)
 # How the names of secrets end.
-_SECRET = const(("password", "key", "pin"))
+_SECRET = const(("password", "key", "pin", "header1", "header2"))
 # The groups in the order of the reference.
 NAMES = [
-    "device", "console", "uplink", "mqtt", "tls", "update", "ha", "data", "sms", "ntp", "port", "meter", "iec102",
-    "logger", "limit", "audit",
+    "device", "console", "uplink", "mqtt", "http", "ftp", "tls", "update", "ha", "data", "sms", "ntp", "port", "meter",
+    "iec102", "logger", "limit", "audit",
 ]  # fmt: skip
 # Group -> (number of the first, how many).
 GROUPS = {"meter": (0, MAX_METERS), "port": (1, MAX_PORTS)}
 # Group -> what its derived heritage names begin with, where it is not the group's own name.
-_PREFIX = const("meter=IEC102 port=COMM uplink=GPRS ntp=MTX_TP ")
+_PREFIX = const("meter=IEC102 port=COMM uplink=GPRS ntp=MTX_TP http=WEB ")
 # What heritage names begin with -> the groups to look in.
-_HOMES = const("comm=port gprs=uplink wifi=uplink mtx=port,uplink,logger,ntp dns=mqtt iec102=meter,iec102 ")
+_HOMES = const("comm=port gprs=uplink wifi=uplink web=http mtx=port,uplink,logger,ntp dns=mqtt iec102=meter,iec102 ")
 
 
 def _map(text, name):

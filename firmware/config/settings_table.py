@@ -85,6 +85,30 @@ online_topic||topic|120|lector102/[IMEI]/ONLINE|link|retained: online, offline
 status_topic|DNS_mqttTopic|topic|120|lector102/[IMEI]/STATUS||topic of readings that failed and the state; empty: none
 status_minutes||int|0,10080|0||minutes between two messages with the state, retained; 0: none
 """,
+    "http": """
+enabled||bool||off|restart|deliver over HTTP
+server||url|200||way|http://host:port/path, https:// with TLS; get-json: the record follows it
+mode||choice|post-json,get-json|post-json||a POST of records, or a GET of each
+batch||int|1,100|20||most records in a POST
+user||str|64||link|its login, basic
+password||secret|64||link|its password
+header1||secret|160||link|a header, Name: value
+header2||secret|160||link|another one
+form||choice|titan,extended,both|titan||form of the records
+order||choice|fifo,lifo|fifo||oldest or newest first
+tries||int|1,100|3||refusals until a record is parked
+timeout||int|5,120|30||seconds for an answer
+""",
+    "ftp": """
+enabled||bool||off|restart|deliver over FTP
+server||ftp|120||way|ftp://host:port, ftps:// with TLS
+user||str|64||link|its login; empty: anonymous
+password||secret|64||link|its password
+folder||str|120|||folder; empty: where the login leads
+period||int|1,10080|1440||minutes between two deliveries
+form||choice|titan,extended,both|titan||form of the records
+timeout||int|5,120|30||seconds for an answer
+""",
     "tls": """
 verify||choice|ca,pin,none|ca|way|how the broker is checked: by its certificate, by its key, not at all
 ca||list|120|auto|way|roots that are believed: auto, own or names of those the version brings

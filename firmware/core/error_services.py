@@ -9,8 +9,8 @@ ROWS = """
 correct mqtt.user and mqtt.password, or the broker's rights
 306|refused: login: code {0}|login refused|ask whoever runs the broker
 307|no network||see DOCTOR,modem
-308|ECONNREFUSED by {0}|TCP: the port is closed|check the port in mqtt.broker; is the broker running?
-309|no connection to {0}:{1} within {2} ms|TCP: no answer from the broker|a firewall, or the broker is off
+308|ECONNREFUSED by {0}|TCP: the port is closed|check the port of the address; does the server run?
+309|no connection to {0}|TCP: no answer from the server|a firewall, or the server is off
 310|the broker does not answer|the broker is silent: no CONNACK|is it an MQTT broker? Wrong port? TLS?
 311|no PUBACK within {0} ms|the broker does not confirm records (no PUBACK)|its log says why: disk full, rights
 312|the broker closed the connection|the broker hung up|another device with this mqtt.id? Its log says why
@@ -18,7 +18,7 @@ correct mqtt.user and mqtt.password, or the broker's rights
 314|the network is gone|the network went away|see DOCTOR,modem
 315|nothing heard for {0} ms|the broker fell silent|weak signal, or mqtt.keepalive is too long for the carrier
 316|no answer to a ping|the broker fell silent|weak signal, or the broker is overloaded
-317|{0}|DNS: the name in mqtt.broker is not known|check mqtt.broker; the APN may have no DNS
+317|{0}|DNS: the name of the server is not known|check the address; the APN may have no DNS
 318|out of memory||
 319|{0}||
 320|umqtt.simple: {0}||
@@ -29,6 +29,12 @@ correct mqtt.user and mqtt.password, or the broker's rights
 325|more to send than can wait||
 326|{0}|subscription refused: {0}|give the user the right to read this topic, or correct mqtt.at_topic
 327|end at {0}||
+331|{0} does not answer in time||weak signal, or the server is overloaded
+332|{0} closed the connection||is it the right port? The server's log says why
+333|{0} is not understood||check protocol and port of the address
+334|the server answers {0}||its log says why; is the address right?
+335|login refused: {0}||correct user and password, or http.header1
+336|sent on to {0}, which is not followed||set http.server to where it leads
 401|this board has no port {0}; its meters are not read: {1}||set meter.N.port to a port the board has, then REBOOT
 402|port {0} can't be used ({1}): {2}{3}||correct its pins (board.json) or its port.{0} settings, then REBOOT
 403|port {0} takes no commands: it is a meter's, or not there||\

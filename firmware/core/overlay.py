@@ -40,7 +40,7 @@ start +settings +reading +schedule +kinds +password +apply +guard app.build,buil
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.report,status delivery.mqtt.state
-apply app.apply_settings delivery.mqtt.options
+apply app.apply_settings delivery.options delivery.mqtt.options
 settings config.settings,settings_table
 change +settings +files config.changes,text_import
 check +settings config.check
@@ -66,12 +66,13 @@ trace meters.frame_trace
 words iec102.frame_text
 find recordlog.find
 segments recordlog.segments
-connect net.connect
+connect net.connect,http,wire
+drain +connect +find +zone delivery.ftp,http
 login +connect delivery.mqtt.login
 announce +schedule delivery.homeassistant
 time app.time_sync
 update +guard net.url update.order,source,waiting
-fetch +update +connect net.http update.download,release,updater
+fetch +update +connect update.download,release,updater
 ask net.modem.exchange
 steps +describe net.modem.bringup
 wake +ask net.modem.power

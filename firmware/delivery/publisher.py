@@ -215,16 +215,23 @@ class Publisher:
             self._trouble("give a record", _NO_MEMORY)
             return False
         if not topic:
-            self._ring.release(seq, True)
+            if topic is False:
+                self._is_done(seq)
+            else:
+                self._ring.release(seq, True)
             return True
         self._session.publish(topic, payload, seq, qos)
         self.sent += 1
         return True
 
     def _load(self, seq):
-        """(topic, payload) of a record, (b"", None) if it has no topic of use; OSError if it can't be read."""
+        """(topic, payload) of a record, (b"", None) if it has no topic of use, (False, None) if it is not for this
+        delivery; OSError if it can't be read."""
         kind, _, length = self._ring.info(seq)
-        topic = _bytes(self._topic_for(kind) or "")
+        topic = self._topic_for(kind)
+        if topic is False:
+            return False, None
+        topic = _bytes(topic or "")
         if len(topic) > LONGEST_TOPIC:
             topic = b""
         if not topic:

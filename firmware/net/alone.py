@@ -18,6 +18,20 @@ def wanted(mqtt):
     return bool(mqtt and mqtt.settings.get("tls")) and overlay.tight()
 
 
+async def meanwhile(mqtt, owner, work):
+    """`await work()`, without MQTT where it has to make way; `owner.turn` is the Away for that long. OSError."""
+    if not wanted(mqtt):
+        await work()
+        return
+    turn = owner.turn = Away(mqtt)
+    try:
+        await turn.begin()
+        await work()
+    finally:
+        turn.end()
+        owner.turn = None
+
+
 class Away:
     """The time MQTT is away for somebody else; `await begin()` and in any case `end()`."""
 

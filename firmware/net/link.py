@@ -1,4 +1,4 @@
-"""The ways out without a modem: WiFi, Ethernet, and none at all.
+"""The ways out without a modem: WiFi, what Ethernet (ethernet.py) has in common with it, and none at all.
 
 Nothing here waits: a connection is begun, looked at once a second and given up after a while; the
 next attempt comes after a pause that doubles up to five minutes, with some chance in it.
@@ -25,12 +25,11 @@ _NO_HANDSHAKE = const(245)
 _NO_WIFI = const(246)
 _NOTHING_THROUGH = const(247)
 _LOST = const(248)
-_NO_ETHERNET = const(249)
 _DRIVER = const(250)
 
 
-class _Link:
-    """What both share; `kind` names it, `_interface` is network.WLAN or network.LAN."""
+class Link:
+    """What WiFi and Ethernet share; `kind` names it, `_interface` is network.WLAN or network.LAN."""
 
     kind = "?"
     named = True  # whether it is known what to connect to
@@ -137,7 +136,7 @@ class _Link:
         self._failed((_LOST,))
 
 
-class WifiLink(_Link):
+class WifiLink(Link):
     """`network` and `sockets` are the modules of these names."""
 
     kind = "wifi"
@@ -193,41 +192,6 @@ class WifiLink(_Link):
             if getattr(self._network, name, None) == status:
                 return (code,)
         return (_NO_WIFI, _ATTEMPT_MS // 1000)
-
-
-class EthLink(_Link):
-    """`options` are network.LAN's, from board.json; `phy_type` and pins by name or number."""
-
-    kind = "ethernet"
-
-    def __init__(self, network, sockets, options):
-        super().__init__(sockets)
-        self._network = network
-        self._options = options
-
-    def _begin(self):
-        if self._interface is None:
-            self._interface = self._network.LAN(**self._arguments())
-        self._interface.active(True)
-
-    def _arguments(self):
-        import machine
-
-        found = {}
-        for name, value in self._options.items():
-            if name in ("mdc", "mdio", "power", "ref_clk"):
-                value = machine.Pin(value)
-            elif name == "phy_type" and isinstance(value, str):
-                value = getattr(self._network, "PHY_" + value.upper())
-            found[name] = value
-        return found
-
-    def _give_up(self):
-        if self._interface:
-            self._interface.active(False)
-
-    def _why(self):
-        return (_NO_ETHERNET, _ATTEMPT_MS // 1000)
 
 
 class NoLink:

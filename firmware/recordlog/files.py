@@ -25,7 +25,7 @@ class Files:
     """`root` is made if it is not there; `slots` slots of at most `slot` bytes."""
 
     def __init__(self, root, slots=40, slot=128):
-        self._root = root
+        self.root = root
         self.slots = slots
         self.slot = slot
 
@@ -33,18 +33,18 @@ class Files:
         """Make the folders; OSError."""
         for number in range(-1, (self.slots + _PER_FOLDER - 1) // _PER_FOLDER):
             try:
-                os.mkdir(self._root if number < 0 else "%s/j%d" % (self._root, number))
+                os.mkdir(self.root if number < 0 else "%s/j%d" % (self.root, number))
             except OSError as error:
                 if error.errno != 17:  # it is there
                     raise
 
     def _path(self, number):
-        return "%s/%08d.log" % (self._root, number)
+        return "%s/%08d.log" % (self.root, number)
 
     def numbers(self):
         """Numbers of the segments, in no order, one by one."""
         listing = getattr(os, "ilistdir", None)
-        for item in listing(self._root) if listing else os.listdir(self._root):
+        for item in listing(self.root) if listing else os.listdir(self.root):
             name = item[0] if listing else item
             digits = name[:-4]
             # Whoever else leaves files here: only what _path() makes is ours.
@@ -73,7 +73,7 @@ class Files:
         os.remove(self._path(number))
 
     def _slot(self, number):
-        return "%s/j%d/%d" % (self._root, number // _PER_FOLDER, number % _PER_FOLDER)
+        return "%s/j%d/%d" % (self.root, number // _PER_FOLDER, number % _PER_FOLDER)
 
     def read_slot(self, number, buf):
         """Bytes read into `buf`; 0 if the slot was never written. OSError: the flash does not tell."""

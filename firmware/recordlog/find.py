@@ -8,6 +8,9 @@ _NEAR = const(64)
 # A flash that gives an error now and then is asked so often before a segment is passed over for good.
 _TRIES = const(5)
 _CHUNK = const(64)
+# Bytes from a segment's end in which its last entry is looked for: nearly every record is shorter.
+_TAIL = const(512)
+_NOT_THERE = const(2)
 _MAGIC = const(0xA5)
 
 
@@ -58,7 +61,7 @@ class Finder:
     def __init__(self, store, head):
         self._store = store
         self._head = head
-        self._place = None  # (segment, at, seq) of the record found last
+        self._place = None  # (segment, at, seq, length of the entry before it) of the record found last
         self._file = None
         self._number = self._size = 0  # of the open file
         self._failed = False  # a segment was passed over
@@ -76,10 +79,16 @@ class Finder:
         """Open a segment; its size, 0 if there is none. OSError."""
         if self._file is None or self._number != number:
             self.forget()
-            self._size = self._store.size(number)
-            if self._size:
-                self._file = self._store.open(number)
-                self._number = number
+            self._size = 0
+            try:
+                file = self._store.open(number)
+            except OSError as error:
+                if error.errno != _NOT_THERE:
+                    raise
+                return 0
+            # Not by stat(): looking a name up makes littlefs read much of its folder, twice then.
+            self._file, self._number = file, number
+            self._size = file.seek(0, 2)
         return self._size
 
     def _forward(self, at):
@@ -121,20 +130,73 @@ class Finder:
                 return self._on(place[0], place[1], seq, newest)
             fields = self._back(seq)
             if not fields and place[0] > first:
-                fields = self._on(place[0] - 1, 0, seq, place[0])
+                fields = self._from_end(place[0] - 1, seq) or self._on(place[0] - 1, 0, seq, place[0])
             if fields:
                 return fields
+        number = self._segment(seq, first, newest)
+        if number == newest or not place:
+            fields = self._from_end(number, seq)
+            if fields:
+                return fields
+        return self._on(number, 0, seq, newest)
+
+    def _segment(self, seq, first, newest):
+        """The segment in which a record may be, or one before it.
+
+        Each look at a segment costs reading the folder, where there are hundreds of them several times what they hold:
+        where the numbers say is looked first, as if all segments held as many.
+        """
         low, high = first, newest
-        while low < high:
-            middle = (low + high + 1) // 2
+        below = self.begins(low)
+        if below == seq or low == high:
+            return low
+        above = self.begins(high)
+        if 0 < above <= seq:
+            return high
+        halve = not 0 < below < seq < above
+        while high - low > 1:
+            middle = (low + high) // 2
+            if not halve:
+                middle = low + min(max((high - low) * (seq - below) // (above - below), 1), high - low - 1)
             start = self.begins(middle)
             if not start:
                 break  # unreadable: the slow way, from below it
             if start > seq:
-                high = middle - 1
+                # What turns out to lie elsewhere than expected is halved the next time.
+                halve = not halve and (high - middle) * 2 < high - low
+                high, above = middle, start
             else:
-                low = middle
-        return self._on(low, 0, seq, newest)
+                halve = not halve and (middle - low) * 2 < high - low
+                low, below = middle, start
+        return low
+
+    def _from_end(self, number, seq):
+        """Look for a record from a segment's end on back, not further than to one near it. The fields, or None."""
+        try:
+            return self._from_tail(number, seq)
+        except OSError:
+            self.forget()
+            return None
+
+    def _from_tail(self, number, seq):
+        size = self._open(number)
+        tail = bytearray(min(size, _TAIL))
+        if tail:
+            self._file.seek(size - len(tail))
+            self._file.readinto(tail)
+        for back in range(format.HEAD, len(tail) + 1):
+            if tail[len(tail) - back] == _MAGIC:
+                fields = head_at(self._file, size - back, size, self._head)
+                if fields and format.HEAD + fields[1] == back:
+                    break
+        else:
+            return None
+        if fields[3] - seq >= _NEAR:
+            return None
+        self._place = (number, size - back, fields[3] + (fields[0] == format.ACK), fields[2])
+        if fields[3] == seq and fields[0] != format.ACK:
+            return fields
+        return self._back(seq) if fields[3] >= seq else None
 
     def _on(self, number, at, seq, newest):
         """Look from `at` in a segment on, and in those behind it; one that can't be read is passed over."""
@@ -148,7 +210,7 @@ class Finder:
                             if not place:
                                 return None  # from here on there are later ones
                         elif fields[3] == seq:
-                            self._place = (number, place, seq)
+                            self._place = (number, place, seq, fields[2])
                             return fields
                         else:
                             break  # what a write that failed has left; it was done again behind it
@@ -161,15 +223,17 @@ class Finder:
 
     def _back(self, seq):
         """Go back in the segment of the record found last, entry by entry."""
-        number, at, _ = self._place
+        number, at, _, previous = self._place
         size = self._open(number)
-        fields = head_at(self._file, at, size, self._head) if size else None
-        while fields and fields[2] and at >= fields[2]:
-            at -= fields[2]
-            fields = head_at(self._file, at, size, self._head)
-            if fields and fields[0] != format.ACK and fields[3] <= seq:
+        while previous and at >= previous:
+            at -= previous
+            fields = head_at(self._file, at, size, self._head) if size else None
+            if not fields:
+                break
+            previous = fields[2]
+            if fields[0] != format.ACK and fields[3] <= seq:
                 if fields[3] == seq:
-                    self._place = (number, at, seq)
+                    self._place = (number, at, seq, previous)
                     return fields
                 break
         return None

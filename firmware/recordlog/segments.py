@@ -1,4 +1,5 @@
-"""Writing into the segments and making room there. Loaded for that only; belongs to ring.Ring and knows its inside."""
+"""Writing into the segments, making room there, and what all deliveries lack together. Loaded for that only; belongs to
+ring.Ring and knows its inside."""
 
 from firmware.recordlog import format
 
@@ -14,7 +15,7 @@ def write(ring, records):
             _begin_segment(ring)
         fresh = ring.size == 0
         size, previous, last = ring.size, ring.previous, ring.last
-        ring.forget_places()
+        forget_places(ring)
         try:
             file = ring.store.append(ring.newest)
             try:
@@ -50,6 +51,11 @@ def write(ring, records):
             _drop_surplus(ring, _kept(ring) if fresh else ring.newest)
     journal.clear()
     ring.dirty = False
+
+
+def forget_places(ring):
+    for each in ring.every:
+        each.forget_places()
 
 
 def _begin_segment(ring):
@@ -109,11 +115,13 @@ def _move(ring, file, entry, size, previous):
 
 def gone(ring, seq):
     """See Ring.gone."""
-    acks = ring.acks
-    acks.lost += acks.count(acks.low + 1, seq)
-    if seq > acks.low:
-        acks.add(acks.low + 1, seq)
-        ring.dirty = True
+    for each in ring.every:
+        acks = each.acks
+        if each.wanted:
+            acks.lost += acks.count(acks.low + 1, seq)
+        if seq > acks.low:
+            acks.add(acks.low + 1, seq)
+            each.dirty = True
 
 
 def _drop_surplus(ring, kept):
@@ -130,14 +138,45 @@ def _is_delivered(ring):
     for number in range(ring.first + 1, ring.newest + 1):
         start = ring.finder.begins(number)
         if start:
-            return start <= ring.acks.low + 1
+            return all(start <= each.acks.low + 1 for each in ring.every if each.wanted)
     return False
 
 
 def drop_oldest(ring):
     """Delete the oldest segment and note what was in it."""
     _note_oldest(ring)
-    ring.forget_places()
+    forget_places(ring)
     if ring.store.size(ring.first):
         ring.store.remove(ring.first)
     ring.first += 1
+
+
+# --- all deliveries together
+
+
+def stats(ring):
+    """See Ring.stats."""
+    most = ring
+    for each in ring.every:
+        if not most.wanted or each.depth() > most.depth():
+            most = each
+    depth = most.depth()
+    return {
+        "depth": depth,
+        "oldest": most.acks.after(0) if depth else 0,
+        "newest": ring.last,
+        "in_flight": len(most._flying),
+        "lost": most.lost,
+        "damaged": most.damaged,
+    }
+
+
+def clear(ring):
+    """See Ring.clear."""
+    for each in ring.every:
+        each.release()
+        each.release(0)
+        if ring.last > each.acks.low:
+            each.acks.add(each.acks.low + 1, ring.last)
+            each.dirty = True
+        each.flush()

@@ -70,6 +70,11 @@ def of_broker(folder, clock, get):
     )
 
 
+def of_server(folder, clock, get):
+    """The Trust of a delivery over HTTPS or FTPS: the roots of tls.ca; a pin is the broker's alone."""
+    return Trust(folder, clock, "none" if get("tls.verify") == "none" else "ca", _words(get("tls.ca")))
+
+
 def of_update(folder, clock, get):
     """The Trust of a download: the roots of tls.ca and those that the version brings, where update.verify is on."""
     roots = _words(get("tls.ca"))

@@ -8,25 +8,24 @@ a deadline: that of one answer here, that of the whole order in waiting.Pace.
 import os
 import random
 
-from firmware.core import log, overlay
-from firmware.core.compat import sleep_ms, ticks_diff, ticks_ms
+from firmware.core import log
+from firmware.core.compat import sleep_ms
 from firmware.core.errors import BrokerError
-from firmware.net import connect, http, tcp
+from firmware.core.flash_gate import silence
+from firmware.net import http
 from firmware.net.url import DownloadError, split
+from firmware.net.wire import Wire
 from firmware.update import slots
 from firmware.update.source import GiveWay
 from firmware.update.waiting import Pace
 
 _SILENCE_MS = const(30000)
-_CONNECT_MS = const(20000)
-_HANDSHAKE_MS = const(30000)
-_TURN_MS = const(20)
-_HEAD_MS = const(60000)  # from a request to the end of its answer's head
-_BUFFER = const(1024)
 # Bytes between two commits to flash: what a reset during the download costs at most.
 _COMMIT = const(16384)
 _STEP_MS = const(200)
-_REFUSED = const(349)  # code of an error (core/errors.py)
+_TAG_MOST = const(128)
+# Errors (core/errors.py) of the other end that another try may mend; with the others who is there is not believed.
+_PASSING = const((308, 309, 317, 331, 332, 349, 354))
 _TRIES = const(8)  # in a row that gained next to nothing
 _GAIN = const(256)
 _BACKOFF_S = const(2)
@@ -52,22 +51,16 @@ class Download:
         self.url = url
         self.path = path
         self.host, self.port, self.resource, self._secure = split(url)
-        self._sockets = sockets
-        self._feed = feed or (lambda: None)
+        self._wire = Wire(sockets, feed or (lambda: None), _SILENCE_MS, gate)
+        self._wire.look = self._look
+        self.gate = gate
         self._backoff = backoff_s
-        self._gate = gate
         self._trust = trust
         self.give_way = lambda: False  # asked now and then; true ends fetch() with GiveWay
         self.hurry = None  # the same, but whatever the connection has brought so far
         self.pace = Pace()
         self.problem = ""
-        self._socket = None
         self._keep_until = 0  # bytes before which nobody is made way for
-        self._rx = bytearray(_BUFFER)
-        self._view = memoryview(self._rx)
-        self._from = self._to = 0
-        self._head = 0  # bytes that the head of this answer may still have
-        self._asked = 0  # ticks of the request
         self.size = 0  # what the whole file has to have, 0 while nobody knows
         self.total = 0  # what the server says it has, 0 while unknown
         self.got = self._size()
@@ -115,8 +108,7 @@ class Download:
             try:
                 await self._once(upto)
             except (_Drop, OSError) as error:
-                if isinstance(error, BrokerError) and error.args[0] != _REFUSED:
-                    # Who is there is not believed: no other try would end better.
+                if isinstance(error, BrokerError) and error.args[0] not in _PASSING:
                     raise DownloadError(str(error)) from None
                 tries = 0 if self.got >= before + _GAIN else tries + 1
                 self.problem = "at %d bytes: %s" % (self.got, error)
@@ -146,97 +138,34 @@ class Download:
 
     def _close(self):
         self._keep_until = 0
-        tcp.close(self._socket)
-        self._socket = None
+        self._wire.close()
 
     async def _once(self, upto):
-        await self._connect()
-        usual = self.port == (443 if self._secure else 80)
-        lines = ["GET %s HTTP/1.1" % self.resource, "Host: " + self.host + ("" if usual else ":%d" % self.port)]
-        lines += ["User-Agent: lector102", "Accept-Encoding: identity", "Connection: close"]
-        if self.got or upto is not None:
-            lines.append("Range: bytes=%d-%s" % (self.got, "" if upto is None else upto - 1))
-        if self.got and self._tag:
-            lines.append("If-Range: " + self._tag)
-        await self._send(("\r\n".join(lines) + "\r\n\r\n").encode())
-        self._asked = ticks_ms()
-        self._head = http.HEAD_MOST
-        await self._take(await http.read(self._line, self.host), upto)
-        if not self._done(upto):
-            raise _Drop("the server sent less than was asked for")
-
-    async def _connect(self):
-        self._feed()
-        address = connect.look_up(self._sockets, self.host, self.port)
-        self._feed()
-        sock = self._socket = self._sockets.socket()
-        self._from = self._to = 0
-        if not await connect.connect(sock, address, _CONNECT_MS):
-            raise _Drop("no connection to %s" % self.host)
+        wire = self._wire
         if self._secure:
             self._keep_until = self.got + _WORTH
-            if self._trust:
-                self._trust.ready()
-            with overlay.use("tls"):
-                from firmware.net import tls  # what goes without it has the room for a session
-
-                self._socket = tls.Covered(sock, self.host, self._trust, self._feed)
-
-    async def _pause(self, start, limit, what):
-        if ticks_diff(ticks_ms(), start) > limit:
-            raise _Drop(what)
-        await sleep_ms(_TURN_MS)
-
-    async def _send(self, data):
-        start = ticks_ms()
-        limit, what = _SILENCE_MS, "the server takes no request"
-        if self._shaking:
-            limit, what = _HANDSHAKE_MS, "TLS: %s does not end its handshake" % self.host
-        while data:
-            if self.hurry:
-                self._look()
-            if self._shaking and self._gate:
-                await self._gate.wait()  # its arithmetic holds up the loop
-            data = data[tcp.now(self._socket.send, data) or 0 :]
-            if data:
-                await self._pause(start, limit, what)
-
-    @property
-    def _shaking(self):
-        """Whether the TLS handshake is not over."""
-        return getattr(self._socket, "shaking", False)
-
-    async def _receive(self):
-        """Fill the buffer anew; False at the end of the connection."""
-        start = ticks_ms()
-        read = connect.reader(self._socket)
-        while True:
-            self._look()
-            count = tcp.now(read, self._rx)
-            if count is not None:
-                self._from, self._to = 0, count
-                await sleep_ms(0)
-                return count > 0
-            await self._pause(start, _SILENCE_MS, "silence from the server")
-
-    async def _line(self):
-        """The next line of the head, without its end and what is too long of it."""
-        line = b""
-        while True:
-            if self._from >= self._to and not await self._receive():
-                raise _Drop("the server ended the connection in its head")
-            if ticks_diff(ticks_ms(), self._asked) > _HEAD_MS:
-                raise _Drop("the head of the answer takes too long")
-            end = self._rx.find(b"\n", self._from, self._to)
-            stop = self._to if end < 0 else end + 1
-            self._head -= stop - self._from
-            if self._head < 0:
-                raise DownloadError("%s: the head of the answer has no end" % self.host)
-            if len(line) < http.LINE_MOST:
-                line += bytes(self._view[self._from : stop])
-            self._from = stop
-            if end >= 0:
-                return line[: http.LINE_MOST].strip()
+        await wire.open(self.host, self.port, self._secure, self._trust)
+        await wire.put("GET " + self.resource + http.asked(self.host, self.port, self._secure))
+        if self.got or upto is not None:
+            await wire.put("Range: bytes=%d-%s\r\n" % (self.got, "" if upto is None else upto - 1))
+        if self.got and self._tag:
+            await wire.put("If-Range: %s\r\n" % self._tag)
+        await wire.put("Connection: close\r\n\r\n")
+        await wire.flush()
+        code, fields = await http.head(wire)
+        if code // 100 == 3:
+            # Not followed: whoever gives the order says from where.
+            place = http.text(fields.get(b"location", b"another address"))
+            raise DownloadError("the server answers %d: order it from %s" % (code, place))
+        if code not in (200, 206):
+            if code == 416:
+                self._anew("what was fetched does not fit the file any more")
+            if code < 500:
+                raise DownloadError("%s answers %d for that address" % (self.host, code))
+            raise _Drop("the server answers %d" % code)
+        await self._take(code, fields, upto)
+        if not self._done(upto):
+            raise _Drop("the server sent less than was asked for")
 
     def _anew(self, why):
         """What was fetched does not belong to what the server has now."""
@@ -247,48 +176,62 @@ class Download:
         if why:
             raise _Drop(why)
 
-    async def _take(self, answer, upto):
-        code, length = answer.code, answer.length
-        if code == 206:
-            if answer.first != self.got:
-                self._anew("the server sent another part than asked for")
-            if self.got and self._tag and answer.tag and answer.tag != self._tag:
-                self._anew("the server has another file now")
-        elif code == 200:
+    async def _take(self, code, fields, upto):
+        first = whole = 0
+        try:
+            length = fields.get(b"content-length")
+            if length is not None:
+                length = http.number(length)
+            if code == 206:
+                first, whole, length = _range(fields.get(b"content-range", b""), length)
+        except ValueError:
+            raise DownloadError("%s tells a length that is none" % self.host) from None
+        tag = fields.get(b"etag") or fields.get(b"last-modified", b"")
+        tag = http.text(tag) if len(tag) <= _TAG_MOST and not tag.startswith(b"W/") else ""
+        if code == 200:
             # No ranges there, or the file is another one now: from the start.
             self._anew("")
-        elif code == 416:
-            self._anew("what was fetched does not fit the file any more")
-        if code not in (200, 206):
-            raise _Drop("the server answers %d" % code)
-        if not length:
+        elif first != self.got:
+            self._anew("the server sent another part than asked for")
+        elif self.got and self._tag and tag and tag != self._tag:
+            self._anew("the server has another file now")
+        if not length or b"transfer-encoding" in fields:
             raise DownloadError("the file is empty, or the server does not tell its length")
-        self.total = answer.whole if code == 206 else length
+        self.total = whole if code == 206 else length
         if self.size and self.total and self.total != self.size:
             self.discard()
             raise DownloadError("the server has another file now, of %d bytes: order it again" % self.total)
         if not self.got:
-            self._tag = answer.tag
+            self._tag = tag
             slots.write_text(self.path + ".tag", self.url + "\n" + self._tag)
         # A server without ranges sends all of it, which may be more than there is room for.
         most = self.size if upto is None else upto
         await self._body(min(length, most - self.got) if most else length)
 
-    async def _body(self, length):
-        left = length
+    async def _body(self, left):
         held = 0
         with open(self.path, "ab") as file:
             while left:
-                if self._from >= self._to and not await self._receive():
-                    raise _Drop("the connection broke")
-                count = min(self._to - self._from, left)
-                if self._gate:
-                    await self._gate.wait()
-                file.write(self._view[self._from : self._from + count])
-                self._from += count
+                piece = await self._wire.piece(left)
+                await silence(self)
+                file.write(piece)
+                count = len(piece)
                 self.got += count
                 left -= count
                 held += count
                 if held >= _COMMIT:
                     file.flush()
                     held = 0
+
+
+def _range(raw, length):
+    """(first byte, size of the file or 0, bytes) that `bytes first-last/whole` tells (RFC 9110, 14.4); ValueError."""
+    unit, _, rest = raw.partition(b" ")
+    part, _, whole = rest.partition(b"/")
+    first, _, last = part.partition(b"-")
+    first, last = http.number(first), http.number(last)
+    whole = 0 if whole == b"*" else http.number(whole)
+    count = last + 1 - first
+    if unit.lower() != b"bytes" or count < 1 or (whole and last >= whole) or length not in (None, count):
+        raise ValueError
+    return first, whole, count

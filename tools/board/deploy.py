@@ -110,7 +110,7 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False, full=None):
 
 def takes_full(facts):
     """Whether a board (Device.facts()) takes the full version: all but the RP2040 do."""
-    return facts["arch"] != "armv6m"
+    return facts["arch"] != pack.BASE
 
 
 def helper(root, arch):

@@ -15,9 +15,11 @@ _PROBED = const(141)
 
 async def doctor(call):
     what = call.args[0].lower() if call.args else ""
-    if what not in ("", "modem", "broker"):
+    mqtt = call.device.mqtt
+    others = [each for each in call.device.deliveries if each is not mqtt and what in ("", each.name)]
+    if what not in ("", "modem", "broker") and not others:
         return _ask(call, readings.IDENTITY), "identified"
-    await _services(call, what)
+    await _services(call, what, others)
     # A short message has no room for that.
     if what == "" and not call.channel.most:
         await sleep_ms(0)
@@ -25,7 +27,7 @@ async def doctor(call):
     return None
 
 
-async def _services(call, what):
+async def _services(call, what, others):
     get = call.device.config.get
     # Before the words are loaded, beside which the rest of the state has no room.
     data = call.device.status()["data"] if what == "" and get("data.limit") else None
@@ -40,7 +42,10 @@ async def _services(call, what):
         if what in ("", "modem"):
             link = call.device.link
             await _say(call, "network", doctor_texts.network(link.status(), link.trouble()))
-        if what in ("", "broker"):
+        for each in others:
+            where = call.device.config.expand(get(each.name + ".server"))
+            await _say(call, each.name, doctor_texts.delivery(each.status(), where, each.why))
+        if what == "broker" or (what == "" and (get("mqtt.enabled") or not others)):
             broker = get("mqtt.broker") if get("mqtt.enabled") else ""
             mqtt = call.device.mqtt
             found = mqtt.status() if mqtt else {}

@@ -76,3 +76,17 @@ def broker(state, url, why):
     if not why:
         return "not online yet: %s" % state.get("state", ""), "ask again in half a minute"
     return advice(why)
+
+
+def delivery(state, url, why):
+    """The same of a delivery over HTTP or FTP (sender.Sender)."""
+    if not url:
+        return "FAULT it has no address", "SETPARAM,http.server,http://host/path or ftp.server,ftp://host"
+    if state["parked"]:
+        text = "FAULT %d records are parked: the server answers %d" % (state["parked"], state["parked_for"])
+        return text, "its log says why; SENDNOW tries them again"
+    if why:
+        return advice(why)
+    if state["connected"]:
+        return "ok, %s, %d records delivered, %d wait" % (url, state["delivered"], state["waiting"]), ""
+    return "not reached yet: %s" % state["state"], "ask again in half a minute"

@@ -61,6 +61,20 @@ async def clearlog(call):
     await call.say("%d records deleted" % depth)
 
 
+async def sendnow(call):
+    """Have the deliveries try now."""
+    wanted = call.args[0].lower() if call.args else ""
+    found = [each for each in call.device.deliveries if each.state != "off" and wanted in ("", each.name)]
+    if wanted and not found:
+        raise CommandError(_BAD_VALUE, "there is no delivery %s, or it is off: GETSTATUS,deliveries" % wanted)
+    for each in found:
+        if each is not call.device.mqtt:
+            each.now()
+        elif not each.connected:
+            each.reconfigure(each.settings)
+        await call.say("%s: %d records wait" % (each.name, each.cursor.depth()))
+
+
 async def sync(call):
     call.device.sync()
     await call.say("clock: %s" % call.device.clock.source_name())

@@ -11,8 +11,7 @@ from firmware.core.errors import BrokerError
 from firmware.core.flash_gate import silence
 from firmware.core.log import apart
 from firmware.net.connect import connect as reach
-from firmware.net.connect import look_up, reader, refused
-from firmware.net.tcp import FULL
+from firmware.net.connect import look_up, new, reader
 
 _TURN_MS = const(10)
 _HANDSHAKE_MS = const(30000)
@@ -22,11 +21,8 @@ _CONNACK = const(0x20)
 _LONGEST_FILTER = const(122)
 # Codes of errors (core/errors.py).
 _REFUSED_OTHERWISE = const(306)
-_NOBODY_LISTENS = const(308)
-_NO_ANSWER = const(309)
 _SILENT = const(310)
 _HUNG_UP = const(312)
-_NO_NAME = const(317)
 _NETWORK_GONE = const(314)
 _CUT_SHORT = const(323)
 _OTHER = const(319)
@@ -127,29 +123,10 @@ def _doubt(service, session):
 
 async def connect(stream, sockets, host, port, deadline_ms):
     """Look `host` up (this may block, the caller feeds the watchdog) and connect; OSError on failure."""
-    try:
-        address = look_up(sockets, host, port)
-    except OSError as error:
-        # The ports have numbers of their own for it, or none but in a text. No memory is no answer about a name.
-        if error.args[0] in FULL:
-            raise
-        raise BrokerError(_NO_NAME, str(error)) from None
-    # No Nagle's algorithm: with it what follows a short piece waits for that one's acknowledgement, which servers
-    # put off by 40 ms. The guard gives whole segments instead, since each piece has memory of its own in lwIP,
-    # and where that runs out send() of MicroPython waits, up to ten seconds, also in a socket that does not
-    # (extmod/modlwip.c).
-    no_delay = getattr(sockets, "IPPROTO_TCP", 6), getattr(sockets, "TCP_NODELAY", 1), 1
-    sock = stream.socket = sockets.socket()
+    address = look_up(sockets, host, port)
+    sock = stream.socket = new(sockets)
     stream.read = reader(sock)
-    sock.setsockopt(*no_delay)
-    try:
-        answered = await reach(sock, address, deadline_ms)
-    except OSError as error:
-        if refused(error):
-            raise BrokerError(_NOBODY_LISTENS, "%s:%d" % (host, port)) from None
-        raise
-    if not answered:
-        raise BrokerError(_NO_ANSWER, host, port, deadline_ms)
+    await reach(sock, address, deadline_ms, host, port)
     stream.last_rx = stream.last_tx = ticks_ms()
 
 

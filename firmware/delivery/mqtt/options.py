@@ -48,7 +48,7 @@ def options(config, paid=False):
         "keepalive": keepalive,
         "ping": pings,
         "qos": get("mqtt.qos"),
-        "window": _window(config),
+        "window": 0 if proving(config) else get("mqtt.window"),
         "puback_ms": get("mqtt.puback_timeout") * 1000,
         "subscribe": topics,
         "online_topic": online,
@@ -67,8 +67,6 @@ def topic(config, name, each=False):
     return ""
 
 
-def _window(config):
-    """Records that may be on the way: none to where it has yet to be shown that they belong there."""
-    if config.trying and any(config.row(name)[0][5] == "way" for name in config.staged):
-        return 0
-    return config.get("mqtt.window")
+def proving(config):
+    """Whether it has yet to be shown that records belong where the settings lead: none goes there until then."""
+    return bool(config.trying) and any(config.row(name)[0][5] == "way" for name in config.staged)

@@ -16,8 +16,9 @@ pytestmark = pytest.mark.takes(45)
 SHARE = 3
 # What the workload's operations must be for, so that the sample has hit them.
 KINDS = {
-    "acknowledgement, program", "deletion, program", "journal, program", "new segment, program", "segment, erase",
-    "segment, program", "start: deletion, program", "start: new segment, program", "start: segment, program",
+    "acknowledgement, program", "cursor, program", "deletion, program", "journal, program", "new segment, program",
+    "segment, erase", "segment, program", "start: deletion, program", "start: new segment, program",
+    "start: segment, program",
 }  # fmt: skip
 
 

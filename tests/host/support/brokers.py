@@ -356,10 +356,14 @@ class _Paced:
 
 
 class Proxy:
-    """A TCP line to `port` on this machine that adds `delay` seconds each way; `cut()` ends every connection."""
+    """A TCP line to `port` on this machine that adds `delay` seconds each way; `cut()` ends every connection.
 
-    def __init__(self, port, delay=0.0):
+    `shakes`: a connection takes the time of its handshake, too, before what is sent first goes on its way.
+    """
+
+    def __init__(self, port, delay=0.0, shakes=False):
         self._target, self._delay = port, delay
+        self._shakes = shakes
         self._ends = []
         self._server = tcp_servers.serve(self._join)
         self.port = self._server.getsockname()[1]
@@ -375,17 +379,18 @@ class Proxy:
         self._ends += [near, far]
         for source, sink in ((near, far), (far, near)):
             waiting = queue.Queue()
-            threading.Thread(target=self._read, args=(source, waiting), daemon=True).start()
+            first = time.monotonic() + 3 * self._delay if self._shakes and source is near else 0
+            threading.Thread(target=self._read, args=(source, waiting, first), daemon=True).start()
             threading.Thread(target=self._write, args=(sink, waiting), daemon=True).start()
 
-    def _read(self, source, waiting):
+    def _read(self, source, waiting, first):
         data = b"?"
         while data:
             try:
                 data = source.recv(65536)
             except OSError:
                 data = b""
-            waiting.put((time.monotonic() + self._delay, data))
+            waiting.put((max(time.monotonic() + self._delay, first), data))
 
     def _write(self, sink, waiting):
         try:

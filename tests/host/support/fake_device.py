@@ -152,6 +152,7 @@ class Device:
         self.faults = ()
         self.link = Link()
         self.mqtt = Mqtt()
+        self.deliveries = []
         self.modem = None
         self.restarts = []
         self.synced = 0

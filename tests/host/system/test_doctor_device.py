@@ -125,7 +125,7 @@ def _refusing_subscriptions():
 
 
 BROKERS = {
-    "dns": (None, "tcp://no-such-host.invalid:1883", "DNS: the name in mqtt.broker is not known"),
+    "dns": (None, "tcp://no-such-host.invalid:1883", "DNS: the name of the server is not known"),
     "port": (None, "tcp://127.0.0.1:%d" % brokers.free_port(), "TCP: the port is closed"),
     "silent": (lambda: brokers.BadBroker("silent"), "", "the broker is silent: no CONNACK"),
     "login": (lambda: brokers.BadBroker("refuse"), "", "login refused: not authorised"),

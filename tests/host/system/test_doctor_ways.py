@@ -215,7 +215,7 @@ def test_a_fault_of_the_broker_is_named(mode, kind, fault, unchecked):
 def test_a_name_that_nobody_knows():
     named(
         broker("tcp://no-such-host.invalid"),
-        "DNS: the name in mqtt.broker is not known: no-such-host.invalid",
+        "DNS: the name of the server is not known: no-such-host.invalid",
         "delivery",
     )
 

@@ -30,10 +30,10 @@ def certificate(tmp_path_factory):
 def lab(tmp_path, key):  # noqa: F811
     """A board that runs version 1.0, knows the key and loses patience with a handshake early."""
     text = (unix_board.ROOT / DOWNLOAD).read_text()
-    patient = "_HANDSHAKE_MS = const(30000)"
+    patient = "_SILENCE_MS = const(30000)"
     assert text.count(patient) == 1
     with unix_board.Lab(tmp_path) as found:
-        impatient = text.replace(patient, "_HANDSHAKE_MS = const(700)")
+        impatient = text.replace(patient, "_SILENCE_MS = const(700)")
         begin(found, key, extra=[(DOWNLOAD, impatient)])
         yield found
 
@@ -118,7 +118,7 @@ def test_a_server_that_never_ends_its_handshake_is_given_up(lab, certificate, up
     port = int(web.url.split(":")[2].split("/")[0])
     with web, Mute(port, upto) as mute:
         start = order(lab, mute.url)
-        words = "TLS: 127.0.0.1 does not end its handshake"
+        words = "127.0.0.1 does not end its handshake"
         lab.said("W update: at 0 bytes: " + words, start)
         assert "gave up at 0 bytes: " + words in lab.said("UPDATE refused", start, 60)
         assert mute.taken == 8
@@ -146,7 +146,7 @@ def test_the_watchdog_is_fed_before_each_step_of_the_handshake(tmp_path, certifi
     fed = []
     data = bytes(range(256)) * 400
     with unix_board.WebServer(data, drops=[50000], certificate=certificate) as web:
-        load = download(tmp_path, web.url, feed=lambda: fed.append(load._shaking))
+        load = download(tmp_path, web.url, feed=lambda: fed.append(load._wire.shaking()))
         asyncio.run(load.fetch())
         assert len(web.requests) == 2
     assert (tmp_path / "file").read_bytes() == data

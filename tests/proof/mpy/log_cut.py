@@ -5,6 +5,7 @@
 # start. share 0: each operation is cut, and each workload goes on to its end. Else so many operations of each kind
 # (what the log was doing, program or erase), spread over the workload; after every tenth one flash goes on to the end,
 # the others a few steps. Of the chosen operations this process takes every `parts`-th, beginning with number `part`.
+# Three deliveries acknowledge, each for itself: MQTT in the log's own journal, two in files of their own.
 # Prints lines `@ done all`, at last JSON: see the end.
 import gc
 import json
@@ -18,6 +19,7 @@ SEED, SHARE, PART, PARTS = (int(word) for word in sys.argv[2:6])
 sys.path.insert(0, CODE)
 from firmware.core.errors import LogError  # noqa: E402
 from firmware.recordlog.files import Files  # noqa: E402
+from firmware.recordlog.kept import Kept  # noqa: E402
 from firmware.recordlog.ring import Ring  # noqa: E402
 
 BLOCK, BLOCKS = 4096, 32
@@ -110,7 +112,7 @@ class Told(Files):
 
 
 def workload():
-    """Steps: ("append", sizes) or ("ack", how many of those taken, in what order)."""
+    """Steps: ("append", sizes), ("order", of a delivery), or ("ack", how many of those that a delivery takes)."""
     random.seed(SEED)
     steps = []
     for number in range(STEPS):
@@ -124,12 +126,12 @@ def workload():
         elif dice == 9:
             steps.append(("append", [2500 + random.getrandbits(8)]))
         elif dice == 10:
-            steps.append(("order", "lifo" if random.getrandbits(1) else "fifo"))
+            steps.append(("order", "lifo" if random.getrandbits(1) else "fifo", random.getrandbits(4) % 3))
         elif 200 < number < 300:
             # A broker that is away: the oldest have to make room.
             steps.append(("append", [150 + random.getrandbits(7)]))
         else:
-            steps.append(("ack", 1 + random.getrandbits(3)))
+            steps.append(("ack", 1 + random.getrandbits(3), random.getrandbits(4) % 3))
     return steps
 
 
@@ -138,27 +140,41 @@ def body(number, size):
     return (text + b"." * size)[: max(size, len(text))]
 
 
+class Delivery:
+    """What must be true of one of them."""
+
+    def __init__(self):
+        self.acked = set()  # flush() returned
+        self.unsure = set()  # acknowledged, but the power failed before flush() returned
+        self.acking = []
+        self.order = "fifo"
+        self.mark = self.marking = 0  # what it has noted beside
+
+    def copy(self):
+        other = Delivery()
+        other.acked = set(self.acked)
+        other.unsure = set(self.unsure)
+        other.acking = self.acking
+        other.order = self.order
+        other.mark, other.marking = self.mark, self.marking
+        return other
+
+
 class World:
     """The flash, the log on it and what must be true of it."""
 
     def __init__(self):
         self.content = {}  # seq -> payload, where append() returned
-        self.acked = set()  # flush() returned
-        self.unsure = set()  # acknowledged, but the power failed before flush() returned
         self.number = 0  # of the next record
-        self.order = "fifo"
         self.trying = []  # payloads of an append that has not returned
-        self.acking = []
+        self.deliveries = [Delivery() for _ in range(3)]
 
     def copy(self):
         other = World()
         other.content = dict(self.content)
-        other.acked = set(self.acked)
-        other.unsure = set(self.unsure)
         other.number = self.number
-        other.order = self.order
         other.trying = self.trying
-        other.acking = self.acking
+        other.deliveries = [each.copy() for each in self.deliveries]
         return other
 
     def start(self, flash):
@@ -168,8 +184,12 @@ class World:
         store.flash = flash
         store.starting = "start: "
         self.ring = Ring(store, segment=SEGMENT, segments=SEGMENTS)
-        self.ring.order = self.order
+        self.cursors = [self.ring, Kept(self.ring, "http"), Kept(self.ring, "ftp", 3)]
         self.ring.mount()
+        for each in self.cursors[1:]:
+            each.mount()
+        for cursor, each in zip(self.cursors, self.deliveries):
+            cursor.order = each.order
         store.starting = ""
 
     def stop(self):
@@ -178,22 +198,29 @@ class World:
 
     def step(self, step):
         ring = self.ring
-        kind, what = step
-        if kind == "order":
-            self.order = ring.order = what
-        elif kind == "append":
+        kind, what = step[:2]
+        if kind == "append":
             payloads = [body(self.number + i, size) for i, size in enumerate(what)]
             self.trying = payloads
             last = ring.append_many([(1, 1000 + self.number, payload) for payload in payloads])
             self.keep(payloads, last)
+            return
+        cursor, each = self.cursors[step[2]], self.deliveries[step[2]]
+        if kind == "order":
+            each.order = cursor.order = what
         else:
-            self.acking = [seq for seq in [ring.take() for _ in range(what)] if seq]
-            for seq in self.acking:
-                check(self.content[seq] == self.read(seq), "record %d is another one" % seq)
-                ring.ack(seq)
-            ring.flush()
-            self.acked.update(self.acking)
-            self.acking = []
+            each.acking = [seq for seq in [cursor.take() for _ in range(what)] if seq]
+            for seq in each.acking:
+                check(self.content[seq] == self.read(cursor, seq), "record %d is another one" % seq)
+                cursor.ack(seq)
+            if cursor is not ring:
+                self.flash.doing = "cursor"
+                if cursor.marks and each.acking:
+                    each.marking = cursor.marks[2] = each.mark + 1
+            cursor.flush()
+            each.mark = each.marking
+            each.acked.update(each.acking)
+            each.acking = []
 
     def keep(self, payloads, last):
         for place, payload in enumerate(payloads):
@@ -203,52 +230,59 @@ class World:
         self.number += len(payloads)
         self.trying = []
 
-    def read(self, seq):
-        kind, utc, length = self.ring.info(seq)
+    def read(self, cursor, seq):
+        kind, utc, length = cursor.info(seq)
         check(kind == 1, "kind of %d" % seq)
         buf = bytearray(length)
-        check(self.ring.read_into(seq, buf) == length, "length of %d" % seq)
+        check(cursor.read_into(seq, buf) == length, "length of %d" % seq)
         return bytes(buf)
 
     def recovered(self):
         """After a cut: the records of an append that had not returned may be there, all or the first of them."""
         ring = self.ring
-        self.unsure.update(self.acking)
-        self.acking = []
+        for each in self.deliveries:
+            each.unsure.update(each.acking)
+            each.acking = []
         known = max(self.content) if self.content else 0
         there = ring.last - known
         check(0 <= there <= len(self.trying), "%d records too many" % there)
         if there:
             self.keep(self.trying[:there], ring.last)
         self.trying = []
+        found, each = self.cursors[2].marks[2], self.deliveries[2]
+        check(found in (each.mark, each.marking), "a mark of nobody")
+        each.mark = each.marking = found
         self.check()
 
     def check(self):
         """Read everything that waits, then give it back."""
-        ring = self.ring
-        order, ring.order = ring.order, "fifo"
-        ring.release()
+        for cursor, each in zip(self.cursors, self.deliveries):
+            self.waits(cursor, each)
+
+    def waits(self, cursor, each):
+        order, cursor.order = cursor.order, "fifo"
+        cursor.release()
         before = 0
         seen = set()
         while True:
-            seq = ring.take()
+            seq = cursor.take()
             if seq is None:
                 break
             check(seq > before, "order")
             before = seq
             check(seq in self.content, "record %d is invented" % seq)
-            check(self.read(seq) == self.content[seq], "record %d is another one" % seq)
+            check(self.read(cursor, seq) == self.content[seq], "record %d is another one" % seq)
             seen.add(seq)
-        ring.release()
-        ring.order = order
-        check(not seen & self.acked, "delivered records come back")
-        gone = [s for s in self.content if s not in seen and s not in self.acked]
-        gone = [s for s in gone if s not in self.unsure]
-        text = "lost: %d, counted %d" % (len(gone), ring.lost)
-        check(len(gone) <= ring.lost <= len(gone) + len(self.unsure), text)
+        cursor.release()
+        cursor.order = order
+        check(not seen & each.acked, "delivered records come back")
+        gone = [s for s in self.content if s not in seen and s not in each.acked]
+        gone = [s for s in gone if s not in each.unsure]
+        text = "lost: %d, counted %d" % (len(gone), cursor.lost)
+        check(len(gone) <= cursor.lost <= len(gone) + len(each.unsure), text)
         # What made room is the oldest.
         check(not gone or not seen or max(gone) < min(seen), "a hole")
-        check(ring.damaged == 0, "damaged")
+        check(cursor.damaged == 0, "damaged")
 
 
 def check(fact, text):
@@ -398,7 +432,7 @@ print(
             "cuts": cuts,
             "ends": ends,  # workloads that went on to their end
             "again": again,  # starts after a cut that were cut, too
-            "steps": len([kind for kind, _ in steps if kind != "order"]),  # appends and acknowledgements
+            "steps": len([step for step in steps if step[0] != "order"]),  # appends and acknowledgements
             "records": ring.last,
             "lost": ring.lost,
             "wraps": (ring.newest - 1) / SEGMENTS,

@@ -127,7 +127,7 @@ async def main():
         if ORDER.get("bytes"):
             sock.setsockopt(1, 7, 8192)  # SOL_SOCKET, SO_SNDBUF: what the kernel takes, as little as lwIP
         address = connect.look_up(socket, "127.0.0.1", ORDER["port"])
-        await connect.connect(sock, address, 5000)
+        await connect.connect(sock, address, 5000, "127.0.0.1", ORDER["port"])
         covered = tls.Covered(sock, ORDER.get("host", "localhost"), wanted, feed)
         what = {"talk": talk, "pour": pour, "guarded": guarded}[ORDER.get("what", "talk")]
         await asyncio.wait_for(what(covered, found), ORDER.get("seconds", 20))

@@ -36,6 +36,7 @@ OURS = "AT^MTXTUNNEL="
 # What has to be set for the others to have something to do.
 BASE = {
     "mqtt.enabled": "on", "mqtt.broker": "tcp://one", "mqtt.at_topic": "at", "mqtt.commands": "*", "ha.enabled": "on",
+    "http.enabled": "on", "http.server": "http://one/", "ftp.enabled": "on", "ftp.server": "ftp://one",
     "iec102.trace": "topic", "sms.commands": "view,setup", "port.1.commands": "*", "ntp.hours": "168",
 }  # fmt: skip
 # A value that is neither the default nor in BASE, by type; numbers and choices have one of their own.
@@ -52,7 +53,7 @@ def other(row):
         return row[3].split(",")[row[3].startswith(row[4] + ",")]
     if row[2] == "choice":
         return next(word for word in row[3].split(",") if word not in (row[4], "topic"))
-    return OTHERS.get(row[2], "another")
+    return "X-Another: one" if "header" in row[0] else OTHERS.get(row[2], "another")
 
 
 class Rtc:
@@ -88,6 +89,21 @@ class Topics(Mqtt):
     send_trace = reply
 
 
+class Sent:
+    """A delivery beside MQTT, whose settings are read anew."""
+
+    state = "idle"
+    connected = True
+    connections = 1
+
+    def __init__(self, name):
+        self.name = name
+        self.settings = {}
+
+    def reconfigure(self, settings):
+        self.settings = settings
+
+
 def device(folder):
     app = services.App(Board(str(folder)))
     app.config.set_many(BASE)
@@ -97,7 +113,7 @@ def device(folder):
     app.ring = Ring(str(folder) + "/log")
     app.ring.mount()
     app.format = record_format("1", "P")
-    app.deliveries = []
+    app.deliveries = [Sent("http"), Sent("ftp")]
     app.lines = [Line("port 1", [Meter("ID00000")])]
     app.link = Network()
     app.mqtt = Topics(app)

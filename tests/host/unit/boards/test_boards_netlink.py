@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from firmware.core import compat
+from firmware.net import ethernet
 from firmware.net import link as netlink
 from tests.host.support import virtual_time
 from tests.host.support.fake_machine import Chip
@@ -112,7 +113,7 @@ def test_ethernet_with_a_named_phy(chip, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "machine", chip.machine)
-    link = netlink.EthLink(chip.network, object(), {"mdc": 23, "mdio": 18, "phy_type": "lan8720", "phy_addr": 1})
+    link = ethernet.EthLink(chip.network, object(), {"mdc": 23, "mdio": 18, "phy_type": "lan8720", "phy_addr": 1})
     spent(link, 3000, (500, lambda: setattr(chip.lans[0], "connected", True)))
     assert link.is_up()
     options = chip.lans[0].options

@@ -55,7 +55,7 @@ def test_a_connection_may_take_its_time():
 def test_a_download_s_connection_too(tmp_path):
     sockets = Connecting(20)
     load = Download("http://server/file", str(tmp_path / "update.bin"), sockets)
-    virtual_time.run(load._connect())
+    virtual_time.run(load._wire.open(load.host, load.port))
     assert not sockets.answers
 
 

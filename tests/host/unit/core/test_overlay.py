@@ -29,8 +29,8 @@ GROUP = {module: name for name, (_, modules) in TABLE.items() for module in modu
 # Not on every device, but never let go where it is: what `with overlay.part` imports.
 _PARTS = """
 app.device boards.base boards.modem_twin commands.dispatcher commands.channels.console commands.channels.mqtt
-commands.channels.tags core.clock core.serial_port delivery.discovery delivery.mqtt.service meters.meter net.link
-net.modem.at net.modem.keepalive net.modem.link recordlog.ring
+commands.channels.tags core.clock core.serial_port delivery.discovery delivery.mqtt.service delivery.sender
+meters.meter net.ethernet net.link net.modem.at net.modem.keepalive net.modem.link recordlog.kept recordlog.ring
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}
 # Classes of theirs are caught by others, who would not know them again.

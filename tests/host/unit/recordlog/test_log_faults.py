@@ -83,8 +83,8 @@ class FlakyFile:
     def __exit__(self, *_):
         self._file.close()
 
-    def seek(self, at):
-        return self._file.seek(at)
+    def seek(self, at, whence=0):
+        return self._file.seek(at, whence)
 
     def readinto(self, buf):
         return self._store._do(self._file.readinto, buf)

@@ -395,12 +395,10 @@ def test_entries_may_be_written_while_others_are_read(tmp_path, now):
     assert found == sorted(set(found)) and found[0] == 41
 
 
-def test_run(tmp_path, now, monkeypatch):
+def test_run(tmp_path, now):
     """The App's own way: only when it is due, and with the gate first."""
-    from firmware.app import device
+    from firmware.app.device import App as Device
 
-    monkeypatch.setattr(device, "monotonic_s", lambda: now.s)
-    Device = device.App
     app = App(tmp_path)
     waited = []
 
