@@ -67,6 +67,8 @@ GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, mqt
 update, data
 GETAUDIT|[n]|0|1|view|general|the audit log: the newest 20 entries, or n
 GETLOG||0|0|view|general|the log: what waits and was dropped, the oldest and the newest
+GETRECORDS|from[,n]|1|2|view|records|records of the log from number from on, n of them (20), delivered ones, too; \
+each behind its number
 CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many
 DOCTOR|[id or modem or broker]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's line is tried, \
 up to a minute

@@ -50,7 +50,7 @@ password config.password
 texts +settings config.help
 kinds meters.readings.kinds
 command +zone +kinds commands.executor
-handlers +command commands.handlers.doctor,general,readings,settings
+handlers +command commands.handlers.doctor,general,readings,records,settings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
 doctor +errorwords commands.handlers.doctor_texts

@@ -83,7 +83,8 @@ class Desk:
             inbox.put(message.payload)
 
     def ask(self, device, line, seconds=30):
-        """The Answer of `device` to one line; NoAnswer."""
+        """The Answer of `device` to one line, or to one with a text behind it (SAVECONFIG); NoAnswer."""
+        first = line.partition("\n")[0]
         inbox = queue.Queue()
         with self._lock:
             self._inboxes[device] = inbox
@@ -92,7 +93,7 @@ class Desk:
             limit = patience.Limit(seconds)
             while not self.halt.is_set():
                 try:
-                    answer = parse(patience.get(inbox, min(limit.left(), _SLICE_S)), line)
+                    answer = parse(patience.get(inbox, min(limit.left(), _SLICE_S)), first)
                 except queue.Empty:
                     if limit.passed():
                         raise NoAnswer("no answer within %d s" % seconds) from None

@@ -1,0 +1,60 @@
+/* What a visitor wants to know first: problems with what to do, live values, what waits, the link, the clock. */
+const list = (group) => Object.values(group || {}).filter((each) => typeof each === 'object');
+
+/* Lines of DOCTOR as {text, help}: what has a line `  do: …` behind it is a problem. */
+function findings(lines) {
+  const found = [];
+  for (const line of lines) {
+    if (line.startsWith('  ') && found.length) found[found.length - 1].help = line.trim().replace(/^do: /, '');
+    else found.push({ text: line, help: '' });
+  }
+  return found;
+}
+
+/* A reading as rows of a table; the bits of Q are what the meter called invalid (docs/json.md). */
+const BITS = ['VABA', 'VABRI', 'VABRC', 'PAT PRT FPT', 'PAF1 PRF1 FPF1', 'PAF2 PRF2 FPF2', 'PAF3 PRF3 FPF3', 'IF1 TF1', 'IF2 TF2', 'IF3 TF3'];
+function values(record) {
+  const marked = BITS.filter((_, bit) => (record.Q || 0) >> bit & 1).join(' ').split(' ');
+  const rows = Object.entries(record).filter(([key]) => !['IMEI', 'P', 'TYPE', 'Q'].includes(key));
+  return el('table', {}, el('tbody', {}, rows.map(([key, value]) => el('tr', {},
+    el('th', { scope: 'row' }, key, TEXTS['v.' + key] && el('span.dim', {}, ' ' + t('v.' + key))),
+    el('td.n' + (marked.includes(key) ? '.no' : ''), {}, typeof value === 'number' ? number(value) : Array.isArray(value) ? value.join(' ') : String(value),
+      marked.includes(key) && ' ' + t('invalid'))))));
+}
+const records = (lines) => lines.map((line) => { try { return JSON.parse(line); } catch (error) { return null; } }).filter(Boolean);
+const meters = () => list(here.status.meters);
+
+part('overview', async (place) => {
+  const problems = el('div', { 'aria-live': 'polite' }), live = el('div'), state = el('div.grid');
+  place.append(problems, live, state);
+  let asked = 0;
+  await poll(async () => {
+    const s = await refresh();
+    const log = s.log || {}, mqtt = s.mqtt || {}, link = s.link || {}, start = s.start || {};
+    const drift = meters().filter((each) => each.drift && each.drift !== 'null').map((each) => each.id + ' ' + each.drift + ' s').join(', ');
+    state.replaceChildren(
+      card(t('deliveries'), facts([
+        [t('broker'), el('span' + (mqtt.connected === 'true' ? '.yes' : '.no'), {}, mqtt.state || t('off'))],
+        [t('waiting'), log.depth], [t('delivered'), mqtt.delivered], [t('lost'), log.lost], [t('damaged'), log.damaged], [t('last.error'), mqtt.last_error]])),
+      card(t('link'), facts([[t('way'), link.uplink], ['IP', link.ip], [t('operator'), link.operator], [t('technology'), link.technology], [t('signal'), link.signal],
+        [t('data'), mqtt.tx && t('data.sent', number(mqtt.tx), number(mqtt.rx))]])),
+      card(t('clock'), facts([[t('now'), moment(+s.utc)], [t('source'), s.clock], [t('drift'), drift]])),
+      card(t('device'), facts([['IMEI', s.imei], [t('version'), s.version], [t('started'), s.reset], [t('mode'), start.mode], [t('heap'), s.heap && number(s.heap)], [t('update'), s.update && s.update.state], [t('crash'), s.crash !== 'none' && s.crash]])));
+    /* What was read last of each meter stands in the log, delivered or not. */
+    const newest = +log.newest || 0, found = new Map();
+    for (const line of newest ? await at('GETRECORDS,' + Math.max(1, newest - 3 * meters().length - 8) + ',100') : []) {
+      const record = records([line.slice(line.indexOf(' ') + 1)])[0];
+      if (record && record.TYPE === 'IEC102' && !record.FORM) found.set(record.ID, record);
+    }
+    live.replaceChildren(...meters().map((each) => card(each.id, el('p.dim', {}, t('read.state', each.reads, each.errors, moment(+each.last_ok))),
+      each.last_error && el('p.no', {}, each.last_error), found.has(each.id) && values(found.get(each.id)))));
+    if (!meters().length) live.replaceChildren(card(t('meters'), el('p', {}, t('no.meter'), ' ', el('a', { href: '#settings/meter' }, t('settings')))));
+    if (asked++ % 12 === 0) {
+      try {
+        const bad = findings(await at('DOCTOR')).filter((each) => each.help);
+        problems.replaceChildren(...bad.map((each) => el('div.card.bad', {}, el('strong', {}, each.text), el('p', {}, t('do') + ' ' + each.help))));
+        if (!bad.length) problems.replaceChildren(el('p.yes', {}, t('no.problems')));
+      } catch (error) { problems.replaceChildren(fault(error)); }
+    }
+  }, 5000);
+});
