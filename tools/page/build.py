@@ -11,8 +11,8 @@ import json
 import re
 from functools import lru_cache
 
-from firmware.config import settings
 from firmware.config import help as helptexts
+from firmware.config import settings
 from tools.build import ROOT, replacing
 
 SOURCE = ROOT / "firmware" / "web" / "page"

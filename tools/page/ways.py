@@ -1,8 +1,8 @@
 """How the page's commands reach a device from here: over the cable's console, or through the broker.
 
 A way has `name` ("cable", "broker"), `devices` (the names to choose from; the cable has one without a name) and
-`ask(device, text) -> Answer` (tools/fleet/desk.py); it raises NoWay in words. `text` is what a message over MQTT holds:
-a command, or SAVECONFIG with the lines of settings behind it.
+`ask(device, text) -> Answer` (tools/fleet/desk.py); it raises NoWay in words. `text` is what a message over MQTT
+holds: a command, or SAVECONFIG with the lines of settings behind it.
 """
 
 import re
