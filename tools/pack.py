@@ -36,7 +36,9 @@ FULL = (
     "firmware/security/der",
     "firmware/security/trust",
     "firmware/web/",
+    "lib/microdot",
     "roots/",
+    "web/",
 )
 _KEPT = ROOT / "build" / "shrunk"
 # What the streams in there were made by.

@@ -94,13 +94,19 @@ def _sealed(app, values):
 
     An update that is on trial may be taken back, and the version before knows passwords only as they are typed.
     """
+    values = dict(values)
+    if values.get("page.password"):  # no version before knows of it
+        _seal(app, values, "page.password")
     name = "device.password"
     if not values.get(name):
         return values
     app.unsealed = True
-    if _on_trial(app):
-        return values
-    values = dict(values)
+    if not _on_trial(app):
+        _seal(app, values, name)
+    return values
+
+
+def _seal(app, values, name):
     with overlay.use("check"):
         from firmware.config.check import check
 
@@ -108,8 +114,8 @@ def _sealed(app, values):
     with overlay.use("password"):
         from firmware.config import password
 
-        values[name] = password.seal(values[name])
-    return values
+        if not password.sealed(values[name]):
+            values[name] = password.seal(values[name])
 
 
 def _apply(app):
