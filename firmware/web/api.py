@@ -9,9 +9,11 @@ whose Origin is ours: another site that a browser has open must not give command
 import json
 import sys
 
+import microdot
 from microdot import Microdot, Request, Response
 
 from firmware.commands.dispatcher import Channel
+from firmware.core import log
 from firmware.web.login import COOKIE, ROUNDS, Logins, Wait
 
 _OPEN = ("/", "/api/about", "/api/login")
@@ -30,7 +32,7 @@ _ERROR = const("+MTXERR: ")
 
 class Api:
     """`processor`: commands.dispatcher.Processor; `sealed()`: the page's sealed password; `hosts()`: the names the
-    device may be called by. `later(function)` calls it when the answer is out."""
+    device may be called by, in small letters, with commas. `later(function)` calls it when the answer is out."""
 
     def __init__(self, processor, sealed, hosts, later):
         self.logins = Logins(sealed)
@@ -42,6 +44,8 @@ class Api:
         Request.max_content_length = Request.max_body_length = MOST_BODY
         app.before_request(self._check)
         app.after_request(self._headers)
+        app.after_error_request(self._headers)
+        microdot.print_exception = _noted
         app.get("/")(self._page)
         app.get("/api/about")(self._about)
         app.get("/api/login")(self._challenge)
@@ -55,7 +59,7 @@ class Api:
 
     def _check(self, request):
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
-        if not self._named(host) or (origin is None and request.method == "POST"):
+        if not self.named(host) or (origin is None and request.method == "POST"):
             return _told(403, "this is not the page's own request")
         if origin is not None and origin != "http://" + host:
             return _told(403, "another site asks")
@@ -63,12 +67,16 @@ class Api:
             return _told(401, "log in first")
         return None
 
-    def _named(self, host):
+    def named(self, host):
+        """Whether a Host is one of ours: an IPv4 address or a name of page.hosts, with a port or without."""
         name, _, port = host.partition(":")
         if port and not port.isdigit():
             return False
         parts = name.split(".")
-        return (len(parts) == 4 and all(part.isdigit() for part in parts)) or name.lower() in self._hosts()
+        if len(parts) == 4 and all(part.isdigit() for part in parts):
+            return True
+        name = name.lower()
+        return any(name and name == each.strip() for each in self._hosts().split(","))
 
     def _headers(self, request, response):
         response.headers.update(_SAFE)
@@ -116,15 +124,16 @@ class Api:
         text = _field(request, "text")
         if text is None:
             return _told(400, "this is no request of the page")
-        return await self._run(text)
+        return await self._run(request, text)
 
     async def _status(self, request):
-        return await self._run(_OURS + "GETSTATUS")
+        return await self._run(request, _OURS + "GETSTATUS")
 
     async def _settings(self, request):
-        return await self._run(_OURS + "GETCONFIG")
+        return await self._run(request, _OURS + "GETCONFIG")
 
-    async def _run(self, text):
+    async def _run(self, request, text):
+        self._channel.source = str(request.client_addr[0])
         after, collector = await self._processor.collect(text, self._channel)
         if after:
             self._later(after)
@@ -152,6 +161,11 @@ def answer(data):
             yield (b"" if first else b",") + json.dumps(line).encode()
             first = False
     yield ('],"ok":%s,"code":%d,"why":%s}' % ("true" if good else "false", code, json.dumps(why))).encode()
+
+
+def _noted(error):
+    """What microdot would print: a request of rubbish is no news for the console."""
+    log.debug("page", "a request failed: %s: %s", type(error).__name__, error)
 
 
 def _told(status, why, **more):

@@ -55,7 +55,7 @@ class Stream:
         return line
 
     async def readexactly(self, count):
-        if count > MOST_BODY:
+        if not 0 <= count <= MOST_BODY:
             raise OSError(_RESET)
         self._until += _HEAD_S
         self._left += count
@@ -75,21 +75,21 @@ class Stream:
 
 
 class Page:
-    """A service: `run()` serves the page as long as there is a way to it. `get`: Config.get; `place()`: (address, port)
-    to listen on, None while there is none; `processor`: commands.dispatcher.Processor."""
+    """A service: `run()` serves the page as long as there is a way to it. `get`: Config.get; `place()`: (address,
+    port) to listen on, None while there is none; `processor`: commands.dispatcher.Processor."""
 
     def __init__(self, processor, get, place):
         self._place = place
         self.open = 0
         self.refused = 0
-        self._api = Api(processor, lambda: get("page.password"), lambda: get("page.hosts").lower().split(","), _later)
+        self.api = Api(processor, lambda: get("page.password"), lambda: get("page.hosts").lower(), _later)
 
     def forget(self):
         """The password has changed: who was in has to log in again."""
-        self._api.logins.forget()
+        self.api.logins.forget()
 
     def status(self):
-        return {"open": self.open, "refused": self.refused, "wrong": self._api.logins.wrong}
+        return {"open": self.open, "refused": self.refused, "wrong": self.api.logins.wrong}
 
     async def run(self):
         while True:
@@ -118,10 +118,12 @@ class Page:
             await writer.wait_closed()
             return
         self.open += 1
-        stream = Stream(reader, writer, reader.get_extra_info("peername"))
+        peer = reader.get_extra_info("peername")
+        # The unix port has bytes there.
+        stream = Stream(reader, writer, peer if isinstance(peer, tuple) else ("", 0))
         try:
             with overlay.attempt:
-                await asyncio.wait_for(self._api.app.handle_request(stream, stream), _SECONDS)
+                await asyncio.wait_for(self.api.app.handle_request(stream, stream), _SECONDS)
         except (OSError, asyncio.TimeoutError):
             pass  # the browser went away, or was too slow
         except Exception as error:  # whatever a request brings: the next one has its turn

@@ -17,8 +17,11 @@ from tools.page.server import Server
 def main(argv=None):
     parser = Parser(prog="tools.page", description=__doc__, example="python -m tools.page /dev/ttyUSB0")
     parser.add_argument("port", nargs="?", default="", help="serial port of the console (default: the only board)")
-    parser.add_argument("--device", default=os.environ.get("DEVICE", ""),
-                        help="with --broker: IMEI of the device, or several with commas (default: all that are online)")  # fmt: skip
+    parser.add_argument(
+        "--device",
+        default=os.environ.get("DEVICE", ""),
+        help="with --broker: IMEI of the device, or several with commas (default: all that are online)",
+    )
     parser.add_argument("--http", type=between(0, 65535), default=8102, help="port of the page here (%(default)s)")
     parser.add_argument("--build", action="store_true", help="only put the page together, for a board")
     desk.add_arguments(parser)

@@ -40,12 +40,13 @@ def texts():
 
 
 def spanish():
-    """{setting without its number: help in Spanish}. PageError where one is missing or there is no such setting."""
-    lines = (SOURCE / "spanish.txt").read_text("utf-8").splitlines()
-    found = dict(line.split("|", 1) for line in lines)
-    known = {row[0] for row in settings.rows()}
-    if set(found) != known:
-        raise PageError("spanish.txt: of the settings these differ: %s" % ", ".join(sorted(set(found) ^ known)))
+    """{setting without its number: help in Spanish}; one that is missing is shown in English. PageError."""
+    found = {}
+    for number, line in enumerate((SOURCE / "spanish.txt").read_text("utf-8").splitlines(), 1):
+        name, _, words = line.partition("|")
+        if not words or name in found:
+            raise PageError("spanish.txt, line %d: setting|help is wanted, each setting once" % number)
+        found[name] = words
     return found
 
 
