@@ -75,6 +75,8 @@ def change(app, values, code=""):
     names = " ".join(values)
     if "commands" in names or "password" in names:
         app.processor.look_up()
+    if app.page and "page.password" in values:
+        app.page.forget()
     if "ntp." in names:
         app.sync()  # it may be hours until the next question
     _apply(app)

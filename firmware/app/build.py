@@ -179,6 +179,16 @@ def _build_page(app):
     except ImportError:
         log.error("start", "page.password is set, but this version has no page")
         return
+    with overlay.use("password"):
+        from firmware.config import password
+
+        # A file that was laid onto the board has it as it was typed.
+        if not password.sealed(get("page.password")):
+            app.config.values["page.password"] = password.seal(get("page.password"))
+            try:
+                app.config.save()
+            except OSError as error:
+                log.error("config", "the flash does not take the settings: %s", error)
     app.page = Page(app.processor, get, lambda: _page_place(app))
 
 

@@ -110,8 +110,11 @@ class Api:
             token = self.logins.enter(proof)
         except Wait as wait:
             return _told(429, "too many wrong passwords", wait=wait.seconds)
+        who = ("web " + str(request.client_addr[0])).strip()
         if token is None:
+            log.note(who, "LOGIN", "that is not the password", "web login")
             return _told(403, "that is not the password")
+        log.note(who, "LOGIN", "OK")
         response = _told(200, "")
         response.headers["Set-Cookie"] = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (COOKIE, token)
         return response

@@ -38,8 +38,9 @@ class Logins:
 
     def __init__(self, sealed):
         self._sealed = sealed
-        self._sessions = {}  # token -> when it was used last, monotonic seconds
-        self._challenges = {}  # text -> when it was given
+        # [text, monotonic seconds], the oldest first: tokens and when each was used last, challenges and when given.
+        self._sessions = []
+        self._challenges = []
         self.wrong = 0
         self._until = 0
 
@@ -47,7 +48,7 @@ class Logins:
         """(salt, challenge) for a try."""
         _drop(self._challenges, _CHALLENGE_S)
         text = _token()
-        self._challenges[text] = monotonic_s()
+        self._challenges.append((text, monotonic_s()))
         return self._sealed()[_MARK : _MARK + _SALT], text
 
     def enter(self, proof):
@@ -55,22 +56,23 @@ class Logins:
         now = monotonic_s()
         if now < self._until:
             raise Wait(self._until - now)
-        _drop(self._challenges, _CHALLENGE_S)
-        sealed, good = self._sealed(), False
-        for text in self._challenges:
+        _drop(self._challenges, _CHALLENGE_S, _MOST + 1)
+        sealed, good = self._sealed(), None
+        for each in self._challenges:
+            text = each[0]
             wanted = binascii.hexlify(hashlib.sha256((text + sealed).encode()).digest()).decode()
             if sealed and _same(wanted, proof):
-                good = text
+                good = each
         if not good:
             self.wrong += 1
             if self.wrong >= _FREE:
                 self._until = now + min(2 << min(self.wrong - _FREE, 10), _LONGEST_S)
             return None
-        del self._challenges[good]
+        self._challenges.remove(good)
         self.wrong = 0
         _drop(self._sessions, _IDLE_S)
         token = _token()
-        self._sessions[token] = now
+        self._sessions.append((token, now))
         return token
 
     def known(self, token):
@@ -79,19 +81,20 @@ class Logins:
         # Every token is compared, and each whole: how long it takes tells nothing.
         found = None
         for each in self._sessions:
-            if _same(each, token):
+            if _same(each[0], token):
                 found = each
         if found:
-            self._sessions[found] = monotonic_s()
+            self._sessions.remove(found)
+            self._sessions.append((token, monotonic_s()))
         return found is not None
 
     def leave(self, token):
-        self._sessions.pop(token, None)
+        self._sessions[:] = [each for each in self._sessions if each[0] != token]
 
     def forget(self):
         """The password has changed."""
-        self._sessions.clear()
-        self._challenges.clear()
+        del self._sessions[:]
+        del self._challenges[:]
 
 
 def _same(one, other):
@@ -105,11 +108,9 @@ def _token():
     return binascii.hexlify(os.urandom(_BYTES)).decode()
 
 
-def _drop(table, age, most=_MOST):
+def _drop(found, age, most=_MOST):
     """Make room for one more: what is too old goes, and the oldest."""
     now = monotonic_s()
-    for key in [key for key, since in table.items() if now - since > age]:
-        del table[key]
-    while len(table) >= most:
-        oldest = min(table, key=lambda key: table[key])
-        del table[oldest]
+    found[:] = [each for each in found if now - each[1] <= age]
+    while len(found) >= most:
+        del found[0]

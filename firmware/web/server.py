@@ -34,13 +34,16 @@ class Stream:
 
     async def _within(self, what, seconds):
         try:
-            return await asyncio.wait_for(what, max(seconds, 1))
+            return await asyncio.wait_for(what, seconds)
         except asyncio.TimeoutError:
             raise OSError(_RESET) from None
 
     async def _fill(self):
         """Whether more has come. A stream's own readline() keeps whatever comes without an end."""
-        piece = await self._within(self._reader.read(_PIECE), self._until - monotonic_s())
+        left = self._until - monotonic_s()
+        if left <= 0:
+            raise OSError(_RESET)  # however often there was a byte
+        piece = await self._within(self._reader.read(_PIECE), left)
         self._left -= len(piece)
         if self._left < 0:
             raise OSError(_RESET)
