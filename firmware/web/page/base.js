@@ -84,6 +84,11 @@ function tree(lines) {
   return found;
 }
 
+/* Nobody is there: what asks again and again would keep the session for whoever comes. */
+const IDLE = 840000;
+let touched = Date.now();
+for (const each of ['pointerdown', 'keydown', 'wheel']) window.addEventListener(each, () => { touched = Date.now(); }, { passive: true });
+
 /* --- log in: the password never leaves the browser, and http:// has no crypto.subtle */
 
 const words32 = [];
@@ -167,7 +172,8 @@ async function show() {
   here.stop = null;
   const [name, ...rest] = decodeURIComponent(location.hash.slice(1) || 'overview').split('/');
   const wanted = PARTS[name] ? name : 'overview';
-  one('nav').replaceChildren(...Object.keys(PARTS).map((each) => el('a', { href: '#' + each, 'aria-current': each === wanted && 'page' }, t(each))));
+  one('nav').replaceChildren(...Object.keys(PARTS).map((each) => el('a', { href: '#' + each, 'aria-current': each === wanted && 'page' }, t(each))),
+    here.way === 'device' ? el('button.plain', { id: 'logout', onclick: doing(async () => { await api('logout', {}); location.reload(); }) }, t('logout')) : '');
   document.title = t(wanted) + ' - lector102';
   const place = el('div');
   main().replaceChildren(place);
@@ -186,10 +192,11 @@ const facts = (pairs) => el('dl', {}, pairs.filter((each) => each[1] !== undefin
 const card = (title, ...inner) => el('section.card', {}, title && el('h3', {}, title), ...inner);
 const moment = (seconds) => (seconds > 0 ? new Date(seconds * 1000).toLocaleString() : t('never'));
 const number = (value) => Number(value).toLocaleString();
+const size = (bytes) => (bytes < 1e6 ? number(Math.round(bytes / 1e3)) + ' kB' : number(Math.round(bytes / 1e5) / 10) + ' MB');
 const poll = (work, ms) => {
   let over = false, timer;
   const again = async () => {
-    try { await work(); } catch (error) { say(error.message); }
+    try { if (Date.now() - touched < IDLE) await work(); } catch (error) { say(error.message); }
     if (!over) timer = setTimeout(again, ms);
   };
   here.stop = () => { over = true; clearTimeout(timer); };

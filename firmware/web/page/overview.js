@@ -37,7 +37,7 @@ part('overview', async (place) => {
         [t('broker'), el('span' + (mqtt.connected === 'true' ? '.yes' : '.no'), {}, mqtt.state || t('off'))],
         [t('waiting'), log.depth], [t('delivered'), mqtt.delivered], [t('lost'), log.lost], [t('damaged'), log.damaged], [t('last.error'), mqtt.last_error]])),
       card(t('link'), facts([[t('way'), link.uplink], ['IP', link.ip], [t('operator'), link.operator], [t('technology'), link.technology], [t('signal'), link.signal],
-        [t('data'), mqtt.tx && t('data.sent', number(mqtt.tx), number(mqtt.rx))]])),
+        [t('data'), s.data && s.data.month && t('data.used', size(s.data.today), size(s.data.month)) + (+s.data.limit ? ' ' + t('data.of', s.data.limit) : '')]])),
       card(t('clock'), facts([[t('now'), moment(+s.utc)], [t('source'), s.clock], [t('drift'), drift]])),
       card(t('device'), facts([['IMEI', s.imei], [t('version'), s.version], [t('started'), s.reset], [t('mode'), start.mode], [t('heap'), s.heap && number(s.heap)], [t('update'), s.update && s.update.state], [t('crash'), s.crash !== 'none' && s.crash]])));
     /* What was read last of each meter stands in the log, delivered or not. */
@@ -46,7 +46,7 @@ part('overview', async (place) => {
       const record = records([line.slice(line.indexOf(' ') + 1)])[0];
       if (record && record.TYPE === 'IEC102' && !record.FORM) found.set(record.ID, record);
     }
-    live.replaceChildren(...meters().map((each) => card(each.id, el('p.dim', {}, t('read.state', each.reads, each.errors, moment(+each.last_ok))),
+    live.replaceChildren(...meters().map((each) => card(each.id, el('p.dim', {}, t('read.state', each.reads, each.errors, moment(+each.last_ok)), +each.next > 0 && ' ' + t('read.next', moment(+each.next))),
       each.last_error && el('p.no', {}, each.last_error), found.has(each.id) && values(found.get(each.id)))));
     if (!meters().length) live.replaceChildren(card(t('meters'), el('p', {}, t('no.meter'), ' ', el('a', { href: '#settings/meter' }, t('settings')))));
     if (asked++ % 12 === 0) {
@@ -56,5 +56,5 @@ part('overview', async (place) => {
         if (!bad.length) problems.replaceChildren(el('p.yes', {}, t('no.problems')));
       } catch (error) { problems.replaceChildren(fault(error)); }
     }
-  }, 5000);
+  }, here.way === 'broker' ? 60000 : 5000);
 });

@@ -41,11 +41,27 @@ function table(found) {
     el('tbody', {}, found.map((each) => el('tr', {}, keys.map((key) => el(typeof each[key] === 'number' ? 'td.n' : 'td', {}, each[key] === undefined ? '' : typeof each[key] === 'object' ? JSON.stringify(each[key]) : String(each[key])))))));
 }
 
+/* A keyboard scrolls it, too. */
+const wide = (inner) => el('div.wide', { tabindex: 0, role: 'region', 'aria-label': t('records') }, inner);
+
+/* Closings: one table a tariff, as object 20 is the total and 21 to 29 are the periods. */
+function closings(found) {
+  const tariffs = new Map();
+  for (const record of found) {
+    for (const each of record.CTAVM2 || [record]) {
+      const { DO, object, FORM, TYPE, TS, P, IMEI, ID, ...rest } = each, key = DO === undefined ? object : DO;
+      tariffs.set(key, [...(tariffs.get(key) || []), { ...rest, IMEI, P, TYPE, ID }]);
+    }
+  }
+  return [...tariffs].sort((a, b) => a[0] - b[0]).map(([key, rows]) => [el('h4', {}, key === 20 ? t('tariff.total') : t('tariff', key > 20 && key < 30 ? 'P' + (key - 20) : key)), wide(table(rows))]);
+}
+
 function drawn(kind, found) {
   const inner = [];
   if (kind === '_LC') inner.push(picture(t('k.curve'), series(found, CURVE), 'kWh / kvarh'));
   if (found.length === 1 && !kind) inner.push(values(found[0]));
-  else if (found.length) inner.push(table(found));
+  else if (kind === '_CTAVM2') inner.push(closings(found));
+  else if (found.length) inner.push(wide(table(found)));
   inner.push(el('details', {}, el('summary', {}, 'JSON'), el('pre', {}, found.map((each) => JSON.stringify(each)).join('\n'))));
   return inner;
 }

@@ -89,7 +89,7 @@ async function save(values, place) {
 /* The new way is tried so long; CONFIRM over it makes it stay, else the old one comes back. */
 function trial(place, code, minutes) {
   const end = Date.now() + minutes * 6e4, left = el('strong');
-  const button = el('button', { onclick: doing(async () => { await at('CONFIRM,' + code); clearInterval(timer); left.textContent = ''; place.append(el('p.yes', {}, t('confirmed'))); button.remove(); }) }, t('confirm'));
+  const button = here.way === 'device' ? el('p', {}, t('confirm.where', 'AT^MTXTUNNEL=CONFIRM,' + code)) : el('button', { onclick: doing(async () => { await at('CONFIRM,' + code); clearInterval(timer); left.textContent = ''; place.append(el('p.yes', {}, t('confirmed'))); button.remove(); }) }, t('confirm'));
   const tick = () => { const s = Math.max(0, Math.round((end - Date.now()) / 1000)); left.textContent = t('trial.left', Math.floor(s / 60) + ':' + String(s % 60).padStart(2, '0')); if (!s) { clearInterval(timer); left.textContent = t('trial.over'); button.remove(); } };
   const timer = setInterval(tick, 1000);
   tick();

@@ -1,7 +1,7 @@
 """The device's page by bare sockets, on the firmware on MicroPython: each test is a hole that a neighbour's page had.
 
-What is meant stands in `../shared` no more than here: AMS2MQTT (#222, #424, #1055), Tasmota (#6767, #11039, #12900,
-#1587), ESPHome (CVE-2025-57808, #9549), and what microdot leaves to who uses it.
+AMS2MQTT (#222, #424, #1055), Tasmota (#6767, #11039, #12900, #1587), ESPHome (CVE-2025-57808, #9549), and what
+microdot leaves to who uses it.
 """
 
 import json
@@ -12,35 +12,13 @@ import time
 
 import pytest
 
-from tests.host.support import brokers, page_client
+from tests.host.support import page_client
 from tests.host.support.page_client import Browser
-from tests.host.support.twin_lab import Lab
-from tools import micropython, patience
+from tests.host.support.page_lab import BROKER_SECRET, PASSWORD, Page
+from tools import patience
 
 pytestmark = pytest.mark.takes(60)
-PASSWORD = "a good password"
-BROKER_SECRET = "hush-hush-broker"
 POLICY = "default-src 'none'; script-src 'sha256-"
-
-
-class Page(Lab):
-    """A laboratory whose device has a page on a port of its own."""
-
-    def __init__(self, folder, heap=micropython.MIDDLE, settings=None, **more):
-        self.web = brokers.free_port()
-        values = {"page.password": PASSWORD, "page.port": self.web, "mqtt.password": BROKER_SECRET}
-        values.update({"page.commands": "*", "mqtt.commands": "*", **(settings or {})})
-        super().__init__(folder, settings=values, heap=heap, **more)
-
-    def open(self):
-        self.twin.start()
-        self.twin.wait_line("I page: http://", 60)
-        return self
-
-    def tab(self, password=PASSWORD):
-        made = Browser(self.web)
-        assert made.login(password).status == 200
-        return made
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +123,9 @@ def test_a_foreign_origin_or_none_changes_nothing(lab, tab, path, origin):
     assert tab.at("GETPARAM,logger.order")["lines"] == ["fifo"]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", None, "127.0.0.1:x", "127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "", None, "127.0.0.1:x", "127.0.0.1.evil.example"]
+)
 def test_a_foreign_host_is_not_answered(lab, tab, host):
     for path in ("/", "/api/status"):
         assert tab.get(path, Host=host).status == 403
@@ -201,7 +181,9 @@ def test_a_refusal_is_told_in_words_and_changes_nothing(lab, tab):
     found = tab.at("SAVECONFIG", "mqtt.qos: 1", "mqtt.keepalive: 5")
     assert not found["ok"] and "mqtt.keepalive" in found["why"] and found["code"]
     found = tab.at("SETPARAM,page.password,short")
-    assert not found["ok"] and found["why"].startswith("page.password: *** is not allowed; allowed: 8 to 32 characters")
+    assert not found["ok"] and found["why"].startswith(
+        "page.password: *** is not allowed; allowed: 8 to 32 characters"
+    )
 
 
 def test_two_tabs_see_each_what_it_asked(lab):
@@ -214,7 +196,8 @@ def test_two_tabs_see_each_what_it_asked(lab):
                 wrong.append((name, found.status, found.text))
 
     threads = [
-        threading.Thread(target=ask, args=each) for each in zip(tabs, ("mqtt.qos", "logger.order"), ("1", "fifo"), strict=True)
+        threading.Thread(target=ask, args=each)
+        for each in zip(tabs, ("mqtt.qos", "logger.order"), ("1", "fifo"), strict=True)
     ]
     for each in threads:
         each.start()

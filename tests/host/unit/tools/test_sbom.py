@@ -86,7 +86,9 @@ def test_every_locked_package_is_there_with_version_hash_and_licence():
         part = BY_NAME[pin["package"]]
         (digest,) = part["hashes"]
         assert base64.b64encode(bytes.fromhex(digest["content"])).decode() == pin["sha512"]
-        assert part["version"] == pin["version"] and part["purl"].startswith("pkg:npm/%40micropython/")
+        assert part["version"] == pin["version"] and part["purl"].startswith(
+            "pkg:npm/" + pin["package"].replace("@", "%40")
+        )
     for name, version in PACKAGES:
         assert BY_NAME[name]["version"] == version
         assert BY_NAME[name]["scope"] == ("required" if name == "certifi" else "excluded")

@@ -193,7 +193,15 @@ def test_secrets_lie_on_the_flash_as_the_page_says(tmp_path):
         name: value for name, value in secrets.items() if name not in hashed
     }
     line = next(line for line in GUIDE.splitlines() if line.startswith("| `config.json`"))
-    for words in ("in the clear", "broker", "APN", "PIN", "Wi-Fi", "meters", "Only `device.password` and `page.password` are hashed"):
+    for words in (
+        "in the clear",
+        "broker",
+        "APN",
+        "PIN",
+        "Wi-Fi",
+        "meters",
+        "Only `device.password` and `page.password` are hashed",
+    ):
         assert words in line
 
 
