@@ -15,4 +15,4 @@ page: page-has $(STAMP)
 	@exec $(PY) -m tools.page $(if $(BROKER),--broker "$(BROKER)" $(if $(DEVICE),--device "$(DEVICE)"),"$(PORT)") $(WORDS)
 
 test-page: build $(VENV)/.page
-	@$(PY) -m pytest -n 2 -m page tests/page
+	@$(PY) -m pytest -n 2 tests/page

@@ -1,17 +1,21 @@
 """Takes the page's connections and bounds what they cost: how many, how long, how many bytes.
 
 microdot, which reads the requests, has no limits of its own. A browser opens up to six connections at a time, so each
-ends with its answer and what is too much is closed at once: the page asks again.
+ends with its answer, a few wait for their turn, and what is too much is closed at once.
 """
 
 import asyncio
 
 from firmware.core import log, overlay
-from firmware.core.compat import monotonic_s, sleep_ms
+from firmware.core.compat import monotonic_s, sleep_ms, ticks_diff, ticks_ms
 from firmware.web.api import MOST_BODY, Api
 
 MOST = const(3)  # connections at a time
+_FIRST_S = const(3)  # a browser keeps connections ready that it may never use
 _HEAD_S = const(10)  # from the first byte to the last of a request
+_QUEUE = const(3)  # connections that wait for one of the others to end
+_TURN_MS = const(5000)
+_LOOK_MS = const(100)
 _SECONDS = const(150)  # with the answer: a reading on demand takes two minutes
 _HEAD = const(4096)
 _PIECE = const(512)
@@ -25,7 +29,8 @@ class Stream:
 
     def __init__(self, reader, writer, peer):
         self._reader, self._writer, self._peer = reader, writer, peer
-        self._until = monotonic_s() + _HEAD_S
+        self._until = monotonic_s() + _FIRST_S
+        self._first = True
         self._left = _HEAD
         self._buffer = b""
 
@@ -44,6 +49,9 @@ class Stream:
         if left <= 0:
             raise OSError(_RESET)  # however often there was a byte
         piece = await self._within(self._reader.read(_PIECE), left)
+        if self._first:
+            self._first = False
+            self._until += _HEAD_S
         self._left -= len(piece)
         if self._left < 0:
             raise OSError(_RESET)
@@ -85,6 +93,7 @@ class Page:
         self._place = place
         self.open = 0
         self.refused = 0
+        self._queue = 0
         self.api = Api(processor, lambda: get("page.password"), lambda: get("page.hosts").lower(), _later)
 
     def forget(self):
@@ -114,8 +123,19 @@ class Page:
                 server.close()
                 await server.wait_closed()
 
+    async def _turn(self):
+        """Whether one of those under way has ended soon enough."""
+        if self._queue >= _QUEUE:
+            return False
+        self._queue += 1
+        start = ticks_ms()
+        while self.open >= MOST and ticks_diff(ticks_ms(), start) < _TURN_MS:
+            await sleep_ms(_LOOK_MS)
+        self._queue -= 1
+        return self.open < MOST
+
     async def _serve(self, reader, writer):
-        if self.open >= MOST:
+        if self.open >= MOST and not await self._turn():
             self.refused += 1
             writer.close()
             await writer.wait_closed()

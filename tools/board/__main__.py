@@ -10,7 +10,7 @@ from pathlib import Path
 
 from serial.tools import list_ports
 
-from tools.board import backup, console, deploy, flash, settings
+from tools.board import backup, console, deploy, flash, page, settings
 from tools.board.device import BoardError, Device
 from tools.options import Parser, above, between
 
@@ -71,7 +71,10 @@ def board(args, wait=0):
 
 def _deploy(args):
     with board(args, args.wait) as device:
-        if deploy.Deployment(device, args.source, full=_FLAVOURS[args.flavour]).run(args.board):
+        work = deploy.Deployment(device, args.source, full=_FLAVOURS[args.flavour])
+        sent = work.run(args.board)
+        page.give(device, work)
+        if sent:
             device.reset()
             watch(device, args.watch)
 

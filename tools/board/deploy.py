@@ -162,7 +162,10 @@ def check_modules(device):
 
 
 class Deployment:
-    """`full`: whether to bring the full version (tools/pack.py); None: what the board's chip takes."""
+    """`full`: whether to bring the full version (tools/pack.py); None: what the board's chip takes.
+
+    After run(): `first`, whether there was no firmware before; `files`, those of the version.
+    """
 
     def __init__(self, device, root=ROOT, out=print, full=None):
         self.full = full
@@ -234,6 +237,7 @@ class Deployment:
         if board:
             flash.check_chip(board, facts, self.root)
         sent = 0
+        self.first = not self.folder
         complete = self.folder and self.device.eval("slots.complete('', %r)" % self.folder)
         if complete and self.hash(_path(self.folder)) == sha256(self.pack):
             self.out("firmware: up to date (%d modules in %s)" % (len(self.files), self.folder))

@@ -35,7 +35,7 @@ class Refused extends Error {
   constructor(answer) {
     let why = answer.why;
     for (const line of answer.lines || []) if (!why && line.startsWith('{')) try { why = JSON.parse(line).ERR; } catch (error) { why = ''; }
-    super(why || t('refused'));
+    super(why || t(here.way === 'broker' ? 'refused.why' : 'refused'));
     this.answer = answer;
   }
 }
@@ -189,7 +189,7 @@ const doing = (work) => async (event) => {
   if (button) button.disabled = false;
 };
 const facts = (pairs) => el('dl', {}, pairs.filter((each) => each[1] !== undefined && each[1] !== '' && each[1] !== null && each[1] !== false).map(([key, value]) => [el('dt', {}, key), el('dd', {}, value)]));
-const card = (title, ...inner) => el('section.card', {}, title && el('h3', {}, title), ...inner);
+const card = (title, ...inner) => el('section.card', {}, title && el('h2', {}, title), ...inner);
 const moment = (seconds) => (seconds > 0 ? new Date(seconds * 1000).toLocaleString() : t('never'));
 const number = (value) => Number(value).toLocaleString();
 const size = (bytes) => (bytes < 1e6 ? number(Math.round(bytes / 1e3)) + ' kB' : number(Math.round(bytes / 1e5) / 10) + ' MB');

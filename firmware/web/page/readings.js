@@ -53,7 +53,7 @@ function closings(found) {
       tariffs.set(key, [...(tariffs.get(key) || []), { ...rest, IMEI, P, TYPE, ID }]);
     }
   }
-  return [...tariffs].sort((a, b) => a[0] - b[0]).map(([key, rows]) => [el('h4', {}, key === 20 ? t('tariff.total') : t('tariff', key > 20 && key < 30 ? 'P' + (key - 20) : key)), wide(table(rows))]);
+  return [...tariffs].sort((a, b) => a[0] - b[0]).map(([key, rows]) => [el('h3', {}, key === 20 ? t('tariff.total') : t('tariff', key > 20 && key < 30 ? 'P' + (key - 20) : key)), wide(table(rows))]);
 }
 
 function drawn(kind, found) {

@@ -47,7 +47,9 @@ function wrong(row, value) {
   if (type === 'int' && !/^\s*\d+\s*$/.test(value)) return t('bad.number');
   if (type === 'int') { const [low, high] = limits.split(',').map(Number); if (+value < low || +value > high) return t('bad.range', low, high); }
   if (/^\d+$/.test(limits) && value.length > +limits) return t('bad.long', limits);
-  if ((type === 'word' || type === 'topic') && /[\s+#]/.test(value)) return t('bad.letters');
+  /* As firmware/config/check.py has them. */
+  const none = { word: /[ ,;"+#/\\]/, topic: /[+#]/ }[type];
+  if (none && none.test(value)) return t('bad.letters', type === 'word' ? ', ; " + # / \\' : '+ #');
   return '';
 }
 
@@ -119,7 +121,7 @@ part('settings', async (place, wanted = 'serial', nth) => {
           const name = group + index + '.' + row[0];
           return field(name, row, have[name] === undefined ? row[4] : have[name]);
         }).filter((each) => (!searched || each.dataset.name.toLowerCase().includes(searched)) && (!differs.checked || each.classList.contains('diff')));
-        if (fields.length) parts.push(el('section.card', {}, el('h3', {}, t('group.' + group) + (index ? ' ' + (first + n) : '')), ...fields));
+        if (fields.length) parts.push(el('section.card', {}, el('h2', {}, t('group.' + group) + (index ? ' ' + (first + n) : '')), ...fields));
       }
     }
     const next = [1, 2, 3, 4, 5, 6, 7].find((n) => have[`meter.${n}.enabled`] !== 'on');
@@ -131,6 +133,8 @@ part('settings', async (place, wanted = 'serial', nth) => {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const values = {};
+    /* What the device refused may be good now, with another field: it decides again. */
+    for (const input of form.querySelectorAll('[name][aria-invalid]')) input.dispatchEvent(new Event('input'));
     for (const input of form.querySelectorAll('[name]')) if (input.value !== input.dataset.was) values[input.name] = input.value.trim();
     if (!Object.keys(values).length) { say(t('no.change')); return; }
     if (form.querySelector('[aria-invalid=true]')) { form.querySelector('[aria-invalid=true]').focus(); say(t('look.at')); return; }

@@ -19,6 +19,7 @@ part('log', async (place) => {
 
 /* What an answer of TRACE or DOCTOR is: lines in a fixed width. */
 part('console', async (place) => {
+  await refresh();
   const out = el('pre', { role: 'log', tabindex: 0, 'aria-label': t('answer') }), line = el('input', { id: 'line', spellcheck: 'false', autocapitalize: 'none', size: 40, autocomplete: 'off' });
   const kept = JSON.parse(sessionStorage.getItem('lines') || '[]');
   let place_ = kept.length;

@@ -27,3 +27,10 @@ class Page(Lab):
         made = Browser(self.web)
         assert made.login(password).status == 200
         return made
+
+    def serves(self):
+        """Whether the page answers."""
+        try:
+            return Browser(self.web).get("/api/about").status == 200
+        except OSError:
+            return False

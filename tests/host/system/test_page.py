@@ -232,21 +232,40 @@ def connect(lab):
     return socket.create_connection(("127.0.0.1", lab.web), 60)
 
 
-def test_more_connections_than_three_end_at_once_and_the_next_is_served(lab, tab):
-    held = [connect(lab) for _ in range(3)]
+def hold(lab, count):
+    """Connections that have begun a request and do not end it."""
+    held = [connect(lab) for _ in range(count)]
+    for each in held:
+        each.sendall(b"GET / HTTP/1.1\r\n")
     time.sleep(0.5)
-    with connect(lab) as fourth:
-        assert page_client.drain(fourth) == b""
+    return held
+
+
+def test_three_connections_are_served_three_wait_and_the_next_ends_at_once(lab, tab):
+    held = hold(lab, 3)
+    waiting = [connect(lab) for _ in range(3)]
+    time.sleep(0.5)
+    with connect(lab) as seventh:
+        assert page_client.drain(seventh) == b""
     for each in held:
         each.close()
-    time.sleep(0.5)
+    for each in waiting:
+        each.sendall(b"GET /api/about HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b"200 OK" in page_client.drain(each)
+        each.close()
+    assert tab.get("/api/about").status == 200
+
+
+def test_a_connection_that_a_browser_keeps_ready_ends_soon(lab, tab):
+    with connect(lab) as idle:
+        start = time.monotonic()
+        page_client.drain(idle)
+        assert time.monotonic() - start < 9
     assert tab.get("/api/about").status == 200
 
 
 def test_whoever_sends_a_byte_now_and_then_is_let_go(lab, tab):
-    held = [connect(lab) for _ in range(3)]
-    for each in held:
-        each.sendall(b"GET / HTTP/1.1\r\n")
+    held = hold(lab, 3)
     limit, over = patience.Limit(40), 0
     while over < 3 and not limit.passed():
         over = 0
