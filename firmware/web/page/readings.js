@@ -73,7 +73,10 @@ async function ask(id, kind, days, progress) {
     progress.textContent = t('reading', n);
     await sleep(1000);
     try { return records(await at('GETIEC102' + kind + ',' + id)); } catch (error) {
-      if (error.answer && error.answer.code === 7) continue;
+      const code = error.answer && error.answer.code;
+      if (code === 7) continue;
+      /* More than one answer holds: what there is is shown. */
+      if (code === 10) { say(error.message); return records(error.answer.lines); }
       throw error;
     }
   }

@@ -328,6 +328,34 @@ def test_meanwhile_the_meter_was_read_and_delivered(lab):
     assert lab.twin.starts == 1
 
 
+KINDS = "_TAVC _CLOCK _ID _PC _CFG"
+MONTH, DAYS = ",0,0,1,11,26,0,0,29,11,26", ",0,0,28,11,26,0,0,30,11,26"
+
+
+def test_a_middle_board_reads_everything_while_pages_are_open(lab):
+    """What the page asks for, over two tabs, with a reading every two seconds beside it."""
+    one, two, starts = lab.tab(), lab.tab(), lab.twin.starts
+    asked = [kind + ",ID00000" for kind in KINDS.split()]
+    asked += ["_CTAVM2,ID00000" + MONTH, "_LC,ID00000" + DAYS, "_EV,ID00000" + MONTH]
+    for each in asked:
+        assert one.at("SETIEC102" + each)["ok"], each
+        limit = patience.Limit(60)
+        while True:
+            assert two.get("/api/status").status == 200
+            found = one.at("GETIEC102" + each.removesuffix(DAYS).removesuffix(MONTH))
+            if found["code"] != 7:  # it is under way
+                break
+            assert not limit.passed(), each
+            time.sleep(0.3)
+        assert found["ok"] and found["lines"], (each, found)
+    assert two.get("/api/settings").status == 200 and one.at("DOCTOR")["ok"] and two.get("/").status == 200
+    assert one.at("FORCEREAD,ID00000")["ok"]
+    lab.record(30)
+    status = dict(line.partition(": ")[::2] for line in one.get("/api/status").json["lines"])
+    assert lab.twin.starts == starts and not [name for name in status if name.startswith("restarts")]
+    assert not [line for line in lab.twin.lines if "MemoryError" in line]
+
+
 # --- where there is none
 
 
