@@ -69,7 +69,14 @@ def build(app):
 
         app.discovery = Discovery(app)
     build_base.console(app)
-    _build_page(app)
+    if app.config.get("page.password"):
+        try:
+            with overlay.part:
+                from firmware.web.start import page
+
+            app.page = page(app)
+        except ImportError:
+            log.error("start", "page.password is set, but this version has no page")
 
 
 def _segments(app):
@@ -166,39 +173,6 @@ def _build_tags(app):
             continue
         app.tags.append(Tagged(serial, app.processor, port, local, remote))
         log.info("start", "port %d: %s: commands in tags", port, form)
-
-
-def _build_page(app):
-    """The page for a browser on the same network, where it has a password and the version has one."""
-    get = app.config.get
-    if not get("page.password"):
-        return
-    try:
-        with overlay.part:
-            from firmware.web.server import Page
-    except ImportError:
-        log.error("start", "page.password is set, but this version has no page")
-        return
-    with overlay.use("password"):
-        from firmware.config import password
-
-        # A file that was laid onto the board has it as it was typed.
-        if not password.sealed(get("page.password")):
-            app.config.values["page.password"] = password.seal(get("page.password"))
-            try:
-                app.config.save()
-            except OSError as error:
-                log.error("config", "the flash does not take the settings: %s", error)
-    app.page = Page(app.processor, get, lambda: _page_place(app))
-
-
-def _page_place(app):
-    """(address, port) the page listens on; None: the way out is not there, or its page is not wanted."""
-    link, get = app.link.status(), app.config.get
-    way = link.get("uplink")
-    if not link.get("up") or (way == "modem" and not get("page.ppp")):
-        return None
-    return "127.0.0.1" if way == "host" else "0.0.0.0", get("page.port")
 
 
 def _meter(app, index):

@@ -25,6 +25,9 @@ UNIX = ("twin", "modem_twin", "unix")
 # Modules with a class Board that only serve as the base of others.
 _FAMILIES = ("twin", "modem_twin", "base", "esp32", "rp2")
 
+# Bytes: a board with less has no room for the page beside its work (firmware/web/start.py).
+ROOMY_HEAP = 256 * 1024
+
 _VERSION = re.compile(r'(?m)^VERSION = "([^"]+)"$')
 # Runs on the board. A pack begins at 0, or behind the signed head of a release.
 _HELPERS = """
@@ -111,6 +114,11 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False, full=None):
 def takes_full(facts):
     """Whether a board (Device.facts()) takes the full version: all but the RP2040 do."""
     return facts["arch"] != "armv6m"
+
+
+def heap(device):
+    """Bytes of the board's heap."""
+    return device.eval("(lambda gc: gc.mem_free() + gc.mem_alloc())(__import__('gc'))")
 
 
 def helper(root, arch):

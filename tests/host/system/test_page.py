@@ -15,7 +15,7 @@ import pytest
 from tests.host.support import page_client
 from tests.host.support.page_client import Browser
 from tests.host.support.page_lab import BROKER_SECRET, PASSWORD, Page
-from tools import patience
+from tools import micropython, patience
 
 pytestmark = pytest.mark.takes(60)
 POLICY = "default-src 'none'; script-src 'sha256-"
@@ -367,5 +367,17 @@ def test_without_a_password_nothing_listens(tmp_path):
         with pytest.raises(OSError):
             connect(made)
         assert "page" not in "".join(made.twin.lines)
+    finally:
+        made.close()
+
+
+def test_a_small_board_says_so_and_does_its_work(tmp_path):
+    made = Page(tmp_path, heap=micropython.SMALL)
+    try:
+        made.twin.start()
+        made.record(60)
+        assert "too little memory for the page" in "".join(made.twin.lines)
+        with pytest.raises(OSError):
+            connect(made)
     finally:
         made.close()

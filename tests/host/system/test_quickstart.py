@@ -23,7 +23,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from tests.host.support import brokers
-from tools import patience
+from tools import micropython, patience
 from tools.board.device import Device
 from tools.board.unixboard import UnixBoard
 from tools.twin.device import MeterProcess, finish, spawn
@@ -187,7 +187,7 @@ def test_a_board_gets_as_far_as_the_page_says(tmp_path):
     """The board is MicroPython with littlefs behind a pty, the meter a simulated one, the broker a real one."""
     broker = brokers.start_broker()
     meter = MeterProcess("--pty", "--password", 1)
-    board = UnixBoard(tmp_path / "board").start()
+    board = UnixBoard(tmp_path / "board", heap=micropython.MIDDLE).start()
     try:
         follow(board, meter, broker, tmp_path)
     finally:

@@ -1,29 +1,34 @@
 """A new board's page gets a password, told once; a board that was there before keeps what it has."""
 
+import json
 import re
 import types
-from pathlib import Path
 
 import pytest
 
-from firmware.config import check, password, settings
+from firmware.config import check, files, password, settings
+from tools import pack
 from tools.board import page
 
-FULL = {Path("web/page.gz"): b"", Path("firmware/app/main.mpy"): b""}
-BASE = {Path("firmware/app/main.mpy"): b""}
+FULL = {"web/page.gz": b"", "firmware/app/main.mpy": b""}
+BASE = {"firmware/app/main.mpy": b""}
 
 
 @pytest.fixture
 def board(monkeypatch):
     """What is stored, and what was written."""
     found = types.SimpleNamespace(stored={}, written={}, said=[])
-    monkeypatch.setattr(page.settings, "read", lambda device: found.stored)
-    monkeypatch.setattr(page.settings, "write", lambda device, values, out: found.written.update(values))
+    found.write = lambda path, data: found.written.update(json.loads(data)) if path == "/config.json" else None
+    monkeypatch.setattr(page.settings, "read", lambda device: dict(found.stored))
     return found
 
 
-def give(board, first, files):
-    return page.give(None, types.SimpleNamespace(first=first, files=files), board.said.append)
+def give(board, first, found, heap=500_000):
+    return page.give(
+        types.SimpleNamespace(eval=lambda code: heap, write=board.write),
+        types.SimpleNamespace(first=first, files=found),
+        board.said.append,
+    )
 
 
 def test_a_new_board_gets_one_that_opens_its_page(board):
@@ -31,16 +36,30 @@ def test_a_new_board_gets_one_that_opens_its_page(board):
     (told,) = board.said
     text = re.search(r"its password is (\S+);", told)[1]
     sealed = board.written["page.password"]
+    assert board.written[files.NUMBER] == files.DEFAULTS, "it is no device of the first defaults"
     assert text not in sealed and password.sealed(sealed) and password.fits(sealed, text)
     assert check.check(settings.row("page.password"), "page.password", text) == text
     assert page.make() != page.make() and re.fullmatch(r"(\w{3}-){2}\w{3}", page.make())
 
 
 @pytest.mark.parametrize(
-    ("first", "files", "stored"),
+    ("first", "found", "stored"),
     [(False, FULL, {}), (True, BASE, {}), (True, FULL, {"page.password": "$1$"})],
     ids=["there before", "base version", "has one"],
 )
-def test_no_other_board_gets_one(board, first, files, stored):
+def test_no_other_board_gets_one(board, first, found, stored):
     board.stored = stored
-    assert not give(board, first, files) and board.written == {} and board.said == []
+    assert not give(board, first, found) and board.written == {} and board.said == []
+
+
+def test_what_is_stored_already_stays(board):
+    board.stored = {"mqtt.qos": 0}
+    assert give(board, True, FULL) and set(board.written) == {"mqtt.qos", "page.password"}
+
+
+def test_a_board_without_the_memory_gets_none(board):
+    assert not give(board, True, FULL, 240_000) and board.written == {}
+
+
+def test_the_page_is_named_in_the_full_version_as_here_and_in_that_alone():
+    assert page._PAGE == "web/page.gz" and not pack.in_base(page._PAGE)

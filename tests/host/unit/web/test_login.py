@@ -5,11 +5,11 @@ import types
 
 import pytest
 
-from firmware.app import apply_settings, build
+from firmware.app import apply_settings
 from firmware.config import check, password
 from firmware.config.config import Config
 from firmware.core.errors import ConfigError
-from firmware.web import login
+from firmware.web import login, start
 from firmware.web.login import Logins, Wait
 from firmware.web.server import Page
 from tests.host.support.page_client import proof
@@ -168,7 +168,7 @@ def test_it_listens_on_the_network_of_the_house_and_over_the_modem_only_when_tol
     config = Config()
     config.set_many({"page.ppp": ppp})
     link = types.SimpleNamespace(status=lambda: {"uplink": way, "up": up})
-    assert build._page_place(types.SimpleNamespace(link=link, config=config)) == place
+    assert start.place(types.SimpleNamespace(link=link, config=config)) == place
 
 
 @pytest.mark.parametrize(
