@@ -97,27 +97,23 @@ def _sealed(app, values):
     An update that is on trial may be taken back, and the version before knows passwords only as they are typed.
     """
     values = dict(values)
-    if values.get("page.password"):  # no version before knows of it
-        _seal(app, values, "page.password")
-    name = "device.password"
-    if not values.get(name):
-        return values
-    app.unsealed = True
-    if not _on_trial(app):
-        _seal(app, values, name)
-    return values
+    names = ["page.password"]  # no version without a page knows of it
+    if values.get("device.password"):
+        app.unsealed = True
+        if not _on_trial(app):
+            names.append("device.password")
+    for name in names:
+        if not values.get(name):
+            continue
+        with overlay.use("check"):
+            from firmware.config.check import check
 
+            values[name] = check(app.config.row(name)[0], name, values[name])
+        with overlay.use("password"):
+            from firmware.config import password
 
-def _seal(app, values, name):
-    with overlay.use("check"):
-        from firmware.config.check import check
-
-        values[name] = check(app.config.row(name)[0], name, values[name])
-    with overlay.use("password"):
-        from firmware.config import password
-
-        if not password.sealed(values[name]):
             values[name] = password.seal(values[name])
+    return values
 
 
 def _apply(app):

@@ -69,14 +69,14 @@ def build(app):
 
         app.discovery = Discovery(app)
     build_base.console(app)
-    if app.config.get("page.password"):
+    if config.get("page.password"):
         try:
             with overlay.part:
                 from firmware.web.start import page
 
             app.page = page(app)
         except ImportError:
-            log.error("start", "page.password is set, but this version has no page")
+            log.error("start", "this version has no page")
 
 
 def _segments(app):

@@ -66,7 +66,7 @@ def _update(app):
 def _due(plan):
     """UTC of what is read next of itself; 0: nothing is."""
     # Of each schedule the first number is its time (meters/reading.py).
-    first = min([plan[at] for at in range(0, len(plan), _FIELDS)] or (_NEVER,))
+    first = min(list(plan)[::_FIELDS] or (_NEVER,))
     return 0 if first == _NEVER else first
 
 

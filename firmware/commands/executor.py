@@ -173,7 +173,7 @@ class Call:
 
     async def end(self, error=None):
         await self.begin()
-        if error and (self.channel.tells or self.device.config.get("device.mtxerr")):
+        if error and (self.channel.person or self.channel.told or self.device.config.get("device.mtxerr")):
             words = clean(str(error))[:200].replace('"', "'")
             await self._write(('+MTXERR: %d,"%s"' % (error.code, words)).encode() + self.channel.end)
         await self._write(self.channel.end)

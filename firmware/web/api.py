@@ -39,7 +39,8 @@ class Api:
         self._processor = processor
         self._hosts = hosts
         self._later = later
-        self._channel = Channel("web", "page.commands", echo=False, tells=True)
+        self._channel = Channel("web", "page.commands", echo=False)
+        self._channel.told = True
         self.app = app = Microdot()
         Request.max_content_length = Request.max_body_length = MOST_BODY
         app.before_request(self._check)

@@ -23,9 +23,9 @@ def board(monkeypatch):
     return found
 
 
-def give(board, first, found, heap=500_000):
+def give(board, first, found, free=500_000):
     return page.give(
-        types.SimpleNamespace(eval=lambda code: heap, write=board.write),
+        types.SimpleNamespace(eval=lambda code: free, write=board.write),
         types.SimpleNamespace(first=first, files=found),
         board.said.append,
     )
