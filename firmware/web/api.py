@@ -1,5 +1,5 @@
 """What the page asks: `GET /`, `GET /api/about`, `POST /api/at`, `GET /api/status`, `GET /api/settings`,
-`GET` and `POST /api/login`, `POST /api/logout`.
+`GET /api/trace`, `GET` and `POST /api/login`, `POST /api/logout`.
 
 Every request that is not the page itself or the login wants a session (login.py), and what changes something is a POST
 whose Origin is ours: another site that a browser has open must not give commands. The Host is an address or a name of
@@ -28,19 +28,23 @@ _SAFE = {
 }
 _OURS = const("AT^MTXTUNNEL=")
 _ERROR = const("+MTXERR: ")
+# Bytes that are shown of each file of the trace.
+_TAIL = const(3072)
+_MOST = const(4)  # addresses whose commands are counted, each on its own
 
 
 class Api:
     """`processor`: commands.dispatcher.Processor; `sealed()`: the page's sealed password; `hosts()`: the names the
-    device may be called by, in small letters, with commas. `later(function)` calls it when the answer is out."""
+    device may be called by, in small letters, with commas; `traces()`: the paths of the trace's files, the newest
+    first. `later(function)` calls it when the answer is out."""
 
-    def __init__(self, processor, sealed, hosts, later):
+    def __init__(self, processor, sealed, hosts, traces, later):
         self.logins = Logins(sealed)
         self._processor = processor
         self._hosts = hosts
+        self._traces = traces
         self._later = later
-        self._channel = Channel("web", "page.commands", echo=False)
-        self._channel.told = True
+        self._channels = []
         self.app = app = Microdot()
         Request.max_content_length = Request.max_body_length = MOST_BODY
         app.before_request(self._check)
@@ -55,6 +59,7 @@ class Api:
         app.post("/api/at")(self._at)
         app.get("/api/status")(self._status)
         app.get("/api/settings")(self._settings)
+        app.get("/api/trace")(self._trace)
 
     # --- who asks
 
@@ -136,18 +141,32 @@ class Api:
     async def _settings(self, request):
         return await self._run(request, _OURS + "GETCONFIG")
 
-    async def _run(self, request, text):
-        self._channel.source = str(request.client_addr[0])
-        after, collector = await self._processor.collect(text, self._channel)
+    async def _trace(self, request):
+        # Who may not look at a setting may not look at this.
+        return await self._run(request, _OURS + "GETPARAM,iec102.trace", self._traces)
+
+    async def _run(self, request, text, more=tuple):
+        after, collector = await self._processor.collect(text, self._channel(str(request.client_addr[0])))
         if after:
             self._later(after)
         if collector is None:
             return _told(200, "not enough memory for this", ok=False, lines=(), code=11)
-        return Response(answer(collector.take()), 200, dict(_JSON))
+        return Response(answer(collector.take(), more()), 200, dict(_JSON))
+
+    def _channel(self, source):
+        """That of an address: the audit log names it, however many ask at a time."""
+        for each in self._channels:
+            if each.source == source:
+                return each
+        made = Channel("web", "page.commands", echo=False)
+        made.told, made.source = True, source
+        self._channels[:] = self._channels[1 - _MOST :] + [made]
+        return made
 
 
-def answer(data):
-    """The pieces of a JSON object of an answer (bytes, executor.py): {"lines", "ok", "code", "why"}."""
+def answer(data, files=()):
+    """The pieces of a JSON object of an answer (bytes, executor.py): {"lines", "ok", "code", "why"}; where it is OK
+    the ends of `files` (paths, the last first) are "trace" in it."""
     yield b'{"lines":['
     at, first, good, code, why = 0, True, False, 0, ""
     view = memoryview(data)
@@ -164,7 +183,25 @@ def answer(data):
         elif line:
             yield (b"" if first else b",") + json.dumps(line).encode()
             first = False
-    yield ('],"ok":%s,"code":%d,"why":%s}' % ("true" if good else "false", code, json.dumps(why))).encode()
+    yield ('],"ok":%s,"code":%d,"why":%s' % ("true" if good else "false", code, json.dumps(why))).encode()
+    first = True
+    for path in reversed(files if good else ()):
+        for line in _end(path):
+            yield (b',"trace":[' if first else b",") + json.dumps(line).encode()
+            first = False
+    yield b"}" if first else b"]}"
+
+
+def _end(path):
+    """The last lines of a file, read at once: whoever writes it begins it anew one day."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _TAIL))
+            lines = str(file.read(_TAIL), "utf-8").split("\n")
+    except (OSError, ValueError):
+        return ()
+    return lines[size > _TAIL : -1]
 
 
 def _noted(error):

@@ -87,14 +87,14 @@ class Stream:
 
 class Page:
     """A service: `run()` serves the page as long as there is a way to it. `get`: Config.get; `place()`: (address,
-    port) to listen on, None while there is none; `processor`: commands.dispatcher.Processor."""
+    port) to listen on, None while there is none; `processor`: commands.dispatcher.Processor; `traces`: see Api."""
 
-    def __init__(self, processor, get, place):
+    def __init__(self, processor, get, place, traces):
         self._place = place
         self.open = 0
         self.refused = 0
         self._queue = 0
-        self.api = Api(processor, lambda: get("page.password"), lambda: get("page.hosts").lower(), _later)
+        self.api = Api(processor, lambda: get("page.password"), lambda: get("page.hosts").lower(), traces, _later)
 
     def forget(self):
         """The password has changed: who was in has to log in again."""
@@ -142,8 +142,9 @@ class Page:
             return
         self.open += 1
         peer = reader.get_extra_info("peername")
-        # The unix port has bytes there.
-        stream = Stream(reader, writer, peer if isinstance(peer, tuple) else ("", 0))
+        if not isinstance(peer, tuple):
+            peer = (".".join([str(each) for each in peer[4:8]]), 0)  # the unix port gives a sockaddr_in
+        stream = Stream(reader, writer, peer)
         try:
             with overlay.attempt:
                 await asyncio.wait_for(self.api.app.handle_request(stream, stream), _SECONDS)

@@ -25,7 +25,13 @@ def page(app):
     with overlay.part:
         from firmware.web.server import Page
 
-    return Page(app.processor, config.get, lambda: place(app))
+    return Page(app.processor, config.get, lambda: place(app), lambda: traces(app))
+
+
+def traces(app):
+    """The files of the trace, where it goes there, the newest first."""
+    tracer = app.tracer
+    return tracer.files if tracer and tracer.setup[0] == "file" else ()
 
 
 def place(app):

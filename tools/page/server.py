@@ -1,7 +1,7 @@
 """The page on localhost: a browser's requests become AT commands on a way to the device (ways.py).
 
 It answers what the device's own server answers (firmware/web/api.py): `GET /`, `GET /api/about`, `POST /api/at`,
-`GET /api/status`, `GET /api/settings`, `GET` and `POST /api/login`. Only this computer reaches it; other pages in
+`GET /api/status`, `GET /api/settings`, `GET /api/trace`, `GET` and `POST /api/login`. Only this computer reaches it; other pages in
 the same browser do not: Host and Origin have to be ours.
 """
 
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif url.path == "/api/login":
             self._send(200, {"plain": True})
         elif url.path in _READS:
-            self._ask(url, _READS[url.path])
+            self._ask(url, _READS[url.path], trace=url.path == "/api/trace")
         else:
             self._send(404, {"why": "there is no such page"})
 
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, {"why": "there is no such page"})
 
-    def _ask(self, url, text, login=False):
+    def _ask(self, url, text, login=False, trace=False):
         device = parse_qs(url.query).get("device", [""])[0]
         try:
             answer = self.server.way.ask(device, text)
@@ -98,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(502, {"ok": False, "lines": [], "code": 0, "why": str(error)})
             return
         told = {"ok": answer.ok, "lines": answer.lines, "code": answer.code, "why": answer.why}
+        if trace and answer.ok:
+            told["trace"] = self.server.way.trace(device)
         if login and not answer.ok:
             self._send(403, told)
         elif not login and answer.code == _FORBIDDEN and self._locked(device):
@@ -113,7 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
         return not answer.ok and answer.code == _FORBIDDEN
 
 
-_READS = {"/api/status": "AT^MTXTUNNEL=GETSTATUS", "/api/settings": "AT^MTXTUNNEL=GETCONFIG"}
+_READS = {
+    "/api/status": "AT^MTXTUNNEL=GETSTATUS",
+    "/api/settings": "AT^MTXTUNNEL=GETCONFIG",
+    "/api/trace": "AT^MTXTUNNEL=GETPARAM,iec102.trace",
+}
 
 
 class Server:

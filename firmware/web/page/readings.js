@@ -1,11 +1,12 @@
 /* The last values of each kind, pictures of the load curve and of power, closings by tariff, FORCE READ. */
 const KINDS = [['', 'k.now'], ['_TAVC', 'k.tavc'], ['_CTAVM2', 'k.closings', 45], ['_LC', 'k.curve', 2], ['_EV', 'k.events', 31], ['_CLOCK', 'k.clock'], ['_ID', 'k.id'], ['_PC', 'k.power'], ['_CFG', 'k.cfg']];
-const CURVE = ['AI', 'AE', 'R1', 'R2', 'R3', 'R4'], LOOK = 400;
+const LOOK = 400;
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /* h,m,d,M,yy of a moment, in the meter's local time as the browser has it. */
 const words = (date) => [date.getHours(), date.getMinutes(), date.getDate(), date.getMonth() + 1, date.getFullYear() % 100].join(',');
-const stamp = (text) => Date.parse(typeof text === 'number' ? new Date(text * 1000).toISOString() : String(text).replace(/-[01]$/, ''));
+const stamp = (text) => (typeof text === 'number' ? text * (text < 1e11 ? 1000 : 1) : Date.parse(String(text).replace(/-[01]$/, '')));
+const curve = (found) => picture(t('k.curve'), series(found, Object.keys(TOTALS)), 'kWh / kvarh');
 
 /* One line a series: [{name, points: [[ms, value]…]}]. */
 function picture(title, series, unit) {
@@ -58,7 +59,7 @@ function closings(found) {
 
 function drawn(kind, found) {
   const inner = [];
-  if (kind === '_LC') inner.push(picture(t('k.curve'), series(found, CURVE), 'kWh / kvarh'));
+  if (kind === '_LC') inner.push(curve(found));
   if (found.length === 1 && !kind) inner.push(values(found[0]));
   else if (kind === '_CTAVM2') inner.push(closings(found));
   else if (found.length) inner.push(wide(table(found)));
@@ -107,19 +108,17 @@ part('readings', async (place) => {
   choose();
 });
 
-/* Power as the log has it: what is left of its last records, in pieces. */
+/* Power, and the load curve where it is kept, as the log has them: of its last records, in pieces. */
 async function history(id, shown) {
   const newest = +tree(await at('GETLOG')).newest || 0, found = [];
   let from = Math.max(1, newest - LOOK + 1);
   while (from <= newest) {
     const lines = await at('GETRECORDS,' + from + ',50');
     if (!lines.length) break;
-    for (const line of lines) {
-      const cut = line.indexOf(' ');
-      from = +line.slice(0, cut) + 1;
-      const record = records([line.slice(cut + 1)])[0];
-      if (record && record.ID === id && record.TYPE === 'IEC102' && !record.FORM) found.push(record);
-    }
+    from = parseInt(lines[lines.length - 1], 10) + 1;
+    found.push(...logged(lines).filter((each) => each.ID === id));
   }
-  shown.replaceChildren(card(t('history') + ' ' + id, picture(t('power'), series(found, ['PAT', 'PRT']), 'kW / kvar'), el('p.dim', {}, t('records.n', found.length))));
+  const of = (type) => found.filter((each) => each.TYPE === type);
+  shown.replaceChildren(card(t('history') + ' ' + id, picture(t('power'), series(of('IEC102'), ['PAT', 'PRT']), 'kW / kvar'),
+    of('IEC102_LC').length > 0 && curve(of('IEC102_LC')), el('p.dim', {}, t('records.n', found.length))));
 }

@@ -36,7 +36,9 @@ function field(name, row, value) {
   const help = (LANG && SPANISH[name.replace(/\.\d+\./, '.')]) || row[6];
   const notes = [help, range, type !== 'secret' && type !== 'code' && t('default', preset || '\u2014'), row[5] && t('when.' + row[5])].filter(Boolean).join(' \u00b7 ');
   const why = el('span.why', { id: id + '-why', role: 'alert' });
-  const made = el('div.set' + (value !== preset && type !== 'secret' && type !== 'code' ? '.diff' : ''), { 'data-name': name + ' ' + row[1] + ' ' + help }, el('label', { for: id }, name), input, why, el('small', { id: id + '-help' }, notes));
+  /* An empty field leaves a secret as it is: to have none takes a word. */
+  const none = type === 'secret' && value && el('button.plain', { type: 'button', onclick: () => { input.value = ''; input.dataset.was = value; input.placeholder = t('none'); } }, t('delete'));
+  const made = el('div.set' + (value !== preset && type !== 'secret' && type !== 'code' ? '.diff' : ''), { 'data-name': name + ' ' + row[1] + ' ' + help }, el('label', { for: id }, name), none ? el('span.row', {}, input, none) : input, why, el('small', { id: id + '-help' }, notes));
   input.addEventListener('input', () => { input.removeAttribute('aria-invalid'); why.textContent = wrong(row, input.value); if (why.textContent) input.setAttribute('aria-invalid', 'true'); });
   return made;
 }
@@ -64,15 +66,17 @@ async function stored() {
 }
 
 /* What SAVECONFIG answered: which field a refusal is about, and the code a change of the way wants. */
-async function save(values, place) {
+async function save(values, place, lasts, lines = Object.entries(values).map(([name, value]) => name + ': ' + value)) {
   const told = el('div');
   place.replaceChildren(told);
   try {
-    const lines = await at('SAVECONFIG', ...Object.entries(values).map(([name, value]) => name + ': ' + value));
-    told.append(el('p.yes', {}, t('saved')), ...lines.map((line) => el('p', {}, line)));
-    const code = lines.map((line) => /^confirm: (\S+) within (\d+)/.exec(line)).find(Boolean);
-    if (code) trial(told, code[1], +code[2]);
-    else if (Object.keys(values).some((name) => { const row = rowOf.get(name.replace(/\.\d+\./, '.')); return row && row[5] === 'restart'; })) told.append(reboot());
+    const answer = await at('SAVECONFIG', ...lines);
+    told.append(el('p.yes', {}, t('saved')), ...answer.map((line) => el('p', {}, line)));
+    const code = answer.map((line) => /^confirm: (\S+) within (\d+)/.exec(line)).find(Boolean);
+    const when = Object.keys(values).map((name) => (rowOf.get(name.replace(/\.\d+\./, '.')) || [])[5]);
+    if (code) trial(told, values, +code[2], code[1]);
+    else if (when.includes('way') || when.includes('link')) trial(told, values, +lasts || 10, '');
+    else if (when.includes('restart')) told.append(reboot());
     return true;
   } catch (error) {
     told.append(fault(error));
@@ -88,14 +92,28 @@ async function save(values, place) {
   }
 }
 
-/* The new way is tried so long; CONFIRM over it makes it stay, else the old one comes back. */
-function trial(place, code, minutes) {
-  const end = Date.now() + minutes * 6e4, left = el('strong');
-  const button = here.way === 'device' ? el('p', {}, t('confirm.where', 'AT^MTXTUNNEL=CONFIRM,' + code)) : el('button', { onclick: doing(async () => { await at('CONFIRM,' + code); clearInterval(timer); left.textContent = ''; place.append(el('p.yes', {}, t('confirmed'))); button.remove(); }) }, t('confirm'));
-  const tick = () => { const s = Math.max(0, Math.round((end - Date.now()) / 1000)); left.textContent = t('trial.left', Math.floor(s / 60) + ':' + String(s % 60).padStart(2, '0')); if (!s) { clearInterval(timer); left.textContent = t('trial.over'); button.remove(); } };
+/* The new way is tried so long: with a code CONFIRM over it makes it stay, else that the broker is reached. Where it
+   did not, the old values come back. */
+function trial(place, values, minutes, code) {
+  const end = Date.now() + minutes * 6e4, left = el('strong'), rest = el('div');
+  const settled = (word) => { clearInterval(timer); left.textContent = t(word); rest.remove(); };
+  const names = Object.keys(values), way = names.some((name) => name.startsWith('uplink.'));
+  rest.append(...[
+    (code ? here.way !== 'device' : here.way === 'cable') && el('button', { onclick: doing(async () => { await at(code ? 'CONFIRM,' + code : 'CONFIRM'); settled('confirmed'); }) }, t('confirm')),
+    el('p', {}, !code ? t('trial.link') : here.way === 'device' || names.includes('mqtt.broker') ? t('confirm.where', 'AT^MTXTUNNEL=CONFIRM,' + code) : ''),
+    way ? reboot() : ''].filter(Boolean));
+  const tick = async () => {
+    const s = Math.max(0, Math.round((end - Date.now()) / 1000));
+    left.textContent = t('trial.left', Math.floor(s / 60) + ':' + String(s % 60).padStart(2, '0'));
+    if (s) return;
+    settled('trial.over');
+    const shown = names.find((name) => !['secret', 'code'].includes((rowOf.get(name.replace(/\.\d+\./, '.')) || [])[2]));
+    const have = shown && await stored().catch(() => ({}));
+    if (have && have[shown] === values[shown]) settled('confirmed');
+  };
   const timer = setInterval(tick, 1000);
   tick();
-  place.append(el('div.card', {}, el('p', {}, left), button));
+  place.append(el('div.card', {}, el('p', {}, left), rest));
 }
 
 const reboot = () => el('p', {}, t('needs.restart') + ' ', el('button.plain', { onclick: doing(async () => { await at('REBOOT'); say(t('restarting')); }) }, t('reboot')));
@@ -140,7 +158,7 @@ part('settings', async (place, wanted = 'serial', nth) => {
     if (form.querySelector('[aria-invalid=true]')) { form.querySelector('[aria-invalid=true]').focus(); say(t('look.at')); return; }
     const button = one('#save');
     button.disabled = true;
-    if (await save(values, told)) Object.assign(have, values), draw();
+    if (await save(values, told, have['device.trial'])) Object.assign(have, values), draw();
     else button.disabled = false;
   });
   draw();

@@ -17,7 +17,26 @@ part('log', async (place) => {
   await draw();
 });
 
-/* What an answer of TRACE or DOCTOR is: lines in a fixed width. */
+/* Every frame on the meter's line with its meaning. It goes where this way can get it from. */
+part('trace', async (place) => {
+  const where = { device: 'file', cable: 'console', broker: 'topic' }[here.way];
+  const out = el('pre', { role: 'log', tabindex: 0, 'aria-label': t('trace') }), state = el('p', { role: 'status' });
+  let last;
+  const look = async () => {
+    const got = await api('trace');
+    if (!got.ok) throw new Refused(got);
+    state.textContent = t(got.lines[0] === where ? 'trace.on' : 'trace.off');
+    const lines = got.trace || [], fresh = lines.slice(lines.lastIndexOf(last) + 1);
+    if (!fresh.length) return;
+    last = fresh[fresh.length - 1];
+    out.textContent = (out.textContent + fresh.join('\n') + '\n').slice(-2e5);
+    out.scrollTop = out.scrollHeight;
+  };
+  const button = (to) => el('button' + (to === 'off' ? '.plain' : ''), { onclick: doing(async () => { await at('SETPARAM,iec102.trace,' + to); await look(); }) }, t(to === 'off' ? 'trace.end' : 'trace.begin'));
+  place.append(el('p.dim', {}, t('trace.note')), el('div.row', {}, button(where), button('off')), state, el('section.card', {}, out));
+  await poll(look, here.way === 'broker' ? 10000 : 2000);
+});
+
 part('console', async (place) => {
   await refresh();
   const out = el('pre', { role: 'log', tabindex: 0, 'aria-label': t('answer') }), line = el('input', { id: 'line', spellcheck: 'false', autocapitalize: 'none', size: 40, autocomplete: 'off' });
@@ -51,13 +70,16 @@ part('device', async (place) => {
   const s = await refresh(), told = el('div', { 'aria-live': 'polite' });
   const text = el('textarea', { id: 'import', spellcheck: 'false' });
   const url = el('input', { id: 'url', size: 40, placeholder: 'https://\u2026/lector102.rel' });
-  const bar = el('progress', { hidden: true, max: 1, value: 0, 'aria-label': t('update') });
-  const minutes = el('select', { id: 'trace' }, ['off', 'topic', 'console', 'file'].map((each) => el('option', {}, each)));
+  const bar = el('progress', { hidden: true, max: 1, value: 0, 'aria-label': t('update') }), done = el('p', { role: 'status' });
   place.append(
     card(t('import'), el('p.dim', {}, t('import.note')), el('label', { for: 'import' }, t('import.text')), text, el('div.row', {},
       el('button', { onclick: doing(async () => {
-        const values = text.value.split(/\r?\n/).filter((line) => line.trim());
-        try { told.replaceChildren(el('p.yes', {}, t('saved')), ...(await at('SAVECONFIG', ...values)).map((line) => el('p', {}, line)), reboot()); } catch (error) { told.replaceChildren(fault(error)); }
+        const lines = text.value.split(/\r?\n/).filter((line) => line.trim()), values = {};
+        for (const line of lines) {
+          const cut = line.indexOf(':'), name = heritage.get(line.slice(0, cut).trim().toLowerCase());
+          if (name) values[name] = line.slice(cut + 1).trim();
+        }
+        await save(values, told, 0, lines);
       }) }, t('take')),
       el('button.plain', { id: 'backup', onclick: doing(async () => {
         const lines = (await api('settings')).lines.filter((line) => !line.endsWith(': ***'));
@@ -72,14 +94,16 @@ part('device', async (place) => {
         bar.hidden = false;
         for (let n = 0; n < 600; n++) {
           await sleep(2000);
-          const update = tree(await at('GETSTATUS,update')), found = update.update || update;
+          let lines;
+          try { lines = await at('GETSTATUS,update'); } catch (error) { say(t('restarting')); continue; }
+          const all = tree(lines), found = all.update || all;
           bar.max = +found.size || 1;
           bar.value = +found.bytes || 0;
-          say(found.state + ' ' + number(found.bytes || 0));
+          done.textContent = [found.state, size(+found.bytes || 0), found.error].filter(Boolean).join(' \u00b7 ');
           if (found.state === 'idle' || found.state === 'failed') break;
         }
-      }) }, t('update'))), bar),
-    card(t('trace'), el('p.dim', {}, t('trace.note')), el('div.row', {}, el('span', {}, el('label', { for: 'trace' }, t('trace')), ' ', minutes), el('button.plain', { onclick: doing(async () => { await at('SETPARAM,iec102.trace,' + minutes.value); say(t('saved')); }) }, t('set')))),
+        bar.hidden = true;
+      }) }, t('update'))), bar, done),
     card(t('doctor'), el('button.plain', { id: 'doctor', onclick: doing(async () => { const lines = await at('DOCTOR'); one('#found').textContent = lines.join('\n'); }) }, t('doctor')), el('pre', { id: 'found' })),
     card(t('reboot'), el('button', { onclick: doing(async () => { if (confirm(t('sure'))) { await at('REBOOT'); say(t('restarting')); } }) }, t('reboot'))));
 });

@@ -25,9 +25,9 @@ class Answer:
         return json.loads(self.body)
 
 
-def send(port, data, seconds=60):
-    """The bytes that come back for these until the connection ends."""
-    with socket.create_connection(("127.0.0.1", port), seconds) as peer:
+def send(port, data, seconds=60, source=None):
+    """The bytes that come back for these, sent from an address, until the connection ends."""
+    with socket.create_connection(("127.0.0.1", port), seconds, source and (source, 0)) as peer:
         peer.sendall(data)
         return drain(peer)
 
@@ -52,7 +52,9 @@ def proof(password, asked):
 
 
 class Browser:
-    """A tab; `cookie`: of its session."""
+    """A tab; `cookie`: of its session; `source`: the address it comes from, where it is another one."""
+
+    source = None
 
     def __init__(self, port, host=None):
         self.port = port
@@ -73,7 +75,7 @@ class Browser:
         sent.update({name.replace("_", "-"): value for name, value in headers.items()})
         lines = ["%s %s HTTP/1.1" % (method, path)]
         lines += ["%s: %s" % each for each in sent.items() if each[1] is not None]
-        return Answer(send(self.port, ("\r\n".join(lines) + "\r\n\r\n").encode() + data))
+        return Answer(send(self.port, ("\r\n".join(lines) + "\r\n\r\n").encode() + data, source=self.source))
 
     def get(self, path, **headers):
         return self.request("GET", path, **headers)

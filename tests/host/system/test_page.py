@@ -225,6 +225,48 @@ def test_records_come_in_pieces_as_they_are_stored(lab, tab):
     assert not tab.at("GETRECORDS,x")["ok"]
 
 
+def test_the_trace_shows_frames_with_words_and_no_password(lab, tab):
+    assert tab.get("/api/trace").json.get("trace") is None
+    assert tab.at("SETPARAM,iec102.trace,file")["ok"]
+    try:
+        assert tab.at("FORCEREAD,ID00000")["ok"]
+        limit, lines = patience.Limit(30), []
+        while not any(" < 68" in line for line in lines):
+            assert not limit.passed(), lines
+            lines = tab.get("/api/trace").json.get("trace", [])
+            time.sleep(0.3)
+        assert all(re.match(r"\s*\d+\.\d{3} port 1 [<>] |\.\.\. ", line) for line in lines), lines
+        assert stranger(lab).get("/api/trace").status == 401
+        assert tab.at("SETPARAM,page.commands,meter")["ok"]
+        found = tab.get("/api/trace").json
+        assert not found["ok"] and "trace" not in found
+    finally:
+        lab.at("AT^MTXTUNNEL=SETPARAM,page.commands,*")
+        lab.at("AT^MTXTUNNEL=SETPARAM,iec102.trace,off")
+    assert tab.get("/api/trace").json.get("trace") is None
+
+
+def test_the_audit_log_names_the_address_of_each_though_they_ask_at_the_same_time(lab, tab):
+    other = lab.tab()
+    other.source = "127.0.0.2"
+    tabs = [(tab, "127.0.0.1", "lifo"), (other, "127.0.0.2", "fifo")]
+
+    def work(browser, order):
+        for _ in range(3):
+            browser.at("SETPARAM,logger.order," + order)
+
+    threads = [threading.Thread(target=work, args=(browser, order)) for browser, _, order in tabs]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert tab.at("SETPARAM,logger.order,fifo")["ok"]
+    lines = [line for line in tab.at("GETAUDIT,60")["lines"] if "logger.order" in line]
+    for _, address, order in tabs:
+        assert [line for line in lines if "web %s: AT^MTXTUNNEL=SETPARAM,logger.order,%s" % (address, order) in line]
+    assert not [line for line in lines if "127.0.0.2" in line and ",lifo" in line], lines
+
+
 # --- what it costs
 
 
@@ -321,6 +363,20 @@ def test_a_body_that_never_comes_ends(lab, tab):
         peer.settimeout(40)
         page_client.drain(peer)
     assert tab.get("/api/about").status == 200
+
+
+def test_a_thousand_wrong_logins_change_nothing_for_who_knows_the_password(lab, tab):
+    found = [stranger(lab).post("/api/login", {"proof": "%064x" % number}).status for number in range(1000)]
+    assert set(found) == {403, 429} and found.count(403) < 20
+    assert tab.at("GETSTATUS")["ok"], "who is in stays in"
+    assert lab.at("AT^MTXTUNNEL=GETLOG").endswith("OK\r\n")
+    limit = patience.Limit(400)
+    while stranger(lab).login(PASSWORD).status == 429:
+        assert not limit.passed()
+        time.sleep(0.5)
+    lines = [line for line in tab.at("GETAUDIT,200")["lines"] if "LOGIN: that is not the password" in line]
+    assert 0 < len(lines) < 20
+    assert lab.twin.starts == 1
 
 
 def test_meanwhile_the_meter_was_read_and_delivered(lab):

@@ -110,7 +110,7 @@ def test_another_password_ends_all_sessions(tmp_path):
     config = Config(str(tmp_path / "config.json"))
     config.load()
     config.set_many({"page.password": SEALED})
-    page = Page(types.SimpleNamespace(look_up=lambda: None), config.get, lambda: None)
+    page = Page(types.SimpleNamespace(look_up=lambda: None), config.get, lambda: None, tuple)
     token = enter(page.api.logins, "a good password")
     page.forget()
     assert not page.api.logins.known(token)
@@ -190,5 +190,5 @@ def test_it_listens_on_the_network_of_the_house_and_over_the_modem_only_when_tol
 )
 def test_a_host_is_an_address_or_a_name_it_was_given(host, good):
     for text, wanted in (("device.test, second", good), ("", good and host[:1] == "1")):
-        page = Page(types.SimpleNamespace(look_up=lambda: None), {"page.hosts": text}.get, lambda: None)
+        page = Page(types.SimpleNamespace(look_up=lambda: None), {"page.hosts": text}.get, lambda: None, tuple)
         assert page.api.named(host) == wanted
