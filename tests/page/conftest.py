@@ -103,7 +103,8 @@ def browser():
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """A device with a page whose settings stay over a restart."""
-    made = Page(tmp_path_factory.mktemp("page"), settings={"page.hosts": "device.test"}, keep=True).open()
+    values = {"page.hosts": "device.test", "meter.0.curve": 60, "meter.0.curve_days": 2}
+    made = Page(tmp_path_factory.mktemp("page"), settings=values, keep=True).open()
     made.record(60)
     yield made
     made.close()

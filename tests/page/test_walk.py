@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.host.support.page_lab import BROKER_SECRET, PASSWORD
@@ -119,12 +120,76 @@ def test_closings_are_tables_and_the_load_curve_is_a_picture(device):
     screen.shot("readings")
 
 
-def test_power_from_the_log_is_a_picture(lab, device):
-    lab.record(30)
-    lab.record(30)
+@pytest.mark.parametrize("profile", ["titan", "extended"])
+def test_power_and_load_curve_from_the_log_are_pictures(lab, device, profile):
     screen = device("readings").has("FORCE READ")
-    screen.button("Power, from the log").click()
-    expect(screen.page.get_by_role("img", name="Power")).to_be_visible()
+    lab.at("AT^MTXTUNNEL=SETPARAM,logger.profile," + profile)
+    for _ in range(2):
+        screen.button("FORCE READ").click()
+        expect(screen.page.locator("main [role=status]")).to_have_text("1 records", timeout=60000)
+    screen.button("From the log").click()
+    for name in ("Power", "Load curve"):
+        expect(screen.page.get_by_role("img", name=name)).to_be_visible()
+    screen.open("overview").has("PAT")
+    lab.at("AT^MTXTUNNEL=SETPARAM,logger.profile,titan")
+
+
+def test_the_trace_has_words(lab, device):
+    screen = device("trace").has("The trace is off here.")
+    screen.button("Begin the trace").click()
+    screen.has("The trace is on.")
+    lab.at("AT^MTXTUNNEL=FORCEREAD,ID00000")
+    shown = screen.page.get_by_role("log")
+    expect(shown).to_contain_text("link 1: ACK", timeout=60000)
+    shows = set(shown.inner_text().split("\n")[:5])
+    lab.at("AT^MTXTUNNEL=FORCEREAD,ID00000")
+    time.sleep(3)
+    stored = lab.tab().get("/api/trace").json["trace"]
+    expect(shown).to_contain_text(stored[-1])
+    lines = shown.inner_text().strip().split("\n")
+    assert lines[-len(stored) :] == stored and shows <= set(lines), "each line once, and the first ones stay"
+    screen.button("End it").click()
+    screen.has("The trace is off here.")
+    screen.shot("trace")
+
+
+def test_a_secret_is_written_kept_and_emptied(lab, device):
+    screen = device("settings/wan").has("uplink.key")
+    save(screen, uplink__key="a secret key").has("Saved.")
+    field = screen.page.get_by_label("uplink.key", exact=True)
+    screen.page.reload()
+    expect(field).to_have_value("")
+    expect(field).to_have_attribute("placeholder", "kept; type a new one")
+    save(screen, uplink__ping_minutes="7").has("Saved.")
+    assert kept(lab, "uplink.key") == ["***"]
+    screen.page.locator(".set", has=field).get_by_role("button", name="Empty it").click()
+    screen.button("SAVE CONFIG").click()
+    screen.has("Saved.")
+    assert kept(lab, "uplink.key") == [""]
+
+
+def test_an_update_shows_how_far_it_is_and_why_it_failed(lab, device):
+    screen = device("device").has("REBOOT")
+    screen.page.get_by_label("Address").fill("http://127.0.0.1/lector102.rel")
+    screen.button("Update").click()
+    # The twin has no versions, and says so.
+    expect(screen.page.locator("#say")).to_contain_text("there would be no way back")
+    told = iter([("fetching", 60000, ""), ("fetching", 150000, ""), ("failed", 150000, "the signature is not ours")])
+
+    def answer(route):
+        asked, lines = route.request.post_data_json["text"], []
+        if "GETSTATUS,update" in asked:
+            lines = ["update.%s: %s" % each for each in zip(("state", "bytes", "error"), next(told))]
+            lines.append("update.size: 200000")
+        route.fulfill(json={"ok": True, "lines": lines, "code": 0, "why": ""})
+
+    screen.page.route("**/api/at", answer)
+    screen.button("Update").click()
+    bar = screen.page.get_by_role("progressbar", name="Update")
+    expect(bar).to_have_js_property("position", 0.3)
+    screen.has("fetching \u00b7 150 kB")
+    screen.has("failed \u00b7 150 kB \u00b7 the signature is not ours")
+    expect(bar).to_be_hidden()
 
 
 def test_section_8_an_at_command_and_its_history(device):

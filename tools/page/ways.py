@@ -29,6 +29,8 @@ _KEPT = 400
 _ERROR = re.compile(r'\+MTXERR: (\d+),"(.*)"')
 # A reading of many closings takes its time, and DOCTOR up to a minute.
 _LIMIT_S = 130
+# It may come while the device is still on its way to the new broker; a person tries it again then.
+_CONFIRM_S = 10
 _GONE = "the device went away: %s"
 
 
@@ -160,7 +162,7 @@ class Broker:
             raise NoWay("there is no device %s here" % device[:40])
         with self._locks[device]:
             try:
-                return self._desk.ask(device, text, _LIMIT_S)
+                return self._desk.ask(device, text, _CONFIRM_S if text.startswith(_OURS + "CONFIRM") else _LIMIT_S)
             except desk.NoAnswer as error:
                 raise NoWay("%s: %s. Is the device online, and mqtt.at_topic set?" % (device, error)) from None
 

@@ -40,16 +40,21 @@ class Refused extends Error {
   }
 }
 
-async function api(path, body) {
-  const query = here.device ? '?device=' + encodeURIComponent(here.device) : '';
+/* What was asked of one device is neither asked of another one that was chosen meanwhile nor shown as its own. */
+const same = (device) => { if (device !== here.device) throw new Error(''); };
+
+async function api(path, body, device = here.device) {
+  const query = device ? '?device=' + encodeURIComponent(device) : '';
+  same(device);
   const asked = body === undefined ? {} : {
     method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
   };
   let got;
   try { got = await fetch('/api/' + path + query, asked); } catch (error) { throw new Error(t('unreachable')); }
+  same(device);
   if (got.status === 401 && path !== 'login') {
     await login();
-    return api(path, body);
+    return api(path, body, device);
   }
   const answer = await got.json().catch(() => ({}));
   if (!got.ok) throw new Refused(answer);
@@ -59,8 +64,9 @@ async function api(path, body) {
 /* Lines of a command's answer. A device carries out one command after the other: so do we. */
 let turn = Promise.resolve();
 function at(command, ...lines) {
+  const device = here.device;
   const asked = turn.then(async () => {
-    const answer = await api('at', { text: [command.startsWith('AT') ? command : 'AT^MTXTUNNEL=' + command, ...lines].join('\n') });
+    const answer = await api('at', { text: [command.startsWith('AT') ? command : 'AT^MTXTUNNEL=' + command, ...lines].join('\n') }, device);
     if (!answer.ok) throw new Refused(answer);
     return answer.lines;
   });
@@ -223,7 +229,7 @@ async function begin() {
       pick.querySelector('span').textContent = t('device');
       const list = pick.querySelector('select');
       list.append(...here.devices.map((each) => el('option', {}, each)));
-      list.addEventListener('change', () => { here.device = list.value; show(); });
+      list.addEventListener('change', () => { here.device = list.value; one('#who').textContent = ''; show(); });
     }
   } catch (error) {
     main().replaceChildren(fault(error));

@@ -58,9 +58,9 @@ part('overview', async (place) => {
     const log = s.log || {}, mqtt = s.mqtt || {}, link = s.link || {}, start = s.start || {};
     const drift = meters().filter((each) => each.drift && each.drift !== 'null').map((each) => each.id + ' ' + each.drift + ' s').join(', ');
     state.replaceChildren(
-      card(t('deliveries'), facts([
-        [t('broker'), el('span' + (mqtt.connected === 'true' ? '.yes' : '.no'), {}, mqtt.state || t('off'))],
-        [t('waiting'), log.depth], [t('delivered'), mqtt.delivered], [t('lost'), log.lost], [t('damaged'), log.damaged], [t('last.error'), mqtt.last_error]])),
+      card(t('deliveries'), ...Object.entries(s.deliveries || { mqtt: { ...mqtt, waiting: log.depth, lost: log.lost } }).filter(([name, each]) => name === 'mqtt' || each.state !== 'off').map(([name, each]) => facts([
+        [name.toUpperCase(), el('span' + (each.connected === 'true' || each.state === 'idle' ? '.yes' : '.no'), {}, each.state || t('off'))],
+        [t('waiting'), each.waiting], [t('delivered'), each.delivered], [t('lost'), each.lost], [t('last.error'), each.last_error]])), facts([[t('damaged'), log.damaged]])),
       card(t('link'), facts([[t('way'), link.uplink], ['IP', link.ip], [t('operator'), link.operator], [t('technology'), link.technology], [t('signal'), link.signal],
         [t('data'), s.data && s.data.month && t('data.used', size(s.data.today), size(s.data.month)) + (+s.data.limit ? ' ' + t('data.of', s.data.limit) : '')]])),
       card(t('clock'), facts([[t('now'), moment(+s.utc)], [t('source'), s.clock], [t('drift'), drift]])),

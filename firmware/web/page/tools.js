@@ -26,10 +26,12 @@ part('trace', async (place) => {
     const got = await api('trace');
     if (!got.ok) throw new Refused(got);
     state.textContent = t(got.lines[0] === where ? 'trace.on' : 'trace.off');
-    const lines = got.trace || [], fresh = lines.slice(lines.lastIndexOf(last) + 1);
-    if (!fresh.length) return;
-    last = fresh[fresh.length - 1];
-    out.textContent = (out.textContent + fresh.join('\n') + '\n').slice(-2e5);
+    /* What comes is the end of it: what was there already ends with the lines that came last. */
+    const lines = (got.trace || []).map((line) => line + '\n'), text = lines.join(''), cut = last ? text.lastIndexOf(last) : -1;
+    const fresh = cut < 0 ? text : text.slice(cut + last.length);
+    if (!fresh) return;
+    last = lines.slice(-3).join('');
+    out.textContent = (out.textContent + fresh).slice(-2e5);
     out.scrollTop = out.scrollHeight;
   };
   const button = (to) => el('button' + (to === 'off' ? '.plain' : ''), { onclick: doing(async () => { await at('SETPARAM,iec102.trace,' + to); await look(); }) }, t(to === 'off' ? 'trace.end' : 'trace.begin'));
