@@ -8,7 +8,8 @@ from tests.page.test_walk import save
 PARTS = ("overview", "readings", "settings", "settings/meter", "settings/more", "log", "trace", "console", "device")
 FIRST = {
     "overview": "ID00000", "readings": "FORCE READ", "settings": "port.1.baud", "settings/meter": "meter.0.id",
-    "settings/more": "device.zone", "log": "Records waiting", "trace": "The trace is off here", "console": "AT commands", "device": "REBOOT",
+    "settings/more": "device.zone", "log": "Records waiting", "trace": "The trace is off here",
+    "console": "AT commands", "device": "REBOOT",
 }  # fmt: skip
 
 

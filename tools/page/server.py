@@ -1,8 +1,8 @@
 """The page on localhost: a browser's requests become AT commands on a way to the device (ways.py).
 
 It answers what the device's own server answers (firmware/web/api.py): `GET /`, `GET /api/about`, `POST /api/at`,
-`GET /api/status`, `GET /api/settings`, `GET /api/trace`, `GET` and `POST /api/login`. Only this computer reaches it; other pages in
-the same browser do not: Host and Origin have to be ours.
+`GET /api/status`, `GET /api/settings`, `GET /api/trace`, `GET` and `POST /api/login`. Only this computer reaches it;
+other pages in the same browser do not: Host and Origin have to be ours.
 """
 
 import json

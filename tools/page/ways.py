@@ -1,8 +1,8 @@
 """How the page's commands reach a device from here: over the cable's console, or through the broker.
 
 A way has `name` ("cable", "broker"), `devices` (the names to choose from; the cable has one without a name),
-`ask(device, text) -> Answer` (tools/fleet/desk.py), which raises NoWay in words, and `trace(device)`, the last lines of
-the trace. `text` is what a message over MQTT holds: a command, or SAVECONFIG with the lines of settings behind it.
+`ask(device, text) -> Answer` (tools/fleet/desk.py), which raises NoWay in words, and `trace(device)`, the last lines
+of the trace. `text` is what a message over MQTT holds: a command, or SAVECONFIG with the lines of settings behind it.
 """
 
 import queue
