@@ -21,7 +21,7 @@ flash-has:
 	$(call need,IMAGE,the file with MicroPython for that board; docs/boards.md says which,BOARD=$(BOARD) IMAGE=$(if $(filter pico%,$(BOARD)),RPI_PICO_W.uf2,ESP32_GENERIC.bin))
 
 restore-has:
-	$(call need,FILE,the backup to restore that `make backup` made,FILE=site.zip)
+	$(call need,FILE,the backup to restore that `make backup` made,FILE=site.backup)
 
 certificate-has:
 	$(call need,NAME,who the device is: its IMEI or what the authority wants,NAME=860000000000001)
