@@ -1,4 +1,4 @@
-"""Save what only this board has (settings, wiring, records, last crash) to an encrypted zip, and bring settings back."""
+"""Save what only this board has (settings, wiring, records, last crash), encrypted, and bring settings back."""
 
 import contextlib
 import io
@@ -77,21 +77,26 @@ def _write(path, data):
             part.unlink()
 
 
+def _read(path, password):
+    """{name: bytes} of what restore() brings back. BoardError."""
+    if not path.is_file():
+        raise BoardError("there is no file %s; the backup to restore: FILE=site.backup" % path)
+    try:
+        data = path.read_bytes()
+        if sealed.is_sealed(data):
+            data = sealed.unseal(data, password())
+        with zipfile.ZipFile(io.BytesIO(data)) as pack:
+            return {name: pack.read(name) for name in (*_BACK, "board.txt") if name in pack.namelist()}
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise BoardError("%s is no backup, or a damaged one: %s" % (path, error)) from None
+
+
 def restore(device, path, out=print, password=sealed.known):
     """Bring settings and wiring back; records stay where they are. Checked before anything is written.
 
     `password()` is asked where the backup is encrypted; those of older versions are bare zips.
     """
-    if not Path(path).is_file():
-        raise BoardError("there is no file %s; the backup to restore: FILE=site.backup" % path)
-    try:
-        data = Path(path).read_bytes()
-        if sealed.is_sealed(data):
-            data = sealed.unseal(data, password())
-        with zipfile.ZipFile(io.BytesIO(data)) as pack:
-            found = {name: pack.read(name) for name in (*_BACK, "board.txt") if name in pack.namelist()}
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise BoardError("%s is no backup, or a damaged one: %s" % (path, error)) from None
+    found = _read(Path(path), password)
     saved = found.pop("board.txt", b"").decode("ascii", "replace").strip()
     if not found:
         raise BoardError("%s holds no settings" % path)

@@ -143,7 +143,8 @@ def test_a_simulated_board_from_empty_flash_to_records_with_the_mistakes_on_the_
         assert '"ID":"ID00000"' in person.ask("AT^MTXTUNNEL=FORCEREAD,ID00000")
         paste_what_the_doctor_says(person)
         person.close()
-        said = type_in("make backup %s FILE=%s" % (at, tmp_path / "site.backup"), LECTOR_BACKUP_PASSWORD="for the safe")
+        line = "make backup %s FILE=%s" % (at, tmp_path / "site.backup")
+        said = type_in(line, LECTOR_BACKUP_PASSWORD="for the safe")
         assert "site.backup" in said and (tmp_path / "site.backup").exists()
 
 
