@@ -86,7 +86,7 @@ _TIDY = "gc.collect()"
 _SELDOM = (
     "web boards net.modem update.download net.http update.order update.release update.source update.updater"
     " update.waiting config.text_import config.password config.help commands.handlers.help commands.handlers.doctor"
-    " commands.handlers.records commands.leave meters.frame_trace iec102.frame_text meters.line_probe"
+    " commands.handlers.log commands.leave meters.frame_trace iec102.frame_text meters.line_probe"
     " delivery.discovery delivery.homeassistant commands.channels.tags app.time_sync net.url net.tls net.alone"
     " security core.error_tls"
 )

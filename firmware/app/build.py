@@ -72,9 +72,9 @@ def build(app):
     if config.get("page.password"):
         try:
             with overlay.part:
-                from firmware.web.start import page
+                from firmware.web import start
 
-            app.page = page(app)
+            app.page = start.page(app)
         except ImportError:
             log.error("start", "this version has no page")
 

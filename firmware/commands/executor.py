@@ -341,8 +341,8 @@ def _module(name):
             from firmware.commands.handlers import settings as found
         elif name == "readings":
             from firmware.commands.handlers import readings as found
-        elif name == "records":
-            from firmware.commands.handlers import records as found
+        elif name == "log":
+            from firmware.commands.handlers import log as found
         else:
             from firmware.commands.handlers import doctor as found
         return found

@@ -8,7 +8,7 @@ _FREE = const(120000)
 
 def page(app):
     """The service (server.Page), or None: there is too little memory."""
-    if overlay.lacks(_FREE):
+    if overlay.low(_FREE):
         log.error("start", "page.password is set, but this board has too little memory for the page")
         return None
     config = app.config
