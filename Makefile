@@ -112,7 +112,7 @@ docs: $(STAMP)
 	@$(PY) -m tools.package
 
 clean:
-	rm -rf build $(VENV) lib/umqtt lib/.installed bench/results twin board-sim .pytest_cache .ruff_cache .hypothesis
+	rm -rf build $(VENV) lib/umqtt lib/microdot.py lib/.installed bench/results twin board-sim .pytest_cache .ruff_cache .hypothesis
 
 include make/board.mk
 include make/page.mk

@@ -180,7 +180,7 @@ def test_what_says_now_acts_now(name, tmp_path, monkeypatch):
         await say(app, console, "ATI", "NOPE", OURS + "GETIEC102,ID00000")
         await say(app, tags, "ATI")
         await app.processor.answer("ATI", "sms")
-        Page(app.processor, app.config.get, lambda: None).api.named("device.test")
+        Page(app.processor, app.config.get, lambda: None, tuple).api.named("device.test")
         trust.of_update("", app.clock, app.config.get)  # of the next update
         await asyncio.sleep(20)
         for task in tasks:
