@@ -34,6 +34,7 @@ help:
 	@echo "make build          compile the firmware for a board into build/device/"
 	@echo "make docs           write docs/settings.md, commands.md, errors.md and package.json anew from the code"
 	@$(MAKE) --no-print-directory board-help
+	@$(MAKE) --no-print-directory page-help
 	@$(MAKE) --no-print-directory pico-help
 	@$(MAKE) --no-print-directory fleet-help
 	@echo "make clean          remove everything that can be made again"
@@ -54,7 +55,7 @@ build: lib/.installed
 	@$(PY) -m tools.build
 
 # Words after these are handed on: `make run -- --once --meters 3`. One with = in it make takes for a variable.
-ifneq (,$(filter run doctor decode board-sim,$(firstword $(MAKECMDGOALS))))
+ifneq (,$(filter run doctor decode board-sim page,$(firstword $(MAKECMDGOALS))))
 WORDS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS)) $(filter --%,$(MAKEOVERRIDES))
 GIVEN := $(subst :,\:,$(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS)))
 ifneq (,$(strip $(GIVEN)))
@@ -111,8 +112,9 @@ docs: $(STAMP)
 	@$(PY) -m tools.package
 
 clean:
-	rm -rf build $(VENV) lib/umqtt lib/.installed bench/results twin board-sim .pytest_cache .ruff_cache .hypothesis
+	rm -rf build $(VENV) lib/umqtt lib/microdot.py lib/.installed bench/results twin board-sim .pytest_cache .ruff_cache .hypothesis
 
 include make/board.mk
+include make/page.mk
 include make/pico.mk
 include make/fleet.mk

@@ -75,7 +75,7 @@ sys.path[:0] = ["/app", "/app/lib"]
 _BEGUN = "__import__('firmware.update.starts', None, None, ('tidy',)).tidy(); del __doc__"
 _FORGET = """
 for _name in list(sys.modules):
-    if _name.split(".")[0] in ("firmware", "umqtt", "packfs"):
+    if _name.split(".")[0] in ("firmware", "umqtt", "microdot", "packfs"):
         del sys.modules[_name]
 """
 # Binds no name, which would keep it.
@@ -84,11 +84,11 @@ _TIDY = "gc.collect()"
 # What few devices ever load: its names count only where it stays. Those of all others do, as MicroPython keeps the
 # names of what was loaded once.
 _SELDOM = (
-    "boards net.modem update.download net.http update.order update.release update.source update.updater"
+    "web boards net.modem update.download net.http update.order update.release update.source update.updater"
     " update.waiting config.text_import config.password config.help commands.handlers.help commands.handlers.doctor"
-    " commands.leave meters.frame_trace iec102.frame_text meters.line_probe delivery.discovery"
-    " delivery.homeassistant commands.channels.tags app.time_sync net.url net.tls net.alone security core.error_tls"
-    " delivery.sender delivery.options delivery.http delivery.ftp recordlog.kept net.wire net.ethernet"
+    " commands.handlers.log commands.leave meters.frame_trace iec102.frame_text meters.line_probe"
+    " delivery.discovery delivery.homeassistant commands.channels.tags app.time_sync net.url net.tls net.alone"
+    " security core.error_tls delivery.sender delivery.options delivery.http delivery.ftp recordlog.kept net.wire net.ethernet"
 )
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")
@@ -214,7 +214,8 @@ def _seen(settings):
 def taken(modules, folder=build.DEVICE):
     """(bytes of code, bytes of names) of the heap with `modules` of `folder`, and names of what came and went."""
     seldom = tuple("firmware." + each for each in _SELDOM.split())
-    first = [name for name in every_module() if not name.startswith(seldom)]
+    # The page, and who alone uses microdot.
+    first = [name for name in every_module() if not name.startswith(seldom) and name != "microdot"]
     boot = (folder / "boot.py").read_text()
     steps = [_TIDY, _TELL, *map(_IMPORT, first), boot, _BEGUN, _FORGET, _TIDY]
     steps += [*map(_IMPORT, modules), _TIDY, _TELL]

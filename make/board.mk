@@ -20,7 +20,7 @@ board-help:
 	@echo "make config CERT= KEY= CA=   its certificate, key and root with it (docs/tls.md)"
 	@echo "make certificate NAME=     a P-256 key for a device and the request for its certificate"
 	@echo "make console               the device's console: AT lines, history"
-	@echo "make backup / restore FILE=  settings and records into a zip / settings out of it"
+	@echo "make backup / restore FILE=  settings and records into an encrypted file / settings out of it"
 	@echo "make release               a signed release for the update over the air (docs/update.md)"
 
 # No board yet: a simulated one (docs/no-hardware.md).

@@ -109,7 +109,7 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
             out = found[relative.with_suffix(".mpy")] = device / relative.with_suffix(".mpy")
             todo.append((path, relative, out))
             newest = max(newest, path.stat().st_mtime_ns)
-    found.update(_roots(device, root, wanted))
+    found.update(_data(device, root, wanted))
     stamp = device / ".compiled"
     if stamp.exists() and stamp.stat().st_mtime_ns > newest and all(map(Path.exists, found.values())):
         return found, 0
@@ -128,17 +128,24 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
     return found, compiled
 
 
-def _roots(device, root, wanted):
-    """{relative path: file in `device`} of the roots (tools/roots.py), as they are, where the tree uses them."""
-    found = {}
+def _data(device, root, wanted):
+    """{relative path: file in `device`} of what lies beside the modules as it is, where the tree uses it: the roots
+    (tools/roots.py), the page (tools/page/build.py)."""
+    made = {}
     if (root / "firmware" / "security").is_dir():
-        for name, path in roots.make().items():
-            relative = Path("roots") / (name + ".der")
-            if wanted(relative):
-                out = found[relative] = device / relative
-                if not out.exists() or out.read_bytes() != path.read_bytes():
-                    with replacing(out) as made:
-                        shutil.copyfile(path, made)
+        made.update({Path("roots") / (name + ".der"): path for name, path in roots.make().items()})
+    if (root / "firmware" / "web" / "page").is_dir():
+        from tools.page import build as page
+
+        page.build()
+        made.update({Path("web") / name: page.MADE / name for name in ("page.gz", "policy.txt")})
+    found = {}
+    for relative, path in made.items():
+        if wanted(relative):
+            out = found[relative] = device / relative
+            if not out.exists() or out.read_bytes() != path.read_bytes():
+                with replacing(out) as new:
+                    shutil.copyfile(path, new)
     return found
 
 

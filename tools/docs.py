@@ -29,6 +29,7 @@ _GROUPS = {
     "data": "What it costs ([air.md](air.md))",
     "sms": "Commands and status by SMS",
     "ntp": "The time",
+    "page": "The page for a browser ([how](page.md)); in the full version",
     "port": "Serial ports: `port.1` and `port.2`",
     "meter": "Meters: `meter.0` to `meter.7`",
     "iec102": "Patience with all meters (IEC 60870-5-102)",

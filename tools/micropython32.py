@@ -85,9 +85,11 @@ def unpack(pin, archive, folder):
     path.unlink()
 
 
-def install(lock=LOCK, kept=KEPT, fetch=fetch):
-    """The folder (Path) with the interpreter, fetched where it is not there yet. MicroPython32Error."""
-    pin = json.loads(lock.read_text())["micropython32"]
+def install(lock=LOCK, kept=KEPT, fetch=fetch, name="micropython32"):
+    """The folder (Path) with the interpreter, or what else has that `name` in the lock, fetched where it is not there
+    yet. MicroPython32Error.
+    """
+    pin = json.loads(lock.read_text())[name]
     place = kept / ("%s-%s" % (pin["version"], hashlib.sha256(pin["sha512"].encode()).hexdigest()[:12]))
     if place.exists():
         return place

@@ -43,7 +43,9 @@ FULL = (
     "firmware/security/der",
     "firmware/security/trust",
     "firmware/web/",
+    "lib/microdot",
     "roots/",
+    "web/",
 )
 # The chip that takes the base version.
 BASE = "armv6m"

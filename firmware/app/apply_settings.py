@@ -83,6 +83,8 @@ def change(app, values, code=""):
     names = " ".join(values)
     if "commands" in names or "password" in names:
         app.processor.look_up()
+    if app.page and "page.password" in values:
+        app.page.forget()
     if "ntp." in names:
         app.sync()  # it may be hours until the next question
     _apply(app)
@@ -102,21 +104,23 @@ def _sealed(app, values):
 
     An update that is on trial may be taken back, and the version before knows passwords only as they are typed.
     """
-    name = "device.password"
-    if not values.get(name):
-        return values
-    app.unsealed = True
-    if _on_trial(app):
-        return values
     values = dict(values)
-    with overlay.use("check"):
-        from firmware.config.check import check
+    names = ["page.password"]  # no version without a page knows of it
+    if values.get("device.password"):
+        app.unsealed = True
+        if not _on_trial(app):
+            names.append("device.password")
+    for name in names:
+        if not values.get(name):
+            continue
+        with overlay.use("check"):
+            from firmware.config.check import check
 
-        values[name] = check(app.config.row(name)[0], name, values[name])
-    with overlay.use("password"):
-        from firmware.config import password
+            values[name] = check(app.config.row(name)[0], name, values[name])
+        with overlay.use("password"):
+            from firmware.config import password
 
-        values[name] = password.seal(values[name])
+            values[name] = password.seal(values[name])
     return values
 
 

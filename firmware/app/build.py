@@ -38,9 +38,8 @@ def build(app):
     build_base.settings(app)
     app.gate = Gate()
     app.clock = Clock(app.board.rtc, config.get("device.zone"), app.board.rtc_source)
-    log.info(
-        "start", "clock: %s (%s)", "%04d-%02d-%02dT%02d:%02d:%02dZ" % civil(app.clock.utc()), app.clock.source_name()
-    )
+    words = civil(app.clock.utc()) + (app.clock.source_name(),)
+    log.info("start", "clock: %04d-%02d-%02dT%02d:%02d:%02dZ (%s)", *words)
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
     deliveries(app)
     app.ring.mount()
@@ -72,6 +71,14 @@ def build(app):
     except ImportError as error:
         # The base version has neither (tools/pack.py).
         log.error("config", "this version has no ports for commands and no Home Assistant: %s", error)
+    if config.get("page.password"):
+        try:
+            with overlay.part:
+                from firmware.web import start
+
+            app.page = start.page(app)
+        except ImportError:
+            log.error("start", "this version has no page")
 
 
 def discovery(app):

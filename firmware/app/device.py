@@ -36,6 +36,7 @@ class App:
     order = None  # firmware.update.waiting.Order while an update is under way
     lines = tags = ()
     audit = None  # what is known of the audit log's files (security/audit.py)
+    page = None  # web.server.Page, where there is one
     unsealed = False  # the device's password lies on the flash as it was typed
     way = 0  # how often the broker had been reached when a new way was tried; -1: its answer has to be out first
     data = None  # bytes that have moved (report.py)

@@ -119,7 +119,7 @@ def _services(app):
     if app.discovery:
         found.append(("ha", app.discovery))
     found += [(tagged.name, tagged) for tagged in app.tags]
-    found += [("console", app.console), ("time", app.keeper)]
+    found += [("console", app.console), ("time", app.keeper), ("page", app.page)]
     if hasattr(app.link, "run"):
         found.append(("link", app.link))
     return [each for each in found if each[1]]

@@ -8,6 +8,9 @@ from firmware.core import errors, overlay
 from firmware.update import slots, starts
 
 # What the online topic tells of the way out, where it is known; the name in the message is in capitals.
+# Of a meter's plan (meters/meter.py).
+_NEVER = const(0xFFFFFFFF)
+_FIELDS = const(7)
 _LINK_FACTS = const((
     "uplink", "operator", "technology", "signal", "ip", "uptime", "connects", "last_reason", "last_measure",
     "measures",
@@ -62,6 +65,13 @@ def _update(app):
     return {"state": state, "bytes": int(got or "0"), "size": 0, "error": error}
 
 
+def _due(plan):
+    """UTC of what is read next of itself; 0: nothing is."""
+    # Of each schedule the first number is its time (meters/reading.py).
+    first = min(list(plan)[::_FIELDS] or (_NEVER,))
+    return 0 if first == _NEVER else first
+
+
 def _meter(meter):
     return {
         "id": meter.ident,
@@ -72,6 +82,7 @@ def _meter(meter):
         "last_ok": meter.last_ok,
         "last_error": meter.last_error,
         "drift": meter.drift,
+        "next": _due(meter.plan),
     }
 
 

@@ -38,7 +38,10 @@ class Channel:
     the command. `person`: somebody stands before the device, who is asked for device.password, may type settings line
     by line, is not made to wait for wrong lines and needs no code for another way out; `way`: commands come by the
     way out, so such a code counts here. `most`: bytes of an answer in one piece (0: executor.MOST_BYTES).
+    `told`: an ERROR always says why, as it does to a person.
     """
+
+    told = False
 
     def __init__(self, name, whitelist, echo=True, person=False, way=False, most=0):
         self.name = name

@@ -173,7 +173,7 @@ class Call:
 
     async def end(self, error=None):
         await self.begin()
-        if error and (self.channel.person or self.device.config.get("device.mtxerr")):
+        if error and (self.channel.person or self.channel.told or self.device.config.get("device.mtxerr")):
             words = clean(str(error))[:200].replace('"', "'")
             await self._write(('+MTXERR: %d,"%s"' % (error.code, words)).encode() + self.channel.end)
         await self._write(self.channel.end)
@@ -341,6 +341,8 @@ def _module(name):
             from firmware.commands.handlers import settings as found
         elif name == "readings":
             from firmware.commands.handlers import readings as found
+        elif name == "log":
+            from firmware.commands.handlers import log as found
         else:
             from firmware.commands.handlers import doctor as found
         return found

@@ -67,6 +67,8 @@ GETSTATUS|[section]|0|1|view|general|state of the device, or a section: log, del
 start, crash, update, data
 GETAUDIT|[n]|0|1|view|general|the audit log: the newest 20 entries, or n
 GETLOG||0|0|view|general|the log: what waits and was dropped, the oldest and the newest
+GETRECORDS|from[,n]|1|2|view|log|records of the log from number from on, n of them (20), delivered ones, too; \
+each behind its number
 CLEARLOG|[YES]|0|1|danger|general|delete the records that wait; without YES: how many
 DOCTOR|[id, modem, broker, http or ftp]|0|1|meter|doctor|what is wrong and what to do; with an id the meter's \
 line is tried, up to a minute
@@ -271,13 +273,13 @@ def private_at(line, config):
         return len(line)
     bare = upper[:at].replace(" ", "")
     if bare == _OURS + "=":
-        return _private_argument(line, at, config)
+        return _hidden(line, at, config)
     if bare.startswith("AT") and any(name in bare for name in _PRIVATE):
         return at
     return len(line)
 
 
-def _private_argument(line, at, config):
+def _hidden(line, at, config):
     # Semicolons count, whatever the setting: rather too much is hidden.
     first = _separator(line, at)
     name = line[at:first].strip().upper()

@@ -21,6 +21,7 @@ WHO_HAS_TLS = const("a Pico 2 W and the boards with PSRAM have")
 # What separates arguments, quotes texts or means something in a topic.
 _NOT_IN_WORDS = const(' ,;"+#/\\')
 _SHOWN = const(40)
+_LEAST = const(8)
 # Topics the device sends to.
 _SAID = const(
     "mqtt.atr_topic mqtt.online_topic mqtt.status_topic logger.topic logger.extended_topic iec102.trace_topic"
@@ -57,6 +58,8 @@ def check(row, key, value):
         return found if kind == "int" else str(found)
     if len(text) > int(limits) or not printable(text):
         _refuse(row, key, text, "up to %s printable characters" % limits)
+    if key == "page.password" and 0 < len(text) < _LEAST:
+        _refuse(row, key, text, "%d to %s characters; empty: no page" % (_LEAST, limits))
     if kind not in ("str", "secret"):
         wrong = _wrong(text, kind)
         if wrong:
@@ -153,6 +156,8 @@ def usable(get, news, expansions):
             _use(key, ":" not in text, "a text without a colon")
         if key in _HOSTS:
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
+        if key == "page.password":
+            _use(key, not text or tls_is_here(), "nothing; this version has no page, " + WHO_HAS_TLS)
         if key == "tls.ca":
             _use(key, text.strip() and all(" %s " % word in _ROOTS for word in _words(text)), _ROOTS.strip())
         if key == "ha.enabled":

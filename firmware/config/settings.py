@@ -24,8 +24,8 @@ MAX_PORTS = const(2)
 _SECRET = const(("password", "key", "pin", "header1", "header2"))
 # The groups in the order of the reference.
 NAMES = [
-    "device", "console", "uplink", "mqtt", "http", "ftp", "tls", "update", "ha", "data", "sms", "ntp", "port", "meter",
-    "iec102", "logger", "limit", "audit",
+    "device", "console", "uplink", "mqtt", "http", "ftp", "tls", "update", "ha", "data", "sms", "ntp", "page", "port",
+    "meter", "iec102", "logger", "limit", "audit",
 ]  # fmt: skip
 # Group -> (number of the first, how many).
 GROUPS = {"meter": (0, MAX_METERS), "port": (1, MAX_PORTS)}

@@ -130,6 +130,13 @@ server|MTX_TPServer|word|64|pool.ntp.org||NTP server; empty: none
 server2|MTX_TPServer2|word|64|||a second one
 hours||int|1,168|12||hours between two questions for the time
 """,
+    "page": """
+password||secret|32||restart|password of the page, 8 characters at least; empty: no page
+port||int|1,65535|80|restart|TCP port of the page
+hosts||list|120|||names a browser may call the device by, beside its address
+ppp||bool||off|restart|the page over the mobile network, too
+commands||list|200|view,meter,setup,REBOOT||allowed commands
+""",
     "port": """
 enabled||bool||on|restart|the port is used
 type||choice|rs232,rs485|rs232|restart|RS-485: its driver is switched for each frame

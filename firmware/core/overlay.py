@@ -50,7 +50,7 @@ password config.password
 texts +settings config.help
 kinds meters.readings.kinds
 command +zone +kinds commands.executor
-handlers +command commands.handlers.doctor,general,readings,settings
+handlers +command commands.handlers.doctor,general,log,readings,settings
 grammar +command +settings commands.grammar
 rights +grammar +check commands.leave
 doctor +errorwords commands.handlers.doctor_texts
@@ -139,8 +139,8 @@ def _short(need):
     return bool(_free) and _free() < (need * 100 // 78 if sys.maxsize > 0x7FFFFFFF else need)
 
 
-def _less(need):
-    """The same, garbage aside."""
+def low(need):
+    """Whether fewer than so many bytes (of a 32-bit heap) are free, garbage aside."""
     if not _short(need):
         return False
     tidy()
@@ -315,9 +315,9 @@ def _limit(kind):
     """Milliseconds that a session or a command waits at most, as things are; 0: its turn has come."""
     sessions, commands, guests = running
     if kind == _COMMAND:
-        if sessions and _less(_NEED):
+        if sessions and low(_NEED):
             return _LINE_MS
-        wait = (sessions and _less(2 * _NEED)) or ((commands or guests) and _less(_NEED))
+        wait = (sessions and low(2 * _NEED)) or ((commands or guests) and low(_NEED))
         return _COMMAND_MS if wait else 0
     # What has just entered has yet to load its code: what is free now is not free for us.
     others = commands or waiting or guests
@@ -325,7 +325,7 @@ def _limit(kind):
         return 0
     # The code of the one under way serves the next one, too, as soon as it is there.
     need = _BESIDE if sessions and "firmware.meters.session" in sys.modules else _NEED
-    if not _less(need + _NEED if others else need):
+    if not low(need + _NEED if others else need):
         return 0
     return _LINE_MS if sessions or guests else _SESSION_MS
 

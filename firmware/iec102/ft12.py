@@ -121,7 +121,7 @@ class Parser:
             if first == _FIXED:
                 length = self._fixed_length()
             elif first == _VARIABLE:
-                length = self._variable_length()
+                length = self._size()
             else:
                 length = -1
             if length > 0:
@@ -149,7 +149,7 @@ class Parser:
             return -1
         return _FIXED_LENGTH
 
-    def _variable_length(self):
+    def _size(self):
         """The same for a variable frame; each byte that has come is checked at once."""
         buf, at = self._buf, self._start
         have = self._end - at

@@ -71,7 +71,7 @@ class Ear:
 
 
 class Tracer:
-    """`setup`: (console, file or topic; the topic; minutes)."""
+    """`setup`: (console, file or topic; the topic; minutes). `files`: those of the trace, the newest first."""
 
     def __init__(self, app, setup):
         self.setup = setup
@@ -81,7 +81,7 @@ class Tracer:
         self._bytes = 0
         self._since = monotonic_s()
         self._ears = [Ear(self, line.name) for line in app.lines]
-        self._files = [app.board.root + "/trace.txt", app.board.root + "/trace.old.txt"]
+        self.files = [app.board.root + "/trace.txt", app.board.root + "/trace.old.txt"]
         for line, ear in zip(app.lines, self._ears):
             line.trace = ear.hear
         self._task = asyncio.create_task(self._run())
@@ -165,7 +165,7 @@ class Tracer:
         if not gate.is_open():
             self.missed += len(batch)
             return
-        files = self._files
+        files = self.files
         if _size(files[0]) > _FILE_BYTES:
             files.reverse()
         with open(files[0], "w" if _size(files[0]) > _FILE_BYTES else "a") as file:

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,9 @@ from tools import patience
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
 
+
+# What a board has of other people, such as microdot.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "lib"))
 
 _parse = ast.parse
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from serial.tools import list_ports
 
-from tools.board import backup, console, deploy, flash, settings
+from tools.board import backup, console, deploy, flash, page, sealed, settings
 from tools.board.device import BoardError, Device
 from tools.options import Parser, above, between
 
@@ -71,7 +71,10 @@ def board(args, wait=0):
 
 def _deploy(args):
     with board(args, args.wait) as device:
-        if deploy.Deployment(device, args.source, full=_FLAVOURS[args.flavour]).run(args.board):
+        work = deploy.Deployment(device, args.source, full=_FLAVOURS[args.flavour])
+        sent = work.run(args.board)
+        page.give(device, work)
+        if sent:
             device.reset()
             watch(device, args.watch)
 
@@ -101,9 +104,10 @@ def _console(args):
 
 
 def _backup(args):
-    path = args.file or Path(time.strftime("lector102-%Y%m%d-%H%M%S.zip"))
+    path = args.file or Path(time.strftime("lector102-%Y%m%d-%H%M%S.backup"))
+    password = None if args.plain else sealed.new()
     with board(args) as device:
-        backup.backup(device, path)
+        backup.backup(device, path, password)
 
 
 def _restore(args):
@@ -144,9 +148,10 @@ def parser():
     one = command("console", _console, "the console: AT lines with history")
     one.add_argument("--baud", type=between(300), default=115200)
     one.add_argument("--silence", type=above(0), default=1.0, help="with a pipe: ends an answer (s)")
-    one = command("backup", _backup, "settings, wiring and records into a zip")
+    one = command("backup", _backup, "settings, wiring and records into an encrypted file")
     one.add_argument("file", nargs="?", type=Path)
-    one = command("restore", _restore, "settings and wiring from a zip")
+    one.add_argument("--plain", action="store_true", help="a bare zip, with all secrets in the clear")
+    one = command("restore", _restore, "settings and wiring from a backup")
     one.add_argument("file", type=Path)
     return top
 

@@ -1,6 +1,7 @@
-"""Save what only this board has (settings, wiring, records, last crash) to a zip, and bring settings back."""
+"""Save what only this board has (settings, wiring, records, last crash), encrypted, and bring settings back."""
 
 import contextlib
+import io
 import json
 import os
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from firmware.config.config import Config
 from firmware.config.files import NUMBER
 from firmware.core.errors import ConfigError
+from tools.board import sealed
 from tools.board.deploy import SLOTS
 from tools.board.device import BoardError, Progress
 
@@ -29,8 +31,8 @@ OWN = (
 _BACK = ("config.json", "board.json", "modem.json", *CERTIFICATES)
 
 
-def backup(device, path, out=print):
-    """Write the zip; returns the names in it."""
+def backup(device, path, password, out=print):
+    """Write the zip, encrypted with `password` (None: as it is); returns the names in it."""
     path = Path(path)
     device.load(SLOTS, "slots")
     names = [name for name in OWN if device.exists("/" + name)]
@@ -42,41 +44,59 @@ def backup(device, path, out=print):
     progress = Progress(sum(sizes))
     if not names:
         raise BoardError("there is nothing on this board to save")
-    # Beside it and then moved: a cable pulled in between must not cost the backup before.
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as pack:
+        for name, size in zip(names, sizes):
+            progress.step(name, size)
+            pack.writestr(name, device.read("/" + name) or b"")
+        pack.writestr("about.json", json.dumps({"made": int(time.time()), "files": names}))
+    data = made.getvalue()
+    _write(path, data if password is None else sealed.seal(data, password))
+    progress.end()
+    out("%s: %d files, %d bytes" % (path, len(names), sum(sizes)))
+    if password is None:
+        out("It holds the passwords of broker, SIM and meters in the clear; only you may read it (mode 0600).")
+    else:
+        out("It is encrypted; make restore FILE=%s asks for its password." % path)
+    return names
+
+
+def _write(path, data):
+    # Beside it and then moved: a disk that is full must not cost the backup before.
     part = path.with_name(path.name + ".part")
     try:
         part.unlink(missing_ok=True)
-        # Secrets are inside: for nobody else's eyes from the first moment on.
-        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(number, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
-            for name, size in zip(names, sizes):
-                progress.step(name, size)
-                pack.writestr(name, device.read("/" + name) or b"")
-            pack.writestr("about.json", json.dumps({"made": int(time.time()), "files": names}))
+        # For nobody else's eyes from the first moment on.
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
         os.replace(part, path)
     except OSError as error:
         raise BoardError("%s: %s" % (path, error.strerror)) from None
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
-    progress.end()
-    out("%s: %d files, %d bytes" % (path, len(names), sum(sizes)))
-    out(
-        "It holds the passwords of broker, SIM and meters; only you may read it (mode 0600). Encrypt it "
-        "before it leaves this computer: `gpg -c %s`" % path
-    )
-    return names
 
 
-def restore(device, path, out=print):
-    """Bring settings and wiring back; records stay where they are. Checked before anything is written."""
-    if not Path(path).is_file():
-        raise BoardError("there is no file %s; the backup to restore: FILE=site.zip" % path)
+def _read(path, password):
+    """{name: bytes} of what restore() brings back. BoardError."""
+    if not path.is_file():
+        raise BoardError("there is no file %s; the backup to restore: FILE=site.backup" % path)
     try:
-        with zipfile.ZipFile(path) as pack:
-            found = {name: pack.read(name) for name in (*_BACK, "board.txt") if name in pack.namelist()}
+        data = path.read_bytes()
+        if sealed.is_sealed(data):
+            data = sealed.unseal(data, password())
+        with zipfile.ZipFile(io.BytesIO(data)) as pack:
+            return {name: pack.read(name) for name in (*_BACK, "board.txt") if name in pack.namelist()}
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise BoardError("%s is no backup, or a damaged one: %s" % (path, error)) from None
+
+
+def restore(device, path, out=print, password=sealed.known):
+    """Bring settings and wiring back; records stay where they are. Checked before anything is written.
+
+    `password()` is asked where the backup is encrypted; those of older versions are bare zips.
+    """
+    found = _read(Path(path), password)
     saved = found.pop("board.txt", b"").decode("ascii", "replace").strip()
     if not found:
         raise BoardError("%s holds no settings" % path)

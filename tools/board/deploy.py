@@ -25,6 +25,9 @@ UNIX = ("twin", "modem_twin", "unix")
 # Modules with a class Board that only serve as the base of others.
 _FAMILIES = ("twin", "modem_twin", "base", "esp32", "rp2")
 
+# Bytes: a board with less has no room for the page beside its work (firmware/web/start.py).
+ROOMY_HEAP = 256 * 1024
+
 _VERSION = re.compile(r'(?m)^VERSION = "([^"]+)"$')
 # Runs on the board. A pack begins at 0, or behind the signed head of a release.
 _HELPERS = """
@@ -113,6 +116,11 @@ def takes_full(facts):
     return facts["arch"] != pack.BASE
 
 
+def heap(device):
+    """Bytes of the board's heap."""
+    return device.eval("(lambda gc: gc.mem_free() + gc.mem_alloc())(__import__('gc'))")
+
+
 def helper(root, arch):
     """What boot.py opens a version with, as compile_tree() has compiled it."""
     return (_out(root, arch) / build.HELPER).read_bytes()
@@ -162,7 +170,10 @@ def check_modules(device):
 
 
 class Deployment:
-    """`full`: whether to bring the full version (tools/pack.py); None: what the board's chip takes."""
+    """`full`: whether to bring the full version (tools/pack.py); None: what the board's chip takes.
+
+    After run(): `first`, whether there was no firmware before; `files`, those of the version.
+    """
 
     def __init__(self, device, root=ROOT, out=print, full=None):
         self.full = full
@@ -234,6 +245,7 @@ class Deployment:
         if board:
             flash.check_chip(board, facts, self.root)
         sent = 0
+        self.first = not self.folder
         complete = self.folder and self.device.eval("slots.complete('', %r)" % self.folder)
         if complete and self.hash(_path(self.folder)) == sha256(self.pack):
             self.out("firmware: up to date (%d modules in %s)" % (len(self.files), self.folder))

@@ -46,6 +46,7 @@ class Desk:
         self._commands = link.Filter(args.at_topic)
         self._answers = link.Filter(args.atr_topic)
         self._inboxes = {}
+        self._listeners = {}  # topic -> who is called with what comes there
         self.halt = threading.Event()  # set where all of it is to end: nobody is waited for any more
         self._lock = threading.Lock()
         self._ready = queue.Queue()  # why not, "" when it is
@@ -70,12 +71,36 @@ class Desk:
             self._ready.put("the broker refuses us: %s" % reason)
         else:
             client.subscribe(self._answers.subscription, 1)
+            with self._lock:
+                topics = list(self._listeners)
+            for topic in topics:
+                client.subscribe(topic, 1)
 
     def _subscribed(self, _client, _data, _mid, reasons, _properties):
         refused = any(reason.is_failure for reason in reasons)
         self._ready.put("the broker does not let us subscribe to %s" % self._answers.subscription if refused else "")
 
+    def listen(self, topic, call):
+        """Hand what comes on another topic to `call(bytes)`; with None no more. No topic, or that of the answers:
+        nothing."""
+        if not topic or self._answers.device(topic) is not None:
+            return
+        with self._lock:
+            if call:
+                self._listeners[topic] = call
+            else:
+                self._listeners.pop(topic, None)
+        if call:
+            self._client.subscribe(topic, 1)
+        else:
+            self._client.unsubscribe(topic)
+
     def _take(self, _client, _data, message):
+        with self._lock:
+            listener = self._listeners.get(message.topic)
+        if listener:
+            listener(message.payload)
+            return
         device = self._answers.device(message.topic)
         with self._lock:
             inbox = self._inboxes.get(device)
@@ -83,7 +108,8 @@ class Desk:
             inbox.put(message.payload)
 
     def ask(self, device, line, seconds=30):
-        """The Answer of `device` to one line; NoAnswer."""
+        """The Answer of `device` to one line, or to one with a text behind it (SAVECONFIG); NoAnswer."""
+        first = line.partition("\n")[0]
         inbox = queue.Queue()
         with self._lock:
             self._inboxes[device] = inbox
@@ -92,7 +118,7 @@ class Desk:
             limit = patience.Limit(seconds)
             while not self.halt.is_set():
                 try:
-                    answer = parse(patience.get(inbox, min(limit.left(), _SLICE_S)), line)
+                    answer = parse(patience.get(inbox, min(limit.left(), _SLICE_S)), first)
                 except queue.Empty:
                     if limit.passed():
                         raise NoAnswer("no answer within %d s" % seconds) from None

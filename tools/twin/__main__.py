@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 
+from firmware.config import password
 from tools import build, certificates, patience
 from tools.meter import weather
 from tools.modem.process import ModemProcess
@@ -46,6 +47,8 @@ def settings(args, url):
         meter = {"enabled": True, "id": "ID%05d" % index, "link": index + 1, "password": index + 1}
         meter["interval"] = args.interval
         values.update({"meter.%d.%s" % (index, name): value for name, value in meter.items()})
+    if args.page:
+        values.update({"page.port": args.page, "page.password": password.seal(args.page_password)})
     if args.modem:
         values.update({"uplink.type": "modem", "uplink.apn": "internet"})
     for index in range(args.meters, 8):

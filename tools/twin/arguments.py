@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import secrets
+import socket
 from pathlib import Path
 
 from firmware.config.config import Config
@@ -29,6 +31,12 @@ def _broker(text):
         except ConfigError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 def _folder(text):
@@ -82,6 +90,7 @@ def _parser():
         metavar="MODEL",
         help="the way out is a simulated modem of tools.modem, which has weather, too (generic)",
     )
+    add("--page", type=between(0, 65535), metavar="PORT", help="port of the device's page (any that is free); 0: none")
     add("--fresh", action="store_true", help="start with an erased flash")
     add("--verbose", "-v", action="store_true", help="show the firmware's own log lines too")
     return parser
@@ -98,4 +107,8 @@ def arguments(argv=None):
     if args.tls and args.board_class == "small":
         parser.error("--tls: small boards have no TLS; --board-class middle or roomy")
     args.heap = getattr(micropython, args.board_class.upper())
+    # A small board has no page of its own, and none is shown over the mobile network.
+    if args.page is None:
+        args.page = 0 if args.board_class == "small" or args.modem else _free_port()
+    args.page_password = secrets.token_hex(4)
     return args

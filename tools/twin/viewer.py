@@ -34,6 +34,8 @@ def introduce(args, url, meter, twin, topic, ahead_s=0):
         ("runs on", "%s, its unix port, in the heap of a %s board (%s)" % (runs_on(), args.board_class, args.heap)),
         ("broker", broker),
         ("console", "%s; attach with: make console PORT=%s" % (twin.console.person, twin.console.person)),
+        *([("page", "http://127.0.0.1:%d/ in your browser; its password: %s" % (args.page, args.page_password))]
+          if args.page else []),
         ("meter line", "%s, %d meter(s) at %d baud" % (meter.path, args.meters, args.baud)),
         ("rights", "the broker may look and read meters; more is granted at the console, as to an installer's device:"
          " AT^MTXTUNNEL=SETPARAM,mqtt.commands,view,meter,setup,REBOOT"),

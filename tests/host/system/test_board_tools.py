@@ -13,7 +13,7 @@ import pytest
 from tests.host.support import unix_board
 from tools import patience
 from tools.board import __main__ as board_main
-from tools.board import backup, console, flash, settings
+from tools.board import backup, console, flash, sealed, settings
 from tools.board.device import BoardError, Device
 from tools.twin.ptys import Bridge
 
@@ -65,20 +65,39 @@ def test_a_wrong_value_is_named_and_nothing_is_written(lab, capsys):
 # --- backup
 
 
-def test_backup_and_restore_bring_the_settings_back(lab, tmp_path, capsys):
+def test_backup_and_restore_bring_the_settings_back(lab, tmp_path, capsys, monkeypatch):
     with Device(lab.board.path) as device:
         device.exec("import os\nos.mkdir('/log')")
         device.write("/log/00000001", bytes(range(256)) * 20)
         settings.write(device, {"uplink.apn": "first"}, print)
-    path = tmp_path / "b.zip"
+    path = tmp_path / "b.backup"
+    monkeypatch.setenv(sealed.VARIABLE, "for the safe")
     assert tool(lab, "backup", str(path)) == 0
-    said = capsys.readouterr().out
-    assert "It holds the passwords" in said and "mode 0600" in said and "gpg -c %s" % path in said
+    assert "It is encrypted; make restore FILE=%s" % path in capsys.readouterr().out
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    with zipfile.ZipFile(path) as pack:
+    assert b"first" not in path.read_bytes() and b"config.json" not in path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(sealed.unseal(path.read_bytes(), "for the safe"))) as pack:
         assert pack.read("log/00000001") == bytes(range(256)) * 20
         assert json.loads(pack.read("config.json")) == {"uplink.apn": "first", "defaults": 2}
         assert pack.read("board.txt") == b"unix"
+    with Device(lab.board.path) as device:
+        settings.write(device, {"uplink.apn": "second"}, print)
+    monkeypatch.setenv(sealed.VARIABLE, "for the sale")
+    assert tool(lab, "restore", str(path)) == 1
+    assert "not the password of this backup" in capsys.readouterr().err
+    assert stored(lab) == {"uplink.apn": "second"}
+    monkeypatch.setenv(sealed.VARIABLE, "for the safe")
+    assert tool(lab, "restore", str(path)) == 0
+    assert stored(lab) == {"uplink.apn": "first"}
+
+
+def test_a_bare_zip_is_made_when_told_and_those_of_before_are_taken(lab, tmp_path, capsys):
+    with Device(lab.board.path) as device:
+        settings.write(device, {"uplink.apn": "first"}, print)
+    path = tmp_path / "b.zip"
+    assert tool(lab, "backup", "--plain", str(path)) == 0
+    assert "in the clear; only you may read it (mode 0600)" in capsys.readouterr().out
+    assert zipfile.is_zipfile(path) and stat.S_IMODE(os.stat(path).st_mode) == 0o600
     with Device(lab.board.path) as device:
         settings.write(device, {"uplink.apn": "second"}, print)
     assert tool(lab, "restore", str(path)) == 0
@@ -100,6 +119,7 @@ def test_a_backup_with_bad_settings_changes_nothing(lab, tmp_path):
 def test_a_backup_that_fails_leaves_the_one_before(lab, tmp_path, monkeypatch, capsys):
     path = tmp_path / "b.zip"
     path.write_bytes(b"the one before")
+    monkeypatch.setenv(sealed.VARIABLE, "for the safe")
     start = lab.mark()
     with monkeypatch.context() as patch:
         patch.setattr(Device, "read", lambda device, path: device.exec("1 / 0"))

@@ -143,8 +143,9 @@ def test_a_simulated_board_from_empty_flash_to_records_with_the_mistakes_on_the_
         assert '"ID":"ID00000"' in person.ask("AT^MTXTUNNEL=FORCEREAD,ID00000")
         paste_what_the_doctor_says(person)
         person.close()
-        said = type_in("make backup %s FILE=%s" % (at, tmp_path / "site.zip"))
-        assert "site.zip" in said and (tmp_path / "site.zip").exists()
+        line = "make backup %s FILE=%s" % (at, tmp_path / "site.backup")
+        said = type_in(line, LECTOR_BACKUP_PASSWORD="for the safe")
+        assert "site.backup" in said and (tmp_path / "site.backup").exists()
 
 
 def paste_what_the_doctor_says(person):
@@ -155,7 +156,7 @@ def paste_what_the_doctor_says(person):
 
 
 MISTAKES = {
-    "make restore": ["FILE= is missing", "make backup", "make restore FILE=site.zip"],
+    "make restore": ["FILE= is missing", "make backup", "make restore FILE=site.backup"],
     "make flash": ["BOARD= is missing", "docs/boards.md", "make flash BOARD=lilygo_t_sim7600 IMAGE="],
     "make flash BOARD=pico_w": ["IMAGE= is missing", "make flash BOARD=pico_w IMAGE=RPI_PICO_W.uf2"],
     "make pico": ["IMAGE= is missing", "make pico IMAGE=RPI_PICO_W.uf2"],

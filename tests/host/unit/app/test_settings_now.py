@@ -25,6 +25,7 @@ from firmware.delivery.discovery import Discovery
 from firmware.delivery.mqtt import options
 from firmware.recordlog.ring import Ring
 from firmware.security import trust
+from firmware.web.server import Page
 from tests.host.support import virtual_time
 from tests.host.support.fake_device import Line, Link, Meter, channel_of
 from tests.host.support.record_format import record_format
@@ -195,6 +196,7 @@ def test_what_says_now_acts_now(name, tmp_path, monkeypatch):
         await say(app, console, "ATI", "NOPE", OURS + "GETIEC102,ID00000")
         await say(app, tags, "ATI")
         await app.processor.answer("ATI", "sms")
+        Page(app.processor, app.config.get, lambda: None, tuple).api.named("device.test")
         trust.of_update("", app.clock, app.config.get)  # of the next update
         await asyncio.sleep(20)
         for task in tasks:

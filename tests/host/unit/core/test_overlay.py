@@ -31,6 +31,7 @@ _PARTS = """
 app.device boards.base boards.modem_twin commands.dispatcher commands.channels.console commands.channels.mqtt
 commands.channels.tags core.clock core.serial_port delivery.discovery delivery.mqtt.service delivery.sender
 meters.meter net.ethernet net.link net.modem.at net.modem.keepalive net.modem.link recordlog.kept recordlog.ring
+web.server web.start
 """
 PARTS = {"firmware." + word for word in _PARTS.split()}
 # Classes of theirs are caught by others, who would not know them again.

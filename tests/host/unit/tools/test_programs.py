@@ -35,12 +35,12 @@ def test_but_not_in_ci(nothing_installed, monkeypatch, variable, value):
         brokers.mosquitto_path()
 
 
-def test_ci_installs_every_program_and_runs_both_commands():
+def test_ci_installs_every_program_and_runs_all_three_commands():
     script = (ROOT / ".ci" / "run").read_text()
     assert "LECTOR_NO_SKIP=1" in script
     for name, package in programs.PACKAGES.items():
         assert re.search(r"^need %s %s$" % (name, package), script, re.M), name
-    assert re.findall(r"^make (\S+)$", script, re.M) == ["test", "test-services"]
+    assert re.findall(r"^make (\S+)$", script, re.M) == ["test", "test-services", "test-page"]
 
 
 def functions(path):

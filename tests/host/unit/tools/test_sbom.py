@@ -86,7 +86,9 @@ def test_every_locked_package_is_there_with_version_hash_and_licence():
         part = BY_NAME[pin["package"]]
         (digest,) = part["hashes"]
         assert base64.b64encode(bytes.fromhex(digest["content"])).decode() == pin["sha512"]
-        assert part["version"] == pin["version"] and part["purl"].startswith("pkg:npm/%40micropython/")
+        assert part["version"] == pin["version"] and part["purl"].startswith(
+            "pkg:npm/" + pin["package"].replace("@", "%40")
+        )
     for name, version in PACKAGES:
         assert BY_NAME[name]["version"] == version
         assert BY_NAME[name]["scope"] == ("required" if name == "certifi" else "excluded")
@@ -97,10 +99,11 @@ def test_every_locked_package_is_there_with_version_hash_and_licence():
 def test_what_is_on_a_device_is_what_the_lock_lays_into_lib_and_the_roots():
     required = {name for name, part in BY_NAME.items() if part["scope"] == "required"}
     image = {name for name in required if "version" not in BY_NAME[name]}
-    assert required - image == {"umqtt.simple", "certifi"}
+    assert required - image == {"umqtt.simple", "certifi", "microdot"}
     assert image == {"MicroPython", "lwIP", "Mbed TLS", "littlefs", "uzlib"}
     assert TABLE["dependencies"][0]["dependsOn"] == [
-        "pkg:pypi/certifi@2026.10.18", "pkg:pypi/micropython-umqtt-simple@1.3.4", "MicroPython",
+        "pkg:pypi/certifi@2026.10.18", "pkg:pypi/microdot@2.7.0", "pkg:pypi/micropython-umqtt-simple@1.3.4",
+        "MicroPython",
     ]  # fmt: skip
 
 

@@ -149,11 +149,14 @@ def test_who_is_checked_from_the_start_is_told():
     assert grammar.row("SETCERT")
 
 
-def test_nothing_in_the_firmware_listens():
+def test_nothing_in_the_firmware_listens_but_the_page():
     for path in (ROOT / "firmware").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             name = getattr(node, "attr", getattr(node, "id", ""))
-            assert name not in ("bind", "listen", "accept", "start_server", "AP_IF", "IF_AP"), (path, name)
+            listens = name in ("bind", "listen", "accept", "start_server", "AP_IF", "IF_AP")
+            assert not listens or path == ROOT / "firmware" / "web" / "server.py", (path, name)
+    assert Config().get("page.password") == "" and Config().get("page.ppp") is False, "no page until it is wanted"
+    assert "danger" not in Config().get("page.commands")
 
 
 def test_the_audit_log_is_there_and_both_its_settings_are_told():
@@ -178,17 +181,27 @@ def test_secrets_lie_on_the_flash_as_the_page_says(tmp_path):
             group = row[0].partition(".")[0]
             name = settings.key(row, settings.GROUPS[group][0] if group in settings.GROUPS else None)
             secrets[name] = "40302010" if row[2] == "code" else "hush" + name[-4:]
-    assert {name.split(".")[0] for name in secrets} == {"device", "uplink", "mqtt", "meter"}
+    assert {name.split(".")[0] for name in secrets} == {"device", "uplink", "mqtt", "meter", "page"}
     config.set_many(secrets)
     config.save()
     password.keep(config)
     found = json.loads(path.read_text())
     assert password.sealed(found.pop("device.password"))
-    assert {name: found[name] for name in secrets if name != "device.password"} == {
-        name: value for name, value in secrets.items() if name != "device.password"
+    # What is typed is sealed before it gets here (firmware/app/apply_settings.py; tests/host/unit/web/test_login.py).
+    hashed = ("device.password", "page.password")
+    assert {name: found[name] for name in secrets if name not in hashed} == {
+        name: value for name, value in secrets.items() if name not in hashed
     }
     line = next(line for line in GUIDE.splitlines() if line.startswith("| `config.json`"))
-    for words in ("in the clear", "broker", "APN", "PIN", "Wi-Fi", "meters", "Only `device.password` is hashed"):
+    for words in (
+        "in the clear",
+        "broker",
+        "APN",
+        "PIN",
+        "Wi-Fi",
+        "meters",
+        "Only `device.password` and `page.password` are hashed",
+    ):
         assert words in line
 
 
