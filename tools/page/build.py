@@ -5,7 +5,6 @@ The browser is told the hashes of style and script, which makes 'unsafe-inline' 
 """
 
 import base64
-import gzip
 import hashlib
 import json
 import re
@@ -13,6 +12,7 @@ from functools import lru_cache
 
 from firmware.config import help as helptexts
 from firmware.config import settings
+from tools import deflate
 from tools.build import ROOT, replacing
 
 SOURCE = ROOT / "firmware" / "web" / "page"
@@ -96,7 +96,7 @@ def policy(style, script):
 def build(folder=MADE):
     """Write page.gz and policy.txt, as a board serves them. PageError. Returns the bytes of the gzip."""
     html, told = page()
-    packed = gzip.compress(html, 9, mtime=0)
+    packed = deflate.gzip(html)
     if len(packed) > MOST:
         raise PageError("the page has %d bytes packed, %d are allowed" % (len(packed), MOST))
     for name, data in (("page.gz", packed), ("policy.txt", told.encode())):
