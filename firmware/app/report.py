@@ -29,16 +29,20 @@ _KEPT = const(4)
 _WARNED = const(5)
 _NEXT = const(6)
 _HOUR = const(7)
+# Keys of what is told: in one text they are no names, which would stay in memory.
+_DATA_KEYS = const("today month limit over")
+_STATE_KEYS = const("IMEI VERSION SETTINGS RESET UTC BYTES MONTH PING LIMIT SIGNAL DRIFT LOG CERT HEAP")
 
 
 def data(app):
     """What GETSTATUS tells: `today` and `month` in bytes, `limit` in MB (0: none), `over`: whether that is passed."""
-    air = _settled(app)
+    air = _counted(app)
     limit = app.config.get("data.limit")
-    return {"today": air[_TODAY], "month": air[_BYTES], "limit": limit, "over": 0 < limit * _MB <= air[_BYTES]}
+    over = 0 < limit * _MB <= air[_BYTES]
+    return dict(zip(_DATA_KEYS.split(), (air[_TODAY], air[_BYTES], limit, over)))
 
 
-def _settled(app):
+def _counted(app):
     """app.data as it is now."""
     utc = app.clock.utc()
     air = app.data
@@ -58,24 +62,24 @@ def _settled(app):
     return air
 
 
-def _begin(air, utc):
+def _begin(data, utc):
     """Another day or month has begun, as far as the time is known."""
-    if not utc or utc // _DAY_S == air[_DAY]:
+    if not utc or utc // _DAY_S == data[_DAY]:
         return
     with overlay.use("zone"):
         from firmware.core import zone
 
         year, month = zone.civil(utc)[:2]
     month += 12 * year
-    if air[_DAY]:  # else nothing was known but what has moved since the start
-        air[_TODAY] = 0
-        if month != air[_MONTH]:
-            air[_BYTES] = 0
-    air[_DAY], air[_MONTH] = utc // _DAY_S, month
+    if data[_DAY]:  # else nothing was known but what has moved since the start
+        data[_TODAY] = 0
+        if month != data[_MONTH]:
+            data[_BYTES] = 0
+    data[_DAY], data[_MONTH] = utc // _DAY_S, month
 
 
 def _path(app):
-    return app.board.root + "/data.txt"
+    return "%s/data.txt" % app.board.root
 
 
 async def turn(app):
@@ -95,7 +99,7 @@ async def turn(app):
     if found["over"] and air[_WARNED] != air[_DAY]:
         air[_WARNED] = air[_DAY]
         log.warn("data", "%d MB this month; data.limit is %d", found["month"] // _MB, found["limit"])
-    forgive(app.mqtt)
+    forget(app.mqtt)
     minutes = app.config.get("mqtt.status_minutes")
     told = True
     if now >= air[_NEXT] and (minutes or air[_NEXT]):
@@ -105,7 +109,7 @@ async def turn(app):
     app.due = min(full, air[_NEXT] or full) if told else now + _AGAIN_S
 
 
-def forgive(mqtt):
+def forget(mqtt):
     """Let pings become rarer again, a while after a loss had them come more often (login.doubt())."""
     session = getattr(mqtt, "session", None)
     until = getattr(session, "until", 0)
@@ -120,44 +124,29 @@ async def _tell(app, found):
         return False
     topic = app.config.expand(app.config.get("mqtt.status_topic"))
     if 0 < len(topic.encode()) <= LONGEST_TOPIC:
-        await mqtt.reply(topic, json.dumps(_state(app, found)) if found else b"", True)
+        await mqtt.reply(topic, json.dumps(_told(app, found)) if found else b"", True)
     return True
 
 
-def _state(app, found):
+def _told(app, found):
     """The dict that goes out; names as on the online topic (docs/json.md). What is not known is left out."""
     with overlay.use("files"):
         from firmware.config import files
 
         settings = files.digest(app.config)
-    clock, link = app.clock, app.link.status()
-    state = {
-        "IMEI": app.imei,
-        "VERSION": app.version,
-        "SETTINGS": settings,
-        "RESET": app.reset_cause,
-        "UTC": clock.utc(),
-        "BYTES": found["today"],
-        "MONTH": found["month"],
-        "PING": app.mqtt.session.pause // 1000,
-    }
-    if found["over"]:
-        state["LIMIT"] = found["limit"]
-    if link.get("signal") is not None:
-        state["SIGNAL"] = link["signal"]
-    if clock.known and abs(clock.step) < _DAY_S:  # else it was the first time that it was set
-        state["DRIFT"] = -clock.step
-    stats = app.ring.stats()
-    if stats:
-        state["LOG"] = stats["depth"]
-    trust = app.mqtt.settings.get("tls")
+    clock, utc, stats = app.clock, app.clock.utc(), app.ring.stats()
+    limit = found["limit"] if found["over"] else None
+    # Farther it was the first time that it was set.
+    drift = -clock.step if clock.known and abs(clock.step) < _DAY_S else None
+    trust, days = app.mqtt.settings.get("tls"), None
     if trust:
         with overlay.use("certificates"):
             from firmware.security import certificates
 
-            days = certificates.left(trust, clock.utc())
-        if days is not None:
-            state["CERT"] = days
-    if hasattr(gc, "mem_alloc"):
-        state["HEAP"] = gc.mem_alloc()
-    return state
+            days = certificates.left(trust, utc)
+    values = (
+        app.imei, app.version, settings, app.reset_cause, utc, app.data[_TODAY], app.data[_BYTES],
+        app.mqtt.session.pause // 1000, limit, app.link.status().get("signal"), drift,
+        stats["depth"] if stats else None, days, gc.mem_alloc() if hasattr(gc, "mem_alloc") else None,
+    )  # fmt: skip
+    return {key: value for key, value in zip(_STATE_KEYS.split(), values) if value is not None}

@@ -79,12 +79,12 @@ def doubt(service):
     Returns whether a silence that was longer than any before it may be to blame, and the link is not.
     """
     session = service.session
-    longer = service.why[0] != _NETWORK_GONE and _weigh(session)
+    longer = service.why[0] != _NETWORK_GONE and _judge(session)
     _doubt(service, session)
     return longer
 
 
-def _weigh(session):
+def _judge(session):
     """What a loss says of how long the way may be silent: whether that was longer than it has ever borne.
 
     A silence it has borne before is forgiven once, or it would be every loss of coverage that shortens it; the second

@@ -9,10 +9,10 @@ _OURS = const((
 ))  # fmt: skip
 
 
-def options(config, paid=False):
+def options(config, modem=False):
     """The dict MqttService wants, `online` and `offline` aside; `tls`: whether a Trust is wanted there. `enabled`
-    alone, False, where nothing is to be delivered or the broker's address is none: it waits for others. `paid`: behind
-    a modem, where pings cost."""
+    alone, False, where nothing is to be delivered or the broker's address is none: it waits for others. `modem`:
+    behind one, where pings cost."""
     get, expand = config.get, config.expand
     off = {"enabled": False}
     if not get("mqtt.enabled"):
@@ -35,7 +35,7 @@ def options(config, paid=False):
         elif found:
             topics.append(found)
     keepalive, most, pings = get("mqtt.keepalive"), get("mqtt.keepalive_max"), 0
-    if paid and most > keepalive:
+    if modem and most > keepalive:
         keepalive, pings = most, keepalive
     return {
         "enabled": True,

@@ -68,7 +68,7 @@ class Device:
         for _ in range(0, seconds, 5):
             self.clock.ms += 5000
             if self.clock.ms % 3600000 == 0:
-                report.forgive(self.service)
+                report.forget(self.service)
             if every and self.clock.ms // 1000 % every == 0:
                 self.session.publish(b"t", b"record", 1)
             try:
