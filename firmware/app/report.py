@@ -102,6 +102,8 @@ async def turn(app):
     forget(app.mqtt)
     minutes = app.config.get("mqtt.status_minutes")
     told = True
+    # Whatever it was before: another interval counts from now, and what nobody wants any more goes at once.
+    air[_NEXT] = min(air[_NEXT], now + minutes * 60)
     if now >= air[_NEXT] and (minutes or air[_NEXT]):
         told = await _tell(app, found if minutes else None)
         if told:

@@ -30,7 +30,8 @@ def data(lab):
 
 
 def test_in_the_heap_of_a_small_board(tmp_path):
-    with Lab(tmp_path, settings={"mqtt.commands": "*", "device.confirm": False}, heap=micropython.SMALL) as lab:
+    settings = {"mqtt.commands": "*", "device.confirm": False}
+    with Lab(tmp_path, settings=settings, interval=15, heap=micropython.SMALL) as lab:
         lab.twin.start()
         lab.record(60)
         before = data(lab)

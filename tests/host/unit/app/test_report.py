@@ -142,6 +142,20 @@ def test_a_state_that_nobody_wants_any_more_is_taken_back(tmp_path):
     assert [told for _, told, _ in app.told].count(None) == 1
 
 
+@pytest.mark.parametrize("minutes, told", [(0, 2), (10, 3)])
+def test_another_interval_counts_at_once(tmp_path, minutes, told):
+    """Not after the one before, which may be a week."""
+
+    def switched(app, second):
+        clocked(app, second)
+        if second == 1200:
+            app.change({"mqtt.status_minutes": minutes})
+
+    app = living(tmp_path, 2500, switched, **{"mqtt.status_minutes": 1440})
+    assert len(app.told) == told
+    assert bool(app.told[-1][1]) == bool(minutes)
+
+
 def test_it_waits_for_the_broker(tmp_path):
     def away(app, second):
         clocked(app, second)
