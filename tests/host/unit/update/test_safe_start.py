@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 import boot
-from firmware.update import safestart, slots, starts
+from firmware.core import log
+from firmware.update import order, safestart, slots, starts
 
 
 class Memory:
@@ -41,7 +42,13 @@ def flash(tmp_path, monkeypatch):
     seconds = [1000]
     monkeypatch.setattr(safestart, "monotonic_s", lambda: seconds[0])
     monkeypatch.setattr(safestart, "guard", None)
+    monkeypatch.setattr(log, "notes", [])
     return SimpleNamespace(root=str(tmp_path), machine=machine, seconds=seconds)
+
+
+def noted():
+    """What the audit log has to write, without the time."""
+    return [said[:-1] for said in log.notes]
 
 
 def install(flash, *folders, state="ok"):
@@ -158,6 +165,7 @@ def test_update_on_trial_is_confirmed_by_being_online(flash):
     assert flash.guard.tick(True) is None
     assert slots.current(flash.root) == ("app.b", "ok")
     assert not starts.report(flash.guard)["trial"]
+    assert noted() == [("device", "update app.b confirmed")]
 
 
 def test_update_that_never_gets_online_is_taken_back(flash):
@@ -167,7 +175,18 @@ def test_update_that_never_gets_online_is_taken_back(flash):
     assert flash.guard.tick(False) is None
     flash.seconds[0] += 1
     assert flash.guard.tick(False) == "update app.b was not online within 30 min"
+    assert noted() == [("device", "back to the version before", "update app.b was not online within 30 min")]
     assert start(flash) == ("app.a", "previous")
+
+
+def test_an_update_that_failed_stands_in_the_audit_log(flash):
+    gate = SimpleNamespace(wait=lambda: asyncio.sleep(0))
+    device = SimpleNamespace(board=SimpleNamespace(root=flash.root), gate=gate, order=None)
+    told = []
+    failed = SimpleNamespace(device=device, at=(77, 100), let_go=lambda *state: told.append(state))
+    asyncio.run(order.end(failed, ValueError("the signature is another's")))
+    assert told == [("failed", "the signature is another's")]
+    assert noted() == [("device", "the update failed", "the signature is another's")]
 
 
 def test_safe_mode_tries_again_after_six_hours(flash):
