@@ -9,7 +9,7 @@ from tools.options import Parser
 
 NAMES = (
     "fuzz", "power_cuts", "upgrade_cuts", "root_cuts", "cmux_day", "months", "years", "full_heap", "many_commands",
-    "weather", "soak", "fault_samples", "mutations", "fleet_month", "fleet_cluster", "fleet_twins",
+    "weather", "soak", "soak_twin", "fault_samples", "mutations", "fleet_month", "fleet_cluster", "fleet_twins",
 )  # fmt: skip
 
 
