@@ -220,9 +220,15 @@ def _leave(name, need=None):
 
 
 def _forget(name, wholly=True):
-    """Take a group out of sys.modules: what nothing else holds goes with the next collection."""
+    """Take a group out of sys.modules: what nothing else holds goes with the next collection.
+
+    With it go those that are used with it, idle like it: they have its classes, which nobody would know again.
+    """
     if wholly:
         _users.pop(name, None)
+        for above in list(_users):
+            if name in _users.get(above, ()):
+                _forget(above)
     if not MICROPYTHON:
         return  # tests hold on to names of modules
     for word in _words(name):

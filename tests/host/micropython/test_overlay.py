@@ -54,6 +54,43 @@ def test_on_micropython_a_group_stays_where_there_is_room_and_goes_where_not():
     ], done.stdout + done.stderr  # fmt: skip
 
 
+# Between two commands the heap is full for a moment: the one group goes, that above it was idle in memory.
+FORGOTTEN = """
+import gc
+from firmware.core import overlay
+
+def one(size=0):
+    with overlay.use("command"):
+        from firmware.commands import executor
+        with overlay.use("grammar"):
+            from firmware.commands import grammar
+            same = grammar.CommandError is executor.CommandError
+        grammar = executor = None
+        fill = []
+        while size and gc.mem_free() > size:
+            fill.append(bytearray(2000))
+    fill = None
+    gc.collect()
+    return same
+
+print(one(100000))
+print(one(), sorted(overlay._users))
+"""
+
+
+def test_on_micropython_what_uses_a_group_goes_with_it():
+    """Its classes would be those of a module that is not there any more: a refused command was one that had failed."""
+    build.build()
+    done = subprocess.run(
+        micropython.command("-c", FORGOTTEN, heap=micropython.MIDDLE),
+        cwd="/",
+        env={"MICROPYPATH": "%s:.frozen" % build.DEVICE},
+        capture_output=True,
+        text=True,
+    )
+    assert [line.split(" ")[0] for line in done.stdout.split("\n")[:-1]] == ["True", "True"], done.stdout + done.stderr
+
+
 TRACED = """
 import sys
 import packfs
