@@ -9,7 +9,8 @@ sees neither. What was not sent has to be offered again byte for byte.
 # write. And those of FULL.
 AGAIN = const((2, 3, 11, 35, 36, 114, 115, 119, 120, 12, 105))
 # ENOMEM, ENOBUFS: lwIP's memory is at its limit, which is no failure of the link and says nothing of the other end; it
-# clears as the peers take their bytes.
+# clears as the peers take their bytes. What was to be sent may be on its way all the same: tcp_write() has taken it,
+# and there was no memory for a frame of PPP's (extmod/modlwip.c). Offered again it would be there twice.
 FULL = const((12, 105))
 # What connect() says when it is asked again: EISCONN here and there; ECONNREFUSED, ECONNRESET, and EBADF, which is
 # lwIP's after the refusal (extmod/modlwip.c).
@@ -26,11 +27,11 @@ moved = [0]
 
 def now(call, data):
     """What `call(data)` (a socket's send, or what reads from it into a buffer) gives now, bytes as an int; None:
-    nothing. OSError."""
+    nothing. OSError, also where it cannot be known whether something was sent (FULL)."""
     try:
         count = call(data)
     except OSError as error:
-        if error.args[0] not in AGAIN:
+        if error.args[0] not in AGAIN or error.args[0] in FULL:
             raise
         return None
     if count:

@@ -3,6 +3,8 @@
 OK, MEM, BUF, TIMEOUT, RTE, INPROGRESS, VAL, WOULDBLOCK, USE = 0, -1, -2, -3, -4, -5, -6, -7, -8
 ALREADY, ISCONN, CONN, IF, ABRT, RST, CLSD, ARG, BADF = -9, -10, -11, -12, -13, -14, -15, -16, -17
 
+# No number of MicroPython's: nothing was taken, send() asks again.
+WAIT = 200
 ENOMEM, EBADF, EAGAIN, EALREADY, EISCONN, ETIMEDOUT = 12, 9, 11, 114, 106, 110
 
 _NUMBERS = {

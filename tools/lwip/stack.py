@@ -6,7 +6,7 @@ import types
 from tools.lwip import errors, ppp
 from tools.lwip.tcp import CONNECTED as TCP_CONNECTED
 from tools.lwip.tcp import CONNECTING as TCP_CONNECTING
-from tools.lwip.tcp import MEM_SIZE, NEW, OVERHEAD, PEER_CLOSED, PEER_RESET, Tcp
+from tools.lwip.tcp import FRAME, MEM_SIZE, NEW, OVERHEAD, PEER_CLOSED, PEER_RESET, Tcp
 from tools.modem.net import checksum
 
 _TCP, _UDP = 6, 17
@@ -78,6 +78,8 @@ class Stack:
             pcb.abort()
 
     def _send(self, protocol, dst, payload):
+        if self.memory() + FRAME > MEM_SIZE:
+            return errors.MEM
         src = self.ppp.address
         head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 255, protocol, 0, src, dst)
         head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
@@ -149,7 +151,10 @@ class Stack:
         return 0
 
     def send(self, pcb, data):
-        """What it took; -ENOMEM means wait 50 ms and ask again, which MicroPython does for ten seconds."""
+        """What it took; -WAIT: wait 50 ms and ask again, which MicroPython does for ten seconds; -errno.
+
+        ENOMEM was seen on an emulated Pico W for bytes that had been taken: PPP had no memory for a frame of them.
+        """
         if pcb.state < 0:
             return -errors.number(pcb.state)
         room = pcb.room() if pcb.state in (TCP_CONNECTED, PEER_CLOSED) else 0
@@ -157,8 +162,8 @@ class Stack:
             return -errors.EAGAIN
         data = data[:room]
         if pcb.write(data):
-            pcb.output()
-            return -errors.ENOMEM
+            code = pcb.output()
+            return -errors.number(code) if code else -errors.WAIT
         code = pcb.output_nagle()
         return -errors.number(code) if code else len(data)
 

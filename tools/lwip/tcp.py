@@ -13,6 +13,8 @@ MSS, SND_BUF, WINDOW = 800, 6400, 6400
 # MEM_SIZE is for everything that is copied into lwIP; each piece costs its headers (14 + 20 + 20), struct pbuf and the
 # heap's own words (src/core/mem.c).
 MEM_SIZE, OVERHEAD = 8000, 54 + 16 + 8
+# PPP takes as much of it for each frame it puts out, and gives that back (src/netif/ppp/pppos.c, PBUF_POOL_BUFSIZE).
+FRAME = 856 + 16 + 8
 SEGMENTS = 32  # MEMP_NUM_TCP_SEG, and TCP_SND_QUEUELEN
 _FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _MOD = 0xFFFFFFFF

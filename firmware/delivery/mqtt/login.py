@@ -41,6 +41,7 @@ async def enter(session, settings, sockets):
     session.settings = settings
     session.refused = ""
     session.asked = []
+    session.stream.step = max(session.stream.step, settings.get("step_ms", 0))
     session.feed()
     trust = settings.get("tls")
     if trust:

@@ -7,6 +7,9 @@ from firmware.core import log
 _OURS = const((
     "mqtt.atr_topic", "mqtt.status_topic", "logger.topic", "logger.extended_topic", "iec102.trace_topic",
 ))  # fmt: skip
+# ms between two pieces of a large message behind a modem: a segment of lwIP's at 115200 baud, so that what waits there
+# for its confirmation is no more than the way is long.
+BEHIND_MODEM_MS = const(75)
 
 
 def options(config, modem=False):
@@ -48,6 +51,7 @@ def options(config, modem=False):
         "keepalive": keepalive,
         "ping": pings,
         "qos": get("mqtt.qos"),
+        "step_ms": BEHIND_MODEM_MS if modem else 0,
         "window": 0 if proving(config) else get("mqtt.window"),
         "puback_ms": get("mqtt.puback_timeout") * 1000,
         "subscribe": topics,

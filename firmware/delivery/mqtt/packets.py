@@ -31,8 +31,10 @@ _PACKET = const(392)
 
 _RX = const(1024)
 # Payloads larger than the guard's queue go out in steps of a segment with a pause: sent at once they overran lwIP's
-# memory and the buffer of the modem's UART, which holds 8 KiB (platform facts 3b).
+# memory and the buffer of the modem's UART, which holds 8 KiB (platform facts 3b). Behind a modem it is longer
+# (options.py), and it doubles where memory runs out nevertheless.
 _STEP_MS = const(5)
+_LONGEST_STEP_MS = const(1000)
 
 
 class Pending(Exception):
@@ -148,8 +150,10 @@ class Stream:
 
     `last_rx` and `last_tx` are ticks of the last byte received and sent, `blocked` those since which the socket
     has taken nothing of what waits, or None. `cut` says that the last packet was larger than the buffer. `used`: bytes
-    of what receive() has given last; with 0 in their place it gives that once more.
+    of what receive() has given last; with 0 in their place it gives that once more. `step`: ms between two pieces.
     """
+
+    step = _STEP_MS
 
     def __init__(self, largest=0):
         self.most = largest
@@ -176,10 +180,15 @@ class Stream:
         while piece is not None:
             count = 0
             more = guard.large is not None
-            if not more or ticks_diff(ticks_ms(), self._stepped) >= _STEP_MS:
+            if not more or ticks_diff(ticks_ms(), self._stepped) >= self.step:
                 if more:
                     self._stepped = ticks_ms()
-                count = tcp.now(self.socket.send, piece)
+                try:
+                    count = tcp.now(self.socket.send, piece)
+                except OSError as error:
+                    if error.args[0] in tcp.FULL:
+                        self.step = min(2 * self.step, _LONGEST_STEP_MS)
+                    raise
             if not count:
                 if self.blocked is None:
                     self.blocked = ticks_ms()

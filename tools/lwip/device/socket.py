@@ -14,6 +14,7 @@ import network
 AF_INET, SOCK_STREAM, SOCK_DGRAM = 2, 1, 2
 SOL_SOCKET, SO_REUSEADDR, IPPROTO_TCP, TCP_NODELAY = 1, 4, 6, 1
 _EAGAIN, _ENOMEM, _EINPROGRESS, _ETIMEDOUT = 11, 12, 115, 110
+_WAIT = 200  # tools/lwip/errors.py
 _MEMORY_TRIES, _MEMORY_MS = 200, 50
 _CLOSE, _POLL = 4, 3
 
@@ -80,13 +81,15 @@ class socket(io.IOBase):  # noqa: N801  the name that MicroPython has for it
         start, tries = time.ticks_ms(), 0
         while True:
             number, _ = self._chip.call(b"s", self._handle, bytes(data)[:6400])
-            if number == -_ENOMEM and tries < _MEMORY_TRIES:
+            if number == -_WAIT and tries < _MEMORY_TRIES:
                 tries += 1
                 time.sleep_ms(_MEMORY_MS)
             elif number != -_EAGAIN or not self._timeout:
                 break
             elif self._waited(start):
                 raise OSError(_ETIMEDOUT)
+        if number == -_WAIT:
+            raise OSError(_ENOMEM)
         if number < 0:
             raise OSError(-number if number < -1 else -1)
         return number
