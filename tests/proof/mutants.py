@@ -141,6 +141,13 @@ MUTANTS = (
         ("unit/delivery/test_uplink_pace.py", "unit/delivery/test_uplink_errors.py"),
     ),
     Mutant(
+        "what lwIP may have taken sent again",
+        "firmware/net/tcp.py",
+        "if error.args[0] not in AGAIN or error.args[0] in FULL:",
+        "if error.args[0] not in AGAIN:",
+        ("unit/delivery/test_uplink_pace.py",),
+    ),
+    Mutant(
         "back-off without jitter",
         "firmware/delivery/mqtt/service.py",
         "return step + step * ((self._jitter + self._attempts * 617) % 1000) // 2000",

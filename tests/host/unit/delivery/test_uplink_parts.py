@@ -373,8 +373,8 @@ def test_a_socket_that_takes_nothing_is_given_up(umqtt, monkeypatch):
         session.turn()
 
 
-@pytest.mark.parametrize("number", [12, 105])
-def test_lwip_out_of_memory_means_later(umqtt, number):
+@pytest.mark.parametrize("number", [11, 119])
+def test_a_socket_without_room_means_later(umqtt, number):
     wire = Sink(takes=100)
     session = session_on(umqtt, wire)
     take, refusals = wire.send, [0]
@@ -382,7 +382,7 @@ def test_lwip_out_of_memory_means_later(umqtt, number):
     def full(piece):
         if refusals[0] % 3 < 2:
             refusals[0] += 1
-            raise OSError(number, "no memory")
+            raise OSError(number, "no room")
         refusals[0] += 1
         return take(piece)
 

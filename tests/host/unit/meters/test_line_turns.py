@@ -17,7 +17,7 @@ _MOST = 7
 
 def test_the_end_of_one_session_and_the_begin_of_the_next_are_no_single_turn(monkeypatch, tmp_path):
     """Each look at the heap walks through all of it, 11 ms on a Pico W with 440,000 bytes: ten in a row, between two
-    of four meters, were a turn of 170 ms without a collection, and of 220 ms with it."""
+    meters, were a turn of 170 ms without a collection, and of 220 ms with it."""
     looks, turns = [], [0]
     monkeypatch.setattr(overlay, "_free", lambda: looks.append(1) or 10**9)
     monkeypatch.setattr(overlay, "gc", SimpleNamespace(mem_alloc=lambda: looks.append(1) or 0))
