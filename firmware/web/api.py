@@ -205,8 +205,8 @@ def _end(path):
 
 
 def _noted(error):
-    """What microdot would print: a request of rubbish is no news for the console."""
-    log.debug("page", "a request failed: %s: %s", type(error).__name__, error)
+    """What microdot would print with a traceback: whoever sends rubbish could fill the console with it."""
+    log.info("page", "a request failed: %s", type(error).__name__)
 
 
 def _told(status, why, **more):
