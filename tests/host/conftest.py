@@ -9,7 +9,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
-from firmware.core import log
+from firmware.core import errors, log
 from tests.host.support import guardian, together
 from tests.host.support.failure_summary import pytest_terminal_summary  # noqa: F401
 from tests.host.support.hang_timeout import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
@@ -19,6 +19,15 @@ from tools import patience
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
 
+
+def keep_all(self, *arguments):
+    """MicroPython keeps all arguments of an OSError; CPython takes the third for the name of a file."""
+    self.args = arguments
+    if isinstance(self, OSError) and arguments:
+        self.errno = arguments[0]
+
+
+errors.Coded.__init__ = keep_all
 
 _parse = ast.parse
 
