@@ -14,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 # Program -> the Debian package it comes with; .ci/run installs them.
-PACKAGES = {"mosquitto": "mosquitto", "mosquitto_passwd": "mosquitto", "openssl": "openssl"}
+PACKAGES = {
+    "mosquitto": "mosquitto", "mosquitto_passwd": "mosquitto", "openssl": "openssl", "nginx": "nginx-light",
+    "vsftpd": "vsftpd",
+}  # fmt: skip
 _DAY = datetime.timedelta(days=1)
 
 
