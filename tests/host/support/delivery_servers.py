@@ -1,7 +1,7 @@
 """nginx and vsftpd for tests of services: the programs of the system, with a configuration for the test.
 
-`Nginx(folder, upstream)` passes what comes to the server on the port `upstream` of this machine; `Vsftpd(folder)` takes
-files in `folder`/in from anybody.
+`Nginx(folder, upstream)` passes what comes to the server on the port `upstream` of this machine; `Vsftpd(folder)`
+takes files in `folder`/in from anybody.
 """
 
 import socket
