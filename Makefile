@@ -26,7 +26,7 @@ help:
 	@echo "make decode 10 49 01 00 4a 16   what a frame from the line means"
 	@echo "make test-fast      lint and the tests that start no process: within a minute"
 	@echo "make test           lint and all tests but those of services: some six minutes"
-	@echo "make test-services  the tests against servers of the system (apt-get install mosquitto openssl postgresql rabbitmq-server)"
+	@echo "make test-services  the tests against servers of the system (apt-get install mosquitto openssl nginx-light vsftpd postgresql rabbitmq-server)"
 	@echo "make bench          the figures the project promises, as a table and JSON in bench/results/"
 	@echo "make proof          what takes long to prove: power cuts of the log and of an upgrade, a day of CMUX, months, years, mutations, ..."
 	@echo "make types          what pyright finds in the firmware and the tools, with the types of MicroPython's modules"

@@ -31,6 +31,7 @@ FULL_MOST = 240 * 1024
 FULL = (
     "firmware/boards/esp32",
     "firmware/boards/lilygo_t_sim7080",
+    "firmware/boards/tables_esp32",
     "firmware/commands/channels/tags",
     "firmware/core/error_tls",
     "firmware/delivery/discovery",

@@ -35,8 +35,8 @@ from firmware.core.compat import MICROPYTHON, sleep_ms, ticks_diff, ticks_ms
 # whatever else is not in here, stay for good (RESIDENT there).
 GROUPS = """
 begin app.starting
-start +settings +reading +schedule +kinds +password +apply +guard app.build,build_base boards.tables,wiring\
- net.modem.prepare
+start +settings +reading +schedule +kinds +password +apply +guard app.build,build_base\
+ boards.tables,tables_esp32,wiring net.modem.prepare
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.report,status delivery.mqtt.state

@@ -23,8 +23,8 @@ async def drain(sender):
     """Send the file of each day that has records which wait. OSError."""
     settings = sender.settings
     period = sender.now_period()
-    wire = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000)
-    data = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000)
+    wire = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000, sender.device.gate)
+    data = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000, sender.device.gate)
     try:
         await _enter(wire, settings)
         sender.reached()

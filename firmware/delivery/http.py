@@ -28,7 +28,7 @@ _SENT_ON = const(336)
 async def drain(sender):
     """Send what waits. OSError: it could not all be sent; `sender.retry_s` is what the server wants to be left."""
     settings = sender.settings
-    wire = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000)
+    wire = Wire(sender.sockets(), sender.feed, settings["timeout"] * 1000, sender.device.gate)
     used = False  # this connection has brought an answer
     try:
         while not settings["probe"]:

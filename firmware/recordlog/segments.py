@@ -1,5 +1,5 @@
-"""Writing into the segments, making room there, and what all deliveries lack together. Loaded for that only; belongs
-to ring.Ring and knows its inside."""
+"""Writing into the segments, making room there, and what all deliveries lack together. Loaded for that only; knows
+the inside of ring.Ring."""
 
 from firmware.recordlog import format
 

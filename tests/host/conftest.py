@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from firmware.core import log
+from firmware.core import errors, log
 from tests.host.support import guardian, together
 from tests.host.support.failure_summary import pytest_terminal_summary  # noqa: F401
 from tests.host.support.hang_timeout import pytest_timeout_cancel_timer, pytest_timeout_set_timer  # noqa: F401
@@ -23,6 +23,16 @@ settings.load_profile("ours")
 
 # What a board has of other people, such as microdot.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "lib"))
+
+
+def keep_all(self, *arguments):
+    """MicroPython keeps all arguments of an OSError; CPython takes the third for the name of a file."""
+    self.args = arguments
+    if isinstance(self, OSError) and arguments:
+        self.errno = arguments[0]
+
+
+errors.Coded.__init__ = keep_all
 
 _parse = ast.parse
 

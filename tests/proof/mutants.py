@@ -99,7 +99,7 @@ MUTANTS = (
     ),
     Mutant(
         "LIFO for FIFO",
-        "firmware/recordlog/ring.py",
+        "firmware/recordlog/cursor.py",
         'seq = self._oldest() if self.order == "fifo" or',
         'seq = self._oldest() if self.order == "lifo" or',
         ("unit/recordlog/test_log.py",),

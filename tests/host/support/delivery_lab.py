@@ -39,12 +39,12 @@ def record(number, filler=60):
 
 class Web(http.server.ThreadingHTTPServer):
     """`answers`: a function of (number of the request, its records) gives (status, headers, body), or None to hang up,
-    or a number of seconds to be silent. `got`: N of each record that was taken, in order; `requests`: each with
-    method, path, headers, records and connection."""
+    or a number of seconds to be silent; `context`: with TLS. `got`: N of each record that was taken, in order;
+    `requests`: each with method, path, headers, records and connection."""
 
     daemon_threads = True
 
-    def __init__(self, answers=None):
+    def __init__(self, answers=None, context=None):
         self.answers = answers or (lambda number, records: (200, {}, b"ok"))
         self.got = []
         self.requests = []
@@ -52,6 +52,9 @@ class Web(http.server.ThreadingHTTPServer):
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port = self.server_address[1]
+        if context:
+            # The handshake is the connection's own thread's.
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def process_request(self, request, client_address):

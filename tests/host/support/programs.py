@@ -15,11 +15,9 @@ from cryptography.x509.oid import NameOID
 
 # Program -> the Debian package it comes with; .ci/run installs them.
 PACKAGES = {
-    "mosquitto": "mosquitto",
-    "mosquitto_passwd": "mosquitto",
-    "openssl": "openssl",
-    "chromium": "chromium",
-}
+    "mosquitto": "mosquitto", "mosquitto_passwd": "mosquitto", "openssl": "openssl", "chromium": "chromium",
+    "nginx": "nginx-light", "vsftpd": "vsftpd",
+}  # fmt: skip
 _DAY = datetime.timedelta(days=1)
 
 
