@@ -31,6 +31,8 @@ CLASSES = {
     "middle": (("rp2",), {**_MODEM, **_EVERYTHING}, ("firmware.commands.channels.tags",)),
     "roomy": (("esp32", "wiring"), None, ("firmware.net.link",)),
 }
+# What they run: the full version has line numbers (tools/pack.py).
+BASE = ("small",)
 _OLDER_BOARDS = Path("firmware/packfs.py")
 # What each board has: it chooses a version of the firmware, and its clock is not right from the start.
 _BESIDE_TWIN = ("packfs", "firmware.update.safestart")
@@ -104,11 +106,16 @@ def rows(quick=False):
     whole = ("of all the code", sum(sizes.values()))
     found = [row("  %s, all of it imported, 32 bits" % each, size, "bytes", whole) for each, size in sizes.items()]
     for name, modules in residents(only="roomy" if quick else None).items():
-        code, names = taken(modules)
+        code, names = taken(modules, device(name))
         what = "code and names that a %s board keeps, 32 bits" % name
         budget = micropython.RESIDENT_CODE[name]
         found.append(at_most(what, code + names, "bytes", "its budget", budget, modules=len(modules), names=names))
     return found
+
+
+def device(name):
+    """The folder with what boards of a class run."""
+    return build.DEVICE if name in BASE else build.full()
 
 
 @functools.cache

@@ -27,8 +27,10 @@ PLAIN = ("boot.py", "main.py")
 HELPER = Path("packfs.mpy")
 # What only a host needs of the firmware.
 HOST = (Path("firmware/core/cpython.py"), Path("firmware/iec102/extensions.py"))
-# What mpy-cross makes of the firmware: libraries keep their asserts.
+# What mpy-cross makes of the firmware: libraries keep their asserts. With lines a traceback tells where in a module it
+# was, which takes a tenth more of flash and heap: the full version has them (tools/pack.py).
 LEVEL = "-O3"
+LEVEL_WITH_LINES = "-O2"
 
 
 def sources(root=ROOT):
@@ -63,15 +65,15 @@ def replacing(path):
         made.unlink(missing_ok=True)
 
 
-def compile_one(path, relative, out, text=None, arch=None):
-    """Compile `path` (or `text` in its place) to `out`. CompileError."""
+def compile_one(path, relative, out, text=None, arch=None, lines=False):
+    """Compile `path` (or `text` in its place) to `out`; `lines`: tracebacks have line numbers. CompileError."""
     with replacing(out) as made:
         source = path
         if text is not None:
             source = made.with_suffix(".py")
             source.write_text(text)
         try:
-            _compile(source, relative, made, arch)
+            _compile(source, relative, made, arch, _level(relative, lines))
         except CompileError:
             out.unlink(missing_ok=True)
             raise
@@ -80,10 +82,19 @@ def compile_one(path, relative, out, text=None, arch=None):
                 source.unlink()
 
 
-def _compile(source, relative, out, arch):
-    command = [str(MPY_CROSS)] + ([LEVEL] if relative.parts[0] != "lib" else [])
-    # The name in tracebacks is the module's, which the interpreter keeps anyway.
+def _level(relative, lines):
+    """Options (list) for what is compiled. A board keeps the helper it was deployed with: there is one of it."""
+    if relative.parts[0] == "lib":
+        return []
+    return [LEVEL_WITH_LINES if lines and relative.name != HELPER.with_suffix(".py").name else LEVEL]
+
+
+def _compile(source, relative, out, arch, level):
+    command = [str(MPY_CROSS), *level]
+    # The name in tracebacks is the module's, which the interpreter keeps anyway; where flash is scarce, its last part.
     name = ".".join(relative.with_suffix("").parts).replace(".__init__", "")
+    if level == [LEVEL]:
+        name = name.rpartition(".")[2]
     command += ["-s", name, "-o", str(out)] + (["-march=" + arch] if arch else [])
     done = subprocess.run(command + [str(source)], capture_output=True, text=True)
     if done.returncode:
@@ -98,8 +109,10 @@ def text_of(relative, root=ROOT):
         raise CompileError("%s does not compile for the device:\n%s" % (relative, error)) from None
 
 
-def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
-    """Bring the .mpy files in `device` up to date; returns ({relative path: file}, how many were compiled)."""
+def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True, lines=False):
+    """Bring the .mpy files in `device` up to date; returns ({relative path: file}, how many were compiled). `lines` as
+    in compile_one(): a folder has always the same.
+    """
     found = {}
     todo = []
     around = [*Path(__file__).parent.glob("*.py"), *filter(Path.exists, (root / n for n in PLAIN))]
@@ -118,9 +131,9 @@ def compile_tree(device, root=ROOT, arch=None, wanted=lambda path: True):
     for path, relative, out in todo:
         text = text_of(relative, root)
         content = path.read_bytes() if text is None else text.encode()
-        digest = hashlib.sha256(LEVEL.encode() + content).hexdigest()
+        digest = hashlib.sha256(" ".join(_level(relative, lines)).encode() + content).hexdigest()
         if digests.get(str(relative)) != digest or not out.exists():
-            compile_one(path, relative, out, text, arch)
+            compile_one(path, relative, out, text, arch, lines)
             digests[str(relative)] = digest
             compiled += 1
     with replacing(stamp) as made:
@@ -149,9 +162,9 @@ def _data(device, root, wanted):
     return found
 
 
-def build(device=DEVICE):
+def build(device=DEVICE, lines=False):
     """Bring `device` up to date; returns (compiled, removed) counts."""
-    files, compiled = compile_tree(device)
+    files, compiled = compile_tree(device, lines=lines)
     keep = set(files.values()) | {device / ".compiled"}
     for name in PLAIN:
         out = device / name
@@ -162,6 +175,13 @@ def build(device=DEVICE):
     for old in stale:
         old.unlink()
     return compiled, len(stale)
+
+
+def full(device=DEVICE):
+    """A folder beside `device` with the full version, lines and all; brought up to date."""
+    folder = device.with_name(device.name + "-full")
+    build(folder, lines=True)
+    return folder
 
 
 def base(device=DEVICE):

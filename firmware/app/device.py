@@ -18,6 +18,7 @@ _TURN_MS = const(100)
 _LOOK_MS = const(1000)
 # Even SYNC does not ask more often than this.
 _LEAST_S = const(4)
+_CROWDED_S = const(60)
 # A delivery's leave() takes 6 s at most.
 _LEAVE_MS = const(10000)
 COMMANDED = "command on "  # begin of the reason of a restart that somebody asked for
@@ -205,8 +206,11 @@ class App:
             return status.brief(self)
 
     async def note(self, now=False):
-        """Write what was noted for the audit log (core/log.py) where it is due, or `now`, and hand it to its topic."""
-        if now or log.due <= monotonic_s():
+        """Write what was noted for the audit log (core/log.py) where it is due, or `now`, and hand it to its topic.
+
+        Beside a session that has the heap it would fail again and again; but that waits a minute at most.
+        """
+        if now or log.due + (_CROWDED_S if overlay.crowded() else 0) <= monotonic_s():
             await silence(self)
             with overlay.attempt, overlay.use("audit"):
                 from firmware.security import audit

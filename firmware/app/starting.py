@@ -12,6 +12,7 @@ import sys
 from firmware import boards
 from firmware.app import main as watch
 from firmware.core import VERSION, log, overlay
+from firmware.core.compat import ticks_add, ticks_ms
 
 # Bytes allocated between two collections: while code is loaded, and afterwards.
 _LOADING = const(2048)
@@ -20,6 +21,8 @@ _RUNNING = const(8192)
 _RESERVED = const(131072)
 # The link waits up to 15 minutes and a half more between two attempts (net/modem/prepare.py, backoff_max).
 _LINK_MS = const(1500000)
+# A modem is up within a minute where all is well; meters are read without a network, too.
+_WAY_UP_MS = const(90000)
 # Of core/log.py.
 _WORDS = const(4)
 _MAGIC = const(0x1D2)
@@ -122,6 +125,8 @@ def _services(app):
     found += [("console", app.console), ("time", app.keeper), ("page", app.page)]
     if hasattr(app.link, "run"):
         found.append(("link", app.link))
+        if app.modem:
+            overlay.way_up = ticks_add(ticks_ms(), _WAY_UP_MS)
     return [each for each in found if each[1]]
 
 

@@ -43,7 +43,7 @@ status +guard app.report,status delivery.mqtt.state
 apply app.apply_settings delivery.options delivery.mqtt.options
 settings config.settings,settings_table
 change +settings +files config.changes,text_import
-check +settings config.check
+check +settings config.check,needs
 files config.files
 audit +zone security security.audit
 password config.password
@@ -291,6 +291,8 @@ running = [0, 0, 0]  # sessions, commands and guests (an update, which makes way
 wanted = 0  # sessions and commands that wait
 waiting = 0  # the commands of them
 peak = 0  # most bytes of heap seen in use
+# Ticks up to which sessions leave a short heap to the modem's first way up; None: it is up, has failed, or is none.
+way_up = None
 _KINDS = {"session": _SESSION, "fetch": _GUEST}  # the others are commands
 
 
@@ -325,6 +327,8 @@ def _limit(kind):
             return _LINE_MS
         wait = (sessions and low(2 * _NEED)) or ((commands or guests) and low(_NEED))
         return _COMMAND_MS if wait else 0
+    if way_up is not None and ticks_diff(way_up, ticks_ms()) > 0 and _less(2 * _NEED):
+        return _LINE_MS
     # What has just entered has yet to load its code: what is free now is not free for us.
     others = commands or waiting or guests
     if not (sessions or others):

@@ -92,10 +92,10 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False, full=None):
     """{path on the board: content} of firmware/ and lib/, compiled for `arch` (None: any).
 
     `unix` keeps the boards in that only MicroPython's unix port can be; `full`: the full version, not the base one
-    (tools/pack.py; None: that of the unix port is full).
+    (tools/pack.py; None: that of the unix port is full), whose tracebacks have lines.
     """
-    out = out or _out(root, arch)
     full = unix if full is None else full
+    out = out or _out(root, arch, full)
 
     def wanted(path):
         if not full and not pack.in_base(path.as_posix()):
@@ -103,7 +103,7 @@ def compile_tree(root=ROOT, arch=None, out=None, unix=False, full=None):
         return unix or path.parent.name != "boards" or path.stem not in UNIX
 
     try:
-        made, _ = build.compile_tree(out, root, arch, wanted)
+        made, _ = build.compile_tree(out, root, arch, wanted, full)
     except build.CompileError as error:
         raise BoardError(str(error)) from None
     if not made:
@@ -122,12 +122,14 @@ def heap(device):
 
 
 def helper(root, arch):
-    """What boot.py opens a version with, as compile_tree() has compiled it."""
-    return (_out(root, arch) / build.HELPER).read_bytes()
+    """What boot.py opens a version with; the same for both versions."""
+    out = _out(root, arch, False) / build.HELPER
+    build.compile_one(root / "firmware" / "packfs.py", build.HELPER.with_suffix(".py"), out, arch=arch)
+    return out.read_bytes()
 
 
-def _out(root, arch):
-    return root / "build" / ("board-" + (arch or "any"))
+def _out(root, arch, full):
+    return root / "build" / ("board-" + (arch or "any") + ("-full" if full else ""))
 
 
 def _path(folder):

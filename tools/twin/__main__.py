@@ -190,7 +190,7 @@ def start_meter(args, epoch):
 
 def firmware(args):
     """The folder with the version that boards of the class take."""
-    return build.base() if args.board_class == "small" else build.DEVICE
+    return build.base() if args.board_class == "small" else build.full()
 
 
 def on_the_spot(folder):

@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from tools import micropython, patience
+from tools import build, micropython, patience
 from tools.lwip import lay
 from tools.twin.ptys import Bridge
 
@@ -105,7 +105,8 @@ class Twin:
     """The firmware on MicroPython in `folder` (its flash image, its log and twin.json live there).
 
     `settings` is a dict of configuration values laid over the defaults at each start; `ports` the paths of the
-    ptys its meters hang on; `device` the folder of the compiled firmware. `on_line` is called with each line the
+    ptys its meters hang on; `device` the folder of the compiled firmware (None: the version that boards with such a
+    heap take; the other one is built by whoever starts tests). `on_line` is called with each line the
     firmware prints. What twin.json has beside (`extra`) firmware/boards/twin.py knows; with `keep` the settings are
     kept in the flash, and stay what commands made of them when the firmware starts again by itself.
     """
@@ -119,14 +120,14 @@ class Twin:
         ident="860000000000001",
         heap=micropython.SMALL,
         on_line=None,
-        device=DEVICE,
+        device=None,
         **extra,
     ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.console = Bridge()
         self.heap = heap
-        self.device = Path(device)
+        self.device = Path(device or (build.full() if heap in (micropython.MIDDLE, micropython.ROOMY) else DEVICE))
         self.on_line = on_line
         self.lines = []
         self.process = None

@@ -24,7 +24,17 @@ async def doctor(call):
     if what == "" and not call.channel.most:
         await sleep_ms(0)
         await _access(call)
+        await _memory(call)
     return None
+
+
+async def _memory(call):
+    with overlay.use("check"):
+        from firmware.config import needs
+
+        found = needs.told(call.device.config)
+    if found:
+        await _say(call, "memory", found)
 
 
 async def _services(call, what, others):

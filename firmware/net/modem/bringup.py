@@ -67,7 +67,7 @@ async def bring_up(link):
     if link.store.get(RESTARTED):
         await silence(link.store)
         link.store.set(RESTARTED, None)
-    link.why = None
+    link.why = overlay.way_up = None
     link.enter("online")
 
 
@@ -99,6 +99,7 @@ async def recover(link, error):
     if not isinstance(error, Failure):
         coded = isinstance(error, ModemError)
         failure = Failure(error.why() if coded else (_OTHER, type(error).__name__, str(error)))
+    overlay.way_up = None
     link.why = link.last_why = failure.why()
     times = link.timing
     if failure.blocked:

@@ -20,7 +20,7 @@ def residents():
 
 @pytest.fixture(scope="module")
 def sizes(residents):
-    return {name: _bits32.taken(modules) for name, modules in residents.items()}
+    return {name: _bits32.taken(modules, _bits32.device(name)) for name, modules in residents.items()}
 
 
 def test_each_class_has_a_budget():
@@ -37,15 +37,16 @@ def test_resident_code_fits_its_budget(residents, sizes, name):
 
 @pytest.fixture
 def grown(tmp_path):
-    """Give a module and source that comes before its own: a copy of the build in which it has grown by that."""
+    """Give a module, source that comes before its own, and a class: a copy of what that runs, in which the module has
+    grown by the source."""
 
-    def make(module, source):
-        folder = tmp_path / "device"
-        shutil.copytree(build.DEVICE, folder)
+    def make(module, source, name="small"):
+        folder = tmp_path / name
+        shutil.copytree(_bits32.device(name), folder)
         path = folder / (module.replace(".", "/") + ".mpy")
         path.rename(path.with_stem("before"))
         source += "\nfrom %s.before import *\n" % module.rpartition(".")[0]
-        build.compile_one(None, path.relative_to(folder), path, source)
+        build.compile_one(None, path.relative_to(folder), path, source, lines=name not in _bits32.BASE)
         return folder
 
     return make
@@ -58,8 +59,8 @@ def grown(tmp_path):
 def test_a_module_that_grows_is_noticed_where_it_stays(residents, sizes, grown, module, over):
     room = max(micropython.RESIDENT_CODE[name] - sum(sizes[name]) for name in CLASSES)
     # What is measured of it is up to 70 bytes less: the heap is counted in blocks, and the module is one of two now.
-    folder = grown(module, "_more = b'%s'" % ("x" * (room + 128)))
-    found = {name: sum(_bits32.taken(residents[name], folder)) for name in CLASSES}
+    more = "_more = b'%s'" % ("x" * (room + 128))
+    found = {name: sum(_bits32.taken(residents[name], grown(module, more, name))) for name in CLASSES}
     assert {name for name in CLASSES if found[name] > micropython.RESIDENT_CODE[name]} == set(over)
 
 
@@ -69,7 +70,7 @@ def test_what_a_resident_module_begins_to_import_counts(residents, sizes, grown)
 
 
 def test_the_packages_are_all_the_code(sizes):
-    packages = _bits32.packages()
+    packages = _bits32.packages(_bits32.device("roomy"))
     assert min(packages.values()) > 0 and {"firmware/net", "umqtt"} <= set(packages)
     code, _ = sizes["roomy"]
     # Beside them there are a board or two more, and no boot.py.

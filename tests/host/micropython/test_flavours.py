@@ -1,6 +1,7 @@
 """The base version has no TLS: each place that would want it says so in one sentence and names the boards that can."""
 
 import os
+import re
 
 import pytest
 
@@ -22,7 +23,7 @@ def versions():
 
 def test_the_base_version_is_the_full_one_without_what_the_table_names(versions):
     base, full = versions[False], versions[True]
-    assert {path: full[path] for path in base} == base
+    assert set(base) <= set(full)
     only = sorted(set(full) - set(base))
     assert only == sorted(path for path in full if not pack.in_base(path))
     assert "firmware/net/tls.mpy" in only and sum(path.startswith("roots/") for path in only) == 8
@@ -30,6 +31,19 @@ def test_the_base_version_is_the_full_one_without_what_the_table_names(versions)
     for each in pack.FULL:
         if each != "firmware/web/":
             assert any(path.startswith(each) for path in only), each
+
+
+def test_a_traceback_of_the_full_version_has_file_function_and_line_as_in_the_source(tmp_path):
+    """`make run` has them, too, as it runs that one (tools/twin)."""
+    text = "from firmware.config.config import Config\nConfig().get('no.such')"
+    command = micropython.command("-c", text, heap=micropython.MIDDLE)
+    env = dict(os.environ, MICROPYPATH="%s:.frozen" % build.full())
+    done = patience.run(command, 100, cwd=tmp_path, env=env)
+    found = re.findall(r'File "firmware\.([a-z.]+)", line (\d+), in (\w+)', done.stdout + done.stderr)
+    assert [each[0] + " " + each[2] for each in found] == ["config.config get"]
+    module, line, _ = found[0]
+    source = (build.ROOT / "firmware" / (module.replace(".", "/") + ".py")).read_text().split("\n")
+    assert source[int(line) - 1].strip() == "raise ConfigError(error)"
 
 
 def test_each_packs_into_its_bound(versions):

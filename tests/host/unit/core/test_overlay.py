@@ -193,6 +193,37 @@ def test_a_turn_that_is_cancelled_leaves_nothing_behind():
     virtual_time.run(main())
 
 
+@pytest.mark.parametrize(
+    "free, over, waits",
+    (
+        (60000, 30000, 30),  # it is up, or has failed, after half a minute
+        (60000, None, 90),  # no network: meters are read all the same
+        (10**6, None, 0),  # there is room for both
+    ),
+)
+def test_the_first_readings_leave_a_short_heap_to_the_modems_way_up(monkeypatch, free, over, waits):
+    """Its code and a session's beside each other left no piece in which a module could be loaded."""
+    import asyncio
+
+    async def main():
+        began = overlay.ticks_ms()
+        overlay.way_up = overlay.ticks_ms() + 90000
+        reading = asyncio.ensure_future(overlay.turn("session"))
+        # The modem has its turns meanwhile, and so have commands.
+        with await overlay.turn("wake"):
+            assert overlay.ticks_ms() - began < 1000
+        if over:
+            await asyncio.sleep(over / 1000)
+            overlay.way_up = None
+        await reading
+        assert waits <= (overlay.ticks_ms() - began) / 1000 <= waits + 2
+
+    monkeypatch.setattr(overlay, "_free", lambda: free)
+    monkeypatch.setattr(overlay, "note", lambda: None)
+    monkeypatch.setattr(overlay, "way_up", None)
+    virtual_time.run(main())
+
+
 @pytest.mark.parametrize("free, most", ((10**6, 1), (0, 20)))
 def test_groups_that_are_used_together_ask_once_whether_there_is_room(monkeypatch, free, most):
     """Each look walks through all of the heap: 23 of them, for one command's groups, were a turn of 260 ms."""
