@@ -150,7 +150,7 @@ def tight(spare=_RESERVE):
     """Whether groups will have to go on this board: all of the code together leaves less than the reserve, or `spare`
     bytes.
     """
-    return _less(_ALL + spare)
+    return low(_ALL + spare)
 
 
 # --- groups
