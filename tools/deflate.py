@@ -12,6 +12,8 @@ import itertools
 import math
 
 WINDOW = 2048
+# What deflate itself allows, and browsers have.
+WIDEST = 32768
 _LEAST, _MOST = 3, 258
 _END = 256
 _ROUNDS = 12
@@ -37,9 +39,9 @@ _LENGTH = [0] * (_MOST + 1)
 for _index, (_base, _extra) in enumerate(_LENGTHS):
     for _each in range(_base, min(_base + (1 << _extra), _MOST + 1)):
         _LENGTH[_each] = _index
-_DISTANCE = [0] * (WINDOW + 1)
+_DISTANCE = [0] * (WIDEST + 1)
 for _index, (_base, _extra) in enumerate(_DISTANCES):
-    for _each in range(_base, min(_base + (1 << _extra), WINDOW + 1)):
+    for _each in range(_base, min(_base + (1 << _extra), WIDEST + 1)):
         _DISTANCE[_each] = _index
 
 
@@ -213,7 +215,7 @@ def codes(counts):
     return best
 
 
-def matches(data, start):
+def matches(data, start, window=WINDOW):
     """For each position from `start` on: [(length, nearest distance that has one as long)], growing."""
     found, chains = [], {}
     for at in range(len(data)):
@@ -222,7 +224,7 @@ def matches(data, start):
         if at >= start:
             longest, here, most = _LEAST - 1, [], min(_MOST, len(data) - at)
             for before in reversed(chain if len(key) == _LEAST else []):
-                if at - before > WINDOW or longest == most:
+                if at - before > window or longest == most:
                     break
                 if data[before + longest] != data[at + longest]:
                     continue
@@ -340,11 +342,11 @@ def _blocks(tokens, deep=3):
     return best
 
 
-def squeeze(data, head=None):
-    """A raw deflate stream of `data`, or what follows a head in one."""
+def squeeze(data, head=None, window=WINDOW):
+    """A raw deflate stream of `data`, or what follows a head in one; it looks back `window` bytes at most."""
     whole = (head.text if head else b"") + data
     start = len(whole) - len(data)
-    found = matches(whole, start)
+    found = matches(whole, start, window)
     costs, best = costs_before(), None
     if head:
         costs = costs_of(count(parse(whole, start, found, _exact(head.codes))))
