@@ -17,7 +17,6 @@ from pathlib import Path
 from bench._rows import at_most, none, row
 from tests.host.support.page_lab import Page
 from tests.host.support.twin_lab import IDENT
-from tools import patience
 from tools.fleet import desk
 from tools.page import build, ways
 from tools.page.server import Server
@@ -124,9 +123,9 @@ def asked(server, path, body=None):
 def serve(lab, seconds):
     """(most bytes of heap in use, readings that were late, readings) while five tabs ask for what an overview does."""
     tabs = [lab.tab() for _ in range(4)]
-    limit, peak, at = patience.Limit(seconds), 0, 0
+    end, peak, at = time.monotonic() + seconds, 0, 0
     begin = len(lab.collect(1))
-    while not limit.passed():
+    while time.monotonic() < end:
         tab = tabs[at % len(tabs)]
         at += 1
         now = state(tab)

@@ -1,8 +1,8 @@
 """Deflate (RFC 1951) in as few bytes as can be, for what is packed once and read on boards for years.
 
-A stream may look back 2 KiB at most, as that window is what reading it takes of a board's heap (a browser has 32), and
-may begin in the middle of another one, its head: a block of bytes as they are, which it looks back to, then the codes
-of a block that it goes on with. No library does either: zopfli looks back as far as it likes, zlib counts but once.
+A stream may look back 2 KiB at most, as that window is what reading it takes of a board's heap, and may begin in the
+middle of another one, its head: a block of bytes as they are, which it looks back to, then the codes of a block that
+it goes on with. No library does either: zopfli looks back as far as it likes, zlib counts but once.
 
 All positions, lengths and distances are in bytes.
 """
@@ -10,9 +10,9 @@ All positions, lengths and distances are in bytes.
 import heapq
 import itertools
 import math
-import zlib
 
 WINDOW = 2048
+# What deflate itself allows, and browsers have.
 WIDEST = 32768
 _LEAST, _MOST = 3, 258
 _END = 256
@@ -342,14 +342,8 @@ def _blocks(tokens, deep=3):
     return best
 
 
-def gzip(data):
-    """`data` as a gzip (RFC 1952) for readers with the widest window."""
-    ends = zlib.crc32(data).to_bytes(4, "little") + (len(data) & 0xFFFFFFFF).to_bytes(4, "little")
-    return b"\x1f\x8b\x08\0\0\0\0\0\x02\xff" + squeeze(data, window=WIDEST) + ends
-
-
 def squeeze(data, head=None, window=WINDOW):
-    """A raw deflate stream of `data`, or what follows a head in one."""
+    """A raw deflate stream of `data`, or what follows a head in one; it looks back `window` bytes at most."""
     whole = (head.text if head else b"") + data
     start = len(whole) - len(data)
     found = matches(whole, start, window)

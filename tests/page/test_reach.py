@@ -1,9 +1,13 @@
 """The page for everybody: Spanish, a telephone, the keyboard alone, dark, axe-core; tabs, a session that ends."""
 
+import json
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.page.test_walk import save
+from tools.build import ROOT
 
 PARTS = ("overview", "readings", "settings", "settings/meter", "settings/more", "log", "trace", "console", "device")
 FIRST = {
@@ -104,6 +108,22 @@ def test_a_setting_that_is_none_of_its_choices_keeps_nothing_from_loading(device
     screen.page.route("**/api/settings", broken)
     screen.open("settings/logger").has("logger.order")
     expect(screen.page.get_by_label("logger.order", exact=True)).to_have_value("sideways")
+
+
+@pytest.mark.parametrize("kind", ["IEC102", "IEC102_LC"])
+def test_the_extended_form_of_a_record_is_shown_as_the_other(device, kind):
+    """The examples of docs/json.md."""
+    page = (ROOT / "docs" / "json.md").read_text()
+    titan, extended = (
+        json.loads(re.search(r"<!-- example %s %s -->\n```json\n(.*?)```" % (kind, form), page, re.S)[1])
+        for form in ("titan", "extended")
+    )
+    found = device().has("PAT").page.evaluate("(record) => plain(record)", extended)
+    assert found.pop("BAD") == []
+    assert (found.pop("DT", "") == "") == (kind == "IEC102")
+    assert found == {key: titan[key] for key in titan if key in found}
+    missing = [key for key in titan if key not in found and not key.startswith(("C", "R7", "R8"))]
+    assert missing == [key for key in ("IMEI", "P", "REC", "DT") if key in titan]
 
 
 def test_two_tabs_change_different_things(lab, device):

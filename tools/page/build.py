@@ -5,9 +5,12 @@ The browser is told the hashes of style and script, which makes 'unsafe-inline' 
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import re
+import struct
+import zlib
 from functools import lru_cache
 
 from firmware.config import help as helptexts
@@ -93,10 +96,26 @@ def policy(style, script):
     )
 
 
+@lru_cache(maxsize=1)
+def shrink(data):
+    """A gzip of `data` (RFC 1952), some 4 % shorter than zlib's."""
+    body = deflate.squeeze(data, window=deflate.WIDEST)
+    return b"\x1f\x8b\x08" + bytes(5) + b"\x02\xff" + body + struct.pack("<II", zlib.crc32(data), len(data))
+
+
+def _kept(path, data):
+    """The bytes of a gzip that is there and has `data` in it, or None: to make it anew takes seconds."""
+    try:
+        found = path.read_bytes()
+        return found if gzip.decompress(found) == data else None
+    except (OSError, EOFError, zlib.error):
+        return None
+
+
 def build(folder=MADE):
     """Write page.gz and policy.txt, as a board serves them. PageError. Returns the bytes of the gzip."""
     html, told = page()
-    packed = deflate.gzip(html)
+    packed = _kept(folder / "page.gz", html) or shrink(html)
     if len(packed) > MOST:
         raise PageError("the page has %d bytes packed, %d are allowed" % (len(packed), MOST))
     for name, data in (("page.gz", packed), ("policy.txt", told.encode())):

@@ -1,8 +1,8 @@
 /* Every setting, grouped as TITAN's menus, out of the table that the build puts in: SETTINGS and SPANISH.
    A row: [name without group, heritage name, type, limits, default, when, help]. */
-const MENUS = [['serial', 'port'], ['wan', 'uplink', 'ntp', 'sms'], ['mqtt', 'mqtt', 'tls', 'ha'], ['logger', 'logger'], ['meter', 'meter', 'iec102'], ['more']];
+const MENUS = [['serial', 'port'], ['wan', 'uplink', 'ntp', 'sms'], ['mqtt', 'mqtt', 'http', 'ftp', 'tls', 'ha'], ['logger', 'logger'], ['meter', 'meter', 'iec102'], ['more']];
 const known = new Set(MENUS.flatMap((each) => each.slice(1)));
-const groupsOf = (menu) => (menu[0] === 'more' ? Object.keys(SETTINGS).filter((each) => !known.has(each)) : menu.slice(1));
+const groupsOf = (menu) => (menu[0] === 'more' ? Object.keys(SETTINGS).filter((each) => !known.has(each)) : menu.slice(1).filter((each) => SETTINGS[each]));
 const rowOf = new Map();
 for (const [group, { rows }] of Object.entries(SETTINGS)) for (const row of rows) rowOf.set(group + '.' + row[0], row);
 

@@ -1,6 +1,7 @@
 """The page's source: both languages complete, small enough, nothing from elsewhere, what a browser is told fits it."""
 
 import base64
+import gzip
 import hashlib
 import re
 
@@ -55,7 +56,15 @@ def test_every_setting_is_on_the_page():
 
 def test_it_has_at_most_24_kb_packed(tmp_path):
     assert build.build(tmp_path) <= 24 * 1024 == build.MOST
-    assert (tmp_path / "page.gz").stat().st_size < build.MOST
+    data = (tmp_path / "page.gz").read_bytes()
+    assert len(data) <= build.MOST and gzip.decompress(data) == build.page()[0]
+
+
+@pytest.mark.parametrize("before", [b"", b"no gzip", gzip.compress(b"another page"), gzip.compress(b"x" * 999)[:-9]])
+def test_what_lay_there_before_is_made_anew(tmp_path, before):
+    (tmp_path / "page.gz").write_bytes(before)
+    build.build(tmp_path)
+    assert gzip.decompress((tmp_path / "page.gz").read_bytes()) == build.page()[0]
 
 
 def test_the_policy_allows_its_own_script_and_style_alone():
