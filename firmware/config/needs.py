@@ -44,7 +44,7 @@ def over(config, news=None):
 
 
 def need(config, news=None):
-    """Bytes that they take. What stands nowhere is off: by its default a meter has nothing but instantaneous values."""
+    """Bytes that they take. What stands nowhere is off: by default a meter has nothing but instantaneous values."""
 
     def get(name):
         for values in (news or {}, config.staged):
