@@ -170,8 +170,9 @@ class Sender:
             if self.why[0] in _SUSPECT:
                 self.device.link.suspect()
         finally:
-            # Whatever ends the task: nothing may stay on the way.
+            # Whatever ends the task: nothing may stay on the way, nor in memory that others need meanwhile.
             self.cursor.release()
+            self.cursor.forget_places(True)
             self._payload = b""
             if alone is not None:
                 alone.remove(self)
