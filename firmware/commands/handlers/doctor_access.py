@@ -37,6 +37,8 @@ def channels(config):
     if get("console.enabled"):
         who = "whoever is at the console" + (" and has the password" if get("device.password") else "")
         yield _channel("console", who, get("console.commands"))
+    if get("page.password"):
+        yield _channel("page", "whoever has its password", get("page.commands"))
     if not get("update.verify"):
         with overlay.use("check"):
             from firmware.config.check import tls_is_here

@@ -450,11 +450,13 @@ def test_doctor_tells_what_a_stranger_could_do():
     assert "access by mqtt: whoever may publish on t/860000000000001/AT can look, read meters\n" in text
     assert "access by console: whoever is at the console can look, read meters, change settings, move it" in text
     assert "OPEN" not in text and "access by sms" not in text and "access by port" not in text
+    assert "access by page" not in text
     desk.device.config.set_many({"sms.enabled": True, "sms.all_phones": True, "port.2.at": True, **WITH_WAY})
-    desk.device.config.set_many({"device.confirm": False, "device.password": "door"})
+    desk.device.config.set_many({"device.confirm": False, "device.password": "door", "page.password": "a good one"})
     text = "\n".join(doctor(desk))
     assert "access by sms: any telephone can look\n" in text
     assert "access by port.2: what hangs on port 2 can look, read meters\n" in text
+    assert "access by page: whoever has its password can look, read meters, change settings, restart it\n" in text
     assert "install signed updates; a new broker stays as soon as it is reached (device.confirm off)" in text
     assert "and has the password" in text
 
