@@ -64,10 +64,11 @@ _MODEM_S, _PASSES_S, _ANSWER_S, _SETTLED_S = (25, 75), 20, 60, 180
 # Seconds between two commands on a channel, and two looks at the heap.
 _PAUSES = {"mqtt": (4, 16), "console": (3, 9), "tags": (5, 20), "sms": (15, 60)}
 _LOOK_S = 6
-# Bytes: what the heap's lowest may rise from the first quarter of the time to the last.
+# Bytes: what the heap's lowest may rise from the first half of the time to the second.
 _HEAP = 2048
 _WRONG = re.compile(r"Traceback|starts again|MemoryError|restart:|never enough|stands still")
 _HELD = re.compile(r"^soak: (\d+)$")
+_FAILED = re.compile(r" W meter: (\w+): ")
 _LOST = re.compile(r"log: .*[1-9]\d* (lost|damaged)")
 
 
@@ -92,6 +93,7 @@ class Life:
         )  # fmt: skip
         self.lab.twin.setup["ports"].append(self.tags.device)
         self.wrong, self.away, self.over = [], False, False
+        self.failed = collections.defaultdict(set)  # ID -> quarters in which a try failed
         self.asked, self.answered = collections.Counter(), collections.Counter()
         self.troubles = collections.Counter()
         self.heap, self.waiting = [], []  # (hour, bytes after a collection), (hour, records that wait)
@@ -100,6 +102,9 @@ class Life:
         self.heard = collections.defaultdict(dict)  # topic -> {payload: how often}
 
     def _said(self, line):
+        failed = _FAILED.search(line)
+        if failed:
+            self.failed[failed[1]].add(int(EPOCH + self.hour() * HOUR) // QUARTER)
         held = _HELD.match(line)
         if held:
             self.heap.append((self.hour(), int(held[1])))
@@ -248,16 +253,9 @@ class Life:
     def _missing(self, number):
         """(quarters that are neither there nor told to be lost, hours of the curve that are missing), or None."""
         there = {_utc(record["TS"]) // QUARTER for record in self._of("IEC102", number)}
-        # The tries of one reading may last longer than a quarter does here: it stands for all behind each other.
         told = {_utc(record["TS"]) // QUARTER for record in self._of("IEC102_ERR", number, STATUS)}
-        quarters, run = [], []
-        for slot in range(int(self.begin) // QUARTER + 1, int(self.end) // QUARTER):
-            if slot not in there:
-                run.append(slot)
-                continue
-            quarters += [] if told & {*run, slot} else run
-            run = []
-        quarters += [] if told & set(run) else run
+        due = range(int(self.begin) // QUARTER + 1, int(self.end) // QUARTER)
+        quarters = missing(due, there, told, self.failed["ID%05d" % number])
         ends = {end_of(record) for record in self._of("IEC102_LC", number)}
         hours = [at for at in range(min(ends), int(self.end) // HOUR * HOUR, HOUR) if at not in ends] if ends else [0]
         return (quarters, hours) if quarters or hours else None
@@ -324,6 +322,24 @@ class _Wire:
         os.close(self._fd)
 
 
+def missing(due, there, told, failed):
+    """Those of the quarters `due` of which nothing is known: sets of those whose values are there, of those in which
+    a reading was told to be given up, and of those in which a try failed.
+
+    What a reading waits for takes 60 times as long here. Its tries may come to an end in the next quarter: with a
+    record that tells of its end, and stands for all quarters that had none, or with the values of that one.
+    """
+    found, run = [], []
+    for slot in (*due, None):
+        if slot is not None and slot not in there:
+            run.append(slot)
+            continue
+        if not told & {*run, slot}:
+            found += [each for each in run if slot is None or each not in failed]
+        run = []
+    return found
+
+
 def _utc(text):
     return int(dt.datetime.fromisoformat(text).timestamp())
 
@@ -364,9 +380,9 @@ def proof():
 
 
 def _level(heap):
-    """What is left of the heap when nothing is loaded is no more in the last quarter of the time than in the first."""
-    lowest = [min(count for at, count in heap if int(4 * at / HOURS) == quarter) for quarter in range(4)]
-    assert lowest[3] - lowest[0] <= _HEAP, lowest
+    """What is left of the heap when little is loaded is no more in the second half of the time than in the first."""
+    lowest = [min(count for at, count in heap if (at < HOURS / 2) == first) for first in (True, False)]
+    assert lowest[1] - lowest[0] <= _HEAP, lowest
 
 
 def _device(folder):
