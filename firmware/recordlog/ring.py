@@ -37,7 +37,7 @@ class Ring(Cursor):
         self.last = 0  # sequence number of the newest record
 
     def mount(self):
-        """Find out what is there. Reads the folder, the newest segments and the journal, never all records. OSError."""
+        """Find out what is there: read the folder, the newest segments and the journal, never all records. OSError."""
         with overlay.use("mount"):
             from firmware.recordlog import mount
 
