@@ -1,5 +1,5 @@
-"""Every command of docs/commands.md over MQTT, on one device after the other, whose modem has no multiplexer, as is
-the board's default; the longest answers with one, too.
+"""Every command of docs/commands.md over MQTT, on one device after the other, without the multiplexer, as is the
+board's default; the longest answers with it, too.
 """
 
 import json
