@@ -10,7 +10,7 @@ import ast
 
 # Module that tells the words -> module of the rows, what the table is called in both: a text, or a dict of them.
 TABLES = {
-    "firmware/config/help.py": ("firmware/config/settings_table.py", "TABLES"),
+    "firmware/config/words.py": ("firmware/config/settings_table.py", "TABLES"),
     "firmware/commands/handlers/help.py": ("firmware/commands/grammar.py", "TABLE"),
 }
 # How many fields stand before the words, as the module that tells these counts them.

@@ -33,6 +33,7 @@ FULL = (
     "firmware/boards/lilygo_t_sim7080",
     "firmware/boards/tables_esp32",
     "firmware/commands/channels/tags",
+    "firmware/config/words",
     "firmware/core/error_tls",
     "firmware/delivery/discovery",
     "firmware/delivery/homeassistant",

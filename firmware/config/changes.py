@@ -38,8 +38,8 @@ def _checked(config, values):
 
 
 def _fit(config, checked):
-    """ConfigError where all of it together is more than this board can hold. What it is made with, and what it has from
-    before this was looked at, nobody refuses."""
+    """ConfigError where all of it together is more than this board can hold. What it is made with, and what it has
+    from before this was looked at, nobody refuses."""
     with overlay.use("check"):
         from firmware.config import needs
 

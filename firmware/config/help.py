@@ -1,18 +1,13 @@
-"""What each setting is for and what it allows, in words. Loaded for HELP and for the reference only."""
-
-# A board has rows `name|help` here: tools/columns.py.
-from firmware.config.settings_table import TABLES
-
-# Fields before the help of a row.
-_BEFORE = const(6)
+"""What each setting allows and what a change of it needs, in words. Loaded for HELP and for the reference only."""
 
 
 def of(name):
-    """The help of a setting, by our name."""
-    group, _, field = name.partition(".")
-    text = TABLES[group]
-    at = text.find("\n" + field + "|") + 1
-    return text[at : text.find("\n", at)].split("|", _BEFORE)[_BEFORE] if at else ""
+    """What a setting is for, by our name."""
+    try:
+        from firmware.config import words
+    except ImportError:
+        return "docs/settings.md says what it is for"  # a base version (tools/pack.py)
+    return words.of(name)
 
 
 def allowed(row):

@@ -1,6 +1,6 @@
 """The numbers that modem, network and lwIP give, in words; loaded with error_texts.py where one is told.
 
-+CME ERROR and +CMS ERROR: TS 27.007 9.2, TS 27.005 3.2.5.
++CME ERROR and +CMS ERROR: TS 27.007 9.2, TS 27.005 3.2.5, without what telephone books and calls have.
 """
 
 _CME = const(b"""
@@ -19,18 +19,10 @@ _CME = const(b"""
 17:SIM PIN2 required
 18:SIM PUK2 required
 20:memory full
-21:invalid index
-22:not found
-23:memory failure
-24:text string too long
-25:invalid characters in text string
-26:dial string too long
-27:invalid characters in dial string
 30:no network service
 31:network timeout
 32:network not allowed, emergency calls only
 40:network personalisation PIN required
-47:service provider personalisation PUK required
 50:incorrect parameters
 100:unknown error
 103:illegal mobile station
@@ -50,40 +42,27 @@ _CME = const(b"""
 134:service option temporarily out of order
 148:unspecified GPRS error
 149:PDP authentication failure
-150:invalid mobile class
 """)
 _CMS = const(b"""
-1:unassigned number
 8:operator determined barring
 10:call barred
 21:short message transfer rejected
-27:destination out of service
 28:unidentified subscriber
-29:facility rejected
 30:unknown subscriber
 38:network out of order
 41:temporary failure
 42:congestion
-47:resources unavailable
-50:requested facility not subscribed
 300:modem failure
-301:SMS service reserved
 302:operation not allowed
 303:operation not supported
-304:invalid PDU
-305:invalid text
 310:SIM not inserted
 311:SIM PIN required
 313:SIM failure
 314:SIM busy
 316:SIM PUK required
-320:memory failure
-321:invalid memory index
-322:memory full
 330:service centre address unknown
 331:no network service
 332:network timeout
-340:no acknowledgement expected
 500:unknown error
 """)
 # Why a network refuses a registration (TS 24.301 9.9.3.9, TS 24.008 10.5.5.14).

@@ -47,7 +47,7 @@ check +settings config.check,needs
 files config.files
 audit +zone security security.audit
 password config.password
-texts +settings config.help
+texts +settings config.help,words
 kinds meters.readings.kinds
 command +zone +kinds commands.executor
 handlers +command commands.handlers.doctor,general,log,readings,settings
