@@ -164,10 +164,7 @@ def usable(get, news, expansions):
         if key == "ha.enabled":
             _use(key, not news[key] or tls_is_here(), "off in this version; on: " + WHO_HAS_TLS)
         if key in _FORMS:
-            for name in ("http", "ftp"):
-                # Beside a session that makes both forms a small heap has no room for a delivery.
-                good = not get(name + ".enabled") or get(name + ".form") == get("logger.profile") != "both"
-                _use(name + ".form", good or tls_is_here(), "in this version what logger.profile is, one form")
+            _forms(get)
         if key in ("tls.pins", "tls.verify"):
             _pins(get)
         topics = topics or key.endswith(".id") or key in _SAID + " " + _HEARD + " " + _MORE
@@ -177,6 +174,13 @@ def usable(get, news, expansions):
 
 def _words(text):
     return [word for word in text.replace(",", " ").split(" ") if word]
+
+
+def _forms(get):
+    """Beside a session that makes both forms a small heap has no room for a delivery."""
+    for name in ("http", "ftp"):
+        good = not get(name + ".enabled") or get(name + ".form") == get("logger.profile") != "both"
+        _use(name + ".form", good or tls_is_here(), "in this version what logger.profile is, one form")
 
 
 def _pins(get):
