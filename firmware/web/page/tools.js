@@ -21,15 +21,17 @@ part('log', async (place) => {
 part('trace', async (place) => {
   const where = { device: 'file', cable: 'console', broker: 'topic' }[here.way];
   const out = el('pre', { role: 'log', tabindex: 0, 'aria-label': t('trace') }), state = el('p', { role: 'status' });
-  let last;
+  let last, asked = 0, came = 0;
   const look = async () => {
-    const got = await api('trace');
+    const mine = ++asked, got = await api('trace');
+    if (mine < came) return; /* a later one was quicker */
+    came = mine;
     if (!got.ok) throw new Refused(got);
     state.textContent = t(got.lines[0] === where ? 'trace.on' : 'trace.off');
     /* What comes is the end of it: what was there already ends with the lines that came last. */
     const lines = (got.trace || []).map((line) => line + '\n'), text = lines.join(''), cut = last ? text.lastIndexOf(last) : -1;
-    const fresh = cut < 0 ? text : text.slice(cut + last.length);
-    if (!fresh) return;
+    const fresh = cut < 0 ? (last ? '\u2026\n' : '') + text : text.slice(cut + last.length);
+    if (!text || !fresh) return;
     last = lines.slice(-3).join('');
     out.textContent = (out.textContent + fresh).slice(-2e5);
     out.scrollTop = out.scrollHeight;

@@ -456,7 +456,7 @@ def test_doctor_tells_what_a_stranger_could_do():
     text = "\n".join(doctor(desk))
     assert "access by sms: any telephone can look\n" in text
     assert "access by port.2: what hangs on port 2 can look, read meters\n" in text
-    assert "access by page: whoever has its password can look, read meters, change settings, restart it\n" in text
+    assert "access by page: whoever has its password can look, read meters, change settings, restart it" in text
     assert "install signed updates; a new broker stays as soon as it is reached (device.confirm off)" in text
     assert "and has the password" in text
 
