@@ -2,7 +2,8 @@
 over one connection, against a request and a connection for each record.
 
 One server (http.server) and one line serve both, in MicroPython with the small boards' heap, with TLS that of the
-middle ones; the line makes a connection cost its handshake. Ours come out of the real log on littlefs and are noted there as delivered.
+middle ones; the line makes a connection cost its handshake. Ours come out of the real log on littlefs and are noted
+there as delivered.
 """
 
 import json

@@ -30,6 +30,7 @@ _HEARD = const("mqtt.at_topic mqtt.at_topic2")
 _MORE = const("ha.prefix device.imei")
 # They go between quotes to the modem.
 _QUOTED = const("uplink.apn uplink.user uplink.password uplink.pin")
+_FORMS = const("http.form ftp.form http.enabled ftp.enabled logger.profile")
 _HEADERS = const("http.header1 http.header2")
 _HOSTS = const("uplink.ping_host ntp.server ntp.server2")
 
@@ -157,6 +158,11 @@ def usable(get, news, expansions):
             _use(key, text.strip() and all(" %s " % word in _ROOTS for word in _words(text)), _ROOTS.strip())
         if key == "ha.enabled":
             _use(key, not news[key] or tls_is_here(), "off in this version; on: " + WHO_HAS_TLS)
+        if key in _FORMS:
+            for name in ("http", "ftp"):
+                # Beside a session that makes both forms a small heap has no room for a delivery.
+                good = not get(name + ".enabled") or get(name + ".form") == get("logger.profile") != "both"
+                _use(name + ".form", good or tls_is_here(), "in this version what logger.profile is, one form")
         if key in ("tls.pins", "tls.verify"):
             _pins(get)
         topics = topics or key.endswith(".id") or key in _SAID + " " + _HEARD + " " + _MORE
