@@ -27,7 +27,7 @@ MOST = 168 * 1024
 FULL_MOST = 240 * 1024
 # What is in the full version alone: modules, and folders with all that lies in them. The base version, for an RP2040,
 # refuses in words what it would take them for; that chip has no pins, or no heap beside a meter's session, for ports
-# for commands, Ethernet and Home Assistant.
+# for commands, Ethernet, Home Assistant and the trace of frames.
 FULL = (
     "firmware/boards/esp32",
     "firmware/boards/lilygo_t_sim7080",
@@ -36,6 +36,8 @@ FULL = (
     "firmware/core/error_tls",
     "firmware/delivery/discovery",
     "firmware/delivery/homeassistant",
+    "firmware/iec102/frame_text",
+    "firmware/meters/frame_trace",
     "firmware/net/alone",
     "firmware/net/ethernet",
     "firmware/net/tls",

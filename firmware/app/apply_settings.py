@@ -55,10 +55,13 @@ def look_up_topics(app):
 
         app.open = ",".join(open_channels(config) + (["tls"] if get("tls.verify") == "none" else []))
     if app.tracer or (get("iec102.trace") != "off" and not app.safe):
-        with overlay.use("trace"):
-            from firmware.meters import frame_trace
+        try:
+            with overlay.use("trace"):
+                from firmware.meters import frame_trace
 
-            frame_trace.switch(app)
+                frame_trace.switch(app)
+        except ImportError:
+            log.error("config", "iec102.trace: this version has none")
 
 
 def change(app, values, code=""):

@@ -156,8 +156,8 @@ def usable(get, news, expansions):
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
         if key == "tls.ca":
             _use(key, text.strip() and all(" %s " % word in _ROOTS for word in _words(text)), _ROOTS.strip())
-        if key == "ha.enabled":
-            _use(key, not news[key] or tls_is_here(), "off in this version; on: " + WHO_HAS_TLS)
+        if key in ("ha.enabled", "iec102.trace"):
+            _use(key, news[key] in (False, "off") or tls_is_here(), "off in this version; on: " + WHO_HAS_TLS)
         if key in _FORMS:
             for name in ("http", "ftp"):
                 # Beside a session that makes both forms a small heap has no room for a delivery.

@@ -68,7 +68,7 @@ for text in ("mqtts://host", "ssl://host:8883", "tcp://host"):
     except ConfigError as error:
         print(error)
 for values in ({"http.enabled": True, "http.form": "extended"}, {"ftp.enabled": True, "logger.profile": "both"},
-               {"ha.enabled": True}, {"http.server": "https://host/"},
+               {"ha.enabled": True}, {"iec102.trace": "console"}, {"http.server": "https://host/"},
                {"http.enabled": True, "http.form": "extended", "logger.profile": "extended"}):
     try:
         Config().set_many(values)
@@ -100,7 +100,8 @@ def test_the_base_version_refuses_in_words_and_keeps_what_other_versions_set(tmp
         "taken tcp://host",
         "http.form: this is not allowed; allowed: in this version what logger.profile is, one form",
         "ftp.form: this is not allowed; allowed: in this version what logger.profile is, one form",
-        "ha.enabled: this is not allowed; allowed: off in this version; on: a Pico 2 W and the boards with PSRAM have",
+        "ha.enabled: this is not allowed; allowed: off in this version; on: " + WHO.partition("TLS, ")[2],
+        "iec102.trace: this is not allowed; allowed: off in this version; on: " + WHO.partition("TLS, ")[2],
         "http.server: https://host/ is not allowed; allowed: http://host:port/path; " + WHO,
         "taken",
         "4 %s; http:// is as safe here: what is fetched is signed" % WHO,
