@@ -133,14 +133,14 @@ class Finder:
                 fields = self._from_end(place[0] - 1, seq) or self._on(place[0] - 1, 0, seq, place[0])
             if fields:
                 return fields
-        number = self._segment(seq, first, newest)
+        number = self._segments(seq, first, newest)
         if number == newest or not place:
             fields = self._from_end(number, seq)
             if fields:
                 return fields
         return self._on(number, 0, seq, newest)
 
-    def _segment(self, seq, first, newest):
+    def _segments(self, seq, first, newest):
         """The segment in which a record may be, or one before it.
 
         Each look at a segment costs reading the folder, where there are hundreds of them several times what they hold:
