@@ -150,6 +150,14 @@ def _state(app, found):
     stats = app.ring.stats()
     if stats:
         state["LOG"] = stats["depth"]
+    trust = app.mqtt.settings.get("tls")
+    if trust:
+        with overlay.use("certificates"):
+            from firmware.security import certificates
+
+            days = certificates.left(trust, clock.utc())
+        if days is not None:
+            state["CERT"] = days
     if hasattr(gc, "mem_alloc"):
         state["HEAP"] = gc.mem_alloc()
     return state

@@ -89,7 +89,8 @@ def make(board, guard=None):
     app = App(board, guard)
     # While so much is free in one piece.
     overlay.give_back(bytearray(overlay.LARGEST))
-    if overlay.tight():
+    # Where all of it fits at least once, names lie in nobody's way.
+    if overlay.tight(0):
         _load()
         if not app.safe:
             _stays(board)

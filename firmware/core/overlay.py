@@ -147,9 +147,11 @@ def _less(need):
     return _short(need)
 
 
-def tight():
-    """Whether groups will have to go on this board: all of the code together leaves less than the reserve."""
-    return _less(_ALL + _RESERVE)
+def tight(spare=_RESERVE):
+    """Whether groups will have to go on this board: all of the code together leaves less than the reserve, or `spare`
+    bytes.
+    """
+    return _less(_ALL + spare)
 
 
 # --- groups

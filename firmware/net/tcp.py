@@ -17,8 +17,9 @@ CONNECTED = const((106, 127))
 REFUSED = const((111, 104, 9))
 
 
-# Bytes around each piece: headers of IP, TCP and PPP, and of every other acknowledgement, which goes alone.
-_AROUND = const(72)
+# Bytes around each piece as an operator counts them, without PPP: headers of IP and TCP, and of its acknowledgement:
+# where little moves each goes alone (bench air).
+_AROUND = const(80)
 # Bytes that have moved since somebody looked (app/report.py).
 moved = [0]
 

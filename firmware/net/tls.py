@@ -10,7 +10,7 @@ bytes when the next one has others (measured: docs/tls.md; mbedtls_ssl_write wan
 
 from firmware.core.errors import BrokerError
 from firmware.net.connect import reader
-from firmware.net.tcp import AGAIN, close
+from firmware.net.tcp import AGAIN, close, moved
 from firmware.security import context, der
 
 # ENOMEM, and MBEDTLS_ERR_x_ALLOC_FAILED, of which each part of mbedtls has its own: SSL, PK, X509, MD, CIPHER and
@@ -23,6 +23,9 @@ _ALERT = const(-0x7780)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _GONE = const((32, 104))  # EPIPE, ECONNRESET: what is left of an alert that came while we were sending
 # One write is one record, of so many bytes at most (MBEDTLS_SSL_OUT_CONTENT_LEN of MicroPython).
 _RECORD = const(4096)
+# Bytes around what is in a record, and of a handshake with its packets (bench air).
+_AROUND = const(29)
+_HANDSHAKE = const(5000)
 # Codes of errors (core/errors.py).
 _OTHER_NAME = const(341)
 _EXPIRED = const(342)
@@ -62,6 +65,7 @@ class Covered:
         self._kept = self._early = None  # a write that was refused; a byte that came with the handshake
         self._owed = 0  # bytes of such a write that have gone, and were not offered again yet
         self.shaking = True
+        moved[0] += _HANDSHAKE
         self._socket = None
         made = context.make(trust)
         if trust:
@@ -99,6 +103,7 @@ class Covered:
         if self.shaking:
             self.shaking = False
             if self._trust:
+                self._trust.ends = _ends(self._trust.leaf)
                 self._trust.leaf = None
         if count > len(data):
             self._owed = count - len(data)
@@ -130,7 +135,10 @@ class Covered:
     def _now(self, call, data):
         """What the call gives, None: nothing now; raises what _verdict() and _named() make of an error."""
         try:
-            return call(data)
+            count = call(data)
+            if count:
+                moved[0] += _AROUND
+            return count
         except ValueError as error:  # before OSError: CPython's is both
             raise self._verdict(error) from None
         except OSError as error:
@@ -196,3 +204,11 @@ class Covered:
         self._socket = None
         if self._trust:
             self._trust.hold()
+
+
+def _ends(leaf):
+    """When a server's certificate ends, UTC seconds; 0: it was not shown to us, or does not say."""
+    try:
+        return der.Certificate(leaf).ends if leaf else 0
+    except (ValueError, IndexError):
+        return 0

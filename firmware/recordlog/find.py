@@ -201,11 +201,16 @@ class Finder:
             try:
                 if self._open(number):
                     for place, fields in self._forward(at):
-                        if fields[0] != format.ACK and fields[3] >= seq:
-                            if fields[3] > seq:
-                                return None
+                        if fields[3] < seq:
+                            continue
+                        if fields[0] == format.ACK:
+                            if not place:
+                                return None  # from here on there are later ones
+                        elif fields[3] == seq:
                             self._place = (number, place, seq, fields[2])
                             return fields
+                        else:
+                            break  # what a write that failed has left; it was done again behind it
             except OSError:
                 self.forget()
                 self._failed = True

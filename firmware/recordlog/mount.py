@@ -25,16 +25,26 @@ def mount(ring):
     if there:
         ring.first, ring.newest = there[0], there[-1]
     unknown = False
-    for number in reversed(there[-_LOOK_BACK:]):
+    tried, left = 0, _LOOK_BACK
+    for number in reversed(there):
+        written = ring.last
         try:
             if _tried(_look_through, ring, number):
-                break
+                left = min(left, 2)
         except OSError:
+            unknown = True
             if number == ring.newest:
-                ring.size, unknown = ring.limit, True
+                ring.size = ring.limit
+        if written:
+            # A write that failed there may have come further there than the one after it here: those numbers are not
+            # given again, but what the journal has of them is not written yet.
+            tried, ring.last = max(tried, ring.last), written
+        left -= ring.last > 0  # of one that is torn at its beginning nothing is known
+        if left <= 0:
+            break
     # A new segment that is empty does not count: the power failed before anything could go for it.
     ring.over = bool(there) and ring.newest - ring.first + (ring.size > 0) > ring.segments
-    _take_over_journal(ring, unknown)
+    _take_over_journal(ring, unknown, tried)
     if there:
         start = ring.finder.begins(ring.first)
         if ring.acks.low + 1 < start <= ring.last + 1:
@@ -50,6 +60,23 @@ def _tried(function, *arguments):
         except OSError:
             continue
     return function(*arguments)
+
+
+class _Patient:
+    """A segment's file for heads(), which seeks before each read: a read that fails is not the end of all of them."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def seek(self, at):
+        self._at = at
+
+    def readinto(self, buf):
+        return _tried(self._read, buf)
+
+    def _read(self, buf):
+        self._file.seek(self._at)
+        return self._file.readinto(buf)
 
 
 def _ours(ring, there):
@@ -82,7 +109,8 @@ def _look_through(ring, number):
     head = bytearray(format.HEAD)
     complete = gap = False
     end = 0
-    with ring.store.open(number) as file:
+    with ring.store.open(number) as opened:
+        file = _Patient(opened)
         for at, fields in find.heads(file, size, head):
             kind, length, _, seq, _, _ = fields
             gap = gap or at != end
@@ -108,20 +136,19 @@ def _look_through(ring, number):
     return complete
 
 
-def _take_over_journal(ring, unknown):
+def _take_over_journal(ring, unknown, last):
     """Records that were in no segment yet go into one, and the acknowledgements too: the slots are used anew.
 
-    `unknown`: the newest segment cannot be read, nobody knows the numbers in it.
+    `unknown`: a segment cannot be read, nobody knows the numbers in it. `last`: one that is not given again.
     """
     records = []
     known = ring.acks.payload()
-    last = 0  # the highest number that an acknowledgement has seen
     for slot, head, payload in entries(ring.journal):
         fields = format.unpack(head)
         if fields and format.is_good(fields, payload):
             if fields[0] == format.ACK:
                 ring.acks.merge(payload)
-                last = max(last, fields[3])
+                last = max(last, fields[3])  # it has seen this one
             elif fields[3] > ring.last:
                 records.append((fields[3], fields[0], fields[4], payload, slot))
     if ring.acks.payload() != known:

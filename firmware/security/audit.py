@@ -114,13 +114,13 @@ def decode(line):
 def _checked(text):
     """What another version may have written has to be one, too; what it has more of is nobody's."""
     try:
-        entry = json.loads(text)
-        number, utc, told, times, *texts = entry[:7]
-        if min(number, utc, told, times) >= 0 and len(texts) == 3:
-            return entry[:7]
+        entry = json.loads(text)[:7]
+        for number in entry[:4]:
+            if not isinstance(number, int) or not 0 <= number < 1 << 32:
+                return None
+        return entry if len(entry) == 7 else None
     except (ValueError, TypeError, KeyError):
-        pass
-    return None
+        return None
 
 
 def _crc(text):

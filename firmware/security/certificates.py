@@ -139,6 +139,19 @@ def shown(folder):
     return lines
 
 
+def left(trust, now):
+    """Days until a certificate ends that a connection under `trust` needs: the server's, as it was last seen, or the
+    device's own, whichever is first; negative when it has, None: neither is known. `now`: UTC seconds."""
+    ends = [trust.ends] if trust.ends else []
+    if trust.client != "off":
+        pair = read_client("%s/tls/client%s.der" % (trust.folder, trust.client[3:]))
+        try:
+            ends.append(der.Certificate(pair[0]).ends)
+        except (ValueError, IndexError):
+            pass  # there is none, or one that TLS has something to say of
+    return (min(ends) - now) // 86400 if ends and now else None
+
+
 def read_client(path):
     """(certificate, key) in a file of both; (): there is none."""
     return context.read_client(path)

@@ -18,10 +18,10 @@ class Trust:
 
     `gate`: a firmware.core.flash_gate.Gate: a handshake's arithmetic, which holds up the loop, waits for a meter's
     answer. `pinned`: of how many certificates of servers the public key was compared; `leaf`: the last one (bytes)
-    while its handshake is not over.
+    while its handshake is not over; `ends`: when it ends, UTC seconds, 0: none was seen.
     """
 
-    pinned = 0
+    pinned = ends = 0
     leaf = gate = None
     _room = ()
 

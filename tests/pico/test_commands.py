@@ -47,6 +47,7 @@ CASES = {
         ("GETSTATUS,start", "start"),
     ],
     "GETLOG": [("GETLOG", r"\d")],
+    "GETAUDIT": [("GETAUDIT", r"device: start"), ("GETAUDIT,1", r"\d+ \d{4}-\S+Z \w")],
     "CLEARLOG": [("CLEARLOG", "would be deleted")],
     "DOCTOR": [("DOCTOR", ""), ("DOCTOR," + METER, METER), ("DOCTOR,modem", ""), ("DOCTOR,broker", "")],
     "SYNC": [("SYNC", "clock: ")],
@@ -72,9 +73,9 @@ READINGS = {
     "_PC": "",
     "_CFG": "",
 }
-# In the order of the table; the one that ends all the others, and the one that has nothing to confirm here, have tests
-# of their own.
-NAMES = [row[0] for row in grammar.rows() if row[0] not in ("REBOOT", "CONFIRM")]
+# In the order of the table; these have tests of their own: the one that ends all the others, the one that has nothing
+# to confirm here, and the one that only the full version carries out (test_tls.py, too).
+NAMES = [row[0] for row in grammar.rows() if row[0] not in ("REBOOT", "CONFIRM", "SETCERT")]
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +161,11 @@ def test_without_a_changed_way_there_is_nothing_to_confirm(rig):
     assert rig.at(OURS + "CONFIRM,ABCDEFGH").endswith("\r\nERROR\r\n")
 
 
+def test_certificates_are_refused_where_there_is_no_tls(rig):
+    assert rig.at(OURS + "SETCERT").endswith("\r\nERROR\r\n")
+    healthy(rig)
+
+
 def test_answers_are_as_long_as_eight_thousand_bytes(rig, figures):
     asked = "SETIEC102_LC,%s,%s" % (METER, _CURVE)
     ok(rig, asked, "")
@@ -182,4 +188,7 @@ def test_reboot_comes_back_and_says_why(rig):
     rig.board.may_restart = True
     ok(rig, "REBOOT", "")
     rig.board.line("reset cause: .*command on mqtt", 60, line)
-    assert "command on mqtt" in rig.online(120, since)["RESET"]
+    told = rig.online(120, since)["RESET"]
+    assert "command on mqtt" in told
+    # The cells for that survive a reset of the chip.
+    assert re.search(r"last ran: task \w+, line \w+ [0-9A-F]{4}, \d+ s after the start", told), told

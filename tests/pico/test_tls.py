@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.support import tls_lab, unix_board
 from tests.pico.conftest import ONLINE_S
-from tools import release
+from tools import certificates, release
 from tools.board import deploy
 from tools.pico.rig import BROKER, Rig
 
@@ -44,7 +44,7 @@ def made(tmp_path, image, figures):
     values = {
         "mqtt.broker": "mqtts://%s:%d" % (BROKER, broker.secure),
         "tls.ca": "own",
-        "mqtt.commands": "view,meter,UPDATE",
+        "mqtt.commands": "view,meter,UPDATE,SETCERT",
         "uplink.cmux": True,
     }
     rig = Rig(
@@ -56,15 +56,18 @@ def made(tmp_path, image, figures):
             rig.board.on()
             rig.online(ONLINE_S + _SHAKEN_S)
             figures("release", "%d bytes, %s" % (len(data), hashlib.sha256(data).hexdigest()[:8]))
-            yield rig, web
+            yield rig, web, authority
     finally:
         rig.close()
         broker.stop()
 
 
 def test_readings_reconnects_and_an_update_over_https(made, figures):
-    rig, web = made
+    rig, web, authority = made
     board = rig.board
+    answer = rig.at("\r\n".join(certificates.pieces("ca2", authority.other_root)), 90)
+    assert "is here, until" in answer, answer
+    assert rig.at("AT^MTXTUNNEL=SETCERT").count(", until ") == 2
     times = []
     for _ in range(_AWAY):
         rig.record(180)

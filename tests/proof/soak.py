@@ -2,13 +2,14 @@
 
 Three meters that fall silent and whose line garbles, a broker that restarts, commands by chance on MQTT, the console,
 tags and SMS. What is counted is the size of all that the app, its tasks and its modules hold after a collection, and
-the bytes of its files, each day at the same time. The curve goes into docs/soak.svg.
+the bytes of its files, each day at the same time. They go into docs/soak.json, and from there into docs/soak.svg.
 """
 
 import asyncio
 import collections
 import contextlib
 import gc
+import json
 import random
 import sys
 import tempfile
@@ -25,36 +26,25 @@ from firmware.delivery.mqtt import service
 from firmware.meters import meter as meterline
 from tests.host.support import memory_meters, umqtt_versions, virtual_time
 from tests.host.support.fake_ports import MemoryPort, StationMeter
+from tests.proof import curves
 from tests.proof.soak_broker import Broker, Link, Session
+from tests.proof.soak_commands import lines
 from tools.meter.station import Station
 
-ROOT = Path(__file__).resolve().parents[2]
-CURVE = ROOT / "docs" / "soak.svg"
 HOUR, DAY = 3600, 86400
 START = 1795000000 // DAY * DAY + 5 * HOUR
 DAYS = 31
 METERS = 3
 # Bytes: what the heap may have more than on the second day, and the files, whose log goes segment by segment.
-_HEAP, _FILES, _RESULT = 2048, 8192 + 4096, 16384
+_HEAP, _FILES, _RESULT, _AUDIT = 2048, 8192 + 4096, 16384, 8192
 _SETTINGS = {
     "mqtt.enabled": "on", "mqtt.broker": "tcp://broker", "mqtt.at_topic": "at", "mqtt.atr_topic": "atr",
     "mqtt.commands": "*", "sms.commands": "*", "port.2.at": "on", "port.2.commands": "*", "logger.segments": "16",
     "logger.segment": "8192", "limit.commands": "1000", "device.confirm": "off", "device.mtxerr": "on",
+    "audit.size": "8",
 }  # fmt: skip
-_OURS = "AT^MTXTUNNEL="
-_RANGE = ",0,0,%d,11,26,23,59,%d,11,26"
 # What is asked by chance; each once on the first day, so that its code is there before anybody counts.
-_LINES = (
-    "AT", "ATI", "AT+CSQ", "nonsense", "AT^MTXTUNNEL", _OURS + "HELP", _OURS + "GETSTATUS", _OURS + "GETLOG",
-    _OURS + "VERSION", _OURS + "GETCONFIG", _OURS + "GETCONFIG,mqtt", _OURS + "DOCTOR", _OURS + "GETPARAM,mqtt.qos",
-    _OURS + "SETPARAM,mqtt.qos,7", _OURS + "SETPARAM,logger.id,%d", _OURS + "SETPARAM,meter.0.event_days,%d",
-    _OURS + "SETPARAM,device.zone,Europe/Madrid", _OURS + "FORCEREAD,M0", _OURS + "FORCEREAD,M9",
-    *(_OURS + "%sIEC102%s,M%d" % (way, kind, number) for way in ("SET", "GET") for kind in
-      ("", "_TAVC", "_ID", "_CLOCK", "_PC", "_CFG") for number in range(METERS)),
-    *(_OURS + "SETIEC102_%s,M1" % kind + _RANGE % (9, 10) for kind in ("LC", "EV", "CTAVM2")),
-    _OURS + "SAVECONFIG\nlogger.id: %d\nmqtt.qos: 1", _OURS + "SAVECONFIG\nmqtt.qos: 9\nx", "x" * 600,
-    _OURS + "HELP,SETPARAM", _OURS + "HELP,mqtt.qos", _OURS + "GETPARAM,mqtt.password", _OURS + "SYNC",
-)  # fmt: skip
+_LINES = lines(["M%d" % number for number in range(METERS)])
 
 
 class _Port(MemoryPort):
@@ -124,7 +114,7 @@ class Month:
         self.broker = Broker()
         self.board = Board(folder, StationMeter(self._receive, self._noise, self._noise).port, self.broker)
         self.kept = collections.Counter()
-        self.heap, self.files, self.commands, self.failed = [], [], 0, 0
+        self.heap, self.files, self.audit, self.commands, self.failed = [], [], [], 0, 0
 
     def _receive(self, data):
         return [frame for station in self.stations for frame in station.receive(data)]
@@ -219,7 +209,10 @@ class Month:
         # Of a reading on demand the last answer stays, one of a meter and a kind.
         results = [name for name in sizes if "_result" in name]
         assert all(sizes[name] <= _RESULT for name in results)
-        self.files.append(sum(sizes[name] for name in sizes if name not in results))
+        audit = [name for name in sizes if "/audit/" in name]
+        self.audit.append(sum(sizes[name] for name in audit))
+        assert self.audit[-1] <= _AUDIT and len(audit) <= 2
+        self.files.append(sum(sizes[name] for name in sizes if name not in results and name not in audit))
 
 
 def held(app, apart):
@@ -283,34 +276,10 @@ def lived(seed=1, days=DAYS):
     return month
 
 
-def drawn(month):
-    """The curve as SVG: bytes of the heap and of the files, day by day."""
-    width, height, left = 720, 150, 70
-    pieces = [
-        '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">'
-        % (width, 2 * height + 20),
-        '<rect width="100%" height="100%" fill="white"/>',
-    ]
-    for number, (name, values) in enumerate((("heap", month.heap), ("files", month.files))):
-        top, most = number * height + 25, max(values) * 1.1
-        points = " ".join(
-            "%.1f,%.1f" % (left + day * (width - left - 20) / (len(values) - 1), top + 110 - 110 * value / most)
-            for day, value in enumerate(values)
-        )
-        pieces += [
-            '<text x="%d" y="%d">%s after each day, %d to %d bytes from the second on</text>'
-            % (left, top - 8, name, min(values[1:]), max(values[1:])),
-            '<path d="M%d %dv110h%d" stroke="gray" fill="none"/>' % (left, top, width - left - 20),
-            '<text x="%d" y="%d" text-anchor="end">%d KiB</text>' % (left - 6, top + 10, most / 1024),
-            '<text x="%d" y="%d" text-anchor="end">0</text>' % (left - 6, top + 110),
-            '<polyline points="%s" stroke="#06c" stroke-width="2" fill="none"/>' % points,
-        ]
-    return "\n".join([*pieces, "</svg>\n"])
-
-
 def proof():
     month = lived()
-    CURVE.write_text(drawn(month))
+    curves.MONTH.write_text(json.dumps({"heap": month.heap, "files": month.files, "audit": month.audit}) + "\n")
+    curves.main()
     assert max(month.heap[1:]) - month.heap[1] <= _HEAP, month.heap
     assert max(month.files[1:]) - month.files[1] <= _FILES, month.files
     return {
@@ -320,4 +289,5 @@ def proof():
         "connections to the broker": month.broker.connections,
         "heap, bytes": "%d to %d" % (min(month.heap[1:]), max(month.heap[1:])),
         "files, bytes": "%d to %d" % (min(month.files[1:]), max(month.files[1:])),
+        "audit log, bytes": "%d to %d" % (min(month.audit[1:]), max(month.audit[1:])),
     }

@@ -1,6 +1,7 @@
 """lwIP's sockets over one PPP: TCP, UDP, names; what is called here is what a socket of MicroPython calls in C."""
 
 import struct
+import types
 
 from tools.lwip import errors, ppp
 from tools.lwip.tcp import CONNECTED as TCP_CONNECTED
@@ -9,6 +10,7 @@ from tools.lwip.tcp import MEM_SIZE, NEW, OVERHEAD, PEER_CLOSED, PEER_RESET, Tcp
 from tools.modem.net import checksum
 
 _TCP, _UDP = 6, 17
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _TCPS, _UDPS = 5, 5  # MEMP_NUM_TCP_PCB, MEMP_NUM_UDP_PCB with mDNS
 _TURN_S = 0.064  # LWIP_TICK_RATE_MS of ports/rp2/mpnetworkport.c
 _QUEUE = 4  # packets that a UDP socket keeps
@@ -128,6 +130,10 @@ class Stack:
             if pcb.port == port and pcb.peer == (src, source):
                 pcb.segment(seq, ack, flags, window, payload[header:], mss)
                 return
+        if not flags & _RST:  # tcp_input(): nobody is there
+            length = len(payload) - header + (1 if flags & (_SYN | _FIN) else 0)
+            nobody = types.SimpleNamespace(port=port, peer=(src, source))
+            self.segment(nobody, ack, (seq + length) & 0xFFFFFFFF, _RST | _ACK, 0, b"", b"")
 
     def connect(self, pcb, peer):
         if pcb.state < 0:

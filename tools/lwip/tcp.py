@@ -196,7 +196,8 @@ class Tcp:
             self._took(seq, flags, data)
         if self.state >= CONNECTED:
             self.output()
-            if self.closing is not None and self.idle() and self._fin_sent and self._una == self._end:
+            ended = self.closing is not None and self.idle() and self._fin_sent and self._una == self._end
+            if ended and self.state == PEER_CLOSED:  # else this is FIN-WAIT-2
                 self._stack.gone(self)
 
     def _acked(self, ack):

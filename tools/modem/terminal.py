@@ -60,6 +60,7 @@ class Terminal:
         self.verbose_errors = 0
         self._last = modem.now()
         self._plus_at = None
+        self._pluses = 4  # since the last silence; more than three stand for anything else
         self._later = []
 
     def write(self, data):
@@ -93,7 +94,11 @@ class Terminal:
 
     def _data(self, data, quiet):
         self._plus_at = None
-        if data == b"+++" and quiet >= _GUARD_S * self.modem.scale:
+        if quiet >= _GUARD_S * self.modem.scale:
+            self._pluses = 0
+        # A line brings them in pieces.
+        self._pluses = 4 if data.strip(b"+") else self._pluses + len(data)
+        if self._pluses == 3:
             self._plus_at = self.modem.now()
             return
         if self.peer and "swallow" not in self.modem.faults:

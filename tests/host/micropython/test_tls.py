@@ -38,10 +38,19 @@ def reached(tmp_path, authority, shown, context=None, **order):
 
 @pytest.mark.parametrize("case", ["good", "chain"])
 def test_a_server_whose_root_is_known_is_believed(tmp_path, authority, case):
-    found, server = reached(tmp_path, authority, authority.show(case))
+    shown = authority.show(case)
+    found, server = reached(tmp_path, authority, shown)
     assert found["answer"] == "ok hello" and not found["shaking"] and server.got == [b"hello"]
     assert found["fed"] > 1  # the watchdog, before each step of the handshake
     assert found["held"] == 2  # the room for the next connection's records
+    # STATUS tells the days until then.
+    assert found["ends"] == x509.load_pem_x509_certificate(shown.chain).not_valid_after_utc.timestamp()
+
+
+def test_what_a_connection_moves_is_counted_with_what_tls_adds(tmp_path, authority):
+    found, _ = reached(tmp_path, authority, authority.show())
+    # "hello", and "ok hello" in one read or more; the beginning of the connection and the handshake beside.
+    assert 5 + 8 + 2 * (29 + 80) <= found["moved"] - 530 - 5000 <= 5 + 8 + 4 * (29 + 80)
 
 
 def test_an_address_is_a_name_when_the_certificate_says_so(tmp_path, authority):

@@ -110,6 +110,11 @@ class Authority:
         assert case == "weak key", case
         return self._made(1024, self.ca)
 
+    def until(self, end):
+        """A good one that ends at `end` (UTC seconds)."""
+        end = datetime.datetime.fromtimestamp(end, datetime.timezone.utc)
+        return _shown(self.ca.issue_cert(NAME, "127.0.0.1", not_after=end))
+
     def _made(self, bits, ca):
         key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])

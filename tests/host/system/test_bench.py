@@ -1,15 +1,18 @@
 """The benches cannot rot: each runs its quick form here, and the run of all of them says what went wrong."""
 
+import re
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 import bench.__main__ as main
-from bench import _rows
+from bench import _air_tls, _rows, air
 
 pytestmark = pytest.mark.takes(40)
 
+ROOT = Path(__file__).resolve().parents[3]
 KEYS = {"name", "value", "unit", "reference", "reference_value", "ratio", "target", "met", "timed"}
 
 
@@ -85,3 +88,31 @@ def test_a_name_that_is_none(benches, capsys):
     with pytest.raises(SystemExit) as ended:
         benches(a=good)(["nonsense"])
     assert ended.value.code == 2 and "there is no bench nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_pings_each_half_minute_miss_the_target_of_the_air(tls):
+    """As they were before `mqtt.keepalive_max`: that bench can fail."""
+    authority = None
+    if tls:
+        authority = _air_tls.Authority()
+        authority.cipher = "ECDHE-RSA-AES256-GCM-SHA384"
+    before, _, _ = air.ours(air.QUICK, authority, **{"mqtt.keepalive_max": 0})
+    assert before.total > 4 * (air.MOST_TLS if tls else air.MOST)
+
+
+def test_the_page_about_the_air_says_what_the_bench_finds():
+    found = air.bills(quick=True)[0]
+    page = (ROOT / "docs/air.md").read_text()
+    told = dict(re.findall(r"^\| ([\w/]+) \| ([\d,]+ \| [\d,]+ \| [\d,]+) \|$", page, re.M))
+    assert set(told) == {*air.KINDS, "together"}
+    for kind, cells in told.items():
+        for bill, cell in zip(found.values(), cells.split(" | ")):
+            counted = bill.day[kind] if kind in air.KINDS else bill.total
+            # The quick form has six hours, in which more pings are tried and the time is asked once.
+            assert int(cell.replace(",", "")) == pytest.approx(counted, rel=0.1, abs=400), kind
+    bill, secure, _ = found.values()
+    for words, name in (("record with its", "record"), ("ping", "ping"), ("login", "login")):
+        cells = re.search(r"^\| %s[^|]*\| ([\d,]+) \| ([\d,]+) \|$" % words, page, re.M).groups()
+        for each, cell in zip((bill, secure), cells):
+            assert int(cell.replace(",", "")) == pytest.approx(getattr(each, name), rel=0.05), name

@@ -124,3 +124,40 @@ def test_without_a_link_there_is_no_route_and_a_lost_one_aborts(server):
     world.ppp.config(stream=None)
     world.ppp.__del__()
     assert world.call(b"s", handle, b"x") == -103
+
+
+@pytest.fixture
+def joined():
+    """(world, handle, the server's socket) of a connection."""
+    world = World().up()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        handle = world.dial(listener.getsockname()[1])
+        world.until(lambda: world.call(b"d", handle) == 1)
+        listener.settimeout(10)
+        with listener.accept()[0] as server:
+            yield world, handle, server
+
+
+@pytest.mark.parametrize("first", ["device", "server"])
+def test_a_connection_that_both_have_closed_is_over_for_both(joined, first):
+    """FIN-WAIT-2 and what is behind it (RFC 9293, 3.6): the server's FIN has its acknowledgement, and comes once."""
+    world, handle, server = joined
+    if first == "server":
+        server.close()
+        world.until(lambda: world.chip.call(b"r", handle, b"\0\x40") == (0, b""))
+    world.call(b"x", handle)
+    for _ in range(20):
+        world.turn()
+    server.close()
+    world.until(lambda: not world.line.peer.network.flows)
+    before = len(world.line.frames)
+    for _ in range(200):
+        world.turn()
+    assert len(world.line.frames) == before
+
+
+def test_who_sends_to_a_connection_that_is_none_is_told(joined):
+    world, _, server = joined
+    world.chip._calls.stack._tcps.clear()  # it is forgotten
+    server.sendall(b"are you there?")
+    world.until(lambda: not world.line.peer.network.flows)

@@ -7,7 +7,7 @@ that CPython may take for one of them beyond what the Target had.
 
     python -m tests.proof.fuzz frames 17
 
-runs the chunk 17 of the kind `frames` once more, in this process.
+runs the chunk 17 of the kind `frames` once more, in this process; `all` for its number is the whole kind.
 """
 
 import collections
@@ -20,7 +20,10 @@ import tracemalloc
 
 from tools import patience
 
-KINDS = ("frames", "sessions", "lines", "messages", "heads", "packets", "configs", "packs", "logs", "ledgers")
+KINDS = (
+    "frames", "sessions", "lines", "tags", "messages", "heads", "packets", "configs", "packs", "logs", "ledgers",
+    "audits",
+)  # fmt: skip
 SEED = 102
 # Inputs of one Target.
 CHUNK = 2000
@@ -83,10 +86,10 @@ def sample(kind):
     return run(kind, 0, importlib.import_module("%s.%s" % (__name__, kind)).SAMPLE)
 
 
-def proof():
+def proof(kinds=KINDS):
     figures, failed = {}, []
     with concurrent.futures.ProcessPoolExecutor(patience.cores()) as pool:
-        for kind in KINDS:
+        for kind in kinds:
             found, heap, faults = _whole(pool, kind)
             failed += faults
             words = ", ".join("%d %s" % (found[word], word) for word in sorted(found) if word != "inputs")

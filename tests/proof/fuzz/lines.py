@@ -1,13 +1,17 @@
 """AT lines over every channel: each gets an answer that ends in OK or ERROR, and no handler stumbles."""
 
 import json
+import shutil
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 from firmware.commands import grammar
 from firmware.commands.channels.line_editor import Line
 from firmware.commands.dispatcher import LONGEST, Processor
 from firmware.core import log
 from firmware.meters import readings
+from firmware.security import audit
 from tests.host.support.fake_device import Device, Modem, channel_of
 from tests.host.support.virtual_time import VirtualLoop
 from tests.proof.fuzz.mutator import Mutator
@@ -84,10 +88,17 @@ class Target:
         self._said = []
         self._sink, log.sink = log.sink, self._heard
         self._left = 0
+        self._folder = tempfile.TemporaryDirectory()
 
     def close(self):
         log.sink = self._sink
+        log.notes.clear()
         self._loop.close()
+        self._folder.cleanup()
+
+    async def _noted(self, now=False):
+        """As app.device.App does."""
+        audit.write(self._device, now)
 
     def _heard(self, text):
         if " E commands: " in text:
@@ -95,6 +106,11 @@ class Target:
 
     def _anew(self):
         device = self._device = Device(meters=("ID00000", "ID00001"))
+        # The flash, for certificates and the audit log.
+        shutil.rmtree(self._folder.name)
+        Path(self._folder.name).mkdir()
+        device.board, device.audit, device.restart_reason = SimpleNamespace(root=self._folder.name), None, ""
+        device.note, device.clock.utc = self._noted, self._loop.utc
         device.config.set_many(
             {"device.mtxerr": "on", "mqtt.commands": "*", "sms.commands": "*", "limit.commands": 1000}
         )

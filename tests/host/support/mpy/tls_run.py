@@ -140,7 +140,8 @@ async def main():
     except (OSError, MemoryError, asyncio.TimeoutError) as error:
         found["error"] = "%s: %s" % (type(error).__name__, error)
     watching.cancel()
-    found["pinned"] = wanted.pinned
+    found["moved"] = tcp.moved[0]
+    found["pinned"], found["ends"] = wanted.pinned, wanted.ends
     if covered:
         found["shaking"] = covered.shaking
         covered.close()

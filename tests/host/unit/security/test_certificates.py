@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from firmware.security import certificates, der
+from firmware.security import certificates, der, trust
 from tests.host.support import tls_lab
 
 NOW = int(time.time())
@@ -54,6 +54,33 @@ def test_a_piece_too_few_changes_nothing_and_a_new_try_forgets_the_old_one(tmp_p
     for part in pieces(authority.other_root, 400):
         certificates.take(str(tmp_path), NOW, "ca", *part)
     assert (tmp_path / "tls/ca.der").read_bytes() == authority.other_root
+
+
+def own(folder, name, end):
+    """Lay a certificate of the device's own that ends then."""
+    authority = tls_lab.Authority()
+    certificate = tls_lab.der(authority.until(end).chain)
+    (folder / "tls").mkdir(exist_ok=True)
+    (folder / "tls" / name).write_bytes(len(certificate).to_bytes(2, "big") + certificate + b"a key")
+
+
+def test_days_until_the_first_certificate_ends(tmp_path):
+    day = 86400
+
+    def left(client, ends=0, now=NOW):
+        found = trust.Trust(str(tmp_path), None, "ca", ["auto"], client=client)
+        found.ends = ends
+        return certificates.left(found, now)
+
+    assert left("off") is None and left("own") is None, "none was seen, and there is none"
+    own(tmp_path, "client.der", NOW + 30 * day + 99)
+    own(tmp_path, "client2.der", NOW - 5 * day)
+    assert left("off", NOW + 80 * day) == 80
+    assert left("own", NOW + 80 * day) == 30 and left("own", NOW + 20 * day) == 20 and left("own") == 30
+    assert left("own2", NOW + 80 * day) == -5, "it has ended"
+    assert left("own", NOW + 80 * day, 0) is None, "nobody knows what day it is"
+    (tmp_path / "tls/client.der").write_bytes(b"\x00\x04rubbish")
+    assert left("own", NOW + 80 * day) == 80
 
 
 def refused(folder, words, name, data, now=NOW):

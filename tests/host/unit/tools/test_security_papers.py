@@ -138,6 +138,17 @@ def test_mqtt_is_in_the_clear_in_the_base_version_alone(monkeypatch):
     assert "TLS on a Pico W" in chapters(GUIDE, "##")["Not in this version"]
 
 
+def test_who_is_checked_from_the_start_is_told():
+    defaults = {row[0]: row[4] for row in settings.rows()}
+    assert (defaults["update.verify"], defaults["tls.verify"], defaults["tls.client"]) == ("on", "ca", "off")
+    updates = re.sub(r"\s+", " ", chapters(GUIDE, "##")["Updates"])
+    assert "certificate is checked (`update.verify`" in updates
+    families = chapters(SHEET, "###")
+    assert "`mqtts://`" in families["AUM: authentication"]
+    assert "SETCERT" in families["CCK: confidential cryptographic keys"]
+    assert grammar.row("SETCERT")
+
+
 def test_nothing_in_the_firmware_listens():
     for path in (ROOT / "firmware").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
