@@ -1,7 +1,7 @@
 """What the deliveries over HTTP and FTP want of the settings: the dict of a sender.Sender."""
 
 from firmware.core import log, overlay
-from firmware.delivery.mqtt.options import proving
+from firmware.delivery.mqtt.options import probe
 
 _EXPANDED = const(("server", "folder", "header1", "header2"))
 
@@ -38,7 +38,7 @@ def options(app, name):
             log.error("config", "%s.server: this version has no TLS", name)
             return {"enabled": False}
     found["port"] = int(port or usual)
-    found["probe"] = proving(config)
+    found["probe"] = probe(config)
     found["imei"] = app.imei
     return found
 

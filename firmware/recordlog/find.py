@@ -133,14 +133,14 @@ class Finder:
                 fields = self._from_end(place[0] - 1, seq) or self._on(place[0] - 1, 0, seq, place[0])
             if fields:
                 return fields
-        number = self._segment(seq, first, newest)
+        number = self._segments(seq, first, newest)
         if number == newest or not place:
             fields = self._from_end(number, seq)
             if fields:
                 return fields
         return self._on(number, 0, seq, newest)
 
-    def _segment(self, seq, first, newest):
+    def _segments(self, seq, first, newest):
         """The segment in which a record may be, or one before it.
 
         Each look at a segment costs reading the folder, where there are hundreds of them several times what they hold:
@@ -173,30 +173,27 @@ class Finder:
     def _from_end(self, number, seq):
         """Look for a record from a segment's end on back, not further than to one near it. The fields, or None."""
         try:
-            return self._from_tail(number, seq)
+            size = self._open(number)
+            tail = bytearray(min(size, _TAIL))
+            if tail:
+                self._file.seek(size - len(tail))
+                self._file.readinto(tail)
+            for back in range(format.HEAD, len(tail) + 1):
+                if tail[len(tail) - back] == _MAGIC:
+                    fields = head_at(self._file, size - back, size, self._head)
+                    if fields and format.HEAD + fields[1] == back:
+                        break
+            else:
+                return None
+            if fields[3] - seq >= _NEAR:
+                return None
+            self._place = (number, size - back, fields[3] + (fields[0] == format.ACK), fields[2])
+            if fields[3] == seq and fields[0] != format.ACK:
+                return fields
+            return self._back(seq) if fields[3] >= seq else None
         except OSError:
             self.forget()
             return None
-
-    def _from_tail(self, number, seq):
-        size = self._open(number)
-        tail = bytearray(min(size, _TAIL))
-        if tail:
-            self._file.seek(size - len(tail))
-            self._file.readinto(tail)
-        for back in range(format.HEAD, len(tail) + 1):
-            if tail[len(tail) - back] == _MAGIC:
-                fields = head_at(self._file, size - back, size, self._head)
-                if fields and format.HEAD + fields[1] == back:
-                    break
-        else:
-            return None
-        if fields[3] - seq >= _NEAR:
-            return None
-        self._place = (number, size - back, fields[3] + (fields[0] == format.ACK), fields[2])
-        if fields[3] == seq and fields[0] != format.ACK:
-            return fields
-        return self._back(seq) if fields[3] >= seq else None
 
     def _on(self, number, at, seq, newest):
         """Look from `at` in a segment on, and in those behind it; one that can't be read is passed over."""

@@ -52,7 +52,7 @@ def options(config, modem=False):
         "ping": pings,
         "qos": get("mqtt.qos"),
         "step_ms": BEHIND_MODEM_MS if modem else 0,
-        "window": 0 if proving(config) else get("mqtt.window"),
+        "window": 0 if probe(config) else get("mqtt.window"),
         "puback_ms": get("mqtt.puback_timeout") * 1000,
         "subscribe": topics,
         "online_topic": online,
@@ -71,6 +71,6 @@ def topic(config, name, each=False):
     return ""
 
 
-def proving(config):
+def probe(config):
     """Whether it has yet to be shown that records belong where the settings lead: none goes there until then."""
     return bool(config.trying) and any(config.row(name)[0][5] == "way" for name in config.staged)
