@@ -1,8 +1,9 @@
 """Compile the firmware for a device: every .py of firmware/ and lib/ becomes .mpy under build/device/.
 
-`python -m tools.build` writes build/device/ (what goes onto a board, and what the twin runs); only what
-changed is compiled again. `--check` compiles everything and keeps nothing: a syntax check with the
-board's own compiler. `--sizes` prints what each module takes in flash.
+`python -m tools.build` writes build/device/ (what goes onto a board, and what the twin runs) and build/device-full/,
+the same with line numbers, as the full version has them; only what changed is compiled again. `--check` compiles
+everything and keeps nothing: a syntax check with the board's own compiler. `--sizes` prints what each module takes in
+flash.
 """
 
 import ast
@@ -171,9 +172,10 @@ def build(device=DEVICE, lines=False):
         keep.add(out)
         if (ROOT / name).exists() and (not out.exists() or out.read_bytes() != (ROOT / name).read_bytes()):
             shutil.copyfile(ROOT / name, out)
-    stale = [path for path in device.rglob("*") if path.is_file() and path not in keep]
+    # What another process is writing is its own.
+    stale = [path for path in device.rglob("*") if path.is_file() and path not in keep and path.suffix != ".tmp"]
     for old in stale:
-        old.unlink()
+        old.unlink(missing_ok=True)
     return compiled, len(stale)
 
 
@@ -231,6 +233,7 @@ def main(argv=None):
             check()
             return
         compiled, removed = build()
+        full()
     except CompileError as error:
         raise SystemExit(str(error)) from None
     if compiled or removed:

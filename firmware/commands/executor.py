@@ -182,6 +182,7 @@ class Call:
 
 async def execute(processor, text, channel, write, collector):
     """See Processor.execute()."""
+    _look_up(processor.device.config.get, channel)
     lines = text.replace("\r", "\n").split("\n")
     if channel.text is None:
         lines = [line for line in lines if line.strip()] or [""]
@@ -222,6 +223,16 @@ async def execute(processor, text, channel, write, collector):
         processor.most = processor.device.config.get("limit.commands")
     # A restart does not forget what is to be tried.
     return (lambda: [after() for after in afters]) if afters else None
+
+
+def _look_up(get, channel):
+    """How the answers of the broker's channel are to look. ATE0 counts for the rest of its message only: two platforms
+    must not change each other's answers. Where there is no memory for that, as with the message before."""
+    if not channel.way:
+        return
+    with overlay.attempt:
+        channel.echo = get("mqtt.echo")
+        channel.end = b"\n" if get("mqtt.lines") == "lf" else b"\r\n"
 
 
 def _told(call, error):

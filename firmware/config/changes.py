@@ -37,17 +37,6 @@ def _checked(config, values):
     return checked
 
 
-def _fit(config, checked):
-    """ConfigError where all of it together is more than this board can hold. What it is made with, and what it has
-    from before this was looked at, nobody refuses."""
-    with overlay.use("check"):
-        from firmware.config import needs
-
-        wrong = needs.refusal(config, {each[0]: each[1] for each in checked})
-    if wrong:
-        raise ConfigError(wrong)
-
-
 def _same(full, name):
     """`full`, as the object that is there already if `name` is the same."""
     return name if name == full else full
@@ -87,7 +76,11 @@ def change(config, values, seconds, code):
     empty: nothing. Returns what the changes need. ConfigError, OSError.
     """
     checked = _checked(config, values)
-    _fit(config, checked)
+    # All of it together may be more than this board can hold. What it has from before this was looked at it keeps.
+    with overlay.use("check"):
+        from firmware.config import needs
+
+        needs.check(config, {each[0]: each[1] for each in checked})
     direct = []
     for each in checked:
         if seconds and each[2] in ("link", "way"):

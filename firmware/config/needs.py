@@ -12,15 +12,17 @@ import json
 import sys
 
 from firmware.config.settings import MAX_METERS
+from firmware.core.errors import ConfigError
 
 # Boards with less heap than this are of the small class (docs/architecture.md); others hold all there is to set.
 _SMALL = const(300000)
-_ROOM = const(11000)
+_ROOM = const(11800)
 _METER = const(970)
 _READING = const(52)
-# What a session with closings or load curves takes beyond one with instantaneous values, and one in both forms.
-_PERIODS = const(4500)
-_FORMS = const(4400)
+# What a session with closings, load curves or events takes beyond one with instantaneous values: they are many, and
+# gather while they are kept. And one in both forms.
+_PERIODS = const(7500)
+_FORMS = const(3500)
 _TRACE = const(4520)
 _ANNOUNCED = const(1250)
 # A multiplexer where the board's own default is none.
@@ -44,13 +46,13 @@ def over(config, news=None):
 
 
 def need(config, news=None):
-    """Bytes that they take. What stands nowhere is off: by default a meter has nothing but instantaneous values."""
+    """Bytes that they take. What stands nowhere is off: the default of a meter are instantaneous values."""
 
     def get(name):
         for values in (news or {}, config.staged):
             if name in values:
                 return values[name]
-        return _stored(config, name)
+        return _find(config, name)
 
     taken = periods = 0
     for index in range(MAX_METERS):
@@ -58,7 +60,7 @@ def need(config, news=None):
         if get(start + "enabled"):
             found = [name for name in _READINGS.split(" ") if get(start + name)]
             taken += _METER + _READING * len(found)
-            if "closing" in found or "curve" in found:
+            if "closing" in found or "curve" in found or "events" in found:
                 periods = _PERIODS
     if not taken:
         return 0
@@ -73,7 +75,7 @@ def need(config, news=None):
     return taken
 
 
-def _stored(config, name):
+def _find(config, name):
     """The value that is kept, or this board's own default; None: neither. Not through get(), which looks a default up
     and remembers it; and values that are put aside stay there."""
     if config._values is not None:
@@ -84,15 +86,14 @@ def _stored(config, name):
     return config.own.get(name) if value is None else value
 
 
-def refusal(config, news):
-    """Why a change to `news` is not possible, in words; "": it is. What takes less than before always is."""
+def check(config, news):
+    """Is a change to `news` possible? ConfigError with the figure; what takes less than before always is."""
     most = over(config, news)
-    if not most or need(config, news) <= need(config):
-        return ""
-    return "this takes %d bytes of memory more than this board has for settings; %s" % (most, _LESS)
+    if most and need(config, news) > need(config):
+        raise ConfigError("this takes %d bytes of memory more than this board has for settings; %s" % (most, _LESS))
 
 
-def told(config):
+def advice(config):
     """What DOCTOR says of settings that are in force: (what is, what to do), or None where they fit."""
     most = over(config)
     if not most:

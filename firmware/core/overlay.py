@@ -61,7 +61,8 @@ zone core.zone
 reading +zone meters.ledger,reading,result
 schedule +zone meters.schedule
 session +reading +segments iec102.asdu,errors,extensions,ft12,instant,link,master,setup,simple,timetag,totals\
- meters.line_probe,session meters.readings.closings,curve,facts,instant meters.records.extended,titan
+ meters.line_probe,session meters.readings.closings,curve,facts,instant\
+ meters.records.extended,facts,instant,periods,titan
 trace meters.frame_trace
 words iec102.frame_text
 find recordlog.find

@@ -136,6 +136,7 @@ async def _read(line, meter, kind, args, result):
                 found = kinds.find(kind)
                 buffer = overlay.borrow(max(found.longest, 0 if line.format.profile == "titan" else _WIDE))
                 read = kinds.reader(found) if found.module else None
+            del kinds  # else this frame would keep it
             # Loading takes a while on a board; the others have their turn in between.
             from firmware.iec102 import ft12  # noqa: F401
 

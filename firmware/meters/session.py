@@ -51,7 +51,7 @@ class Job:
             with overlay.use("session"):
                 from firmware.meters.records import extended
 
-                self.extended = extended.Form(self)
+                self.extended = extended.form(self, kind.module)
 
     def utc(self):
         return self.clock.utc()

@@ -56,7 +56,7 @@ MUTANTS = (
     ),
     Mutant(
         "quadrant",
-        "firmware/meters/records/extended.py",
+        "firmware/meters/records/instant.py",
         "(3 if lower else 2) if export",
         "(2 if lower else 3) if export",
         ("unit/meters/test_extended.py",),

@@ -63,16 +63,18 @@ class Remote:
                 return
             break
         after = self._processor.rescue(payload, len(payload), self._channel)
-        await self._conclude(None, after)
+        for _ in range(_MEMORY_TRIES):
+            with overlay.attempt:
+                await self._conclude(None, after)
+                return
+            if after:
+                break
+            await sleep_ms(_LEAST_MS)
+        if after:
+            after()
 
     async def _execute(self, payload):
         channel = self._channel
-        get = self._processor.device.config.get
-        # ATE0 counts for the rest of its message only: two platforms must not change each other's answers. A session
-        # may have the heap: then it is as it was with the message before.
-        with overlay.attempt:
-            channel.echo = get("mqtt.echo")
-            channel.end = b"\n" if get("mqtt.lines") == "lf" else b"\r\n"
         text = decode(payload)
         if text.strip():  # else somebody has cleared a retained message
             after, collector = await self._processor.collect(text, channel)

@@ -32,7 +32,7 @@ async def _memory(call):
     with overlay.use("check"):
         from firmware.config import needs
 
-        found = needs.told(call.device.config)
+        found = needs.advice(call.device.config)
     if found:
         await _say(call, "memory", found)
 

@@ -1,4 +1,5 @@
-"""Readings to JSON: `titan` in TITAN's form, `extended` in the second one (docs/json.md), both loaded for a session.
+"""Readings to JSON: `titan` in TITAN's form, `extended` with `facts`, `instant` and `periods` in the second one
+(docs/json.md), loaded for a session.
 
 What they write into each record stands in the device's one RecordFormat. May import iec102 and core; where a record
 goes is not known here.

@@ -37,7 +37,7 @@ item.update({"FMPA": tag, "DINI": tag, "DEND": tag})
 def form(kind):
     job = Job()
     job.kind = kind
-    return extended.Form(job)
+    return extended.form(job, {1: "instant", 3: "curve", 4: "closings"}.get(kind, "facts"))
 async def main():
     await form(1).instant([{"totals": [total] * 6, "time": tag}, {"powers": [power] * 4}, {"phases": [phase] * 3}])
     await form(3).period(11, 3600, tag, [(i, total) for i in range(1, 9)])

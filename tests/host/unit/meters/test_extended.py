@@ -41,7 +41,8 @@ class Job:
 def written(name, *args):
     job = Job()
     job.kind = {"instant": readings.INSTANT, "period": readings.CURVE}.get(name, readings.CLOCK)
-    asyncio.run(getattr(extended.Form(job), name)(*args))
+    module = {"instant": "instant", "period": "curve", "tariff": "closings"}.get(name, "facts")
+    asyncio.run(getattr(extended.form(job, module), name)(*args))
     ((kind, record),) = job.kept
     assert kind == job.kind | readings.EXTENDED
     return record
