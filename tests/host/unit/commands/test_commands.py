@@ -159,6 +159,8 @@ def test_a_message_of_very_many_lines_gets_a_bounded_answer(desk):
 
 
 def test_without_echo_the_answer_is_the_answer_alone(desk):
+    # Of the broker's channel each message is answered as the settings say.
+    desk.channel.way = False
     desk.say("ATE0")
     assert desk.say("AT") == "\r\nOK\r\n"
     desk.say("ATE1")
