@@ -21,8 +21,6 @@ _MORE = {
     "closing": True, "closing_days": 60, "contract": 2, "resend": True, "curve_record": 12, "curve_minutes": 15,
     "curve_days": 30, "set_clock": True, "max_step": 30,
 }  # fmt: skip
-# So many meters with all of that are the most that is accepted, in one form.
-MOST = 3
 _KINDS = ("curve", "tariff", "events", "clock", "identity", "power", "setup")
 
 
@@ -98,18 +96,25 @@ def test_an_order_for_more_than_there_is_room_for_is_refused_with_the_figure(tmp
 
 
 @pytest.mark.timeout(300)
-def test_the_most_that_is_accepted_works(tmp_path):
-    """Commands are answered and all meters read; with one more an order would be refused."""
-    settings = everything(MOST, iec102__align=False)
+@pytest.mark.parametrize(
+    "meters, settings, more",
+    (
+        pytest.param(3, everything(3), everything(4), id="meters"),
+        pytest.param(1, everything(1, logger__profile="both"), {"ha.enabled": True}, id="forms"),
+    ),
+)
+def test_the_most_that_is_accepted_works(tmp_path, meters, settings, more):
+    """Commands are answered and all meters read; an order for more would be refused."""
+    settings = {"iec102.align": False, **settings}
     config = Config()
     config.set_many(settings)
-    assert needs.need(config) <= needs._ROOM < needs.need(config, everything(MOST + 1))
-    with Lab(tmp_path, meters=MOST, settings=settings) as lab:
+    assert needs.need(config) <= needs._ROOM < needs.need(config, more)
+    with Lab(tmp_path, meters=meters, settings=settings) as lab:
         lab.twin.start()
         lab.twin.wait_line("mqtt: connected", 60)
         answers = [lab.at("AT^MTXTUNNEL=GETSTATUS", 40) for _ in range(20)]
         deadline = patience.Limit(60)
-        while len({record["ID"] for record in lab.records}) < MOST:
+        while len({record["ID"] for record in lab.records}) < meters:
             assert not deadline.passed(), lab.twin.lines[-20:]
             lab.collect(1)
         # A heap that is full for a moment costs a try.
