@@ -210,7 +210,7 @@ class App:
 
         Beside a session that has the heap it would fail again and again; but that waits a minute at most.
         """
-        if now or log.due + (_CROWDED_S if overlay.crowded() else 0) <= monotonic_s():
+        if now or log.due + overlay.crowded() * _CROWDED_S <= monotonic_s():
             await silence(self)
             with overlay.attempt, overlay.use("audit"):
                 from firmware.security import audit

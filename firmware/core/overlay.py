@@ -328,7 +328,7 @@ def _limit(kind):
             return _LINE_MS
         wait = (sessions and low(2 * _NEED)) or ((commands or guests) and low(_NEED))
         return _COMMAND_MS if wait else 0
-    if way_up is not None and ticks_diff(way_up, ticks_ms()) > 0 and low(2 * _NEED):
+    if way_up and ticks_diff(way_up, ticks_ms()) > 0 and low(2 * _NEED):
         return _LINE_MS
     # What has just entered has yet to load its code: what is free now is not free for us.
     others = commands or waiting or guests

@@ -67,10 +67,8 @@ class Remote:
             with overlay.attempt:
                 await self._conclude(None, after)
                 return
-            if after:
-                break
             await sleep_ms(_LEAST_MS)
-        if after:
+        if after:  # a restart
             after()
 
     async def _execute(self, payload):
