@@ -87,11 +87,11 @@ _TIDY = "gc.collect()"
 # names of what was loaded once.
 _SELDOM = (
     "web boards net.modem update.download net.http update.order update.release update.source update.updater"
-    " update.waiting config.text_import config.needs config.password config.help config.words"
-    " commands.handlers.help commands.handlers.doctor commands.handlers.log commands.leave meters.frame_trace iec102.frame_text"
-    " meters.line_probe delivery.discovery delivery.homeassistant commands.channels.tags app.time_sync net.url net.tls"
-    " net.alone security core.error_tls delivery.sender delivery.options delivery.http delivery.ftp recordlog.kept"
-    " net.wire net.ethernet"
+    " update.waiting config.text_import config.needs config.password config.help config.words commands.handlers.help"
+    " commands.handlers.doctor commands.handlers.log commands.leave meters.frame_trace iec102.frame_text"
+    " meters.line_probe delivery.discovery delivery.homeassistant commands.channels.tags app.time_sync net.url"
+    " net.tls net.alone security core.error_tls delivery.sender delivery.options delivery.http delivery.ftp"
+    " recordlog.kept net.wire net.ethernet"
 )
 _TELL = "print('used', gc.mem_alloc()); micropython.qstr_info()"
 _TOLD = re.compile(r"used (\d+)\s+qstr pool: n_pool=\d+, n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")
