@@ -60,7 +60,11 @@ def test_it_has_at_most_24_kb_packed(tmp_path):
     assert len(data) <= build.MOST and gzip.decompress(data) == build.page()[0]
 
 
-@pytest.mark.parametrize("before", [b"", b"no gzip", gzip.compress(b"another page"), gzip.compress(b"x" * 999)[:-9]])
+@pytest.mark.parametrize(
+    "before",
+    [b"", b"no gzip", gzip.compress(b"another page"), gzip.compress(b"x" * 999)[:-9]],
+    ids=["empty", "no gzip", "another page", "half a gzip"],
+)
 def test_what_lay_there_before_is_made_anew(tmp_path, before):
     (tmp_path / "page.gz").write_bytes(before)
     build.build(tmp_path)
