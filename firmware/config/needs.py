@@ -42,10 +42,10 @@ def heap():
 def over(config, news=None):
     """Bytes that the settings take beyond what this board has for them, 0: they fit. `news`: full name -> value, those
     that are going to change."""
-    return max(0, need(config, news) - _ROOM) if heap() < _SMALL else 0
+    return max(0, taken(config, news) - _ROOM) if heap() < _SMALL else 0
 
 
-def need(config, news=None):
+def taken(config, news=None):
     """Bytes that they take. What stands nowhere is off: the default of a meter are instantaneous values."""
 
     def get(name):
@@ -54,25 +54,25 @@ def need(config, news=None):
                 return values[name]
         return _find(config, name)
 
-    taken = periods = 0
+    total = periods = 0
     for index in range(MAX_METERS):
         start = "meter.%d." % index
         if get(start + "enabled"):
             found = [name for name in _READINGS.split(" ") if get(start + name)]
-            taken += _METER + _READING * len(found)
+            total += _METER + _READING * len(found)
             if "closing" in found or "curve" in found or "events" in found:
                 periods = _PERIODS
-    if not taken:
+    if not total:
         return 0
-    taken += periods - _METER
+    total += periods - _METER
     for name, value, cost in (("logger.profile", "titan", _FORMS), ("iec102.trace", "off", _TRACE)):
         if get(name) not in (None, value):
-            taken += cost
+            total += cost
     if get("ha.enabled"):
-        taken += _ANNOUNCED
+        total += _ANNOUNCED
     if get("uplink.cmux") and not config.own.get("uplink.cmux", True):
-        taken += _CMUX
-    return taken
+        total += _CMUX
+    return total
 
 
 def _find(config, name):
@@ -89,7 +89,7 @@ def _find(config, name):
 def check(config, news):
     """Is a change to `news` possible? ConfigError with the figure; what takes less than before always is."""
     most = over(config, news)
-    if most and need(config, news) > need(config):
+    if most and taken(config, news) > taken(config):
         raise ConfigError("this takes %d bytes of memory more than this board has for settings; %s" % (most, _LESS))
 
 

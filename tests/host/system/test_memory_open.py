@@ -108,7 +108,7 @@ def test_the_most_that_is_accepted_works(tmp_path, meters, settings, more):
     settings = {"iec102.align": False, **settings}
     config = Config()
     config.set_many(settings)
-    assert needs.need(config) <= needs._ROOM < needs.need(config, more)
+    assert needs.taken(config) <= needs._ROOM < needs.taken(config, more)
     with Lab(tmp_path, meters=meters, settings=settings) as lab:
         lab.twin.start()
         lab.twin.wait_line("mqtt: connected", 60)

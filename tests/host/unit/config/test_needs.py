@@ -118,14 +118,14 @@ def test_what_waits_for_its_trial_counts_and_comes_into_force_all_the_same(heap,
     config.load()
     config.own = {"uplink.cmux": False}
     config.change(meters(3, READINGS))
-    before = needs.need(config)
+    before = needs.taken(config)
     with pytest.raises(ConfigError) as caught:
         config.change({"uplink.cmux": "on"}, 60)
     assert figure(caught.value) == needs.over(config, {"uplink.cmux": True})
     heap(MIDDLE)
     config.change({"uplink.cmux": "on"}, 60)
     heap()
-    assert needs.need(config) == before + 8900
+    assert needs.taken(config) == before + 8900
     again = Config(config.path)
     again.load()
     assert again.trying and again.get("uplink.cmux")
