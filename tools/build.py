@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from tools import columns, roots
@@ -58,7 +59,7 @@ class CompileError(Exception):
 def replacing(path):
     """A path to write to in place of `path`, which becomes that file in one step: others may be at it, too."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name("%s.%d.tmp" % (path.name, os.getpid()))
+    made = path.with_name("%s.%d-%d.tmp" % (path.name, os.getpid(), threading.get_ident()))
     try:
         yield made
         made.replace(path)

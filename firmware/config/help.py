@@ -1,10 +1,13 @@
 """What each setting allows and what a change of it needs, in words. Loaded for HELP and for the reference only."""
 
+from firmware.core import overlay
+
 
 def of(name):
     """What a setting is for, by our name."""
     try:
-        from firmware.config import words
+        with overlay.use("texts"):
+            from firmware.config import words
     except ImportError:
         return "docs/settings.md says what it is for"  # a base version (tools/pack.py)
     return words.of(name)

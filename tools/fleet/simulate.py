@@ -168,7 +168,7 @@ class _Job:
         if asked:
             self.result = self
         elif device.both:
-            self.extended = extended.Form(self)
+            self.extended = extended.form(self, kinds.find(kind).module)
 
     def utc(self):
         return self.clock.now

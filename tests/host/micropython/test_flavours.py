@@ -48,7 +48,7 @@ def test_a_traceback_of_the_full_version_has_file_function_and_line_as_in_the_so
 
 def test_each_packs_into_its_bound(versions):
     sizes = {full: len(pack.build(files)[0]) for full, files in versions.items()}
-    assert sizes[False] <= pack.MOST == 172032 and sizes[True] <= pack.FULL_MOST == 245760, sizes
+    assert sizes[False] <= pack.MOST == 172032 and sizes[True] <= pack.FULL_MOST == 262144, sizes
 
 
 def test_a_board_gets_the_version_of_its_chip():

@@ -113,5 +113,6 @@ def test_a_traceback_of_a_packed_version_has_the_names_of_the_source(tmp_path):
         micropython.command("run.py"), cwd=tmp_path, env={"MICROPYPATH": ":.frozen"}, capture_output=True, text=True
     )
     said = done.stdout + done.stderr
-    assert 'File "firmware.config.config", line' in said and ", in text" in said, said
-    assert 'File "firmware.config.settings", line' in said and ", in row_of" in said, said
+    # The names of modules in short, as in the base version.
+    assert 'File "config", line' in said and ", in text" in said, said
+    assert 'File "settings", line' in said and ", in row_of" in said, said

@@ -121,8 +121,9 @@ class Board:
             end = patience.Limit(seconds)
             while not end.passed():
                 text = bytes(self.board.output[start:]).decode("utf-8", "replace")
-                if re.search(r"\n(OK|ERROR|\+MTXERR: .*)\r\n", text):
-                    return text
+                found = re.search(r"\n(OK|ERROR|\+MTXERR: .*)\r\n", text)
+                if found:
+                    return text[: found.end()]  # what the firmware says next is none of it
                 time.sleep(0.05)
         finally:
             console.close()

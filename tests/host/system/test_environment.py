@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "make" / "environment.sh"
 PINS = (ROOT / "constraints.txt").read_text().split()
 # Without wheels: pure Python, for every version.
-SOURCES = ("bitstring", "iec870ree")
+SOURCES = ("bitstring", "iec870ree", "pyftpdlib")
 
 
 def python(folder, version, answers="exit 0"):
@@ -82,7 +82,7 @@ def test_each_extra_has_a_stamp_of_its_own(tmp_path, words, stamp):
 def test_every_extra_is_pinned_as_the_constraints_have_it():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     pinned = {pin.lower().replace("_", "-") for pin in PINS}
-    assert set(extras) == {"dev", "pico", "fleet", "types"}
+    assert set(extras) == {"dev", "page", "pico", "fleet", "types"}
     for wanted in extras.values():
         assert {pin.lower().replace("_", "-") for pin in wanted} <= pinned
 

@@ -75,7 +75,8 @@ def test_an_update_by_command_over_https_after_one_with_a_bad_signature(board, t
     assert "signature is not right" in board.state("update")["update.error"]
 
     data = made(trees, key)
-    certificate = programs.certificate(tmp_path)
+    certificate = programs.certificate(tmp_path)  # which nobody but itself has signed
+    assert board.at("SETPARAM,update.verify,off").endswith("OK\r\n")
     with unix_board.WebServer(data, drops=[1 << 20, 60000], certificate=certificate) as web:
         start = len(board.board.output)
         assert board.at("UPDATE," + web.url).endswith("OK\r\n")

@@ -46,6 +46,7 @@ def ask_all():
     for name in names:
         args = {
             "GETPARAM": ",mqtt.qos",
+            "GETRECORDS": ",1",
             "SETPARAM": ",mqtt.keepalive,30",
             "SETBAUDRATE": ",0,9600",
             "CONFIRM": ",ABCDEFGH",

