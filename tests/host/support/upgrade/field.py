@@ -49,7 +49,7 @@ from firmware.log.ring import Ring
 ring = Ring("/flash/log")
 ring.mount()
 numbers = [ring.append(1, 1790100000, text.encode()) for text in %s]
-print(numbers[0], numbers[-1])
+print(*numbers)
 """
 
 
@@ -78,14 +78,15 @@ def damage(image, name, at):
     make.on_flash(image, _DAMAGE % (name, at, at))
 
 
-def append(image, first, count):
-    """Records of the numbers `first`, … in the log of a board that has no power, appended by f77621f as it lies in
-    app.a on its flash; returns their texts."""
-    texts = [make.text(seq) for seq in range(first, first + count)]
+def append(image, name, count):
+    """`count` records more in the log of a board without power that had the flash `name`, appended by f77621f as it
+    lies in app.a on its flash; returns {number: text}."""
+    first = 1 + sum(value for what, value in make.steps(name)[0] if what == "append")
+    found = {seq: make.text(seq) for seq in range(first, first + count)}
     # From the folder of the image nothing else can be imported.
-    numbers = make.on_flash(image, make.DEPLOYED + _APPEND % texts, image.parent).split()
-    assert numbers == [str(first), str(first + count - 1)]
-    return texts
+    numbers = make.on_flash(image, make.DEPLOYED + _APPEND % list(found.values()), image.parent).split()
+    assert numbers == [str(seq) for seq in found]
+    return found
 
 
 class Line:
