@@ -29,7 +29,7 @@ def run(quick=False):
     rows = wear(300 if quick else 2000)
     print("  mounting ...", flush=True)
     # Of few records what littlefs reads to find its files is no small part.
-    rows += mounting(5_000, 2) if quick else mounting(100_000, 10)
+    rows += mounting(5_000, 2) if quick else mounting(100_000, 10, (1_000, 10_000))
     days = 10 if quick else 365
     print("  %d days of a device's life ..." % days, flush=True)
     return rows + life(days)
@@ -56,8 +56,9 @@ def wear(count):
     return rows
 
 
-def mounting(count, part):
-    """What `count` records in the log cost who mounts and reads it, against 100; he reads less than 1/part of them."""
+def mounting(count, part, between=()):
+    """What `count` records in the log cost who mounts and reads it, against 100; he reads less than 1/part of them.
+    Who reads has as many records as each of `between` says, too."""
     few, many = measure("log.py", "depth", 100), measure("log.py", "depth", count)
     full = "{:,} records".format(count)
     rows = []
@@ -74,10 +75,12 @@ def mounting(count, part):
     reference = ("bytes of all records", every)
     target = "< 1/%d" % part
     rows.append(row("bytes read by a mount, " + full, many["read"], "bytes", reference, target=target, met=met))
-    for order in ("fifo", "lifo"):
-        name = "bytes read per byte delivered, %s, %s" % (order, full)
-        reference = ("100 records", few[order])
-        rows.append(row(name, many[order], "", reference, target="<= 4", met=many[order] <= 4))
+    for depth in (*between, count):
+        found = many if depth == count else measure("log.py", "depth", depth)
+        for order in ("fifo", "lifo", "http fifo", "http lifo"):
+            name = "bytes read per byte delivered, {}, {:,} records".format(order, depth)
+            reference = ("100 records", few[order])
+            rows.append(row(name, found[order], "", reference, target="<= 4", met=found[order] <= 4))
     return rows
 
 

@@ -8,6 +8,7 @@ import sys
 import vfs
 
 sys.path.insert(0, ".")
+from firmware.recordlog.kept import Kept  # noqa: E402
 from firmware.recordlog.ring import Ring  # noqa: E402
 
 BLOCK = 4096
@@ -145,20 +146,29 @@ def depth(count):
     assert ring.stats()["depth"] == count + 3
     found = {"ram": ram, "reads": reads, "read": read, "operations": changes}
     for order in ("fifo", "lifo"):
-        ring.order = order
-        buf = bytearray(256)
-        flash.zero()
-        # More than a file's worth: to open one costs reading the folder, whose length is that of the log.
-        many = min(count, 300)
-        for _ in range(many):
-            seq = ring.take()
-            ring.info(seq)
-            ring.read_into(seq, buf)
-        found[order] = flash.read / many / len(RECORD)
-        ring.release()
+        found[order] = reading(flash, ring, order, count)
     gc.collect()
     found["ram_reading"] = gc.mem_alloc() - before
+    cursor = Kept(ring, "http")
+    cursor.mount()
+    for order in ("fifo", "lifo"):
+        found["http " + order] = reading(flash, cursor, order, count)
     return found
+
+
+def reading(flash, cursor, order, count):
+    """Bytes read per byte of the records that a delivery takes next."""
+    cursor.order = order
+    buf = bytearray(256)
+    flash.zero()
+    # More than a file's worth: to open one costs reading the folder, whose length is that of the log.
+    many = min(count, 300)
+    for _ in range(many):
+        seq = cursor.take()
+        cursor.info(seq)
+        cursor.read_into(seq, buf)
+    cursor.release()
+    return flash.read / many / len(RECORD)
 
 
 WHAT = {

@@ -35,6 +35,7 @@ correct mqtt.user and mqtt.password, or the broker's rights
 334|the server answers {0}||its log says why; is the address right?
 335|login refused: {0}||correct user and password, or http.header1
 336|sent on to {0}, which is not followed||set http.server to where it leads
+337|{0} of {1} bytes of the file have arrived||it is sent again; each time? is the server's disk full?
 401|this board has no port {0}; its meters are not read: {1}||set meter.N.port to a port the board has, then REBOOT
 402|port {0} can't be used ({1}): {2}{3}||correct its pins (board.json) or its port.{0} settings, then REBOOT
 403|port {0} takes no commands: it is a meter's, or not there||\

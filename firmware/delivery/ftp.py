@@ -1,4 +1,4 @@
-"""Delivers over FTP (RFC 959, 2428): the records of a day in one file of JSON lines, IMEI-YYYY-MM-DD.txt, UTC.
+"""Delivers over FTP (RFC 959, 2428, 3659): the records of a day in one file of JSON lines, IMEI-YYYY-MM-DD.txt, UTC.
 
 Loaded while something is to be sent (sender.py). The file is sent whole each time, under another name, and renamed:
 so a repetition is harmless, and who fetches it finds it whole. Which records belong to it is noted at the cursor
@@ -13,10 +13,12 @@ from firmware.net.wire import Wire
 
 _DAY = const(86400)
 _PART = const(0x8000)  # beside the day: its file is called by the number of its first record, too
+_SIZE = const(213)  # answers SIZE (RFC 3659, 4); not every server does, of files that may not be read, say
 # Codes of errors (core/errors.py).
 _NOT_UNDERSTOOD = const(333)
 _ANSWERED = const(334)
 _NO_LOGIN = const(335)
+_IN_PART = const(337)
 
 
 async def drain(sender):
@@ -165,11 +167,17 @@ async def _store(wire, data, sender, name, first, day):
     data.close()
     await wire.flush()  # its answer has its time from now on
     code, _ = await _reply(wire)
-    if code not in (226, 250):
-        # Some do not like how the data ended, and have all of it.
-        _, line = await _command(wire, "SIZE " + part)
-        if line.split()[1:2] != [b"%d" % size]:
-            raise BrokerError(_ANSWERED, "%d to STOR" % code)
+    # The end of the connection is that of the file (RFC 959, 3.4.1): a server says 226 to what a line that was cut has
+    # let through as well. Others do not like how the data ended, and have all of it.
+    found, line = await _command(wire, "SIZE " + part)
+    try:
+        there = int(line[4:]) if found == _SIZE else None
+    except ValueError:
+        there = None
+    if code not in (226, 250) and there != size:
+        raise BrokerError(_ANSWERED, "%d to STOR" % code)
+    if there not in (size, None):
+        raise BrokerError(_IN_PART, there, size)
     await _command(wire, "RNFR " + part, 350)
     if (await _command(wire, "RNTO " + name))[0] != 250:
         # Some do not rename over a file that is there; the other one has all that is in it, and stays until then.

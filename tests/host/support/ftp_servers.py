@@ -2,9 +2,13 @@
 
 `Server(folder)` serves it to meter/secret. What it can be told: `refuse` {command: reply, or what gives one or None};
 `epsv` False: it does not know EPSV, and PASV names the address of another net, as servers behind a router do;
-`overwrites` False: RNTO does not replace a file (FileZilla Server, IIS).
+`overwrites` False: RNTO does not replace a file (FileZilla Server, IIS); `cuts`: a list of (bytes, whether with a
+reset), of which each data connection takes the first: so much comes through, then the line is gone at both ends, as a
+firewall on the way does it. `finals`: [(name, lines)] of each file as it was when it was renamed.
 """
 
+import socket
+import struct
 import threading
 from pathlib import Path
 
@@ -12,6 +16,32 @@ from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
+
+from tests.host.support import tcp_servers
+
+# Closed so a connection ends with a reset.
+_RESET = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _cut(port, count, reset):
+    """The port of a way to `port` of this machine, for one connection, that is cut behind `count` bytes."""
+
+    def talk(peer):
+        listening.close()
+        with socket.create_connection(("127.0.0.1", port)) as there:
+            left = count
+            while left and (data := peer.recv(left)):
+                there.sendall(data)
+                left -= len(data)
+            if not left:
+                peer.recv(1, socket.MSG_PEEK)  # it has more to say
+            if reset:
+                for each in (there, peer):
+                    each.setsockopt(*_RESET)
+            peer.close()
+
+    listening = tcp_servers.serve(talk)
+    return listening.getsockname()[1]
 
 
 class Server:
@@ -21,6 +51,8 @@ class Server:
         self.refuse = {}
         self.epsv = self.overwrites = True
         self.commands = []
+        self.cuts = []
+        self.finals = []
         self.logins = 0
         vars(self).update(unkind)
         authorizer = DummyAuthorizer()
@@ -48,6 +80,13 @@ class Server:
                     return
                 super().pre_process_command(line, cmd, arg)
 
+            def respond(self, resp, *more, **named):
+                super().respond(outer._between(resp), *more, **named)
+
+            def ftp_RNTO(self, path):
+                super().ftp_RNTO(path)
+                outer.finals.append((Path(path).name, Path(path).read_text().splitlines()))
+
             def on_login(self, username):
                 outer.logins += 1
 
@@ -70,6 +109,13 @@ class Server:
         while not self._ends:
             self._server.ioloop.loop(0.02, False)
         self._server.close_all()
+
+    def _between(self, reply):
+        """A reply, to EPSV with the port of a way that is cut while there is one."""
+        if reply.startswith("229") and self.cuts:
+            port = reply.split("|")[3]
+            return reply.replace(port, str(_cut(int(port), *self.cuts.pop(0))))
+        return reply
 
     def files(self, place="."):
         """{name: [lines]} of the files of a folder."""

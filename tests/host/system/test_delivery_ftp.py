@@ -13,6 +13,8 @@ from tests.host.support import ftp_servers
 IMEI = "860000000000001"
 DATE = "2026-11-18"
 UTC = lab.UTC
+# Bytes of a record with a number of one figure in a file.
+LINE = len(lab.record(1)) + 1
 
 
 @pytest.fixture
@@ -217,6 +219,35 @@ def test_the_line_is_cut_at_every_packet(tmp_path, server):
         else:
             pieces = cutter.pieces
     assert pieces > 15
+
+
+@pytest.mark.parametrize("reset", (False, True))
+@pytest.mark.parametrize("at", (0, 1, LINE - 1, LINE, 15 * LINE + 7, 30 * LINE, 30 * LINE + 20))
+def test_the_data_connection_is_cut_in_the_middle_of_a_file(tmp_path, server, at, reset):
+    """To a server the end of the connection is that of the file: it says 226 to half of one. Then the same when the
+    file grows: what is there is not replaced by less."""
+    device = lab.Device(tmp_path / "log", ("ftp", settings(server)))
+    for turn in range(1, 3):
+        device.fill(30)
+        server.cuts[:] = [(at, reset), (at // 2, reset)]
+        device.run(lambda: device.senders[0].cursor.depth() == 0)
+        assert not server.cuts
+        assert numbers(server.files()[name(18)]) == list(range(1, 30 * turn + 1))
+        assert [(each, len(lines)) for each, lines in server.finals] == [(name(18), 30), (name(18), 60)][:turn]
+    assert list(server.files()) == [name(18)]
+
+
+@pytest.mark.parametrize("reply, fine", [("500 SIZE not understood", True), ("502 not implemented", True),
+                                         ("550 no permission", True), ("213 much", True),
+                                         ("213 17", False)])  # fmt: skip
+def test_the_server_says_what_has_arrived_if_it_can(tmp_path, server, reply, fine):
+    server.refuse["SIZE"] = reply
+    device = lab.Device(tmp_path / "log", ("ftp", settings(server)))
+    device.fill(5)
+    ftp = device.run(lambda: device.senders[0].cursor.depth() == 0 or device.senders[0].why)
+    assert (ftp.cursor.depth() == 0) == fine == bool(server.finals)
+    if not fine:
+        assert errors.words(ftp.why).startswith("17 of %d bytes" % (5 * LINE)), errors.words(ftp.why)
 
 
 @pytest.mark.parametrize("at", (0, 1, 2))

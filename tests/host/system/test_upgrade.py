@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.support import firmware_board, programs, unix_board
+from tests.host.support import delivery_lab, firmware_board, programs, unix_board
 from tests.host.support.together import together
 from tests.host.support.upgrade import cuts, field
 from tools import pack, patience, release
+from tools.board import deploy
+from tools.board.device import Device
 
 pytestmark = pytest.mark.takes(50)
 
@@ -71,6 +73,57 @@ def test_an_update_over_the_air_keeps_records_settings_and_boot_files(tmp_path, 
         assert field.read(device.image, *files) == files
         if name == "lifo":
             a_damaged_version_is_left(device, data, files)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ("fifo", "lifo"))
+@together
+def test_a_version_taken_back_and_forward_again_goes_on_over_http_where_it_was(tmp_path, name):
+    """f77621f reads past what HTTP has got and what it wants (log/c, its settings), delivers the rest by MQTT and
+    appends; the version that knows of them sends over HTTP what came meanwhile, and nothing again."""
+    with delivery_lab.Web() as web, field.Field(tmp_path, name, KEY) as device:
+        records = device.known["records"]
+        before = device.begun()
+        device.update(made(field.NEW))
+        device.online(180, VERSION=field.NEW)
+        device.until("start", "start.trial", "false")
+        for change in ("http.server,http://127.0.0.1:%d/in" % web.port, "http.order," + name, "http.enabled,on"):
+            assert device.at("SETPARAM," + change).endswith("OK\r\n")
+        device.line.passes = 50
+        # It said so after a change, too.
+        while not device.states.empty():
+            device.states.get()
+        assert device.at("REBOOT").endswith("OK\r\n")
+        device.online(120, VERSION=field.NEW)
+        device.until("deliveries", "deliveries.http.waiting", "0", 120)
+        device.until("deliveries", "deliveries.mqtt.waiting", "150", 120)
+        assert sorted(web.got) == list(records) and len(device.arrived) == 50
+        taken_back(device)
+        device.online(120, VERSION=field.OLD, LOG=150)
+        same(device, before)
+        device.board.cut_power()
+        records.update(field.append(device.image, name, 30))
+        device.board.power_on()
+        device.online(120, VERSION=field.OLD, LOG=180)
+        device.line.let_through()
+        patience.until(lambda: len(set(device.arrived)) >= 230, 120)
+        device.until("log", "log.depth", "0")
+        # What was on its way when the line was let through may have come twice, what was acknowledged may not.
+        arrived = list(device.arrived)
+        assert not set(arrived[:50]) & set(arrived[50:]) and sorted(set(arrived)) == sorted(records.values())
+        taken_back(device)
+        device.online(120, VERSION=field.NEW)
+        found = device.until("deliveries", "deliveries.http.delivered", "30", 120)
+        assert found["deliveries.http.lost"] == found["deliveries.http.waiting"] == "0"
+        assert sorted(web.got) == list(records) and device.arrived == arrived
+
+
+def taken_back(device):
+    """To the version before, by cable: the second time it is the newer one."""
+    with Device(device.board.path) as cable:
+        deploy.rollback(cable, lambda text: None)
+    device.board.cut_power()
+    device.board.power_on()
 
 
 @pytest.mark.timeout(600)

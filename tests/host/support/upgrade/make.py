@@ -79,12 +79,21 @@ SETTINGS = {
 # On trial: it comes into force with the next start.
 TRIAL = {"uplink.ping_minutes": 45}
 
-# Runs with the commit's firmware on the board's flash. Steps: ("append", count) or ("ack", numbers).
+# The commit's firmware as it lies in app.a of a flash: what is imported behind this is that. Many names in it are
+# short ones (that of the Ledger); those of a Ring are not.
+DEPLOYED = """
+import sys
+sys.path.insert(0, "/flash")
+import packfs
+packfs.mount("/flash/app.a/firmware.pack")
+"""
+# Runs with the commit's firmware, whose modules have the names of then, on the board's flash. Steps: ("append", count)
+# or ("ack", numbers).
 _FILL = """
 import os
-from firmware.config.config import Config
-from firmware.recordlog.ring import Ring
-from firmware.meters.ledger import Ledger
+from firmware.config.store import Config
+from firmware.log.ring import Ring
+from firmware.meter.ledger import Ledger
 config = Config("/flash/config.json")
 config.load()
 config.change(%(settings)r)
