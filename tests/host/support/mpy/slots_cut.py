@@ -130,6 +130,7 @@ def started(ram, boot, data, where):
 def main():
     data, key = read(sys.argv[1]), read(sys.argv[2])
     sys.path.insert(0, sys.argv[3].rsplit("/", 1)[0])
+    sys.path.insert(0, os.getcwd())  # words of errors are loaded when the flash is the folder
     import fieldboot
 
     import boot

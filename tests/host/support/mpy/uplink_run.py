@@ -16,7 +16,8 @@ from cores import Limit, Waits  # noqa: E402
 from umqtt import simple  # noqa: E402
 
 gc.collect()
-# A board has it for its flash anyway.
+# A board has them anyway.
+from firmware.config import config  # noqa: E402, F401
 from firmware.core import flash_gate  # noqa: E402, F401
 
 before = gc.mem_alloc()
