@@ -5,7 +5,6 @@ import json
 from firmware.core import log, overlay
 from firmware.core.compat import monotonic_s
 from firmware.core.flash_gate import silence
-from firmware.delivery.mqtt import options
 
 IMEI = const("imei")  # in the modem's store
 # A changed connection has to hold this long before it counts as good.
@@ -16,7 +15,7 @@ _ANSWER_S = const(300)
 
 def mqtt_settings(app):
     """The dict MqttService wants: what the settings say, and what stands on the online topic."""
-    found = options.options(app.config, app.modem is not None)
+    found = _options().options(app.config, app.modem is not None)
     if found["enabled"]:
         found["online"] = app.online_text
         found["offline"] = json.dumps({"IMEI": app.imei, "STATE": "offline", "VERSION": app.version})
@@ -36,6 +35,7 @@ def look_up_topics(app):
     write_format(app)
     config, get = app.config, app.config.get
     names = "logger.topic", "logger.extended_topic", "mqtt.status_topic"
+    options = _options()
     topics = [options.topic(config, name, True) for name in names]
     app.topics = topics if get("logger.enabled") else ["", "", ""]
     others = len(getattr(app.ring, "every", ())) > 1
@@ -133,10 +133,18 @@ def _apply(app):
         settings = mqtt_settings(app)
         if settings != app.mqtt.settings:
             app.mqtt.reconfigure(settings)
-    with overlay.use("apply"):
+    with overlay.use("options"):
         from firmware.delivery import options as others
 
         others.apply(app)
+
+
+def _options():
+    """Loaded behind the check of what is changed, beside which it has no room."""
+    with overlay.use("options"):
+        from firmware.delivery.mqtt import options
+
+        return options
 
 
 def write_format(app):

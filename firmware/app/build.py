@@ -93,7 +93,7 @@ def deliveries(app):
     """The deliveries beside MQTT, before the log is mounted: it must not give up what they wait for."""
     get = app.config.get
     if get("http.enabled") or get("ftp.enabled"):
-        with overlay.use("apply"):
+        with overlay.use("options"):
             from firmware.delivery import options
 
             app.deliveries = options.make(app, lambda number: build_base.jitter(app, number))

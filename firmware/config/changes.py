@@ -27,13 +27,17 @@ def _checked(config, values):
             full = _same(settings.key(found, index), name)
             value = check.check(found, full, values[name])
             checked.append((full, value, found[5], value == settings.default(found)))
-        news = {each[0]: each[1] for each in checked}
+        whole = check.tls_is_here()
+    news = {each[0]: each[1] for each in checked}
 
-        def get(full):
-            return news[full] if full in news else config.get(full)
+    def get(full):
+        return news[full] if full in news else config.get(full)
 
-        check.distinct(get, news)
-        check.usable(get, news, config.expansions)
+    with overlay.use("check"):
+        from firmware.config import usable
+
+        usable.distinct(get, news)
+        usable.usable(get, news, config.expansions, whole)
     return checked
 
 

@@ -5,10 +5,8 @@
 
 _CME = const(b"""
 0:phone failure
-1:no connection to phone
 3:operation not allowed
 4:operation not supported
-5:PH-SIM PIN required
 10:SIM not inserted
 11:SIM PIN required
 12:SIM PUK required
@@ -16,22 +14,15 @@ _CME = const(b"""
 14:SIM busy
 15:SIM wrong
 16:incorrect password
-17:SIM PIN2 required
-18:SIM PUK2 required
-20:memory full
 30:no network service
 31:network timeout
 32:network not allowed, emergency calls only
-40:network personalisation PIN required
 50:incorrect parameters
 100:unknown error
-103:illegal mobile station
-106:illegal mobile equipment
 107:GPRS services not allowed
 111:this network is not allowed
 112:this location area is not allowed
 113:roaming is not allowed here
-126:insufficient resources
 127:missing or unknown APN
 128:unknown PDP address or type
 129:user authentication failed
@@ -44,23 +35,14 @@ _CME = const(b"""
 149:PDP authentication failure
 """)
 _CMS = const(b"""
-8:operator determined barring
-10:call barred
-21:short message transfer rejected
-28:unidentified subscriber
-30:unknown subscriber
 38:network out of order
-41:temporary failure
 42:congestion
 300:modem failure
 302:operation not allowed
-303:operation not supported
 310:SIM not inserted
 311:SIM PIN required
 313:SIM failure
-314:SIM busy
 316:SIM PUK required
-330:service centre address unknown
 331:no network service
 332:network timeout
 500:unknown error

@@ -40,10 +40,11 @@ start +settings +reading +schedule +kinds +password +apply +guard app.build,buil
 mount +find recordlog.mount
 guard update.slots,starts
 status +guard app.report,status delivery.mqtt.state
-apply app.apply_settings delivery.options delivery.mqtt.options
+apply app.apply_settings
+options delivery.options delivery.mqtt.options
 settings config.settings,settings_table
 change +settings +files config.changes,text_import
-check +settings config.check,needs
+check +settings config.check,needs,usable
 files config.files
 audit +zone security security.audit
 password config.password

@@ -35,7 +35,9 @@ async def getconfig(call):
 async def saveconfig(call):
     """Take over the lines behind the command; alone it just keeps what is set (each SETPARAM has kept its own)."""
     if call.typed:
-        await _take(call, call.typed)
+        values, notes = _gathered(call.typed)
+        call.typed = True
+        await _take(call, values, notes)
         return
     config = call.device.config
     if call.args and call.args[0].upper() != "TEXT":
@@ -57,7 +59,9 @@ async def saveconfig(call):
         if line.strip().upper() == "END":
             break
         importer.feed(line)
-    await _take(call, importer)
+    values, notes = _gathered(importer)
+    importer = None  # whose code has no room beside what takes them over
+    await _take(call, values, notes)
 
 
 async def _change(call, values):
@@ -91,9 +95,17 @@ async def confirm(call):
         raise CommandError(_FORBIDDEN, problem)
 
 
-async def _take(call, importer):
-    """Take over what an importer has gathered, all or nothing; names without a setting are told."""
+def _gathered(importer):
+    """(values, what is to be told beside) of an Importer; names without a setting are among the latter."""
     values = importer.finish()
+    notes = importer.notes + ["unknown: " + name for name in importer.unknown]
+    if importer.unknowns > len(importer.unknown):
+        notes.append("unknown: %d more" % (importer.unknowns - len(importer.unknown)))
+    return values, notes
+
+
+async def _take(call, values, notes):
+    """Take over what was gathered, all or nothing."""
     call.rest = " ".join(values)
     await _change(call, values)
     if values.get("mqtt.at_topic") or values.get("mqtt.at_topic2"):
@@ -103,12 +115,8 @@ async def _take(call, importer):
     if 0 < values.get("logger.size", 0) < _CLOSING:
         # TITAN has 300 here, and sends longer records all the same.
         await call.say("warning: logger.size: longer records are not kept, such as closings; 0 keeps all")
-    for note in importer.notes:
+    for note in notes:
         await call.say(note)
-    for name in importer.unknown:
-        await call.say("unknown: " + name)
-    if importer.unknowns > len(importer.unknown):
-        await call.say("unknown: %d more" % (importer.unknowns - len(importer.unknown)))
 
 
 def _lacks(config):

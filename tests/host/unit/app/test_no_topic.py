@@ -3,7 +3,7 @@
 import pytest
 
 from firmware.app import apply_settings
-from firmware.config import check
+from firmware.config import usable
 from firmware.config.config import LONGEST_TOPIC
 from firmware.core import log
 from firmware.delivery import homeassistant
@@ -129,16 +129,16 @@ def test_an_answer_topic_that_is_too_long_takes_no_answers(app):
 
 
 def test_the_check_of_the_settings_knows_the_topics_and_lengths_of_those_who_use_them():
-    assert set(check._SAID.split()) == {"mqtt.online_topic", *options._OURS}
+    assert set(usable._SAID.split()) == {"mqtt.online_topic", *options._OURS}
     values = {"mqtt.id": "i", "logger.id": "l", "ha.prefix": "h" * homeassistant._LONGEST_PREFIX}
-    values.update({name: "t" * LONGEST_TOPIC for name in check._SAID.split()})
+    values.update({name: "t" * LONGEST_TOPIC for name in usable._SAID.split()})
 
     def get(name):
         return values.get(name, "")
 
-    check.usable(get, values, {})
+    usable.usable(get, values, {}, True)
     for name in ("ha.prefix", "logger.topic"):
         values[name] += "x"
-        with pytest.raises(check.ConfigError, match=name):
-            check.usable(get, {name: values[name]}, {})
+        with pytest.raises(usable.ConfigError, match=name):
+            usable.usable(get, {name: values[name]}, {}, True)
         values[name] = values[name][:-1]
