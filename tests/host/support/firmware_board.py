@@ -123,7 +123,8 @@ class Board:
                 text = bytes(self.board.output[start:]).decode("utf-8", "replace")
                 found = re.search(r"\n(OK|ERROR|\+MTXERR: .*)\r\n", text)
                 if found:
-                    return text[: found.end()]  # what the firmware says next is none of it
+                    # What the firmware says behind the end is none of it.
+                    return text if found[1][0] == "+" else text[: found.end()]
                 time.sleep(0.05)
         finally:
             console.close()

@@ -98,7 +98,7 @@ def test_where_ppp_has_no_memory_for_a_frame_what_was_sent_has_been_taken(server
     world.until(lambda: world.call(b"d", handle) == 1)
     for count in range(1, 9):  # as much may be under way then
         assert world.call(b"s", handle, bytes(MSS)) == MSS
-        world.until(lambda count=count: len(server.got) == count * MSS)
+        world.until(lambda count=count: len(server.got) == count * MSS, 20000)
     world.call(b"n", handle, b"\1")
     world.line.dead = True
     pieces = 0
@@ -106,7 +106,8 @@ def test_where_ppp_has_no_memory_for_a_frame_what_was_sent_has_been_taken(server
         pieces += 1
     assert 0 < pieces <= (MEM_SIZE - FRAME) // (200 + 78) and number == -errors.ENOMEM
     world.line.dead = False
-    world.until(lambda: len(server.got) == 8 * MSS + 200 * (pieces + 1))
+    # The server is a thread that wants its turn, too.
+    world.until(lambda: len(server.got) == 8 * MSS + 200 * (pieces + 1), 20000)
 
 
 def test_with_nagle_s_algorithm_small_pieces_share_segments(server):
