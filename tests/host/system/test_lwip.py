@@ -8,7 +8,7 @@ import pytest
 
 from tests.host.unit.sim.test_lwip import World
 from tools.lwip import errors
-from tools.lwip.tcp import FRAME, MEM_SIZE, MSS, SND_BUF
+from tools.lwip.tcp import MEM_SIZE, MSS, SND_BUF
 
 # sockets -------------------------------------------------------------------------------------------
 
@@ -90,24 +90,6 @@ def test_memory_is_for_8000_bytes_and_small_pieces_cost_their_headers(server):
     while (number := world.call(b"s", handle, bytes(200))) > 0:
         pieces += 1
     assert pieces == MEM_SIZE // (200 + 78) and number == -errors.WAIT
-
-
-def test_where_ppp_has_no_memory_for_a_frame_what_was_sent_has_been_taken(server):
-    world = World().up()
-    handle = world.dial(server.port)
-    world.until(lambda: world.call(b"d", handle) == 1)
-    for count in range(1, 9):  # as much may be under way then
-        assert world.call(b"s", handle, bytes(MSS)) == MSS
-        world.until(lambda count=count: len(server.got) == count * MSS, 20000)
-    world.call(b"n", handle, b"\1")
-    world.line.dead = True
-    pieces = 0
-    while (number := world.call(b"s", handle, bytes(200))) > 0:
-        pieces += 1
-    assert 0 < pieces <= (MEM_SIZE - FRAME) // (200 + 78) and number == -errors.ENOMEM
-    world.line.dead = False
-    # The server is a thread that wants its turn, too.
-    world.until(lambda: len(server.got) == 8 * MSS + 200 * (pieces + 1), 20000)
 
 
 def test_with_nagle_s_algorithm_small_pieces_share_segments(server):
