@@ -93,10 +93,10 @@ class Api:
     # --- requests
 
     def _page(self, request):
-        file = opened("page.gz")
-        if file is None:
+        file, policy = opened("page.gz"), opened("policy.txt")
+        if file is None or policy is None:
             return _told(404, "this version has no page")
-        with opened("policy.txt") as policy:
+        with policy:
             headers = {"Content-Type": "text/html; charset=utf-8", "Content-Encoding": "gzip",
                        "Content-Security-Policy": policy.read().decode()}  # fmt: skip
         return Response(file, 200, headers)
