@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ours(self):
         """Whether the request is one of our own page. A name that leads here from elsewhere is none of ours."""
-        port = self.server.server_address[1]
+        port = self.server.server_port
         hosts = {"%s:%d" % (name, port) for name in ("127.0.0.1", "localhost")}
         origin = self.headers.get("Origin")
         good = self.headers.get("Host") in hosts and (origin is None or origin in {"http://" + each for each in hosts})
