@@ -18,7 +18,7 @@ FRAME = 856 + 16 + 8
 SEGMENTS = 32  # MEMP_NUM_TCP_SEG, and TCP_SND_QUEUELEN
 _FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _MOD = 0xFFFFFFFF
-_FAST_S, _RTO_S, _RTO_LEAST_S, _CLOSE_S = 0.25, 3.0, 1.0, 10.0
+_FAST_S, _SLOW_S, _RTO_S, _RTO_LEAST_S, _CLOSE_S = 0.25, 0.5, 3.0, 1.0, 10.0
 _BACKOFF = (1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 7, 7)
 _SYN_TRIES, _TRIES = 6, 12
 NEW, CONNECTING, CONNECTED, PEER_CLOSED, PEER_RESET = 0, 2, 3, 5, 6
@@ -53,6 +53,7 @@ class Tcp:
         self._rcv = 0
         self._fin = self._fin_sent = False
         self._ack_at = self._rexmit_at = None
+        self._slow_at = stack.now()
         self._rto, self._deviation, self._smooth, self._tries = _RTO_S, 0, None, 0
         self._timed = None  # (sequence number, when it was sent)
 
@@ -248,6 +249,9 @@ class Tcp:
             self._segment(self._nxt, _RST | _ACK)
             self._stack.gone(self)
             return
+        if now >= self._slow_at:
+            self._slow_at = now + _SLOW_S
+            self.output()  # what had no memory for its frame (tcp_slowtmr)
         if self._rexmit_at is None or now < self._rexmit_at:
             return
         if self._tries >= (_SYN_TRIES if self.state == CONNECTING else _TRIES):

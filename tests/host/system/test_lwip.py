@@ -8,7 +8,7 @@ import pytest
 
 from tests.host.unit.sim.test_lwip import World
 from tools.lwip import errors
-from tools.lwip.tcp import MEM_SIZE, MSS, SND_BUF
+from tools.lwip.tcp import FRAME, MEM_SIZE, MSS, SND_BUF
 
 # sockets -------------------------------------------------------------------------------------------
 
@@ -30,10 +30,13 @@ def server():
                     sock, _ = self.listener.accept()
                 except OSError:
                     return
-                with contextlib.suppress(OSError):
-                    while data := sock.recv(4096):
-                        self.got += data
-                        sock.sendall(data)
+                threading.Thread(target=self._echo, args=(sock,), daemon=True).start()
+
+        def _echo(self, sock):
+            with contextlib.suppress(OSError):
+                while data := sock.recv(4096):
+                    self.got += data
+                    sock.sendall(data)
 
     server = Server()
     yield server
@@ -90,6 +93,27 @@ def test_memory_is_for_8000_bytes_and_small_pieces_cost_their_headers(server):
     while (number := world.call(b"s", handle, bytes(200))) > 0:
         pieces += 1
     assert pieces == MEM_SIZE // (200 + 78) and number == -errors.WAIT
+
+
+def test_where_ppp_has_no_memory_for_a_frame_what_was_sent_has_been_taken(server):
+    """Another connection has the memory. When that is gone, what was refused goes out all the same, with lwIP's slow
+    timer."""
+    world = World().up()
+    other, ours = world.dial(server.port), world.dial(server.port)
+    for handle in (other, ours):
+        world.until(lambda handle=handle: world.call(b"d", handle) == 1)
+        world.call(b"n", handle, b"\1")
+    assert world.call(b"s", other, b"x") == 1
+    world.until(lambda: world.call(b"e", other, b"\1"), 4000)  # its echo waits there, and it is confirmed
+    world.line.dead = True
+    while (number := world.call(b"s", other, bytes(200))) > 0:
+        pass
+    # For four bytes there is memory, for a frame with them there is none.
+    assert number == -errors.WAIT and MEM_SIZE % (200 + 78) > 4 + 78 and FRAME > MEM_SIZE % (200 + 78)
+    assert world.call(b"s", ours, b"ours") == -errors.ENOMEM and server.got == b"x"
+    world.line.dead = False
+    world.call(b"x", other)
+    world.until(lambda: server.got == b"xours", 4000)
 
 
 def test_with_nagle_s_algorithm_small_pieces_share_segments(server):

@@ -16,8 +16,7 @@ from cores import Limit, Waits  # noqa: E402
 from umqtt import simple  # noqa: E402
 
 gc.collect()
-# A board has them anyway.
-from firmware.config import config  # noqa: E402, F401
+# A board has it for its flash anyway.
 from firmware.core import flash_gate  # noqa: E402, F401
 
 before = gc.mem_alloc()
@@ -149,6 +148,7 @@ async def main():
         await asyncio.sleep_ms(10)
         if service.connected and not figures["objects"]:
             overlay.reclaim()  # the login is done
+            overlay.let_go()  # the reserve is held in a short heap alone, and is none of the connection's
             figures["objects"] = gc.mem_alloc() - before
         message = service.next_message()
         if message:
