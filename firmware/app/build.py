@@ -12,7 +12,7 @@ from firmware.config.settings import MAX_METERS, MAX_PORTS
 from firmware.core import errors, log, overlay
 from firmware.core.clock import HOST, Clock
 from firmware.core.flash_gate import Gate
-from firmware.core.zone import civil
+from firmware.core.zone import iso
 from firmware.meters import readings
 from firmware.meters.ledger import Ledger
 from firmware.meters.meter import Meter, MeterLine
@@ -38,8 +38,7 @@ def build(app):
     build_base.settings(app)
     app.gate = Gate()
     app.clock = Clock(app.board.rtc, config.get("device.zone"), app.board.rtc_source)
-    words = civil(app.clock.utc()) + (app.clock.source_name(),)
-    log.info("start", "clock: %04d-%02d-%02dT%02d:%02d:%02dZ (%s)", *words)
+    log.info("start", "clock: %s (%s)", iso(app.clock.utc()), app.clock.source_name())
     app.ring = Ring(app.board.root + "/log", config.get("logger.segment"), *_segments(app))
     deliveries(app)
     app.ring.mount()

@@ -7,10 +7,10 @@ from firmware.app import report
 from firmware.core import errors, overlay
 from firmware.update import slots, starts
 
-# What the online topic tells of the way out, where it is known; the name in the message is in capitals.
-# Of a meter's plan (meters/meter.py).
+# Of a meter's plan (meters/schedule.py).
 _NEVER = const(0xFFFFFFFF)
 _FIELDS = const(7)
+# What the online topic tells of the way out, where it is known; the name in the message is in capitals.
 _LINK_FACTS = const((
     "uplink", "operator", "technology", "signal", "ip", "uptime", "connects", "last_reason", "last_measure",
     "measures",
@@ -67,7 +67,7 @@ def _update(app):
 
 def _due(plan):
     """UTC of what is read next of itself; 0: nothing is."""
-    # Of each schedule the first number is its time (meters/reading.py).
+    # Of each schedule the first number is its time.
     first = min(list(plan)[::_FIELDS] or (_NEVER,))
     return 0 if first == _NEVER else first
 

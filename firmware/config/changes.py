@@ -27,7 +27,7 @@ def _checked(config, values):
             full = _same(settings.key(found, index), name)
             value = check.check(found, full, values[name])
             checked.append((full, value, found[5], value == settings.default(found)))
-        whole = check.tls_is_here()
+        elsewhere = "" if check.tls_is_here() else check.WHO_HAS_TLS
     news = {each[0]: each[1] for each in checked}
 
     def get(full):
@@ -37,7 +37,7 @@ def _checked(config, values):
         from firmware.config import usable
 
         usable.distinct(get, news)
-        usable.usable(get, news, config.expansions, whole)
+        usable.usable(get, news, config.expansions, elsewhere)
     return checked
 
 

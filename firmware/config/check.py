@@ -1,6 +1,6 @@
 """Is a value good for a setting? Texts and what JSON has become the setting's type, or a ConfigError says why not.
 
-And is what is good for its own setting good for whoever uses it, and for its neighbours?
+Whether it is good for whoever uses it, and for its neighbours, usable.py says.
 """
 
 from firmware.config.settings import number, secret
@@ -16,7 +16,8 @@ _ADDRESSES = const(
         ("url", ("http",), ("https",), "http://host:port/path"),
         ("ftp", ("ftp",), ("ftps",), "ftp://host:port"),
     )
-)  # Where it is wanted and not there.
+)
+# Where it is wanted and not there.
 WHO_HAS_TLS = const("a Pico 2 W and the boards with PSRAM have")
 # What separates arguments, quotes texts or means something in a topic.
 _NOT_IN_WORDS = const(' ,;"+#/\\')

@@ -16,8 +16,8 @@ from firmware.core.compat import copy, renew
 # The name under which the settings' file has the number of the defaults it was made under, and today's number.
 NUMBER = const("defaults")
 DEFAULTS = const(2)
-# How the names of secrets end (settings.py).
-_SECRETS = const(("password", "key", "pin"))
+# How the names of secrets end, as in settings.py.
+_SECRETS = const(("password", "key", "pin", "header1", "header2"))
 # Where what is on trial stands.
 TRIAL = const(".trial")
 _LARGEST = const(32768)

@@ -1,10 +1,10 @@
 """Whether settings that are good for themselves go together. Apart from check.py: a small heap holds one of them at a
-time beside all that a change takes."""
+time beside all that a change takes.
+"""
 
 from firmware.config.settings import MAX_METERS, number
 from firmware.core.errors import ConfigError
 
-# fmt: skip
 _ROOTS = const(" auto own own2 isrg-x1 isrg-x2 amazon-1 amazon-3 digicert-g2 digicert-g3 gts-r1 gts-r4 ")
 # Topics the device sends to.
 _SAID = const(
@@ -18,19 +18,17 @@ _QUOTED = const("uplink.apn uplink.user uplink.password uplink.pin")
 _FORMS = const("http.form ftp.form http.enabled ftp.enabled logger.profile")
 _HEADERS = const("http.header1 http.header2")
 _HOSTS = const("uplink.ping_host ntp.server ntp.server2")
-# What separates arguments, quotes texts or means something in a topic.
-_NOT_IN_WORDS = const(' ,;"+#/\\')
 # As in check.py.
-_WHO = const("a Pico 2 W and the boards with PSRAM have")
+_NOT_IN_WORDS = const(' ,;"+#/\\')
 
 
-def usable(get, news, expansions, full):
+def usable(get, news, expansions, elsewhere=""):
     """What is good for its own setting must be so for whoever uses it, too: topics and the client id with what stands
     in them, texts that go between quotes to the modem, hosts.
 
-    `get(key)` gives the values as they will be, `news` are the keys that change, `expansions` those of Config, `full`:
-    whether this is a full version.
-    ConfigError. What is stored already is not held against it: the device has lived with that.
+    `get(key)` gives the values as they will be, `news` are the keys that change, `expansions` those of Config,
+    `elsewhere` says in a base version who has what that has not. ConfigError. What is stored already is not held
+    against it: the device has lived with that.
     """
     topics = False
     for key in news:
@@ -46,13 +44,13 @@ def usable(get, news, expansions, full):
         if key in _HOSTS:
             _use(key, not text or _is_host(text), "a name or an IPv4 address, with :port where it is another one")
         if key == "page.password":
-            _use(key, not text or full, "nothing; this version has no page, " + _WHO)
+            _use(key, not (text and elsewhere), "nothing; this version has no page, " + elsewhere)
         if key == "tls.ca":
             _use(key, text.strip() and all(" %s " % word in _ROOTS for word in _words(text)), _ROOTS.strip())
         if key == "ha.enabled":
-            _use(key, not news[key] or full, "off in this version; on: " + _WHO)
-        if key in _FORMS:
-            _forms(get, full)
+            _use(key, not (news[key] and elsewhere), "off in this version; on: " + elsewhere)
+        if key in _FORMS and elsewhere:
+            _forms(get)
         if key in ("tls.pins", "tls.verify"):
             _pins(get)
         topics = topics or key.endswith(".id") or key in _SAID + " " + _HEARD + " " + _MORE
@@ -64,11 +62,11 @@ def _words(text):
     return [word for word in text.replace(",", " ").split(" ") if word]
 
 
-def _forms(get, full):
+def _forms(get):
     """Beside a session that makes both forms a small heap has no room for a delivery."""
     for name in ("http", "ftp"):
         good = not get(name + ".enabled") or get(name + ".form") == get("logger.profile") != "both"
-        _use(name + ".form", good or full, "in this version what logger.profile is, one form")
+        _use(name + ".form", good, "in this version what logger.profile is, one form")
 
 
 def _pins(get):

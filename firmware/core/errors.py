@@ -10,6 +10,8 @@ code where a person reads it (error_texts.py): raising one takes no words from t
 
 from firmware.core import overlay
 
+_OTHER = const(319)  # one of the codes
+
 
 def words(why, named=False):
     """A `why` in words; `named`: with the name of its class. The table is in memory for that moment. MemoryError."""
@@ -54,6 +56,13 @@ class BrokerError(Coded, OSError):
 
     Up to 308 the other end has answered, with a no: the way there works.
     """
+
+
+def ended(failure):
+    """The `why` of what has ended a connection, an OSError: its own, or what it says."""
+    if isinstance(failure, BrokerError):
+        return failure.why()
+    return (_OTHER, str(failure) or type(failure).__name__)
 
 
 # --- 4xx: the device

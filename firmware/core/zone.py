@@ -40,6 +40,11 @@ def civil(utc):
     )
 
 
+def iso(utc):
+    """Seconds since 1970 as ISO 8601 has them in UTC."""
+    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % civil(utc)
+
+
 def days_in_month(year, month):
     return 29 if month == 2 and year % 4 == 0 and (year % 100 or year % 400 == 0) else _DAYS[month]
 

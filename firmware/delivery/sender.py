@@ -21,7 +21,6 @@ _TOLD = const("state connected delivered parked parked_for dropped requests refu
 # Codes of errors (core/errors.py).
 _NO_NETWORK = const(307)
 _NO_MEMORY = const(318)
-_OTHER = const(319)
 _SUSPECT = const((309, 317, 319, 331, 332))  # those after which the link is suspected: nothing comes through
 
 
@@ -163,10 +162,7 @@ class Sender:
                 return
             self.why = (_NO_MEMORY,)
         except OSError as failure:
-            if isinstance(failure, errors.BrokerError):
-                self.why = failure.why()
-            else:
-                self.why = (_OTHER, str(failure) or type(failure).__name__)
+            self.why = errors.ended(failure)
             if self.why[0] in _SUSPECT:
                 self.device.link.suspect()
         finally:

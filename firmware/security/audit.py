@@ -17,7 +17,7 @@ from binascii import crc32
 
 from firmware.core import log
 from firmware.core.compat import monotonic_s
-from firmware.core.zone import civil
+from firmware.core.zone import iso
 
 _FILE = const(4096)
 # More lines than a file can have: a number beyond those of one that cannot be read.
@@ -280,7 +280,7 @@ def told(entry):
     """An entry as a dict: N, TS (UTC, or "" while nobody has set the clock), WHO, WHAT, RESULT, and TIMES where it
     came more often than once; of further repetitions N, TS, TIMES and OF, the number of what was repeated."""
     number, utc, _, times, who, what, result = entry
-    found = {"N": number, "TS": "%04d-%02d-%02dT%02d:%02d:%02dZ" % civil(utc) if utc else ""}
+    found = {"N": number, "TS": iso(utc) if utc else ""}
     if isinstance(what, int):
         found.update(TIMES=times, OF=what)
         return found

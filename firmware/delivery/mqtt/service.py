@@ -24,7 +24,6 @@ _NO_NETWORK = const(307)
 _ANSWERED = const(308)  # the last of those for which the link has carried the question and the answer
 _NETWORK_GONE = const(314)
 _NO_MEMORY = const(318)
-_OTHER = const(319)
 # Those of TLS for which it has carried both, too.
 _TLS = const(341)
 _TLS_LAST = const(353)
@@ -155,10 +154,7 @@ class MqttService:
                 return
             self.why = (_NO_MEMORY,)
         except OSError as failure:
-            if isinstance(failure, errors.BrokerError):
-                self.why = failure.why()
-            else:
-                self.why = (_OTHER, str(failure) or type(failure).__name__)
+            self.why = errors.ended(failure)
             longer = doubt(self)
             if self.why[0] > _ANSWERED and not _TLS <= self.why[0] <= _TLS_LAST:
                 if not longer:

@@ -4,7 +4,7 @@
 3.3): `IMEI, TYPE, TS, P, ID`, then the data; no blanks. Nothing here knows where a record goes.
 """
 
-from firmware.core.zone import civil
+from firmware.core.zone import civil, iso
 from firmware.iec102 import errors, timetag
 
 _GROW = const(512)
@@ -106,10 +106,10 @@ def stamp(utc, form="unix"):
         return "%d" % utc
     if form == "milliseconds":
         return "%d000" % utc
-    y, mo, d, h, mi, s = civil(utc)
     if form == "classic":
+        y, mo, d, h, mi, s = civil(utc)
         return '"%02d/%02d/%02d %02d:%02d:%02d"' % (d, mo, y % 100, h, mi, s)
-    return '"%04d-%02d-%02dT%02d:%02d:%02dZ"' % (y, mo, d, h, mi, s)
+    return '"%s"' % iso(utc)
 
 
 def envelope(out, form, kind, utc, meter_id, time_form=None):

@@ -8,11 +8,11 @@ from firmware.net.modem.link import Failure
 _SILENT = const(211)  # code of an error (core/errors.py)
 _RESET = const(3)  # of the ladder's measures (describe.py)
 _BAUDS = const((115200, 9600, 57600, 38400, 19200, 230400, 460800, 921600))
-# CMUX close-down with the initiator's address (27.010 5.4.6.3.3): ends a multiplexer left over.
 # A modem may wait for the rest of a frame that this board has begun before its power was cut, up to 127 bytes and two:
 # these are it. Between frames flags mean nothing.
 _REST = const(144)
 _FLAG = const(b"\xf9")
+# CMUX close-down with the initiator's address (27.010 5.4.6.3.3): ends a multiplexer left over.
 _CLOSE_MUX = const(b"\xf9\x03\xef\x05\xc3\x01\xf2\xf9")
 
 

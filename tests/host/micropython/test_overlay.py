@@ -40,15 +40,16 @@ print("after")
 """
 
 
-def test_on_micropython_a_group_stays_where_there_is_room_and_goes_where_not():
+def ran(script):
+    """What a script came to on MicroPython with the heap of the middle class."""
     build.build()
-    done = subprocess.run(
-        micropython.command("-c", SCRIPT, heap=micropython.MIDDLE),
-        cwd="/",
-        env={"MICROPYPATH": "%s:.frozen" % build.DEVICE},
-        capture_output=True,
-        text=True,
-    )
+    command = micropython.command("-c", script, heap=micropython.MIDDLE)
+    path = {"MICROPYPATH": "%s:.frozen" % build.DEVICE}
+    return subprocess.run(command, cwd="/", env=path, capture_output=True, text=True)
+
+
+def test_on_micropython_a_group_stays_where_there_is_room_and_goes_where_not():
+    done = ran(SCRIPT)
     assert done.stdout.split("\n")[:-1] == [
         "sim7600 True", "sim7600 False", "True", "False {}", "False", "after",
     ], done.stdout + done.stderr  # fmt: skip
@@ -80,14 +81,7 @@ print(one(), sorted(overlay._users))
 
 def test_on_micropython_what_uses_a_group_goes_with_it():
     """Its classes would be those of a module that is not there any more: a refused command was one that had failed."""
-    build.build()
-    done = subprocess.run(
-        micropython.command("-c", FORGOTTEN, heap=micropython.MIDDLE),
-        cwd="/",
-        env={"MICROPYPATH": "%s:.frozen" % build.DEVICE},
-        capture_output=True,
-        text=True,
-    )
+    done = ran(FORGOTTEN)
     assert [line.split(" ")[0] for line in done.stdout.split("\n")[:-1]] == ["True", "True"], done.stdout + done.stderr
 
 

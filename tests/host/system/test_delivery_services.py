@@ -10,7 +10,6 @@ from tests.host.support import tls_lab
 from tests.host.support.delivery_servers import Nginx, Vsftpd
 
 pytestmark = [pytest.mark.services, pytest.mark.takes(30)]
-RETRY = "firmware.delivery.sender._FIRST_S", "firmware.delivery.sender._LAST_S"
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +19,7 @@ def authority():
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    for name in RETRY:
-        monkeypatch.setattr(name, 0)
+    lab.hasty(monkeypatch)
 
 
 def device(root, authority, name, secure, **settings):

@@ -11,7 +11,6 @@ from tests.host.support import tls_lab
 from tools import patience
 
 pytestmark = pytest.mark.takes(40)
-RETRY = "firmware.delivery.sender._FIRST_S", "firmware.delivery.sender._LAST_S"
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +20,7 @@ def authority():
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    for name in RETRY:
-        monkeypatch.setattr(name, 0)
+    lab.hasty(monkeypatch)
 
 
 @pytest.fixture

@@ -136,9 +136,9 @@ def test_the_check_of_the_settings_knows_the_topics_and_lengths_of_those_who_use
     def get(name):
         return values.get(name, "")
 
-    usable.usable(get, values, {}, True)
+    usable.usable(get, values, {})
     for name in ("ha.prefix", "logger.topic"):
         values[name] += "x"
         with pytest.raises(usable.ConfigError, match=name):
-            usable.usable(get, {name: values[name]}, {}, True)
+            usable.usable(get, {name: values[name]}, {})
         values[name] = values[name][:-1]

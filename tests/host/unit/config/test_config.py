@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies
 
-from firmware.config import changes, help
+from firmware.config import changes, files, help
 from firmware.config import settings as table
 from firmware.config.config import Config
 from firmware.config.text_import import Importer
@@ -103,6 +103,18 @@ def test_secrets_end_as_the_mask_expects():
     for row in table.rows():
         secret = row[2] in ("secret", "code")
         assert secret == (row[0].split(".")[-1] in ("password", "key", "pin", "header1", "header2")), row[0]
+
+
+def test_the_number_that_is_published_of_the_settings_tells_nothing_of_a_secret(path):
+    config = Config(path)
+    before = files.digest(config)
+    for row in table.rows():
+        if table.secret(row):
+            group = row[0].partition(".")[0]
+            config.values[table.key(row, table.GROUPS[group][0] if group in table.GROUPS else None)] = "guess"
+    assert files.digest(config) == before
+    config.values["mqtt.qos"] = 0
+    assert files.digest(config) != before
 
 
 def test_every_zone_of_the_table_is_a_zone():
