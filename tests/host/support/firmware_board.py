@@ -36,9 +36,9 @@ def tree(folder, version, changes=()):
     return folder
 
 
-def compiled(folder):
-    """{path: content} of a tree as a release has it."""
-    return compile_tree(folder, "x64", unix=True)
+def compiled(folder, full=True):
+    """{path: content} of a tree as a release has it; `full`: for a board with more memory than the small class."""
+    return compile_tree(folder, "x64", unix=True, full=full)
 
 
 class Board:
@@ -71,6 +71,8 @@ class Board:
         values.update(settings)
         # An update needs more beside the app than the 192 KiB that a board of this kind has for it (docs/update.md).
         self.board = UnixBoard(folder / "board", blocks=1024, heap=heap, cut=cut).start()
+        # Boards of the small class take the base version.
+        self.full = micropython.size(heap) >= micropython.size(micropython.MIDDLE)
         self.files = {"/config.json": json.dumps(values).encode(), **(files or {})}
 
     def _take(self, _client, _user, message):
@@ -83,7 +85,7 @@ class Board:
 
     def deploy(self, source):
         unix_board.put(self.board, self.files, reset=False)
-        unix_board.deploy(self.board, source)
+        unix_board.deploy(self.board, source, full=self.full)
 
     def online(self, seconds=90, **wanted):
         """The next message on the online topic with STATE online and these values."""

@@ -117,11 +117,12 @@ def ballast(size):
     return "firmware/ballast.py", "X = %r\n" % random.Random(size).randbytes(size)
 
 
-def deploy(board, folder, name="unix"):
-    """Deploy `folder` and start it; returns how many files went over the cable."""
+def deploy(board, folder, name="unix", full=None):
+    """Deploy `folder` and start it; returns how many files went over the cable, and what was said. `full`: see
+    Deployment."""
     with Device(board.path) as device:
         said = []
-        sent = Deployment(device, folder, said.append).run(name)
+        sent = Deployment(device, folder, said.append, full).run(name)
         device.reset()
     return sent, said
 

@@ -44,8 +44,8 @@ def board(tmp_path, key):
         yield found
 
 
-def made(trees, key, name="new", version="2.0"):
-    return release.assemble(firmware_board.compiled(trees[name]), key, version, NEWER)
+def made(trees, key, name="new", version="2.0", full=True):
+    return release.assemble(firmware_board.compiled(trees[name], full), key, version, NEWER)
 
 
 @pytest.mark.timeout(600)
@@ -169,7 +169,7 @@ def test_the_meter_is_read_beside_a_slow_update(tmp_path, trees, key):
             board.online()
             # However slow all is, it has been read three times before the file is complete.
             late = {"pace": 0.6, "hold": lambda: len(board.logged) < 3}
-            with unix_board.WebServer(made(trees, key), **late) as web:
+            with unix_board.WebServer(made(trees, key, full=False), **late) as web:
                 board.records()
                 start = len(board.board.output)
                 assert board.at("UPDATE," + web.url).endswith("OK\r\n")
