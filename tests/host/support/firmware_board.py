@@ -72,7 +72,7 @@ class Board:
         # An update needs more beside the app than the 192 KiB that a board of this kind has for it (docs/update.md).
         self.board = UnixBoard(folder / "board", blocks=1024, heap=heap, cut=cut).start()
         # Boards of the small class take the base version.
-        self.full = micropython.size(heap) >= micropython.size(micropython.MIDDLE)
+        self.full = micropython.size(heap) > micropython.size(micropython.SMALL_AND_3_KB)
         self.files = {"/config.json": json.dumps(values).encode(), **(files or {})}
 
     def _take(self, _client, _user, message):

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from tests.host.support import tls_lab, unix_board
-from tools import certificates, patience
+from tools import certificates, micropython, patience
 from tools.board import settings
 from tools.board.device import BoardError, Device
 
@@ -102,7 +102,7 @@ def test_the_doctor_lays_the_root_onto_a_board(tmp_path, authority):
     ca = tmp_path / "ca.pem"
     ca.write_bytes(authority.ca.cert_pem.bytes())
     try:
-        with unix_board.Lab(tmp_path / "lab") as lab:
+        with unix_board.Lab(tmp_path / "lab", heap=micropython.MIDDLE) as lab:
             unix_board.deploy(lab.board, ROOT)
             code, text = doctor("mqtts://localhost:%d" % broker.secure, "--ca", ca, "--board", lab.board.path)
             assert code == 0, text
