@@ -1,4 +1,4 @@
-"""AT lines into names and arguments (TITAN reference 2.1: any case, blanks around commas); what to hide of them.
+"""AT lines into names and arguments (TITAN reference 2.1: any case, blanks around commas).
 
 With `device.separator` both, a semicolon separates as a comma does (TITAN reference 7).
 
@@ -12,6 +12,7 @@ handlers/help.py, and a board has it nowhere else (tools/columns.py).
 
 from firmware.commands.dispatcher import LONGEST
 from firmware.commands.executor import CommandError, clean
+from firmware.commands.private import private_at, separator
 from firmware.config import settings
 
 # Codes of CommandError.
@@ -36,22 +37,6 @@ _PROMPT = const(
 )
 # They only look, so they count as `view`.
 _QUESTIONS = const(" AT+CSQ AT+CREG? AT+CEREG? AT+COPS? AT+CGSN AT+CCLK? ")
-# Their arguments are PINs, passwords or names of accounts.
-_PRIVATE = const(
-    (
-        "+CPIN",
-        "+CPWD",
-        "+CLCK",
-        "+CGAUTH",
-        "+QICSGP",
-        "^SGAUTH",
-        "+QMTCONN",
-        "+CPUK",
-        "+CNUM",
-    )
-)
-
-
 # What may be done before the password was given.
 _OPEN = const(("AT", "ATI", "ATE0", "ATE1", "HELP", "LOGIN", "LOGOUT"))
 # They look, too, and yet the audit log has them.
@@ -228,18 +213,11 @@ def split(line, both=False):
     # Nothing but blanks may stand between the name and the equals sign.
     if not equals or not upper.startswith(_OURS + "="):
         raise CommandError(_SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
-    at = _separator(rest, 0, both)
+    at = separator(rest, 0, both)
     name, rest = rest[:at].strip().upper(), rest[at + 1 :]
     if not name:
         raise CommandError(_SYNTAX, "AT^MTXTUNNEL=COMMAND is wanted")
     return name, rest.strip()
-
-
-def _separator(text, start, both=True):
-    """Where the next separator is; the length (or a `start` beyond it) where there is none."""
-    while start < len(text) and text[start] not in (",;" if both else ","):
-        start += 1
-    return start
 
 
 def _for_modem(text, upper):
@@ -263,43 +241,6 @@ def _for_modem(text, upper):
     if rest not in ("?", "=?") and upper[2:end] + " " in _PROMPT:
         raise CommandError(_FORBIDDEN, "AT%s waits for a text behind it, which cannot be sent" % upper[2:end])
     return text
-
-
-def private_at(line, config):
-    """Where in `line` a secret begins, which must not be repeated; its length if there is none."""
-    upper = line.upper()
-    at = line.find("=") + 1
-    if not at:
-        return len(line)
-    bare = upper[:at].replace(" ", "")
-    if bare == _OURS + "=":
-        return _hidden(line, at, config)
-    if bare.startswith("AT") and any(name in bare for name in _PRIVATE):
-        return at
-    return len(line)
-
-
-def _hidden(line, at, config):
-    # Semicolons count, whatever the setting: rather too much is hidden.
-    first = _separator(line, at)
-    name = line[at:first].strip().upper()
-    if first == len(line):
-        return first
-    if name == "LOGIN":
-        return first + 1
-    if name == "SETCERT":
-        return first + 1
-    if name == "SETPARAM":
-        second = _separator(line, first + 1)
-        if second < len(line):
-            try:
-                if config.row(line[first + 1 : second].strip())[0][2] in ("secret", "code"):
-                    return second + 1
-            except ValueError:
-                return second + 1  # a name spelled wrong: better nothing is said
-    elif name.startswith("SETP"):
-        return first + 1  # the same
-    return len(line)
 
 
 def masked(line, config):

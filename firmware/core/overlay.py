@@ -52,12 +52,13 @@ texts +settings config.help,words
 kinds meters.readings.kinds
 command +zone +kinds commands.executor
 handlers +command commands.handlers.doctor,general,log,readings,settings
-grammar +command +settings commands.grammar
+private commands.private
+grammar +command +settings +private commands.grammar
 rights +grammar +check commands.leave
 doctor +errorwords commands.handlers.doctor_texts
 access +grammar +files commands.handlers.doctor_access
 help +grammar commands.handlers.help
-typing commands.channels.line_editor
+typing +private commands.channels.line_editor
 zone core.zone
 reading +zone meters.ledger,reading,result
 schedule +zone meters.schedule

@@ -76,7 +76,7 @@ def _check(device, url):
     root = device.board.root
     folder, state = slots.current(root)
     if not device.guard or folder is None:
-        text = "the firmware was not put here by make deploy: there would be no way back"
+        text = "the firmware was not put here by make deploy: no way back"
         raise OrderError(_FAILED, text)
     if state == "trial":
         text = "what runs is on trial itself: wait until it has been online"

@@ -45,7 +45,7 @@ def read_key(root):
         return binascii.unhexlify(words[-1])
     except (IndexError, ValueError):
         raise ReleaseError(
-            "this device has no release key (release.pub), so it takes no update over the air; "
+            "this device has no release key (release.pub): "
             "`python -m tools.release keygen` and `make deploy` give it one"
         ) from None
 

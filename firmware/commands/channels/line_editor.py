@@ -1,6 +1,7 @@
 """A line that is being typed at the console: echo, backspace, Ctrl-C, hidden secrets; answers as of a modem."""
 
 from firmware.commands.dispatcher import LONGEST, decode
+from firmware.commands.private import private_at
 from firmware.core import overlay
 from firmware.core.compat import sleep_ms
 
@@ -53,10 +54,9 @@ class Line:
         """Where the secret begins, once a line has come so far that the next character belongs to one; else -1."""
         text = decode(self.text)
         before = self._before(text)
-        with overlay.use("grammar"):
-            from firmware.commands import grammar
-
-            at = grammar.private_at(before + text + "x", self._console.processor.device.config) - len(before)
+        at = len(text)  # where there is no room to look a setting up, it is hidden
+        with overlay.attempt:
+            at = private_at(before + text + "x", self._console.processor.device.config) - len(before)
         self._console.processor.release()
         return at if at <= len(text) else -1
 

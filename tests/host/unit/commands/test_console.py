@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 
 import pytest
 from hypothesis import given, settings, strategies
@@ -150,6 +151,22 @@ def test_what_each_command_begins_with_may_be_left_out():
         assert shown == before + "SETPARAM,mqtt.password,****\r\n\r\nOK\r\n"
         assert device.config.get("mqtt.password") == "hush"
     assert "hush" not in type_("login,hush\r", device=device)
+
+
+def test_where_a_setting_cannot_be_looked_up_for_want_of_memory_its_value_is_hidden_and_the_line_goes_on(monkeypatch):
+    device = Device()
+
+    def full(name):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(device.config, "row", full)
+        shown = type_("SETPARAM,mqtt.qos,1", device=device)
+    assert shown == "SETPARAM,mqtt.qos,*"
+    # Nor is the code for all commands loaded beside a session for a line that has no secret.
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "firmware.commands.grammar", None)
+        assert type_("AT^MTXTUNNEL=GETPARAM,mqtt.qos", device=device) == "AT^MTXTUNNEL=GETPARAM,mqtt.qos"
 
 
 def test_no_other_channel_is_told_more_than_its_setting_says():
