@@ -12,7 +12,7 @@ _QUIET_S = 600
 def test_ten_quiet_minutes_with_home_assistant(online, figures, cmux):
     """Once pings were not seen at the broker any more after 345 s, with the announcements of Home Assistant on."""
     values = {"ha.enabled": True, "mqtt.keepalive": _KEEPALIVE_S, "meter.0.interval": 0}
-    rig = online(cmux, values=values)
+    rig = online(cmux, values=values, full=True)  # the base version has no Home Assistant
     rig.board.until(
         lambda: any(topic.startswith("homeassistant/") for _, topic, _ in rig.listener.messages),
         120,

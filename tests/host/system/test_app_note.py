@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.support.twin_lab import IDENT, Lab
-from tools import patience
+from tools import micropython, patience
 from tools.twin.device import ROOT
 
 pytestmark = pytest.mark.takes(35)
@@ -65,7 +65,8 @@ class Installer:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("note")
-    with Lab(folder, epoch=DAY, meter=("--clock", "2022-07-13T11:30:00+02:00")) as found:
+    meter = ("--clock", "2022-07-13T11:30:00+02:00")
+    with Lab(folder, epoch=DAY, meter=meter, heap=micropython.SMALL_AND_3_KB) as found:
         # Not what other tests have set up: nothing at all.
         found.twin.setup["settings"] = {}
         found.twin.start()

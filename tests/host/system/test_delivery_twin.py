@@ -96,14 +96,17 @@ def check_ftp(lab, ftp):
 
 
 def test_http_beside_mqtt_on_a_small_board(tmp_path):
-    with Records() as web, Lab(tmp_path, settings=over_http(web, "titan")) as lab:
+    with Records() as web, Lab(tmp_path, settings=over_http(web, "titan"), heap=micropython.SMALL_AND_3_KB) as lab:
         lab.twin.start()
         check_http(lab, web, "titan")
         well(lab)
 
 
 def test_ftp_beside_mqtt_on_a_small_board(tmp_path):
-    with ftp_servers.Server(tmp_path / "server") as ftp, Lab(tmp_path / "twin", settings=over_ftp(ftp)) as lab:
+    heap = micropython.SMALL_AND_3_KB
+    with ftp_servers.Server(tmp_path / "server") as ftp, Lab(
+        tmp_path / "twin", settings=over_ftp(ftp), heap=heap
+    ) as lab:
         lab.twin.start()
         check_ftp(lab, ftp)
         well(lab)
