@@ -1,5 +1,7 @@
 """A laboratory (twin_lab.py) whose device has a page."""
 
+import http.client
+
 from tests.host.support import brokers
 from tests.host.support.page_client import Browser
 from tests.host.support.twin_lab import Lab
@@ -29,8 +31,8 @@ class Page(Lab):
         return made
 
     def serves(self):
-        """Whether the page answers."""
+        """Whether the page answers. Where none does another program may have got the port meanwhile."""
         try:
             return Browser(self.web).get("/api/about").status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
