@@ -11,7 +11,7 @@ from firmware.config import needs
 from firmware.config.config import Config
 from tests.host.support.roles import GRANTED
 from tests.host.support.twin_lab import Lab, meter_settings
-from tools import patience
+from tools import micropython, patience
 from tools.twin.ptys import Bridge
 
 pytestmark = pytest.mark.takes(30)
@@ -109,7 +109,7 @@ def test_the_most_that_is_accepted_works(tmp_path, meters, settings, more):
     config = Config()
     config.set_many(settings)
     assert needs.taken(config) <= needs._ROOM < needs.taken(config, more)
-    with Lab(tmp_path, meters=meters, settings=settings) as lab:
+    with Lab(tmp_path, meters=meters, settings=settings, heap=micropython.SMALL_AND_3_KB) as lab:
         lab.twin.start()
         lab.twin.wait_line("mqtt: connected", 60)
         answers = [lab.at("AT^MTXTUNNEL=GETSTATUS", 40) for _ in range(20)]
